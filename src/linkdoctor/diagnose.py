@@ -1,0 +1,365 @@
+"""Rules × topology → report.
+
+One cause, one finding: what a fault brings about on the same link is named in the finding of
+the cause and not reported beside it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+import msgspec
+
+from linkdoctor.model.evidence import MissingEvidence, Need
+from linkdoctor.model.report import (
+    Completeness,
+    Finding,
+    HostSummary,
+    Proof,
+    Report,
+    Severity,
+    Skipped,
+    Summary,
+    Verdict,
+    fingerprint,
+)
+from linkdoctor.model.snapshot import Snapshot, Tool
+from linkdoctor.model.topology import Link, Topology
+from linkdoctor.rulekit import EachLink, Hit, Place, Rule
+
+__all__ = ["CRASH_CODE", "UNREACHABLE_CODE", "Selection", "Unreachable", "diagnose", "evaluate"]
+
+CRASH_CODE = "LD001"
+"""A rule crashed: a finding about the rule."""
+UNREACHABLE_CODE = "LD002"
+"""An engine could not be reached: a skip of everything on that host."""
+
+_CAUSES_FIRST = ("LD104", "LD103", "LD102", "LD401", "LD402", "LD101", "LD105", "LD112")
+
+
+class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
+    """A host whose engine could not be asked."""
+
+    host: str
+    endpoint: str
+    reason: str
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the diagnosis is wanted."""
+
+    select: frozenset[str] = frozenset()
+    """Codes, or beginnings of codes, that are applied; all if empty."""
+    ignore: frozenset[str] = frozenset()
+    """Codes, or beginnings of codes, whose findings are only counted."""
+    containers: frozenset[str] = frozenset()
+    """Names of targets or sources; all if empty."""
+    fail_on: Severity = Severity.ERROR
+
+    def selects(self, code: str) -> bool:
+        """Tell whether a rule is applied."""
+        return not self.select or code.startswith(tuple(self.select))
+
+    def ignores(self, code: str) -> bool:
+        """Tell whether a rule's findings are only counted."""
+        return bool(self.ignore) and code.startswith(tuple(self.ignore))
+
+    def concerns(self, finding: Finding) -> bool:
+        """Tell whether a finding is about the wanted containers."""
+        return (
+            not self.containers
+            or finding.code == CRASH_CODE
+            or finding.target in self.containers
+            or finding.source in self.containers
+        )
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What applying rules gave, before anything is folded or left out."""
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[tuple[Skipped, str], ...]
+    """Each skip with the alias it is about ('' for a container)."""
+
+
+def diagnose(
+    topology: Topology,
+    rules: Iterable[Rule],
+    *,
+    tool: Tool,
+    taken_at: str,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
+    unreachable: Sequence[Unreachable] = (),
+) -> Report:
+    """Apply rules to a topology and make the report."""
+    wanted = [rule for rule in rules if selection.selects(rule.code)]
+    outcome = evaluate(topology, wanted)
+    folded = _fold(outcome.findings, {rule.code: rule for rule in wanted})
+    concerned = [finding for finding in folded if selection.concerns(finding)]
+    findings = tuple(
+        sorted(
+            (finding for finding in concerned if not selection.ignores(finding.code)),
+            key=_order,
+        )
+    )
+    skipped = _skips(outcome, folded, wanted, selection, unreachable)
+    severities = {rule.code: rule.severity for rule in wanted}
+    return Report(
+        tool=tool,
+        taken_at=taken_at,
+        hosts=_hosts(topology, unreachable, skipped),
+        summary=_summary(findings, skipped, len(concerned) - len(findings), severities, selection),
+        findings=findings,
+        skipped=skipped,
+    )
+
+
+def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
+    """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
+    findings: list[Finding] = []
+    skipped: dict[Skipped, str] = {}
+    places = [Place(host=host, container=each) for host, each in topology.containers()]
+    links = list(topology.links())
+    for rule in rules:
+        reads: set[Need] = set()
+        view = topology.recording(reads)
+        subjects: Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]
+        if isinstance(rule.check, EachLink):
+            subjects = _link_subjects(rule.check, links, view)
+        else:
+            check = rule.check.check
+            subjects = (
+                (_bind(check, place, view), _Subject(host=place.host, target=place.container.name))
+                for place in places
+            )
+        try:
+            for run, subject in subjects:
+                try:
+                    findings.extend(_finding(rule, subject, hit) for hit in run())
+                except MissingEvidence as missing:
+                    skipped[_skip(rule, subject, missing)] = subject.alias
+        except Exception as error:
+            findings.append(_crash(rule, subject, error))
+    return Outcome(findings=tuple(findings), skipped=tuple(skipped.items()))
+
+
+class _Subject(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    target: str
+    source: str = ""
+    alias: str = ""
+
+
+def _bind(
+    check: Callable[[Place, Topology], Iterable[Hit]], place: Place, view: Topology
+) -> Callable[[], Iterable[Hit]]:
+    return lambda: check(place, view)
+
+
+def _link_subjects(
+    check: EachLink, links: Iterable[Link], view: Topology
+) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
+    for link in links:
+        subject = _Subject(
+            host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
+        )
+        yield _bind_link(check, link, view), subject
+
+
+def _bind_link(check: EachLink, link: Link, view: Topology) -> Callable[[], Iterable[Hit]]:
+    return lambda: check.check(link, view)
+
+
+def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
+    source = subject.source if hit.source is None else hit.source
+    alias = subject.alias if hit.alias is None else hit.alias
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        severity=hit.severity or rule.severity,
+        host=subject.host,
+        target=subject.target,
+        source=source,
+        alias=alias,
+        message=hit.message,
+        evidence=hit.evidence,
+        fixes=hit.fixes,
+        fingerprint=fingerprint(
+            code=rule.code, host=subject.host, target=subject.target, alias=alias, key=hit.key
+        ),
+        docs=f"linkdoctor explain {rule.code}",
+    )
+
+
+def _skip(rule: Rule, subject: _Subject, missing: MissingEvidence) -> Skipped:
+    about = subject.target if not subject.alias else f"{subject.target}/{subject.alias}"
+    return Skipped(
+        code=rule.code,
+        host=subject.host,
+        subject=about,
+        missing=f"{missing.need.value} of {missing.subject}",
+        reason=missing.unknown.detail,
+    )
+
+
+def _crash(rule: Rule, subject: _Subject, error: Exception) -> Finding:
+    # Only the place and the kind: the text of an exception may hold what it was looking at.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file = place.filename.replace("\\", "/").rpartition("/")[2]
+    return Finding(
+        code=CRASH_CODE,
+        name="rule-crashed",
+        severity=Severity.ERROR,
+        host=subject.host,
+        target=subject.target,
+        source=subject.source,
+        alias=subject.alias,
+        message=f"Rule {rule.code} {rule.name} crashed; its diagnosis is missing from this report.",
+        evidence=(
+            Proof(
+                what="error in the rule",
+                observed=f"{type(error).__name__} in {file}, line {place.lineno}",
+                expected="no error",
+                where=rule.code,
+            ),
+        ),
+        fingerprint=fingerprint(
+            code=CRASH_CODE, host=subject.host, target=subject.target, alias="", key=rule.code
+        ),
+        docs=f"linkdoctor explain {CRASH_CODE}",
+    )
+
+
+def _fold(findings: Iterable[Finding], rules: dict[str, Rule]) -> list[Finding]:
+    by_link: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        by_link.setdefault((finding.host, finding.target, finding.alias), []).append(finding)
+    return [
+        finding for of_one_link in by_link.values() for finding in _fold_one(of_one_link, rules)
+    ]
+
+
+def _fold_one(findings: list[Finding], rules: dict[str, Rule]) -> Iterator[Finding]:
+    causes: list[Finding] = []
+    consequences: dict[int, list[str]] = {}
+    for finding in sorted(findings, key=_cause_order):
+        for index, cause in enumerate(causes):
+            if cause.code in rules and finding.code in rules[cause.code].explains:
+                consequences.setdefault(index, []).append(finding.code)
+                break
+        else:
+            causes.append(finding)
+    for index, cause in enumerate(causes):
+        codes = tuple(sorted(set(consequences.get(index, ()))))
+        yield msgspec.structs.replace(cause, consequences=codes) if codes else cause
+
+
+def _cause_order(finding: Finding) -> tuple[int, int, str]:
+    if finding.code in _CAUSES_FIRST:
+        return (0, _CAUSES_FIRST.index(finding.code), "")
+    # A hosts line that is wrong explains the variables; otherwise the order of codes.
+    return (1, 0 if finding.code in ("LD302", "LD303") else 1, finding.code)
+
+
+def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
+    return (
+        finding.severity.rank,
+        finding.host,
+        finding.target,
+        finding.alias,
+        finding.code,
+        finding.fingerprint,
+    )
+
+
+def _skips(
+    outcome: Outcome,
+    findings: Iterable[Finding],
+    rules: Iterable[Rule],
+    selection: Selection,
+    unreachable: Sequence[Unreachable],
+) -> tuple[Skipped, ...]:
+    explains = {rule.code: rule.explains for rule in rules}
+    explained = {
+        (finding.host, finding.target, finding.alias, code)
+        for finding in findings
+        for code in explains.get(finding.code, ())
+    }
+    skips = [
+        skip
+        for skip, alias in outcome.skipped
+        if not selection.ignores(skip.code)
+        and (skip.host, skip.subject.partition("/")[0], alias, skip.code) not in explained
+        and (not selection.containers or skip.subject.partition("/")[0] in selection.containers)
+    ]
+    skips += [
+        Skipped(
+            code=UNREACHABLE_CODE,
+            host=each.host,
+            subject=each.host,
+            missing="the engine",
+            reason=each.reason,
+        )
+        for each in unreachable
+    ]
+    return tuple(sorted(skips, key=lambda each: (each.host, each.subject, each.code, each.missing)))
+
+
+def _hosts(
+    topology: Topology, unreachable: Sequence[Unreachable], skipped: Collection[Skipped]
+) -> tuple[HostSummary, ...]:
+    partial = {skip.host for skip in skipped}
+    seen = [_host(topology, snapshot, partial) for snapshot in topology.snapshots()]
+    unseen = [
+        HostSummary(
+            name=each.host,
+            endpoint=each.endpoint,
+            engine="",
+            containers=0,
+            links=0,
+            evidence=Completeness.PARTIAL,
+        )
+        for each in unreachable
+    ]
+    return tuple(sorted((*seen, *unseen), key=lambda each: (each.name, each.endpoint)))
+
+
+def _host(topology: Topology, snapshot: Snapshot, partial: Collection[str]) -> HostSummary:
+    whole = snapshot.host not in partial and snapshot.settled and not snapshot.gaps
+    return HostSummary(
+        name=snapshot.host,
+        endpoint=snapshot.endpoint,
+        engine=f"{snapshot.engine.product} {snapshot.engine.version}",
+        containers=len(snapshot.containers),
+        links=sum(1 for _ in topology.links(snapshot.host)),
+        evidence=Completeness.COMPLETE if whole else Completeness.PARTIAL,
+    )
+
+
+def _summary(
+    findings: Sequence[Finding],
+    skipped: Sequence[Skipped],
+    suppressed: int,
+    severities: dict[str, Severity],
+    selection: Selection,
+) -> Summary:
+    counts = {
+        severity: sum(finding.severity is severity for finding in findings)
+        for severity in Severity
+    }
+    threshold = selection.fail_on.rank
+    if any(finding.severity.rank <= threshold for finding in findings):
+        verdict = Verdict.UNHEALTHY
+    elif any(severities.get(skip.code, Severity.ERROR).rank <= threshold for skip in skipped):
+        verdict = Verdict.INCOMPLETE
+    else:
+        verdict = Verdict.HEALTHY
+    return Summary(
+        verdict=verdict,
+        error=counts[Severity.ERROR],
+        warning=counts[Severity.WARNING],
+        info=counts[Severity.INFO],
+        suppressed=suppressed,
+        skipped=len(skipped),
+    )

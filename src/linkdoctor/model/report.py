@@ -1,0 +1,182 @@
+"""The result of a diagnosis, in the shape of its JSON contract (``linkdoctor.report/1``)."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from linkdoctor.model.snapshot import Tool
+
+__all__ = [
+    "SCHEMA",
+    "Completeness",
+    "ExitCode",
+    "Finding",
+    "Fix",
+    "HostSummary",
+    "Proof",
+    "Report",
+    "Safety",
+    "Severity",
+    "Skipped",
+    "Summary",
+    "Verdict",
+    "exit_code",
+    "fingerprint",
+]
+
+SCHEMA = "linkdoctor.report/1"
+
+
+class Severity(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """The link is broken, or will break at the next ordinary event with certainty, or leaks."""
+    WARNING = "warning"
+    """It will break on a foreseeable event."""
+    INFO = "info"
+    """Worth knowing."""
+
+    @property
+    def rank(self) -> int:
+        """Give the place in order: 0 is the worst."""
+        return list(Severity).index(self)
+
+
+class Safety(StrEnum):
+    """What a fix does to what is running."""
+
+    SAFE = "safe"
+    """Interrupts nothing."""
+    RESTART = "restart"
+    """Restarts a container."""
+    RECREATE = "recreate"
+    """Replaces a container."""
+    MANUAL = "manual"
+    """Advice only."""
+
+
+class Verdict(StrEnum):
+    """The report in one word."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    INCOMPLETE = "incomplete"
+
+
+class Completeness(StrEnum):
+    """Whether all evidence of a host was had."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command; they do not depend on the output format."""
+
+    OK = 0
+    """Nothing at or above the threshold."""
+    FINDINGS = 1
+    """Findings at or above the threshold."""
+    USAGE = 2
+    """Wrong usage, configuration, or an internal error."""
+    INCOMPLETE = 3
+    """An engine could not be reached, or evidence is missing that a rule needed."""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of proof: what was observed, what was expected, and where it was read."""
+
+    what: str
+    observed: str
+    expected: str = ""
+    where: str = ""
+
+
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to mend a fault: the commands that a person would type."""
+
+    title: str
+    safety: Safety
+    commands: tuple[str, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault of one link, with its proof and its fixes."""
+
+    code: str
+    name: str
+    severity: Severity
+    host: str
+    target: str
+    source: str
+    alias: str
+    message: str
+    evidence: tuple[Proof, ...]
+    consequences: tuple[str, ...] = ()
+    """The codes of further faults that this one explains; they are not reported beside it."""
+    fixes: tuple[Fix, ...] = ()
+    fingerprint: str
+    docs: str
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that could not be applied, and the evidence that it lacked."""
+
+    code: str
+    host: str
+    subject: str
+    missing: str
+    reason: str
+
+
+class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One examined host. ``engine`` is empty if the engine could not be reached."""
+
+    name: str
+    endpoint: str
+    engine: str
+    containers: int
+    links: int
+    evidence: Completeness
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict and the counts."""
+
+    verdict: Verdict
+    error: int
+    warning: int
+    info: int
+    suppressed: int
+    skipped: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a diagnosis."""
+
+    schema: str = SCHEMA
+    tool: Tool
+    taken_at: str
+    hosts: tuple[HostSummary, ...]
+    summary: Summary
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:
+    """Give a finding its identity, which neither wording nor container ids change."""
+    text = "\x1f".join((code, host, target, alias, key))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Give the exit code that a report's verdict stands for."""
+    return {
+        Verdict.HEALTHY: ExitCode.OK,
+        Verdict.UNHEALTHY: ExitCode.FINDINGS,
+        Verdict.INCOMPLETE: ExitCode.INCOMPLETE,
+    }[report.summary.verdict]

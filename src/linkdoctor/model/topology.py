@@ -1,0 +1,440 @@
+"""Snapshots joined: names, addresses, links, and who lives where.
+
+A rule reads the topology only through its methods. A method that touches evidence that is
+Unknown raises :class:`~linkdoctor.model.evidence.MissingEvidence`, so that a rule needs no
+``if`` for it, and every kind of evidence that was touched is recorded.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+import msgspec
+
+from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Need, Unknown
+from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
+from linkdoctor.model.links import (
+    HostsLine,
+    StoredLink,
+    engine_version,
+    environment_prefix,
+    injected_variables,
+    parse_link_name,
+)
+from linkdoctor.model.references import VariableRead
+from linkdoctor.model.snapshot import (
+    Container,
+    Details,
+    Endpoint,
+    Listener,
+    Network,
+    Snapshot,
+    Status,
+)
+from linkdoctor.model.variables import Variable
+
+__all__ = ["Link", "LinkKind", "Provider", "Topology"]
+
+T = TypeVar("T")
+
+DEFAULT_BRIDGE = "bridge"
+_DEFAULT_MODES = ("default", DEFAULT_BRIDGE, "")
+
+
+class LinkKind(StrEnum):
+    """Where a link works."""
+
+    LEGACY = "legacy"
+    """On the default bridge: variables, a hosts line, a start-up check."""
+    NETWORK = "network"
+    """On a user-defined network: a name that the embedded DNS answers to this target."""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One link of one target, as the engine prints it."""
+
+    host: str
+    kind: LinkKind
+    target: Container
+    alias: str
+    source_name: str
+    network: str
+
+    @property
+    def prefix(self) -> str:
+        """Give the prefix of the variables that this link sets."""
+        return environment_prefix(self.alias)
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that gives a container an answer for a name."""
+
+    what: str
+
+
+class _Host:
+    """One snapshot with the look-ups that the topology needs."""
+
+    __slots__ = ("by_address", "by_id", "by_name", "links", "links_of", "live", "networks", "snapshot")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.by_id = {container.id: container for container in snapshot.containers}
+        self.by_name = {container.name: container for container in snapshot.containers}
+        self.networks = {network.name: network for network in snapshot.networks}
+        self.live: dict[tuple[str, str], Container] = {}
+        self.by_address: dict[str, Container] = {}
+        for container in snapshot.containers:
+            for name in container.names:
+                if link_name := parse_link_name(name):
+                    self.live[link_name] = container
+            if isinstance(container.details, Known):
+                for endpoint in container.details.value.endpoints:
+                    for address in (endpoint.address, endpoint.address6):
+                        if address:
+                            self.by_address[address] = container
+        self.links = tuple(
+            link for container in snapshot.containers for link in _links_of(snapshot.host, container)
+        )
+        self.links_of: dict[str, list[Link]] = {}
+        for link in self.links:
+            self.links_of.setdefault(link.target.id, []).append(link)
+
+
+class Topology:
+    """Several snapshots, joined, as a rule reads them."""
+
+    def __init__(
+        self, snapshots: Sequence[Snapshot], knowledge: Knowledge = Knowledge()  # noqa: B008 - frozen
+    ) -> None:
+        """Join snapshots, whose host names differ, with what is known beforehand."""
+        self._hosts = {snapshot.host: _Host(snapshot) for snapshot in snapshots}
+        self._knowledge = knowledge
+        self._reads: set[Need] = set()
+
+    def recording(self, reads: set[Need]) -> Topology:
+        """Give a view on the same topology that records in `reads` the evidence it is asked for."""
+        view = object.__new__(Topology)
+        view._hosts, view._knowledge, view._reads = self._hosts, self._knowledge, reads
+        return view
+
+    # --- what there is -----------------------------------------------------------------
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Give the snapshots, one a host."""
+        return tuple(host.snapshot for host in self._hosts.values())
+
+    def links(self, host: str | None = None) -> Iterator[Link]:
+        """Give every link that the engines print, of one host or of all."""
+        hosts = self._hosts.values() if host is None else (self._hosts[host],)
+        for each in hosts:
+            yield from each.links
+
+    def links_of(self, host: str, target: Container) -> tuple[Link, ...]:
+        """Give the links of one target, sorted by alias."""
+        return tuple(self._hosts[host].links_of.get(target.id, ()))
+
+    def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
+        """Give the links of other containers that lead to this one."""
+        return tuple(
+            link for link in self._hosts[host].links if self.source_shown(link) is source
+        )
+
+    def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
+        """Give every container with its host."""
+        for name, each in self._hosts.items():
+            if host in (None, name):
+                for container in each.snapshot.containers:
+                    yield name, container
+
+    def named(self, host: str, name: str) -> Container | None:
+        """Give the container that has this name on this host today."""
+        return self._hosts[host].by_name.get(name)
+
+    def engine_version(self, host: str) -> tuple[int, ...]:
+        """Give the version of a host's engine."""
+        return engine_version(self._hosts[host].snapshot.engine.version)
+
+    def network(self, host: str, name: str) -> Network | None:
+        """Give a network of a host by its name."""
+        return self._hosts[host].networks.get(name)
+
+    def talks_only_over_links(self, host: str) -> bool:
+        """Tell whether the default bridge was made with ``icc=false``."""
+        bridge = self.network(host, DEFAULT_BRIDGE)
+        return bridge is not None and not bridge.icc
+
+    def taken_at(self, host: str) -> str:
+        """Give the time of a host's snapshot, RFC 3339."""
+        return self._hosts[host].snapshot.taken_at
+
+    # --- evidence of one container -----------------------------------------------------
+
+    def _had(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
+        self._reads.add(need)
+        if isinstance(evidence, Unknown):
+            raise MissingEvidence(need, subject, evidence)
+        return evidence.value
+
+    def details(self, container: Container) -> Details:
+        """Give what inspect tells of a container.
+
+        Raises:
+            MissingEvidence: as every method of this section, if it could not be had.
+        """
+        return self._had(Need.DETAILS, container.name, container.details)
+
+    def process_environment(self, container: Container) -> tuple[Variable, ...]:
+        """Give the environment that the running process got, which exec does not show."""
+        return self._had(Need.PROCESS_ENV, container.name, container.process_environment)
+
+    def hosts_file(self, container: Container) -> tuple[HostsLine, ...]:
+        """Give the lines of the container's hosts file."""
+        return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
+
+    def listeners(self, container: Container) -> tuple[Listener, ...]:
+        """Give the listening sockets of the container's network namespace."""
+        return self._had(Need.LISTENERS, container.name, container.listeners)
+
+    def script_reads(self, container: Container) -> tuple[VariableRead, ...]:
+        """Give the link variables that the container's entry-point script reads."""
+        return self._had(Need.ENTRY_SCRIPT, container.name, container.script_reads)
+
+    def dns_answer(self, container: Container, name: str) -> tuple[str, ...]:
+        """Give the addresses that the container's own resolver answers for a name."""
+        for answer in container.dns_answers:
+            if answer.name == name:
+                return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", answer.addresses)
+        return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", _NOT_ASKED)
+
+    def read_from(self, evidence: Evidence[T]) -> str:
+        """Give the place where a piece of evidence was read; '' if it was not had."""
+        return evidence.source if isinstance(evidence, Known) else ""
+
+    def host_addresses(self, host: str) -> tuple[str, ...]:
+        """Give the addresses of the host itself."""
+        return self._had(Need.HOST_ADDRESSES, host, self._hosts[host].snapshot.host_addresses)
+
+    def host_listeners(self, host: str) -> tuple[Listener, ...]:
+        """Give the listening sockets of the host itself."""
+        return self._had(Need.HOST_LISTENERS, host, self._hosts[host].snapshot.host_listeners)
+
+    def is_running(self, container: Container) -> bool:
+        """Tell whether the container's process exists."""
+        return self.details(container).status in (Status.RUNNING, Status.PAUSED, Status.STOPPING)
+
+    # --- links ---------------------------------------------------------------------------
+
+    def source_of(self, link: Link) -> Container | None:
+        """Give the container to which the engine's own pointer leads, or None for a ghost.
+
+        The list's ``Names`` show every live legacy link; where they do not, the answer of
+        ``GET /containers/<target>/<alias>/json`` decides (engine lab). A link on a
+        user-defined network is resolved by name, at each query.
+        """
+        if link.kind is LinkKind.NETWORK:
+            return self._network_source(link)
+        host = self._hosts[link.host]
+        if live := host.live.get((link.target.name, link.alias)):
+            self._reads.add(Need.LINK_ANSWER)
+            return live
+        subject = f"{link.target.name}/{link.alias}"
+        for answer in link.target.link_answers:
+            if answer.alias == link.alias:
+                found = self._had(Need.LINK_ANSWER, subject, answer.container_id)
+                return None if found is None else host.by_id.get(found)
+        return self._had(Need.LINK_ANSWER, subject, _NOT_ASKED)
+
+    def source_shown(self, link: Link) -> Container | None:
+        """Give the container to which a link leads, or that has its source's name today."""
+        try:
+            source = self.source_of(link)
+        except MissingEvidence:
+            source = None
+        return source or self.named(link.host, link.source_name)
+
+    def _network_source(self, link: Link) -> Container | None:
+        for container in self._hosts[link.host].snapshot.containers:
+            if container.name == link.source_name or (
+                len(link.source_name) >= _SHORT_ID and container.id.startswith(link.source_name)
+            ):
+                return container
+        return self._by_network_name(link.host, link.network, link.source_name)
+
+    def _by_network_name(self, host: str, network: str, name: str) -> Container | None:
+        for container in self._hosts[host].snapshot.containers:
+            endpoint = self.endpoint(container, network)
+            if endpoint is not None and name in endpoint.aliases:
+                return container
+        return None
+
+    def endpoint(self, container: Container, network: str) -> Endpoint | None:
+        """Give a container's endpoint on a network, or None if it is not on it."""
+        if isinstance(container.details, Unknown):
+            return None
+        for endpoint in container.details.value.endpoints:
+            if endpoint.network == network:
+                return endpoint
+        return None
+
+    def link_addresses(self, link: Link, source: Container) -> tuple[str, ...]:
+        """Give the source's addresses on the network of the link, IPv4 first."""
+        self.details(source)
+        endpoint = self.endpoint(source, link.network)
+        if endpoint is None:
+            return ()
+        return tuple(address for address in (endpoint.address, endpoint.address6) if address)
+
+    def variables_today(self, link: Link, source: Container) -> tuple[Variable, ...]:
+        """Give the variables that the engine would set for this link if the target started now."""
+        details = self.details(source)
+        addresses = self.link_addresses(link, source)
+        return injected_variables(
+            version=self.engine_version(link.host),
+            target=link.target.name,
+            alias=link.alias,
+            address=addresses[0] if addresses else "",
+            exposed=details.exposed,
+            source_environment=(variable.name for variable in details.environment),
+        )
+
+    def variables_of(self, link: Link) -> tuple[Variable, ...]:
+        """Give the variables in the target's process that carry this link's prefix.
+
+        Variables that the image or the user set are not the link's and are left out.
+        """
+        own = {variable.name for variable in self.details(link.target).environment}
+        return tuple(
+            variable
+            for variable in self.process_environment(link.target)
+            if variable.name.startswith(f"{link.prefix}_") and variable.name not in own
+        )
+
+    def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
+        """Give the lines that the engine wrote for a legacy link: those the alias leads.
+
+        Lines that ``--add-host`` asked for are the user's and are left out.
+        """
+        extra = self.details(link.target).extra_hosts
+        return tuple(
+            line
+            for line in self.hosts_file(link.target)
+            if line.names[0] == link.alias and line not in extra
+        )
+
+    # --- names -----------------------------------------------------------------------------
+
+    def providers_of(self, host: str, target: Container, name: str) -> tuple[Provider, ...]:
+        """Tell what gives `target` an answer for `name`, DNS servers of the world left aside."""
+        return tuple(self._providers(host, target, name.lower()))
+
+    def _providers(self, host: str, target: Container, name: str) -> Iterator[Provider]:
+        details = self.details(target)
+        if name in (details.hostname.lower(), "localhost"):
+            yield Provider(what="its own hostname")
+        for link in self.links_of(host, target):
+            if link.alias.lower() == name:
+                yield Provider(what=f"the link to {link.source_name}")
+        for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
+            if name in (each.lower() for each in line.names):
+                yield Provider(what=f"a hosts line with {line.address}")
+        for endpoint in details.endpoints:
+            if endpoint.network == DEFAULT_BRIDGE:
+                continue
+            network = self.network(host, endpoint.network)
+            for _, container in self.containers(host):
+                there = self.endpoint(container, endpoint.network)
+                if there is not None and name in _names_on(container, there):
+                    yield Provider(what=f"container {container.name} on network {endpoint.network}")
+            if network is not None and network.driver == "overlay":
+                yield Provider(what=f"perhaps a service on the overlay network {network.name}")
+        if details.network_mode.startswith("container:"):
+            owner = self._owner_of(host, details.network_mode.partition(":")[2])
+            if owner is not None and owner is not target:
+                yield from self._providers(host, owner, name)
+
+    def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+        self._reads.add(Need.HOSTS_FILE)
+        return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
+
+    def _owner_of(self, host: str, reference: str) -> Container | None:
+        each = self._hosts[host]
+        return each.by_id.get(reference) or each.by_name.get(reference)
+
+    def elsewhere(self, host: str, name: str) -> tuple[tuple[str, Container], ...]:
+        """Give the containers of that name on the other examined hosts."""
+        return tuple(
+            (other, container)
+            for other, each in self._hosts.items()
+            if other != host and (container := each.by_name.get(name)) is not None
+        )
+
+    def holder_of(self, host: str, address: str) -> Container | None:
+        """Give the container of this host that has an address now."""
+        return self._hosts[host].by_address.get(address)
+
+    def is_host_address(self, host: str, name: str) -> bool:
+        """Tell whether a name or an address is one of the host itself."""
+        snapshot = self._hosts[host].snapshot
+        if name.lower() in (snapshot.host.lower(), snapshot.engine.name.lower()):
+            return True
+        return _is_address(name) and name in self.host_addresses(host)
+
+    # --- what is known beforehand -----------------------------------------------------------
+
+    def image_expectations(self, container: Container) -> tuple[ImageExpectation, ...]:
+        """Give what the container's image is known to expect."""
+        return self._knowledge.of_image(container.image)
+
+    def declarations(self, container: Container) -> tuple[Declaration, ...]:
+        """Give what the user's configuration says of a container."""
+        return tuple(
+            each
+            for each in self._knowledge.declarations
+            if fnmatchcase(container.name, each.container)
+        )
+
+
+_SHORT_ID = 12
+_NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
+
+
+def _links_of(host: str, target: Container) -> Iterator[Link]:
+    if isinstance(target.details, Unknown):
+        return
+    details = target.details.value
+    if details.network_mode in _DEFAULT_MODES:
+        for stored in details.stored_links:
+            yield _link(host, LinkKind.LEGACY, target, stored, DEFAULT_BRIDGE)
+    for endpoint in details.endpoints:
+        if endpoint.network != DEFAULT_BRIDGE:
+            for stored in endpoint.links:
+                yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, network: str) -> Link:
+    return Link(
+        host=host,
+        kind=kind,
+        target=target,
+        alias=stored.alias,
+        source_name=stored.source,
+        network=network,
+    )
+
+
+def _names_on(container: Container, endpoint: Endpoint) -> set[str]:
+    names = {container.name, container.id[:_SHORT_ID], *endpoint.aliases}
+    return {name.lower() for name in names}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

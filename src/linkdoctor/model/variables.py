@@ -1,0 +1,148 @@
+"""Environment variables, and which of their values may leave the collector.
+
+The rule is an allow-list: a value is kept only where both its name and its form are those of
+a variable that a link sets. Everything else is reduced to its name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+__all__ = [
+    "LinkField",
+    "LinkVariable",
+    "Variable",
+    "address_of",
+    "parse_link_variable",
+    "redact",
+]
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """An environment variable. ``value`` is there only if it is link-shaped."""
+
+    name: str
+    value: str | None = None
+
+
+class LinkField(StrEnum):
+    """What a variable of a link tells."""
+
+    NAME = "NAME"
+    DEFAULT = "PORT"
+    URL = "URL"
+    START = "START"
+    END = "END"
+    ADDR = "ADDR"
+    PORT = "PORT_NUMBER"
+    PORT_START = "PORT_START"
+    PORT_END = "PORT_END"
+    PROTO = "PROTO"
+
+
+class LinkVariable(msgspec.Struct, frozen=True, kw_only=True):
+    """The name of a link variable, taken apart: ``DB_PORT_5432_TCP_ADDR``."""
+
+    prefix: str
+    field: LinkField
+    port: int | None = None
+    protocol: str | None = None
+
+
+_LONGEST_VALUE = 256
+
+_PER_PORT = re.compile(
+    r"(?P<prefix>.+)_PORT_(?P<port>\d{1,5})_(?P<protocol>TCP|UDP|SCTP)"
+    r"(?P<field>|_START|_END|_ADDR|_PROTO|_PORT|_PORT_START|_PORT_END)",
+    re.DOTALL,
+)
+_PER_PORT_FIELDS = {
+    "": LinkField.URL,
+    "_START": LinkField.START,
+    "_END": LinkField.END,
+    "_ADDR": LinkField.ADDR,
+    "_PROTO": LinkField.PROTO,
+    "_PORT": LinkField.PORT,
+    "_PORT_START": LinkField.PORT_START,
+    "_PORT_END": LinkField.PORT_END,
+}
+_ENDPOINT = re.compile(r"(?:tcp|udp|sctp)://(?P<address>[0-9a-fA-F.:\[\]]*):\d{1,5}")
+_NUMBER = re.compile(r"\d{1,5}")
+_LINK_PATH = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+
+
+def parse_link_variable(name: str) -> LinkVariable | None:
+    """Take the name of a variable apart, if it has the form of one that a link sets.
+
+    ``<PREFIX>_PORT`` and ``<PREFIX>_NAME`` have that form too, so whether a link set the
+    variable is for the caller to decide by the prefix.
+    """
+    if match := _PER_PORT.fullmatch(name):
+        return LinkVariable(
+            prefix=match["prefix"],
+            field=_PER_PORT_FIELDS[match["field"]],
+            port=int(match["port"]),
+            protocol=match["protocol"].lower(),
+        )
+    for suffix, field in (("_PORT", LinkField.DEFAULT), ("_NAME", LinkField.NAME)):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            return LinkVariable(prefix=name.removesuffix(suffix), field=field)
+    return None
+
+
+def address_of(variable: Variable) -> str | None:
+    """Give the address that a link variable holds: '' if it is empty, None if it holds none."""
+    parsed = parse_link_variable(variable.name)
+    if parsed is None or variable.value is None:
+        return None
+    if parsed.field is LinkField.ADDR:
+        return variable.value
+    if parsed.field in (LinkField.DEFAULT, LinkField.URL, LinkField.START, LinkField.END):
+        match = _ENDPOINT.fullmatch(variable.value)
+        return match["address"].strip("[]") if match else None
+    return None
+
+
+def redact(variables: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
+    """Keep the names of all variables and the values of the link-shaped ones only, sorted."""
+    return tuple(
+        sorted(
+            Variable(name=name, value=value if _is_link_shaped(name, value) else None)
+            for name, value in variables
+        )
+    )
+
+
+def _is_link_shaped(name: str, value: str) -> bool:
+    parsed = parse_link_variable(name)
+    if parsed is None or len(value) > _LONGEST_VALUE:
+        return False
+    match parsed.field:
+        case LinkField.ADDR:
+            return value == "" or _is_address(value)
+        case LinkField.PROTO:
+            return value in ("tcp", "udp", "sctp")
+        case LinkField.PORT | LinkField.PORT_START | LinkField.PORT_END:
+            # A number may be anything; only in a link's own variable is it surely a port.
+            return "_ENV_" not in name and _NUMBER.fullmatch(value) is not None
+        case LinkField.NAME:
+            return "_ENV_" not in name and _LINK_PATH.fullmatch(value) is not None
+        case _:
+            match = _ENDPOINT.fullmatch(value)
+            if match is None:
+                return False
+            address = match["address"].strip("[]")
+            return address == "" or _is_address(address)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""Fixtures of the engine lab. An engine starts when the first test asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .engine import Engine, join, unavailable
+from .situations import Lab
+
+HERE = Path(__file__).parent
+REASON = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, also where the suite's own configuration is not used."""
+    config.addinivalue_line("markers", "lab: needs root and a real Docker engine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this directory."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say aloud that the lab did not run, and why: a skip is easily overlooked."""
+    reason = config.stash.get(REASON, "")
+    if reason:
+        terminalreporter.write_line(f"engine lab skipped: {reason}", yellow=True)
+
+
+def _started(config: pytest.Config, engine: Engine) -> Iterator[Engine]:
+    """The engine, started and later stopped; where none can run, a skip (in CI, a failure)."""
+    reason = unavailable()
+    if reason is not None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        config.stash[REASON] = reason
+        pytest.skip(reason)
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def _cleaned(lab: Lab) -> Iterator[Lab]:
+    """The lab, empty before and after a test."""
+    lab.clean()
+    try:
+        yield lab
+    finally:
+        lab.clean()
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """The engine of most tests; its host is called host1."""
+    yield from _started(pytestconfig, Engine("host1"))
+
+
+@pytest.fixture(scope="session")
+def second_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """Another host's engine; its host is called host2."""
+    yield from _started(pytestconfig, Engine("host2"))
+
+
+@pytest.fixture(scope="session")
+def quiet_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """An engine whose default bridge lets only linked containers talk (`--icc=false`)."""
+    yield from _started(pytestconfig, Engine("quiet", flags=["--icc=false"]))
+
+
+@pytest.fixture(scope="session")
+def first_lab(engine: Engine) -> Iterator[Lab]:
+    """The lab on host1, for the fixtures below: it is cleaned by nobody."""
+    with Lab(engine) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def joined_labs(first_lab: Lab, second_engine: Engine) -> Iterator[tuple[Lab, Lab]]:
+    """The labs on host1 (10.77.0.1) and host2 (10.77.0.2), with a cable between the hosts."""
+    join(first_lab.engine, second_engine)
+    with Lab(second_engine) as second:
+        yield first_lab, second
+
+
+@pytest.fixture(scope="session")
+def separated_lab(quiet_engine: Engine) -> Iterator[Lab]:
+    """The lab on the engine with `--icc=false`, for the fixture below."""
+    with Lab(quiet_engine) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(first_lab: Lab) -> Iterator[Lab]:
+    """An empty lab on host1."""
+    yield from _cleaned(first_lab)
+
+
+@pytest.fixture
+def two_hosts(lab: Lab, joined_labs: tuple[Lab, Lab]) -> Iterator[tuple[Lab, Lab]]:
+    """Empty labs on host1 (10.77.0.1) and host2 (10.77.0.2)."""
+    for second in _cleaned(joined_labs[1]):
+        yield lab, second
+
+
+@pytest.fixture
+def quiet_lab(separated_lab: Lab) -> Iterator[Lab]:
+    """An empty lab on an engine with `--icc=false`."""
+    yield from _cleaned(separated_lab)
