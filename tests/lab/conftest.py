@@ -36,14 +36,20 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"engine lab skipped: {reason}", yellow=True)
 
 
-def _started(config: pytest.Config, engine: Engine) -> Iterator[Engine]:
-    """The engine, started and later stopped; where none can run, a skip (in CI, a failure)."""
+def _need_an_engine(config: pytest.Config) -> None:
+    """Skip where no engine can be started; in CI, fail."""
     reason = unavailable()
-    if reason is not None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        config.stash[REASON] = reason
-        pytest.skip(reason)
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    config.stash[REASON] = reason
+    pytest.skip(reason)
+
+
+def _started(config: pytest.Config, engine: Engine) -> Iterator[Engine]:
+    """The engine, started and later stopped."""
+    _need_an_engine(config)
     engine.start()
     try:
         yield engine
@@ -58,6 +64,12 @@ def _cleaned(lab: Lab) -> Iterator[Lab]:
         yield lab
     finally:
         lab.clean()
+
+
+@pytest.fixture
+def possible(pytestconfig: pytest.Config) -> None:
+    """For tests that start engines of their own."""
+    _need_an_engine(pytestconfig)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +38,7 @@ class Lab:
         self.engine = engine
         self.client = self._connect()
         self._runs: dict[str, Callable[[], str]] = {}
+        self._ports: dict[str, int] = {}
         self._images: dict[str, object] = {}
 
     @property
@@ -107,7 +110,7 @@ class Lab:
         command: Sequence[str] | None = None,
         entrypoint: Sequence[str] | None = None,
         listen: int | None = None,
-        listen_on: str = "0.0.0.0",  # noqa: S104
+        listen_on: str = "0.0.0.0",
         network_mode: str | None = None,
         health: str | None = None,
         hostname: str | None = None,
@@ -149,12 +152,13 @@ class Lab:
             made = self.api.create_container_from_config(wanted.body(), name)  # type: ignore[no-untyped-call]
             identity = str(made["Id"])
             if start:
-                self.api.start(identity)
-                if listen is not None:
-                    self.wait_listening(name, listen)
+                self.start(name)
             return identity
 
         self._runs[name] = launch
+        self._ports.pop(name, None)
+        if listen is not None:
+            self._ports[name] = listen
         return refusal(launch) if refused else launch()
 
     def stop(self, *names: str) -> None:
@@ -163,12 +167,14 @@ class Lab:
             self.api.stop(name, timeout=5)
 
     def start(self, name: str) -> None:
-        """Start a container; the engine's refusal is an APIError."""
+        """Start a container, and wait until it listens; the engine's refusal is an APIError."""
         self.api.start(name)
+        self._settle(name)
 
     def restart(self, name: str) -> None:
-        """Restart a container; the engine's refusal is an APIError."""
+        """Restart a container, likewise."""
         self.api.restart(name, timeout=5)
+        self._settle(name)
 
     def pause(self, name: str) -> None:
         """Freeze a container's processes."""
@@ -188,6 +194,8 @@ class Lab:
         self.api.rename(old, new)
         if old in self._runs:
             self._runs[new] = self._runs.pop(old)
+        if old in self._ports:
+            self._ports[new] = self._ports.pop(old)
 
     def recreate(self, name: str) -> str:
         """`docker rm -f NAME && docker run --name NAME` with the same arguments; the new id."""
@@ -221,6 +229,7 @@ class Lab:
             if network["Name"] not in ("bridge", "host", "none"):
                 self.api.remove_network(network["Id"])
         self._runs.clear()
+        self._ports.clear()
 
     def restart_engine(self) -> None:
         """Restart the engine, as a reboot of the host would, and connect anew."""
@@ -290,6 +299,26 @@ class Lab:
         found = self.api.containers(all=True)
         return {str(each["Id"]): sorted(each["Names"]) for each in found}
 
+    def links(self, name: str) -> list[str] | None:
+        """The links as inspect tells them, sorted (the engine's order is random)."""
+        found = self.inspect(name)["HostConfig"]["Links"]
+        return None if found is None else sorted(found)
+
+    def endpoint_links(self, name: str) -> dict[str, list[str] | None]:
+        """The links of each network that a container is on."""
+        networks = self.inspect(name)["NetworkSettings"]["Networks"]
+        return {network: endpoint["Links"] for network, endpoint in networks.items()}
+
+    def stored_links(self, name: str) -> list[str] | None:
+        """The links as the engine keeps them on disk: as they were typed."""
+        file = self.engine.data_root / "containers" / self.inspect(name)["Id"] / "hostconfig.json"
+        found: list[str] | None = json.loads(file.read_text())["Links"]
+        return found
+
+    def names(self, name: str) -> list[str]:
+        """A container's sorted `Names` in `docker ps -a`: its own and those of links to it."""
+        return self.listed()[self.inspect(name)["Id"]]
+
     def address(self, name: str, network: str = "bridge") -> str:
         """A container's IPv4 address on a network; empty when it has none."""
         found = self.inspect(name)["NetworkSettings"]["Networks"][network]["IPAddress"]
@@ -354,6 +383,11 @@ class Lab:
     def _connect(self) -> docker.DockerClient:
         return docker.DockerClient(base_url=self.engine.url, timeout=REQUEST_TIMEOUT)
 
+    def _settle(self, name: str) -> None:
+        """Wait until a container listens, if it was made to."""
+        if name in self._ports:
+            self.wait_listening(name, self._ports[name])
+
     def _need(self, image: str) -> None:
         """Make the base image at its first use."""
         if image == images.BASE and image not in self._images:
@@ -363,10 +397,8 @@ class Lab:
                 self.image(image)
 
     def _discard(self, identity: str) -> None:
-        try:
+        with contextlib.suppress(NotFound):  # it may go by itself
             self.api.remove_container(identity, v=True, force=True)
-        except NotFound:
-            pass  # it went by itself
 
 
 def refusal(attempt: Callable[[], object]) -> str:
@@ -384,7 +416,10 @@ def _split(environment: str) -> list[str]:
 
 def _has_begun(process: Path) -> bool:
     """Whether the runtime has handed over to the container's own program."""
-    program = (process / "cmdline").read_bytes().partition(b"\0")[0]
+    try:
+        program = (process / "cmdline").read_bytes().partition(b"\0")[0]
+    except OSError:
+        return False
     return bool(program) and not program.startswith(RUNTIME)
 
 
@@ -392,7 +427,11 @@ def _listening(process: Path) -> set[int]:
     """The TCP ports that are listened on in a process's network namespace."""
     ports = set()
     for table in ("tcp", "tcp6"):
-        for line in (process / "net" / table).read_text().splitlines()[1:]:
+        try:
+            lines = (process / "net" / table).read_text().splitlines()[1:]
+        except OSError:
+            return set()  # the process is gone
+        for line in lines:
             fields = line.split()
             if fields[3] == LISTENING:
                 ports.add(int(fields[1].rpartition(":")[2], 16))

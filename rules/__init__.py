@@ -1,0 +1,1 @@
+"""The rules that come with linkdoctor: one file, one diagnosis."""

@@ -1,0 +1,149 @@
+"""The answers of the engine's API, as far as linkdoctor reads them.
+
+Field names are the engine's own. A field that an engine leaves out or sets to null is None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+__all__ = [
+    "ContainerAnswer",
+    "IdAnswer",
+    "InfoAnswer",
+    "ListAnswer",
+    "NetworkAnswer",
+    "TopAnswer",
+    "VersionAnswer",
+]
+
+
+class _Component(msgspec.Struct):
+    Name: str = ""
+
+
+class VersionAnswer(msgspec.Struct):
+    """``GET /version``."""
+
+    Version: str
+    ApiVersion: str
+    Components: list[_Component] | None = None
+
+
+class InfoAnswer(msgspec.Struct):
+    """``GET /info``."""
+
+    Name: str = ""
+
+
+class ListAnswer(msgspec.Struct):
+    """One container of ``GET /containers/json``."""
+
+    Id: str
+    Names: list[str] | None = None
+    Image: str = ""
+    State: str = ""
+
+
+class IdAnswer(msgspec.Struct):
+    """As much of an inspect as tells which container it is."""
+
+    Id: str
+
+
+class _HealthAnswer(msgspec.Struct):
+    Status: str = ""
+
+
+class _State(msgspec.Struct):
+    Status: str
+    Pid: int = 0
+    ExitCode: int = 0
+    OOMKilled: bool = False
+    Error: str = ""
+    StartedAt: str = ""
+    FinishedAt: str = ""
+    Health: _HealthAnswer | None = None
+
+
+class _Config(msgspec.Struct):
+    Hostname: str = ""
+    Env: list[str] | None = None
+    Image: str = ""
+    Labels: dict[str, str] | None = None
+    ExposedPorts: dict[str, Any] | None = None
+
+
+class _RestartPolicy(msgspec.Struct):
+    Name: str = ""
+
+
+class _HostConfig(msgspec.Struct):
+    NetworkMode: str = ""
+    Links: list[str] | None = None
+    RestartPolicy: _RestartPolicy | None = None
+    ExtraHosts: list[str] | None = None
+
+
+class _Binding(msgspec.Struct):
+    HostIp: str = ""
+    HostPort: str = ""
+
+
+class _EndpointAnswer(msgspec.Struct):
+    NetworkID: str = ""
+    IPAddress: str = ""
+    GlobalIPv6Address: str = ""
+    Aliases: list[str] | None = None
+    DNSNames: list[str] | None = None
+    Links: list[str] | None = None
+
+
+class _NetworkSettings(msgspec.Struct):
+    Ports: dict[str, list[_Binding] | None] | None = None
+    Networks: dict[str, _EndpointAnswer] | None = None
+
+
+class _Mount(msgspec.Struct):
+    Destination: str = ""
+
+
+class ContainerAnswer(msgspec.Struct):
+    """``GET /containers/<id>/json``."""
+
+    Id: str
+    Name: str
+    State: _State
+    Config: _Config
+    HostConfig: _HostConfig
+    NetworkSettings: _NetworkSettings
+    Path: str = ""
+    Args: list[str] | None = None
+    Mounts: list[_Mount] | None = None
+
+
+class _IpamConfig(msgspec.Struct):
+    Subnet: str = ""
+
+
+class _Ipam(msgspec.Struct):
+    Config: list[_IpamConfig] | None = None
+
+
+class NetworkAnswer(msgspec.Struct):
+    """One network of ``GET /networks``."""
+
+    Id: str
+    Name: str
+    Driver: str = ""
+    IPAM: _Ipam | None = None
+    Options: dict[str, str] | None = None
+
+
+class TopAnswer(msgspec.Struct):
+    """``GET /containers/<id>/top``."""
+
+    Titles: list[str]
+    Processes: list[list[str]] | None = None

@@ -1,0 +1,402 @@
+"""Fills one snapshot from one engine, cheapest truth first.
+
+One list call shows every container, address and live link; inspect adds what it leaves open.
+On the engine's own machine the rest comes from ``/proc``; from afar from the archive endpoint
+and ``top``, and only for the containers that links or expectations concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from linkdoctor.collect import afar, process, procfs, sockets
+from linkdoctor.collect.answers import (
+    ContainerAnswer,
+    IdAnswer,
+    InfoAnswer,
+    ListAnswer,
+    NetworkAnswer,
+)
+from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
+from linkdoctor.collect.resolver import parse_resolver
+from linkdoctor.collect.translate import (
+    details_of,
+    labels_of,
+    network_of,
+    program_of,
+    script_places,
+)
+from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.links import HostsLine, parse_hosts, parse_link_name
+from linkdoctor.model.references import VariableRead, link_variables_read
+from linkdoctor.model.snapshot import (
+    Container,
+    Details,
+    Engine,
+    LinkAnswer,
+    Listener,
+    Network,
+    Resolver,
+    Snapshot,
+    Status,
+    Tool,
+)
+from linkdoctor.model.variables import Variable, redact
+
+__all__ = ["collect"]
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+_ROUNDS = 3
+_WORKERS = 8
+_LARGEST_FILE = 256 * 1024
+_NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
+_NOT_ASKED_AFAR = Unknown(
+    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
+)
+_ONLY_NEAR = Unknown(
+    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
+)
+_LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
+
+
+class _Inspected(msgspec.Struct, frozen=True):
+    listed: ListAnswer
+    answer: ContainerAnswer | Unknown
+
+
+class _Lived(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of a container's running process."""
+
+    process_environment: Evidence[tuple[Variable, ...]] = _NOT_RUNNING
+    hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
+    resolver: Evidence[Resolver] = _NOT_RUNNING
+    listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
+    script_reads: Evidence[tuple[VariableRead, ...]] = _NOT_RUNNING
+
+
+def collect(
+    client: EngineClient,
+    deadline: Deadline,
+    *,
+    tool: Tool,
+    progress: Progress = lambda _: None,
+) -> Snapshot:
+    """Read everything that a diagnosis needs of one engine, with GET requests only.
+
+    Containers that vanish midway are left out. If containers come, go or change state while
+    they are read, all is read again, at most twice.
+
+    Raises:
+        EngineError: the engine does not answer, or not as a Docker engine does.
+    """
+    engine = _engine(client)
+    listed = _list(client)
+    for last in range(_ROUNDS - 1, -1, -1):
+        containers = _containers(client, listed, deadline, progress)
+        again = _list(client)
+        settled = _same(listed, again)
+        if settled or last == 0 or deadline.left() < deadline.seconds / 2:
+            break
+        listed = again
+    networks, gaps = _networks(client)
+    addresses, listeners = _host(client)
+    return Snapshot(
+        taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        tool=tool,
+        host=engine.name or client.endpoint,
+        endpoint=client.endpoint,
+        engine=engine,
+        containers=tuple(sorted(containers, key=lambda each: (each.name, each.id))),
+        networks=networks,
+        host_addresses=addresses,
+        host_listeners=listeners,
+        settled=settled,
+        gaps=gaps,
+    )
+
+
+def _engine(client: EngineClient) -> Engine:
+    try:
+        name = client.get("/info", InfoAnswer).Name
+    except NotThere:
+        name = ""
+    components = client.version.Components or ()
+    podman = any("podman" in each.Name.lower() for each in components)
+    return Engine(
+        name=name,
+        version=client.version.Version,
+        api_version=client.version.ApiVersion,
+        product="Podman" if podman else "Docker",
+    )
+
+
+def _list(client: EngineClient) -> list[ListAnswer]:
+    try:
+        return client.get("/containers/json", list[ListAnswer], all="1")
+    except NotThere:
+        raise EngineError(f"{client.endpoint} answers, but it is no Docker engine") from None
+
+
+def _same(before: Iterable[ListAnswer], after: Iterable[ListAnswer]) -> bool:
+    def key(each: ListAnswer) -> tuple[str, str, tuple[str, ...]]:
+        return (each.Id, each.State, tuple(sorted(each.Names or ())))
+
+    return {key(each) for each in before} == {key(each) for each in after}
+
+
+def _networks(client: EngineClient) -> tuple[tuple[Network, ...], tuple[Unknown, ...]]:
+    try:
+        answers = client.get("/networks", list[NetworkAnswer])
+    except (EngineError, NotThere) as error:
+        return (), (Unknown(gap=Gap.UNSUPPORTED, detail=f"networks: {error}"),)
+    return tuple(sorted(map(network_of, answers), key=lambda each: (each.name, each.id))), ()
+
+
+def _host(
+    client: EngineClient,
+) -> tuple[Evidence[tuple[str, ...]], Evidence[tuple[Listener, ...]]]:
+    path = client.socket_path
+    pid = sockets.peer_pid(path) if path else None
+    if pid is None:
+        return _ONLY_NEAR, _ONLY_NEAR
+    namespace = Path(f"/proc/{pid}/ns/net")
+    where = f"network namespace of the engine (pid {pid})"
+    try:
+        return (
+            Known(sockets.in_namespace(namespace, sockets.addresses_here), where),
+            Known(sockets.in_namespace(namespace, sockets.listeners_here), where),
+        )
+    except (sockets.NamespaceDenied, OSError) as error:
+        denied = Unknown(gap=Gap.DENIED, detail=str(error))
+        return denied, denied
+
+
+def _containers(
+    client: EngineClient, listed: Sequence[ListAnswer], deadline: Deadline, progress: Progress
+) -> list[Container]:
+    inspected: list[_Inspected] = []
+    for number, each in enumerate(listed, start=1):
+        progress(f"reading container {number} of {len(listed)}")
+        found = _inspect(client, each, deadline)
+        if found is not None:
+            inspected.append(found)
+    live = {
+        link
+        for each in inspected
+        for name in each.listed.Names or ()
+        if (link := parse_link_name(name))
+    }
+    near = client.socket_path is not None
+    progress("reading processes, hosts files and sockets")
+    with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
+        return list(pool.map(lambda each: _container(client, each, live, near, deadline), inspected))
+
+
+def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
+    if deadline.left() <= 0:
+        return _Inspected(listed, _LATE)
+    try:
+        answer = client.get(f"/containers/{segment(listed.Id)}/json", ContainerAnswer)
+    except NotThere:
+        return None
+    except EngineError as error:
+        gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
+        return _Inspected(listed, Unknown(gap=gap, detail=str(error)))
+    return _Inspected(listed, answer)
+
+
+def _container(
+    client: EngineClient,
+    inspected: _Inspected,
+    live: set[tuple[str, str]],
+    near: bool,
+    deadline: Deadline,
+) -> Container:
+    listed, answer = inspected.listed, inspected.answer
+    names = tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
+    own = [name for name in names if parse_link_name(name) is None]
+    if isinstance(answer, Unknown):
+        return Container(
+            id=listed.Id,
+            name=own[0] if own else listed.Id[:12],
+            names=names,
+            image=listed.Image,
+            details=answer,
+            process_environment=answer,
+            hosts_file=answer,
+            resolver=answer,
+            listeners=answer,
+            script_reads=answer,
+        )
+    details = details_of(answer)
+    name = answer.Name.removeprefix("/")
+    lived = _lived(client, answer, details, near, deadline)
+    return Container(
+        id=answer.Id,
+        name=name,
+        names=names,
+        image=answer.Config.Image,
+        labels=labels_of(answer.Config.Labels),
+        details=Known(details, "inspect"),
+        link_answers=_link_answers(client, name, details, live),
+        process_environment=lived.process_environment,
+        hosts_file=lived.hosts_file,
+        resolver=lived.resolver,
+        listeners=lived.listeners,
+        script_reads=lived.script_reads,
+    )
+
+
+def _link_answers(
+    client: EngineClient, target: str, details: Details, live: set[tuple[str, str]]
+) -> tuple[LinkAnswer, ...]:
+    return tuple(
+        LinkAnswer(alias=link.alias, container_id=_link_answer(client, target, link.alias))
+        for link in details.stored_links
+        if (target, link.alias) not in live
+    )
+
+
+def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str | None]:
+    path = f"/containers/{segment(target)}/{segment(alias)}/json"
+    try:
+        return Known(client.get(path, IdAnswer).Id, f"GET {path}")
+    except NotThere:
+        return Known(None, f"GET {path}")
+    except EngineError as error:
+        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+
+
+def _lived(
+    client: EngineClient,
+    answer: ContainerAnswer,
+    details: Details,
+    near: bool,
+    deadline: Deadline,
+) -> _Lived:
+    if details.pid <= 0 or details.status not in (Status.RUNNING, Status.PAUSED):
+        return _Lived()
+    if deadline.left() <= 0:
+        return _Lived(
+            process_environment=_LATE,
+            hosts_file=_LATE,
+            resolver=_LATE,
+            listeners=_LATE,
+            script_reads=_LATE,
+        )
+    if near:
+        try:
+            with procfs.prove(details.pid, answer.Id) as held:
+                return _near(held, answer)
+        except procfs.NotProven as reason:
+            unproven = Unknown(gap=Gap.DENIED, detail=str(reason))
+            return _afar(client, answer, details, unproven)
+    return _afar(client, answer, details, _ONLY_NEAR)
+
+
+def _near(held: procfs.Proc, answer: ContainerAnswer) -> _Lived:
+    proc = f"/proc/{held.pid}"
+    return _Lived(
+        process_environment=_had(lambda: _environment(held), f"{proc}/environ"),
+        hosts_file=_had(
+            lambda: parse_hosts(_text(procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE))),
+            f"{proc}/root/etc/hosts",
+        ),
+        resolver=_had(
+            lambda: parse_resolver(
+                _text(procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE))
+            ),
+            f"{proc}/root/etc/resolv.conf",
+        ),
+        listeners=_had(
+            lambda: sockets.in_namespace(
+                Path(f"/proc/self/fd/{held.descriptor}/ns/net"), sockets.listeners_here
+            ),
+            f"{proc}/ns/net",
+        ),
+        script_reads=_had(
+            lambda: _script(
+                answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)
+            ),
+            f"{proc}/root",
+        ),
+    )
+
+
+def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
+    environment = process.environment_of(held)
+    # For an instant after a start the process is still the runtime's, with its own environment.
+    if any(name.startswith("_LIBCONTAINER_") for name, _ in environment):
+        raise procfs.NotProven("its process has only just been started")
+    return redact(environment)
+
+
+def _afar(
+    client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown
+) -> _Lived:
+    linked = details.stored_links or any(each.links for each in details.endpoints)
+    if not linked and not details.references:
+        return _Lived(
+            process_environment=_NOT_ASKED_AFAR,
+            hosts_file=_NOT_ASKED_AFAR,
+            resolver=_NOT_ASKED_AFAR,
+            listeners=near,
+            script_reads=_NOT_ASKED_AFAR,
+        )
+
+    def read(path: str) -> bytes:
+        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE)
+
+    return _Lived(
+        process_environment=_had(
+            lambda: redact(
+                afar.environment_from_top(afar.top(client, answer.Id), details.pid)
+            ),
+            "docker top",
+        ),
+        hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
+        resolver=_had(
+            lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
+        ),
+        listeners=near,
+        script_reads=_had(lambda: _script(answer, read), "docker cp"),
+    )
+
+
+def _had(action: Callable[[], T], source: str) -> Evidence[T]:
+    try:
+        return Known(action(), source)
+    except (procfs.NotProven, sockets.NamespaceDenied, PermissionError) as error:
+        return Unknown(gap=Gap.DENIED, detail=str(error))
+    except NotThere:
+        return Unknown(gap=Gap.VANISHED, detail="it is not there")
+    except OSError as error:
+        return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
+    except (EngineError, afar.Unreadable) as error:
+        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+
+
+def _script(
+    answer: ContainerAnswer, read: Callable[[str], bytes]
+) -> tuple[VariableRead, ...]:
+    for path in script_places(program_of(answer), answer.Config.Env or ()):
+        try:
+            content = read(path)
+        except (NotThere, FileNotFoundError, NotADirectoryError):
+            continue
+        except (afar.Unreadable, OSError):
+            return ()
+        return link_variables_read(_text(content), path) if content.startswith(b"#!") else ()
+    return ()
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

@@ -1,0 +1,143 @@
+"""Files of containers on the engine's own machine, through ``/proc/<pid>/root``.
+
+A container is hostile: a symbolic link inside it must never lead out of it, a named pipe must
+not hold us up, and a pid may belong to another process by the time it is read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["NotProven", "Proc", "prove", "read_inside"]
+
+_MOST_LINKS = 40
+
+
+class NotProven(Exception):
+    """This ``/proc`` does not show the container's process."""
+
+
+class Proc:
+    """The proven process of a container, held by a descriptor of its ``/proc`` directory.
+
+    Once the process has ended, reads through the descriptor fail: they never reach another
+    process that was given the same pid.
+    """
+
+    def __init__(self, pid: int, descriptor: int) -> None:
+        """Hold an open descriptor of ``/proc/<pid>``."""
+        self.pid = pid
+        self.descriptor = descriptor
+
+
+@contextmanager
+def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Iterator[Proc]:
+    """Prove that a pid of this machine is a container's process, and hold on to it.
+
+    The mounts of a container's process name the container: the engine mounts ``hostname``,
+    ``hosts`` and ``resolv.conf`` from a directory called after its id (engine lab). Where a
+    runtime does not show that, its control group does.
+
+    Raises:
+        NotProven: the process is not there, or is not the container's, or may not be looked at.
+    """
+    if pid <= 0 or len(container_id) < 12:
+        raise NotProven("the engine names no process")
+    try:
+        descriptor = os.open(proc / str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise NotProven("its process is not visible in this /proc") from None
+    try:
+        held = Proc(pid, descriptor)
+        if not any(
+            container_id.encode() in _slurp(descriptor, name) for name in ("mountinfo", "cgroup")
+        ):
+            raise NotProven("the process with its pid on this machine is not the container's")
+        yield held
+    finally:
+        os.close(descriptor)
+
+
+def _slurp(descriptor: int, name: str, limit: int = 1 << 20) -> bytes:
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=descriptor)
+    except PermissionError:
+        raise NotProven("no permission to look at its process; run as root") from None
+    except OSError:
+        return b""
+    try:
+        return _read(file, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+
+
+def read_inside(held: Proc, path: str, limit: int) -> bytes:
+    """Read at most `limit` bytes of a regular file of a container, as the container names it.
+
+    Symbolic links are followed by hand, inside the container's root only.
+
+    Raises:
+        OSError: there is no such regular file, or it may not be read.
+    """
+    root = os.open("root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=held.descriptor)
+    try:
+        file = _open_inside(root, path)
+        try:
+            return _read(file, limit)
+        finally:
+            os.close(file)
+    finally:
+        os.close(root)
+
+
+def _open_inside(root: int, path: str) -> int:
+    """Open a file below `root`; every step is taken with O_NOFOLLOW, so no link is followed."""
+    pending = [part for part in path.split("/") if part not in ("", ".")][::-1]
+    opened: list[int] = []
+    links = 0
+    try:
+        while pending:
+            part = pending.pop()
+            here = opened[-1] if opened else root
+            if part == "..":
+                if opened:
+                    os.close(opened.pop())
+                continue
+            if stat.S_ISLNK(os.stat(part, dir_fd=here, follow_symlinks=False).st_mode):
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                leads_to = os.readlink(part, dir_fd=here)
+                if leads_to.startswith("/"):
+                    while opened:
+                        os.close(opened.pop())
+                pending += [each for each in leads_to.split("/") if each not in ("", ".")][::-1]
+                continue
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+            if pending:
+                flags |= os.O_DIRECTORY
+            opened.append(os.open(part, flags, dir_fd=here))
+        if not opened:
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        file = opened.pop()
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _read(file: int, limit: int) -> bytes:
+    content = bytearray()
+    while len(content) < limit and (chunk := os.read(file, min(1 << 16, limit - len(content)))):
+        content += chunk
+    return bytes(content)

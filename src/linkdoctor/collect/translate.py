@@ -1,0 +1,192 @@
+"""The engine's answers → the model. Here values of environment variables end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from linkdoctor.collect.answers import ContainerAnswer, NetworkAnswer
+from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
+from linkdoctor.model.references import (
+    link_variables_read,
+    references_in_arguments,
+    references_in_environment,
+)
+from linkdoctor.model.snapshot import (
+    Details,
+    Endpoint,
+    Health,
+    Label,
+    Network,
+    Publication,
+    Status,
+)
+from linkdoctor.model.variables import redact
+
+__all__ = ["details_of", "labels_of", "network_of", "pairs", "program_of", "script_places"]
+
+_LONGEST_TEXT = 4096
+_COMPOSE = "com.docker.compose."
+_COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
+
+
+def details_of(answer: ContainerAnswer) -> Details:
+    """Translate an inspect."""
+    state, config, host = answer.State, answer.Config, answer.HostConfig
+    environment = pairs(config.Env or ())
+    arguments = [answer.Path, *(answer.Args or ())]
+    return Details(
+        status=_status(state.Status),
+        pid=state.Pid,
+        exit_code=state.ExitCode,
+        out_of_memory=state.OOMKilled,
+        error=state.Error[:_LONGEST_TEXT],
+        started_at=state.StartedAt,
+        finished_at=state.FinishedAt,
+        health=Health(status=state.Health.Status) if state.Health else None,
+        restart_policy=(host.RestartPolicy.Name if host.RestartPolicy else "") or "no",
+        hostname=config.Hostname,
+        network_mode=host.NetworkMode or "default",
+        stored_links=_stored_links(host.Links or ()),
+        endpoints=_endpoints(answer),
+        exposed=_ports(config.ExposedPorts or ()),
+        published=tuple(sorted(_publications(answer))),
+        extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
+        environment=redact(environment),
+        references=tuple(
+            sorted(
+                {*references_in_environment(environment), *references_in_arguments(arguments)},
+                key=lambda each: (each.where, each.host, each.port or 0),
+            )
+        ),
+        reads=tuple(
+            chain.from_iterable(
+                link_variables_read(argument, f"argument {number}")
+                for number, argument in enumerate(arguments)
+            )
+        ),
+        mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
+    )
+
+
+def _status(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        return Status.DEAD
+
+
+def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Split ``NAME=value`` entries."""
+    split = (each.partition("=") for each in environment)
+    return tuple((name, value) for name, _, value in split if name)
+
+
+def labels_of(labels: dict[str, str] | None) -> tuple[Label, ...]:
+    """Keep the labels that linkdoctor and Compose wrote; others may hold anything."""
+    kept = {_COMPOSE + name for name in _COMPOSE_LABELS}
+    return tuple(
+        sorted(
+            Label(name=name, value=value[:_LONGEST_TEXT])
+            for name, value in (labels or {}).items()
+            if name in kept or name.startswith("linkdoctor.")
+        )
+    )
+
+
+def _stored_links(links: Iterable[str]) -> tuple[StoredLink, ...]:
+    return tuple(sorted(set(_readable_links(links))))
+
+
+def _readable_links(links: Iterable[str]) -> Iterator[StoredLink]:
+    for text in links:
+        try:
+            yield parse_stored_link(text)
+        except ValueError:
+            continue
+
+
+def _endpoints(answer: ContainerAnswer) -> tuple[Endpoint, ...]:
+    networks = answer.NetworkSettings.Networks or {}
+    return tuple(
+        Endpoint(
+            network=name,
+            network_id=endpoint.NetworkID,
+            address=endpoint.IPAddress,
+            address6=endpoint.GlobalIPv6Address,
+            aliases=tuple(sorted({*(endpoint.Aliases or ()), *(endpoint.DNSNames or ())})),
+            links=_stored_links(endpoint.Links or ()),
+        )
+        for name, endpoint in sorted(networks.items())
+    )
+
+
+def _ports(texts: Iterable[str]) -> tuple[Port, ...]:
+    return tuple(sorted(_readable_ports(texts)))
+
+
+def _readable_ports(texts: Iterable[str]) -> Iterator[Port]:
+    for text in texts:
+        try:
+            yield Port.parse(text)
+        except ValueError:
+            continue
+
+
+def _publications(answer: ContainerAnswer) -> Iterator[Publication]:
+    for text, bindings in (answer.NetworkSettings.Ports or {}).items():
+        for binding in bindings or ():
+            if binding.HostPort.isdecimal():
+                for port in _readable_ports([text]):
+                    yield Publication(
+                        port=port,
+                        host_address=binding.HostIp,
+                        host_port=int(binding.HostPort),
+                    )
+
+
+def _extra_hosts(entries: Iterable[str]) -> Iterator[HostsLine]:
+    for entry in entries:
+        # Docker accepts both name:address and name=address; an IPv6 address has colons itself.
+        separator = "=" if "=" in entry else ":"
+        name, _, address = entry.partition(separator)
+        if name and address:
+            yield HostsLine(address=address.strip("[]"), names=(name,))
+
+
+def network_of(answer: NetworkAnswer) -> Network:
+    """Translate a network."""
+    subnets = (each.Subnet for each in (answer.IPAM.Config if answer.IPAM else None) or ())
+    icc = (answer.Options or {}).get("com.docker.network.bridge.enable_icc", "true")
+    return Network(
+        id=answer.Id,
+        name=answer.Name,
+        driver=answer.Driver,
+        subnets=tuple(sorted(each for each in subnets if each)),
+        icc=icc.lower() not in ("false", "0", "f"),
+    )
+
+
+def program_of(answer: ContainerAnswer) -> str:
+    """Give the program that the container starts: a shell's or an init's first argument counts."""
+    words: Sequence[str] = [answer.Path, *(answer.Args or ())]
+    if words[0].rpartition("/")[2] in _STARTERS:
+        words = [word for word in words[1:] if word != "--"] or words
+    return words[0]
+
+
+def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
+    """Give the paths at which a script that the container starts may lie."""
+    if not program or "\0" in program or len(program) > _LONGEST_TEXT or program.startswith("-"):
+        return ()
+    if program.startswith("/"):
+        return (program,)
+    if "/" in program or not program.endswith((".sh", "entrypoint")):
+        return ()
+    path = dict(pairs(environment)).get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    directories = [each for each in path.split(":") if each.startswith("/")]
+    return tuple(f"{each.rstrip('/')}/{program}" for each in directories[:_MOST_DIRECTORIES])
+
+
+_STARTERS = ("sh", "bash", "ash", "dash", "tini", "docker-init", "dumb-init", "catatonit")
+_MOST_DIRECTORIES = 8

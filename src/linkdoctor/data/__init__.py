@@ -1,0 +1,1 @@
+"""Data that comes with linkdoctor: known images and a recorded host."""

@@ -1,0 +1,363 @@
+"""A small model of an engine, to write down situations in a few words.
+
+The cases of rules are made with it. It follows the engine as the lab shows it: a target gets
+its variables and hosts lines at its start; when a source comes back elsewhere the hosts line is
+rewritten and the variables are not; a recreated source leaves a ghost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.links import (
+    HostsLine,
+    Port,
+    StoredLink,
+    engine_version,
+    hosts_line,
+    injected_variables,
+    parse_stored_link,
+)
+from linkdoctor.model.references import (
+    HostReference,
+    VariableRead,
+    link_variables_read,
+    references_in_arguments,
+    references_in_environment,
+)
+from linkdoctor.model.snapshot import (
+    Container,
+    Details,
+    DnsAnswer,
+    Endpoint,
+    Engine,
+    Health,
+    Label,
+    LinkAnswer,
+    Listener,
+    Network,
+    Publication,
+    Resolver,
+    Snapshot,
+    Status,
+    Tool,
+)
+from linkdoctor.model.variables import Variable, redact
+
+__all__ = ["World"]
+
+_LATER = "2026-01-01T12:00:00Z"
+_EARLIER = "2026-01-01T10:00:00Z"
+
+
+class World:
+    """One engine and its containers."""
+
+    def __init__(
+        self,
+        host: str = "host1",
+        *,
+        engine: str = "20.10.24",
+        icc: bool = True,
+        addresses: Sequence[str] = ("10.77.0.1",),
+        host_listeners: Sequence[Listener] = (),
+    ) -> None:
+        """Start an empty engine."""
+        self.host = host
+        self.engine = engine
+        self._containers: dict[str, Container] = {}
+        self._networks = {
+            "bridge": Network(
+                id="n-bridge", name="bridge", driver="bridge", subnets=("172.17.0.0/16",), icc=icc
+            )
+        }
+        self._addresses = tuple(addresses)
+        self._host_listeners = tuple(host_listeners)
+        self._next_address = 2
+        self._next_id = 1
+        self._pointers: dict[tuple[str, str], str] = {}
+        """The id of the container object that a live link points to, by target's id and alias."""
+
+    def network(self, name: str, *, driver: str = "bridge") -> World:
+        """Make a user-defined network."""
+        self._networks[name] = Network(id=f"n-{name}", name=name, driver=driver)
+        return self
+
+    def run(
+        self,
+        name: str,
+        *,
+        link: str | Sequence[str] = (),
+        expose: Iterable[int] = (),
+        listen: Iterable[int] = (),
+        listen_on: str = "0.0.0.0",
+        publish: Mapping[int, int] | None = None,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("server",),
+        script: str = "",
+        network: str | None = None,
+        aliases: Sequence[str] = (),
+        image: str = "image",
+        labels: Mapping[str, str] | None = None,
+        hostname: str | None = None,
+        add_host: Mapping[str, str] | None = None,
+        restart: str = "no",
+        health: str | None = None,
+        started_at: str = _EARLIER,
+        answers: Mapping[str, Sequence[str]] | None = None,
+        mounts_hosts_file: bool = False,
+    ) -> World:
+        """Start a container."""
+        container_id = f"{self._next_id:064x}"
+        self._next_id += 1
+        exposed = tuple(sorted({Port(number) for number in (*expose, *(publish or {}))}))
+        links = tuple(
+            sorted(parse_stored_link(each) for each in ([link] if isinstance(link, str) else link))
+        )
+        variables = tuple((env or {}).items())
+        extra = tuple(HostsLine(address=at, names=(of,)) for of, at in (add_host or {}).items())
+        details = Details(
+            status=Status.RUNNING,
+            pid=1000 + self._next_id,
+            started_at=started_at,
+            restart_policy=restart,
+            hostname=hostname or container_id[:12],
+            network_mode=network or "default",
+            stored_links=() if network else links,
+            endpoints=(self._endpoint(network, name, container_id, aliases, links),),
+            exposed=exposed,
+            published=tuple(
+                Publication(port=Port(inside), host_address="0.0.0.0", host_port=outside)
+                for inside, outside in (publish or {}).items()
+            ),
+            extra_hosts=extra,
+            environment=redact(variables),
+            references=_references(variables, command),
+            reads=_reads(command),
+            health=Health(status=health) if health else None,
+            mounts_hosts_file=mounts_hosts_file,
+        )
+        self._containers[name] = Container(
+            id=container_id,
+            name=name,
+            image=image,
+            labels=tuple(Label(name=key, value=value) for key, value in (labels or {}).items()),
+            details=Known(details, "inspect"),
+            process_environment=Known((), f"/proc/{details.pid}/environ"),
+            hosts_file=Known((), f"/proc/{details.pid}/root/etc/hosts"),
+            resolver=Known(Resolver(), f"/proc/{details.pid}/root/etc/resolv.conf"),
+            listeners=Known(
+                tuple(
+                    Listener(address=listen_on, port=port, protocol="tcp")
+                    for port in sorted(listen)
+                ),
+                f"/proc/{details.pid}/ns/net",
+            ),
+            script_reads=Known(link_variables_read(script, "/entrypoint.sh"), "/proc"),
+            dns_answers=tuple(
+                DnsAnswer(name=asked, addresses=Known(tuple(found), "its own resolver"))
+                for asked, found in (answers or {}).items()
+            ),
+        )
+        for each in links if not network else ():
+            source = self._containers.get(each.source)
+            if source is not None:
+                self._pointers[container_id, each.alias] = source.id
+        self._begin(name)
+        return self
+
+    def restart(self, name: str) -> World:
+        """Restart a container: it gets its variables and hosts lines anew."""
+        self._begin(name)
+        return self
+
+    def stop(self, name: str, *, exit_code: int = 0) -> World:
+        """Stop a container."""
+        self.change(name, status=Status.EXITED, pid=0, exit_code=exit_code)
+        endpoint = self._details(name).endpoints[0]
+        gone = msgspec.structs.replace(endpoint, address="")
+        return self.change(name, endpoints=(gone,))
+
+    def refuse(self, name: str, error: str) -> World:
+        """Leave a container as a refused start leaves it."""
+        return self.change(name, status=Status.CREATED, pid=0, error=error)
+
+    def move(self, name: str) -> World:
+        """Restart a source so that it gets another address; live hosts lines follow."""
+        details = self._details(name)
+        old = details.endpoints[0]
+        new = msgspec.structs.replace(old, address=self._new_address(old.network))
+        self.change(name, endpoints=(new,))
+        source = self._containers[name]
+        for target in self._containers.values():
+            for (owner, alias), pointer in self._pointers.items():
+                if owner == target.id and pointer == source.id:
+                    self.hosts(target.name, alias, address=new.address)
+        return self
+
+    def recreate(self, name: str) -> World:
+        """Remove a container and run another of that name: links to it become ghosts."""
+        old = self._containers.pop(name)
+        container_id = f"{self._next_id:064x}"
+        self._next_id += 1
+        self._containers[name] = msgspec.structs.replace(old, id=container_id)
+        endpoint = self._details(name).endpoints[0]
+        return self.change(
+            name,
+            hostname=container_id[:12],
+            endpoints=(
+                msgspec.structs.replace(endpoint, address=self._new_address(endpoint.network)),
+            ),
+        )
+
+    def remove(self, name: str) -> World:
+        """Remove a container."""
+        del self._containers[name]
+        return self
+
+    def change(self, name: str, **changes: object) -> World:
+        """Change what inspect tells of a container."""
+        container = self._containers[name]
+        details = msgspec.structs.replace(self._details(name), **changes)
+        self._containers[name] = msgspec.structs.replace(
+            container, details=Known(details, "inspect")
+        )
+        return self
+
+    def unknown(self, name: str, field: str, unknown: Unknown) -> World:
+        """Take away a piece of evidence of a container."""
+        self._containers[name] = msgspec.structs.replace(
+            self._containers[name], **{field: unknown}
+        )
+        return self
+
+    def hosts(self, name: str, alias: str, *, address: str | None) -> World:
+        """Change the address of the hosts line that an alias leads; None deletes the line."""
+        container = self._containers[name]
+        lines = container.hosts_file.value if isinstance(container.hosts_file, Known) else ()
+        changed = tuple(
+            msgspec.structs.replace(line, address=address)
+            if address is not None and line.names[0] == alias
+            else line
+            for line in lines
+            if address is not None or line.names[0] != alias
+        )
+        self._containers[name] = msgspec.structs.replace(
+            container, hosts_file=Known(changed, f"/proc/{self._details(name).pid}/root/etc/hosts")
+        )
+        return self
+
+    def snapshot(self) -> Snapshot:
+        """See what there is."""
+        by_id = {container.id: container for container in self._containers.values()}
+        names: dict[str, list[str]] = {each.id: [each.name] for each in by_id.values()}
+        for (owner, alias), pointer in self._pointers.items():
+            if owner in by_id and pointer in by_id:
+                names[pointer].append(f"{by_id[owner].name}/{alias}")
+        containers = tuple(
+            msgspec.structs.replace(
+                each, names=tuple(sorted(names[each.id])), link_answers=self._answers(each, by_id)
+            )
+            for each in sorted(self._containers.values(), key=lambda each: each.name)
+        )
+        return Snapshot(
+            taken_at=_LATER,
+            tool=Tool(name="linkdoctor", version="0"),
+            host=self.host,
+            endpoint="unix:///var/run/docker.sock",
+            engine=Engine(name=self.host, version=self.engine, api_version="1.41"),
+            containers=containers,
+            networks=tuple(self._networks.values()),
+            host_addresses=Known(self._addresses, "netlink"),
+            host_listeners=Known(self._host_listeners, "netlink"),
+        )
+
+    def _answers(
+        self, target: Container, by_id: Mapping[str, Container]
+    ) -> tuple[LinkAnswer, ...]:
+        return tuple(
+            LinkAnswer(alias=each.alias, container_id=Known(None, "GET"))
+            for each in self._details(target.name).stored_links
+            if self._pointers.get((target.id, each.alias)) not in by_id
+        )
+
+    def _details(self, name: str) -> Details:
+        details = self._containers[name].details
+        if not isinstance(details, Known):
+            raise TypeError(f"{name} has no details")
+        return details.value
+
+    def _endpoint(
+        self,
+        network: str | None,
+        name: str,
+        container_id: str,
+        aliases: Sequence[str],
+        links: tuple[StoredLink, ...],
+    ) -> Endpoint:
+        return Endpoint(
+            network=network or "bridge",
+            address=self._new_address(network or "bridge"),
+            aliases=(name, container_id[:12], *aliases) if network else (),
+            links=links if network else (),
+        )
+
+    def _new_address(self, network: str) -> str:
+        self._next_address += 1
+        third = 17 if network == "bridge" else 18 + sorted(self._networks).index(network)
+        return f"172.{third}.0.{self._next_address - 1}"
+
+    def _begin(self, name: str) -> None:
+        target = self._containers[name]
+        details = self._details(name)
+        variables: list[Variable] = []
+        lines = list(details.extra_hosts)
+        for each in details.stored_links:
+            source = self._containers.get(each.source)
+            if source is None or self._pointers.get((target.id, each.alias)) != source.id:
+                continue
+            there = self._details(source.name)
+            address = there.endpoints[0].address
+            variables += injected_variables(
+                version=engine_version(self.engine),
+                target=name,
+                alias=each.alias,
+                address=address,
+                exposed=there.exposed,
+                source_environment=(variable.name for variable in there.environment),
+            )
+            lines.append(
+                hosts_line(
+                    alias=each.alias, address=address, hostname=there.hostname, source=source.name
+                )
+            )
+        lines.append(HostsLine(address=details.endpoints[0].address, names=(details.hostname,)))
+        own = {variable.name for variable in details.environment}
+        environment = (
+            *details.environment,
+            *(variable for variable in variables if variable.name not in own),
+        )
+        self._containers[name] = msgspec.structs.replace(
+            target,
+            process_environment=Known(
+                tuple(sorted(environment)), f"/proc/{details.pid}/environ"
+            ),
+            hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
+        )
+
+
+def _references(
+    variables: Iterable[tuple[str, str]], command: Sequence[str]
+) -> tuple[HostReference, ...]:
+    return (*references_in_environment(variables), *references_in_arguments(command))
+
+
+def _reads(command: Sequence[str]) -> tuple[VariableRead, ...]:
+    return tuple(
+        read
+        for number, argument in enumerate(command)
+        for read in link_variables_read(argument, f"argument {number}")
+    )

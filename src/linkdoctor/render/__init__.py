@@ -1,0 +1,1 @@
+"""One module per output: a result in, text out."""
