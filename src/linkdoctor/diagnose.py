@@ -345,8 +345,7 @@ def _summary(
     selection: Selection,
 ) -> Summary:
     counts = {
-        severity: sum(finding.severity is severity for finding in findings)
-        for severity in Severity
+        severity: sum(finding.severity is severity for finding in findings) for severity in Severity
     }
     threshold = selection.fail_on.rank
     if any(finding.severity.rank <= threshold for finding in findings):

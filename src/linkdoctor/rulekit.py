@@ -114,7 +114,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[tuple[str, str], ...]
 
 
-SECTIONS = ("What it means", "Why it matters", "How it is proved", "What it is not", "How to mend it")
+SECTIONS = (
+    "What it means",
+    "Why it matters",
+    "How it is proved",
+    "What it is not",
+    "How to mend it",
+)
 
 
 def page_of(module: ModuleType) -> Page:

@@ -38,7 +38,8 @@ class Engine:
     `name` is the host name that the engine sees (`docker info` calls it Name), `flags` are more
     flags for dockerd, `tcp` (`"127.0.0.1:2375"`) is one more address to listen on, inside the
     namespace, and `environment` is added to dockerd's otherwise bare environment. The namespace
-    has a loopback device and no route to anywhere.
+    has a loopback device and no route to anywhere, and the machine's resolvers are not used:
+    unless a flag names others, a name that the engine does not know is asked of nobody.
     """
 
     def __init__(
@@ -177,6 +178,8 @@ class Engine:
         argv += ["--data-root", str(self.data_root), "--exec-root", str(self.home / "exec")]
         argv += ["--pidfile", str(self.home / "pid"), "--host", self.url]
         argv += ["--config-file", str(self.home / "daemon.json")]
+        if not any(flag.startswith("--dns=") for flag in self.flags):
+            argv.append("--dns=127.0.0.1")
         if self.tcp is not None:
             argv += ["--host", f"tcp://{self.tcp}"]
             if not any(flag.startswith("--tls") for flag in self.flags):

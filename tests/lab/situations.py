@@ -225,6 +225,8 @@ class Lab:
         found = self.api.containers(all=True)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._discard, [str(each["Id"]) for each in found]))
+        if found:
+            self._forget_link_rules()
         for network in self.api.networks():
             if network["Name"] not in ("bridge", "host", "none"):
                 self.api.remove_network(network["Id"])
@@ -382,6 +384,12 @@ class Lab:
 
     def _connect(self) -> docker.DockerClient:
         return docker.DockerClient(base_url=self.engine.url, timeout=REQUEST_TIMEOUT)
+
+    def _forget_link_rules(self) -> None:
+        """Delete the firewall rules of links: the engine forgets them if a source goes first."""
+        for rule in self.engine.inside("iptables", "-S", "DOCKER").splitlines():
+            if rule.startswith("-A DOCKER -s "):
+                self.engine.inside("iptables", *rule.replace("-A", "-D", 1).split())
 
     def _settle(self, name: str) -> None:
         """Wait until a container listens, if it was made to."""

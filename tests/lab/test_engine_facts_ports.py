@@ -105,11 +105,18 @@ def test_only_linked_targets_reach_only_exposed_ports(quiet_lab: Lab) -> None:
     assert quiet_lab.exec("web", "ping -c 1 -W 1 helloapp")[0] == 1
 
 
-def test_the_rules_go_with_the_target(quiet_lab: Lab) -> None:
+def test_the_rules_go_with_a_target_that_stops_before_its_source(quiet_lab: Lab) -> None:
     quiet_lab.run("app", listen=5000)
     quiet_lab.run("web", link="app:helloapp")
     quiet_lab.stop("web")
     assert link_rules(quiet_lab) == []
+
+
+def test_the_rules_outlive_both_when_the_source_stops_first(quiet_lab: Lab) -> None:
+    quiet_lab.run("app", listen=5000)
+    quiet_lab.run("web", link="app:helloapp")
+    quiet_lab.remove("app", "web")
+    assert link_rules(quiet_lab) == pair("172.17.0.3", "172.17.0.2", 5000)
 
 
 def test_the_rules_of_a_moved_source_stay_at_the_old_address(quiet_lab: Lab) -> None:

@@ -24,7 +24,7 @@ from linkdoctor.collect.answers import (
     NetworkAnswer,
 )
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
-from linkdoctor.collect.resolver import parse_resolver
+from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
     details_of,
     labels_of,
@@ -32,12 +32,14 @@ from linkdoctor.collect.translate import (
     program_of,
     script_places,
 )
-from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
+from linkdoctor.model.expectations import names_to_ask
 from linkdoctor.model.links import HostsLine, parse_hosts, parse_link_name
 from linkdoctor.model.references import VariableRead, link_variables_read
 from linkdoctor.model.snapshot import (
     Container,
     Details,
+    DnsAnswer,
     Engine,
     LinkAnswer,
     Listener,
@@ -47,6 +49,7 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
+from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable, redact
 
 __all__ = ["collect"]
@@ -57,6 +60,7 @@ Progress = Callable[[str], None]
 _ROUNDS = 3
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
+_MOST_QUESTIONS = 64
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
@@ -108,7 +112,7 @@ def collect(
         listed = again
     networks, gaps = _networks(client)
     addresses, listeners = _host(client)
-    return Snapshot(
+    snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=tool,
         host=engine.name or client.endpoint,
@@ -121,6 +125,67 @@ def collect(
         settled=settled,
         gaps=gaps,
     )
+    return _with_dns_answers(snapshot, deadline) if client.socket_path else snapshot
+
+
+def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
+    """Ask each container's own resolver for the names that nothing else gives it.
+
+    Only on the engine's own machine, from inside the container's network namespace.
+    """
+    topology = Topology([snapshot])
+    questions: dict[str, list[tuple[Container, str]]] = {}
+    count = 0
+    for host, container in topology.containers():
+        try:
+            names = names_to_ask(host, container, topology)
+        except MissingEvidence:
+            continue
+        for name in names[: _MOST_QUESTIONS - count]:
+            questions.setdefault(container.id, []).append((container, name))
+            count += 1
+    if not questions:
+        return snapshot
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        answers = dict(
+            pool.map(
+                lambda item: (item[0], tuple(_ask(each, name, deadline) for each, name in item[1])),
+                questions.items(),
+            )
+        )
+    return msgspec.structs.replace(
+        snapshot,
+        containers=tuple(
+            msgspec.structs.replace(each, dns_answers=answers[each.id])
+            if each.id in answers
+            else each
+            for each in snapshot.containers
+        ),
+    )
+
+
+def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
+    return DnsAnswer(name=name, addresses=_dns_addresses(container, name, deadline))
+
+
+def _dns_addresses(
+    container: Container, name: str, deadline: Deadline
+) -> Evidence[tuple[str, ...]]:
+    details, resolver = container.details, container.resolver
+    if deadline.left() <= 0:
+        return _LATE
+    if isinstance(details, Unknown):
+        return details
+    if isinstance(resolver, Unknown):
+        return resolver
+    try:
+        with procfs.prove(details.value.pid, container.id) as held:
+            return sockets.in_namespace(
+                Path(f"/proc/self/fd/{held.descriptor}/ns/net"),
+                lambda: ask(resolver.value, name),
+            )
+    except (procfs.NotProven, sockets.NamespaceDenied) as error:
+        return Unknown(gap=Gap.DENIED, detail=str(error))
 
 
 def _engine(client: EngineClient) -> Engine:
@@ -197,7 +262,9 @@ def _containers(
     near = client.socket_path is not None
     progress("reading processes, hosts files and sockets")
     with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        return list(pool.map(lambda each: _container(client, each, live, near, deadline), inspected))
+        return list(
+            pool.map(lambda each: _container(client, each, live, near, deadline), inspected)
+        )
 
 
 def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
@@ -323,9 +390,7 @@ def _near(held: procfs.Proc, answer: ContainerAnswer) -> _Lived:
             f"{proc}/ns/net",
         ),
         script_reads=_had(
-            lambda: _script(
-                answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)
-            ),
+            lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)),
             f"{proc}/root",
         ),
     )
@@ -339,9 +404,7 @@ def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
     return redact(environment)
 
 
-def _afar(
-    client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown
-) -> _Lived:
+def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
     linked = details.stored_links or any(each.links for each in details.endpoints)
     if not linked and not details.references:
         return _Lived(
@@ -357,9 +420,7 @@ def _afar(
 
     return _Lived(
         process_environment=_had(
-            lambda: redact(
-                afar.environment_from_top(afar.top(client, answer.Id), details.pid)
-            ),
+            lambda: redact(afar.environment_from_top(afar.top(client, answer.Id), details.pid)),
             "docker top",
         ),
         hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
@@ -384,9 +445,7 @@ def _had(action: Callable[[], T], source: str) -> Evidence[T]:
         return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
-def _script(
-    answer: ContainerAnswer, read: Callable[[str], bytes]
-) -> tuple[VariableRead, ...]:
+def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> tuple[VariableRead, ...]:
     for path in script_places(program_of(answer), answer.Config.Env or ()):
         try:
             content = read(path)

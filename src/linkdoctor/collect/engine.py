@@ -92,7 +92,8 @@ class EngineClient:
         base = client.base_url
         adapter = client.get_adapter(base)
         request = requests.Request("GET", base + "/").prepare()
-        self._pool = adapter.get_connection_with_tls_context(
+        # The type stubs know only requests' abstract adapter.
+        self._pool = adapter.get_connection_with_tls_context(  # type: ignore[attr-defined]
             request, verify=client.verify, cert=client.cert
         )
         self._prefix = ""
@@ -110,7 +111,7 @@ class EngineClient:
         scheme, _, path = self.endpoint.partition("://")
         return Path(path) if scheme == "unix" else None
 
-    def get(self, path: str, kind: type[T], **query: str) -> T:
+    def get(self, path: str, kind: type[T], /, **query: str) -> T:
         """Ask for a JSON answer and decode it.
 
         Raises:
@@ -125,7 +126,7 @@ class EngineClient:
                 f"the answer to GET {path} is not that of a Docker engine: {error}"
             ) from None
 
-    def get_bytes(self, path: str, *, limit: int, **query: str) -> bytes:
+    def get_bytes(self, path: str, /, *, limit: int, **query: str) -> bytes:
         """Ask for an answer of at most `limit` bytes; raises as :meth:`get`."""
         left = self._deadline.left()
         if left <= 0:
@@ -147,7 +148,9 @@ class EngineClient:
             body = self._read(response, path, limit)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             response.close()
-            raise EngineError(f"the engine broke off its answer to GET {path}: {_kind(error)}") from None
+            raise EngineError(
+                f"the engine broke off its answer to GET {path}: {_kind(error)}"
+            ) from None
         except EngineError:
             response.close()
             raise
@@ -234,7 +237,9 @@ def _guarded(action: Callable[[], T]) -> T:
     except docker.errors.TLSParameterError as error:
         raise EngineError(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
     except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise EngineError(f"no engine can be asked that way: {str(error).splitlines()[0]}") from None
+        raise EngineError(
+            f"no engine can be asked that way: {str(error).splitlines()[0]}"
+        ) from None
     except Exception as error:
         # The SDK raises bare Exception for a damaged context file.
         raise EngineError(f"the docker configuration cannot be read: {_kind(error)}") from None

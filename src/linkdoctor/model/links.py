@@ -277,12 +277,16 @@ class LinkRefusal(msgspec.Struct, frozen=True, kw_only=True):
 _REFUSALS = (
     (
         # 20.10 to 29: the source is down, or the link's object was removed.
-        re.compile(r"Cannot link to a non running container: /(?P<source>\S+) AS /\S+?/(?P<alias>.+)"),
+        re.compile(
+            r"Cannot link to a non running container: /(?P<source>\S+) AS /\S+?/(?P<alias>.+)"
+        ),
         Refusal.NOT_RUNNING,
     ),
     (
         # 20.10, 26.1
-        re.compile(r"Cannot link to /(?P<source>\S+), as it does not belong to the default network"),
+        re.compile(
+            r"Cannot link to /(?P<source>\S+), as it does not belong to the default network"
+        ),
         Refusal.NOT_ON_BRIDGE,
     ),
     (

@@ -79,7 +79,16 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 class _Host:
     """One snapshot with the look-ups that the topology needs."""
 
-    __slots__ = ("by_address", "by_id", "by_name", "links", "links_of", "live", "networks", "snapshot")
+    __slots__ = (
+        "by_address",
+        "by_id",
+        "by_name",
+        "links",
+        "links_of",
+        "live",
+        "networks",
+        "snapshot",
+    )
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -98,7 +107,9 @@ class _Host:
                         if address:
                             self.by_address[address] = container
         self.links = tuple(
-            link for container in snapshot.containers for link in _links_of(snapshot.host, container)
+            link
+            for container in snapshot.containers
+            for link in _links_of(snapshot.host, container)
         )
         self.links_of: dict[str, list[Link]] = {}
         for link in self.links:
@@ -109,7 +120,9 @@ class Topology:
     """Several snapshots, joined, as a rule reads them."""
 
     def __init__(
-        self, snapshots: Sequence[Snapshot], knowledge: Knowledge = Knowledge()  # noqa: B008 - frozen
+        self,
+        snapshots: Sequence[Snapshot],
+        knowledge: Knowledge = Knowledge(),  # noqa: B008 - frozen
     ) -> None:
         """Join snapshots, whose host names differ, with what is known beforehand."""
         self._hosts = {snapshot.host: _Host(snapshot) for snapshot in snapshots}
@@ -140,9 +153,7 @@ class Topology:
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
         """Give the links of other containers that lead to this one."""
-        return tuple(
-            link for link in self._hosts[host].links if self.source_shown(link) is source
-        )
+        return tuple(link for link in self._hosts[host].links if self.source_shown(link) is source)
 
     def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
         """Give every container with its host."""
@@ -210,6 +221,20 @@ class Topology:
             if answer.name == name:
                 return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", answer.addresses)
         return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", _NOT_ASKED)
+
+    def dns_answer_if_had(self, container: Container, name: str) -> tuple[str, ...] | None:
+        """Give what :meth:`dns_answer` gives, or None if that is Unknown."""
+        try:
+            return self.dns_answer(container, name)
+        except MissingEvidence:
+            return None
+
+    def listeners_if_had(self, container: Container) -> tuple[Listener, ...]:
+        """Give what :meth:`listeners` gives, or nothing if that is Unknown."""
+        try:
+            return self.listeners(container)
+        except MissingEvidence:
+            return ()
 
     def read_from(self, evidence: Evidence[T]) -> str:
         """Give the place where a piece of evidence was read; '' if it was not had."""
@@ -328,15 +353,22 @@ class Topology:
 
     # --- names -----------------------------------------------------------------------------
 
-    def providers_of(self, host: str, target: Container, name: str) -> tuple[Provider, ...]:
-        """Tell what gives `target` an answer for `name`, DNS servers of the world left aside."""
-        return tuple(self._providers(host, target, name.lower()))
+    def providers_of(
+        self, host: str, target: Container, name: str, *, links: bool = True
+    ) -> tuple[Provider, ...]:
+        """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
 
-    def _providers(self, host: str, target: Container, name: str) -> Iterator[Provider]:
+        A link counts whether or not it works; with `links=False` none counts.
+        """
+        return tuple(self._providers(host, target, name.lower(), links))
+
+    def _providers(
+        self, host: str, target: Container, name: str, links: bool
+    ) -> Iterator[Provider]:
         details = self.details(target)
         if name in (details.hostname.lower(), "localhost"):
             yield Provider(what="its own hostname")
-        for link in self.links_of(host, target):
+        for link in self.links_of(host, target) if links else ():
             if link.alias.lower() == name:
                 yield Provider(what=f"the link to {link.source_name}")
         for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
@@ -355,7 +387,7 @@ class Topology:
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name)
+                yield from self._providers(host, owner, name, links)
 
     def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
         self._reads.add(Need.HOSTS_FILE)

@@ -229,9 +229,7 @@ class World:
 
     def unknown(self, name: str, field: str, unknown: Unknown) -> World:
         """Take away a piece of evidence of a container."""
-        self._containers[name] = msgspec.structs.replace(
-            self._containers[name], **{field: unknown}
-        )
+        self._containers[name] = msgspec.structs.replace(self._containers[name], **{field: unknown})
         return self
 
     def hosts(self, name: str, alias: str, *, address: str | None) -> World:
@@ -275,9 +273,7 @@ class World:
             host_listeners=Known(self._host_listeners, "netlink"),
         )
 
-    def _answers(
-        self, target: Container, by_id: Mapping[str, Container]
-    ) -> tuple[LinkAnswer, ...]:
+    def _answers(self, target: Container, by_id: Mapping[str, Container]) -> tuple[LinkAnswer, ...]:
         return tuple(
             LinkAnswer(alias=each.alias, container_id=Known(None, "GET"))
             for each in self._details(target.name).stored_links
@@ -342,9 +338,7 @@ class World:
         )
         self._containers[name] = msgspec.structs.replace(
             target,
-            process_environment=Known(
-                tuple(sorted(environment)), f"/proc/{details.pid}/environ"
-            ),
+            process_environment=Known(tuple(sorted(environment)), f"/proc/{details.pid}/environ"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
 

@@ -1,0 +1,211 @@
+"""A container reaches for one that lives on another host.
+
+## What it means
+
+The source of a link, or the name that a container expects, is not on the container's engine. It is
+a container of another examined engine.
+
+## Why it matters
+
+Links never cross engines. The name does not resolve, however right the link looks.
+
+## How it is proved
+
+No container of the target's own engine has the name, nothing else provides it there, and a
+container of another engine examined in the same run has it. Examine several engines with several
+`--host` or `--context` options.
+
+## What it is not
+
+A container of the same name on both hosts is not evidence that the other one was meant; the own
+host's counts. A link on the default bridge whose source was removed is LD103, which shows the
+container on the other host too.
+
+## How to mend it
+
+Publish the source's port and dial the other host's address, put both containers on one overlay
+network, or run an ambassador on this host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import msgspec
+
+from linkdoctor.model.evidence import Known, Need
+from linkdoctor.model.expectations import unmet_expectations
+from linkdoctor.model.fixes import cross_host
+from linkdoctor.model.report import Proof, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+class _Reach(msgspec.Struct, frozen=True, kw_only=True):
+    alias: str
+    source_name: str
+    host: str
+    source: Container
+    how: str
+    where: str
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report each name of a container that only another host has."""
+    for reach in (*_links(place, topology), *_expected(place, topology)):
+        target, source = place.container, reach.source
+        exposed = topology.details(source).exposed
+        port = exposed[0].number if exposed else 80
+        yield Hit(
+            message=f"{target.name} {reach.how}, but {reach.source_name} is not on "
+            f"{place.host}: it runs on {reach.host}, and links do not cross engines.",
+            evidence=(
+                Proof(
+                    what=f"container {reach.source_name}",
+                    observed=f"on {reach.host} ({source.id[:12]})",
+                    expected=f"on {place.host}",
+                    where=reach.where,
+                ),
+            ),
+            fixes=cross_host(
+                target=target,
+                alias=reach.alias,
+                source=source,
+                other_host=reach.host,
+                address=_address_of_host(reach.host, topology),
+                port=port,
+            ),
+            alias=reach.alias,
+            source=reach.source_name,
+        )
+
+
+def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
+    for link in topology.links_of(place.host, place.container):
+        if not topology.is_running(place.container):
+            return
+        elsewhere = topology.elsewhere(place.host, link.source_name)
+        if not elsewhere or topology.named(place.host, link.source_name) is not None:
+            continue
+        if topology.source_of(link) is not None:
+            continue
+        if link.kind is LinkKind.NETWORK and topology.providers_of(
+            place.host, place.container, link.alias, links=False
+        ):
+            continue
+        host, source = elsewhere[0]
+        yield _Reach(
+            alias=link.alias,
+            source_name=link.source_name,
+            host=host,
+            source=source,
+            how=f"is linked to {link.source_name} as {link.alias}",
+            where="the lists of both engines",
+        )
+
+
+def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
+    linked = {link.alias for link in topology.links_of(place.host, place.container)}
+    for unmet in unmet_expectations(place.host, place.container, topology):
+        name = unmet.expectation.names[0]
+        if unmet.elsewhere and unmet.link is None and name not in linked:
+            host, source = unmet.elsewhere[0]
+            yield _Reach(
+                alias=name,
+                source_name=name,
+                host=host,
+                source=source,
+                how=f"expects {name}",
+                where=unmet.expectation.where,
+            )
+
+
+def _address_of_host(host: str, topology: Topology) -> str:
+    for snapshot in topology.snapshots():
+        if snapshot.host == host and isinstance(snapshot.host_addresses, Known):
+            bridges = [subnet for network in snapshot.networks for subnet in network.subnets]
+            for address in snapshot.host_addresses.value:
+                # An address on one of the engine's own bridges is not reachable from elsewhere.
+                if ":" not in address and not _on_any(address, bridges):
+                    return address
+    return ""
+
+
+def _on_any(address: str, subnets: list[str]) -> bool:
+    return any(
+        ipaddress.ip_address(address) in ipaddress.ip_network(subnet, strict=False)
+        for subnet in subnets
+        if ":" not in subnet
+    )
+
+
+def _here() -> World:
+    return World("host1").network("back")
+
+
+def _there() -> World:
+    return World("host2", addresses=("10.77.0.2",))
+
+
+RULE = Rule(
+    code="LD401",
+    name="cross-host-link",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a container reaches for one that lives on another host",
+    needs=frozenset(
+        {
+            Need.DETAILS,
+            Need.LINK_ANSWER,
+            Need.HOSTS_FILE,
+            Need.ENTRY_SCRIPT,
+            Need.DNS_ANSWER,
+        }
+    ),
+    check=EachContainer(check),
+    explains=frozenset({"LD301", "LD306"}),
+    cases=(
+        Case(
+            title="the source of a link is on the other host",
+            given=lambda: (
+                _here().run("web", network="back", link="app:helloapp").snapshot(),
+                _there().run("app", expose=[5000], listen=[5000]).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a setting names a container of the other host",
+            given=lambda: (
+                _here().run("web", env={"DATABASE_URL": "postgres://db/shop"}).snapshot(),
+                _there().run("db", expose=[5432], listen=[5432]).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="the same name on both hosts",
+            given=lambda: (
+                _here()
+                .run("app", network="back")
+                .run("web", network="back", link="app:helloapp")
+                .snapshot(),
+                _there().run("app").snapshot(),
+            ),
+        ),
+        Case(
+            title="an extra host leads to the other host",
+            given=lambda: (
+                _here()
+                .run(
+                    "web",
+                    env={"DATABASE_URL": "postgres://db/shop"},
+                    add_host={"db": "10.77.0.2"},
+                )
+                .snapshot(),
+                _there().run("db").snapshot(),
+            ),
+        ),
+    ),
+)

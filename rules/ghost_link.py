@@ -1,0 +1,113 @@
+"""A link leads to a container that was removed; another one has its name now.
+
+## What it means
+
+The source was removed and created again, as in `docker rm -f app && docker run --name app …`.
+Docker still prints the link, but the engine holds the *removed* container, not the new one.
+
+## Why it matters
+
+The target keeps the old address in its variables and its hosts file. It may work by luck, while
+the new source happens to have the old address. At its next restart the engine refuses to start
+the target: *Cannot link to a non running container*. `docker exec` and health checks in it fail
+already.
+
+## How it is proved
+
+Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names`
+of its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container
+with the source's name exists.
+
+## What it is not
+
+A source that was renamed is still linked: the engine follows it. A source that moved to another
+address is still linked too (LD201). A link whose source's name nothing has any more is LD103.
+
+## How to mend it
+
+Create the target again, with the same links. **Never restart it:** the restart kills it. The old
+target is kept under another name until the new one works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import recreate
+from linkdoctor.model.report import Proof, Severity
+from linkdoctor.model.snapshot import Status
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link without an object behind it whose source's name exists."""
+    if link.kind is not LinkKind.LEGACY or topology.source_of(link) is not None:
+        return
+    newer = topology.named(link.host, link.source_name)
+    if newer is None:
+        return
+    target = topology.details(link.target)
+    up = target.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+    consequence = "the next restart of {0} will fail" if up else "{0} cannot be started again"
+    yield Hit(
+        message=f"{link.source_name} was recreated after {link.target.name} was linked to it: "
+        f"{link.alias} still leads to the removed container, and "
+        f"{consequence.format(link.target.name)}.",
+        evidence=(
+            Proof(
+                what=f"container behind {link.target.name}/{link.alias}",
+                observed="none (the engine answers 404)",
+                expected=f"{newer.name} ({newer.id[:12]})",
+                where=f"GET /containers/{link.target.name}/{link.alias}/json",
+            ),
+        ),
+        fixes=(recreate(topology, link.host, link.target),),
+        severity=None if up or target.restart_policy != "no" else Severity.INFO,
+    )
+
+
+def _healthy() -> World:
+    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+RULE = Rule(
+    code="LD102",
+    name="ghost-link",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="the source was recreated; the link still leads to the removed container",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    check=EachLink(check),
+    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503"}),
+    cases=(
+        Case(
+            title="the source was recreated",
+            given=lambda: (_healthy().recreate("app").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the source was recreated, the target has stopped for good",
+            given=lambda: (_healthy().recreate("app").stop("web").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
+        ),
+        Case(
+            title="the source came back with another address",
+            given=lambda: (_healthy().move("app").snapshot(),),
+        ),
+        Case(title="the source is gone", given=lambda: (_healthy().remove("app").snapshot(),)),
+        Case(
+            title="a link on a user-defined network is looked up by name each time",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("app", network="back")
+                .run("web", network="back", link="app:helloapp")
+                .recreate("app")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

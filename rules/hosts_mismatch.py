@@ -1,0 +1,139 @@
+"""The target's hosts file gives the alias another address than the source's.
+
+## What it means
+
+The line that the engine wrote into the target's `/etc/hosts` for the link does not hold the
+address that the source has now.
+
+## Why it matters
+
+Every connection by name goes to the wrong place: to nobody, or to another container.
+
+## How it is proved
+
+The line that the alias leads in the hosts file of the running target is compared with the
+source's address on the default bridge. It happens without anyone editing the file: when the
+source is disconnected from the bridge and connected again, engines 20.10 and 26.1 leave the old
+address; after a rename of the target the engine no longer corrects it.
+
+## What it is not
+
+A line that `--add-host` asked for is intended. A source without an address now is not running
+(LD101). IPv4 and IPv6 lines are each compared with the address of their own family.
+
+## How to mend it
+
+Restart the target, provided that each of its links leads to a running container; otherwise
+create it again.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import restart_target
+from linkdoctor.model.links import HostsLine, hosts_line
+from linkdoctor.model.report import Proof, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+_SHORT_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link whose hosts line leads elsewhere than to the source."""
+    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
+        return
+    source = topology.source_of(link) or topology.named(link.host, link.source_name)
+    if source is None or not topology.is_running(source):
+        return
+    now = topology.link_addresses(link, source)
+    hostname = topology.details(source).hostname
+    for line in topology.hosts_lines_of(link):
+        if not _is_wrong(line, source, hostname, now):
+            continue
+        expected = hosts_line(
+            alias=link.alias, address=now[0], hostname=hostname, source=source.name
+        )
+        holder = topology.holder_of(link.host, line.address)
+        whose = ""
+        if holder is not None and holder is not source:
+            whose = f", the address of {holder.name}"
+        elif holder is None:
+            whose = ", nobody's address"
+        yield Hit(
+            message=f"In {link.target.name}, {link.alias} means {line.address}{whose}, but "
+            f"{source.name} has {now[0]}.",
+            evidence=(
+                Proof(
+                    what=f"hosts line of {link.alias}",
+                    observed=f"{line.address} {' '.join(line.names)}",
+                    expected=f"{expected.address} {' '.join(expected.names)}",
+                    where=topology.read_from(link.target.hosts_file),
+                ),
+            ),
+            fixes=(restart_target(topology, link.host, link.target),),
+        )
+        return
+
+
+def _is_wrong(line: HostsLine, source: Container, hostname: str, now: Sequence[str]) -> bool:
+    same_family = [each for each in now if _family(each) == _family(line.address)]
+    if not same_family:
+        return False
+    if line.address not in same_family:
+        return True
+    second = line.names[1] if len(line.names) > 1 else ""
+    return _SHORT_ID.fullmatch(second) is not None and second not in (source.id[:12], hostname)
+
+
+def _family(address: str) -> int:
+    try:
+        return ipaddress.ip_address(address).version
+    except ValueError:
+        return 0
+
+
+def _healthy() -> World:
+    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+RULE = Rule(
+    code="LD302",
+    name="hosts-mismatch",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="the target's hosts file gives the alias another address than the source's",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
+    check=EachLink(check),
+    explains=frozenset({"LD201"}),
+    cases=(
+        Case(
+            title="the hosts line holds another address",
+            given=lambda: (_healthy().hosts("web", "helloapp", address="172.17.0.99").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the source moved; the engine corrected the line",
+            given=lambda: (_healthy().move("app").snapshot(),),
+        ),
+        Case(
+            title="a line that --add-host asked for",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000])
+                .run("web", link="app:helloapp", add_host={"helloapp": "10.9.9.9"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the source is down and has no address",
+            given=lambda: (_healthy().stop("app").snapshot(),),
+        ),
+    ),
+)

@@ -1,0 +1,313 @@
+"""A container expects a name that nothing gives it.
+
+## What it means
+
+The container dials a name, but no link, network alias, container name or hosts line provides that
+name to it. Most often the link is there under another alias: linked as `app`, expected `helloapp`.
+
+## Why it matters
+
+The name does not resolve, and the program fails at its first connection, or silently falls back to
+something else (redmine to SQLite, cassandra to a new cluster).
+
+## How it is proved
+
+What the container expects comes from, the strongest first: the label `linkdoctor.expects` on the
+container or its image; the configuration; link variables that its command line or entry-point
+script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); the table
+of known images. Label, configuration and command line speak for themselves. The others need
+support: a link under another alias whose source exposes the port or has a similar name, a
+container of that very name out of reach, or the container's own resolver, asked from inside its
+network namespace, saying that there is no such name.
+
+## What it is not
+
+Names that DNS, extra hosts, the container's own hostname, network aliases or the hosts file
+provide; names with a dot, which are the world's; `localhost`; values that are no host; a default
+of the image that a setting replaces; a link whose alias the settings use. A name that is a
+container of another examined engine is LD401.
+
+## How to mend it
+
+On a user-defined network, give the source the missing name as a network alias: the target need not
+be touched. On the default bridge, create the target again with the alias that it expects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model import commands
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.expectations import Origin, Unmet, unmet_expectations
+from linkdoctor.model.fixes import recreate
+from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge, Reading
+from linkdoctor.model.links import StoredLink
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report each name that a container expects and nothing provides."""
+    unmets = unmet_expectations(place.host, place.container, topology)
+    for unmet in unmets:
+        if unmet.undecided or (unmet.elsewhere and unmet.link is None):
+            continue  # the latter is LD401
+        name = unmet.expectation.names[0]
+        yield Hit(
+            message=_message(place.container, unmet),
+            evidence=tuple(_evidence(unmet)),
+            fixes=tuple(_fixes(place, name, unmet, topology)),
+            alias=name,
+            source=unmet.link.source_name if unmet.link else _name(unmet.nearby),
+        )
+    for unmet in unmets:
+        if unmet.undecided:
+            topology.dns_answer(place.container, unmet.expectation.names[0])  # says what is missing
+
+
+def _name(container: Container | None) -> str:
+    return container.name if container else ""
+
+
+def _message(target: Container, unmet: Unmet) -> str:
+    names = " or ".join(unmet.expectation.names)
+    if unmet.link is not None:
+        return (
+            f"{target.name} expects {names}, which nothing provides; it is linked to "
+            f"{unmet.link.source_name} as {unmet.link.alias}."
+        )
+    if unmet.nearby is not None:
+        return (
+            f"{target.name} expects {names}, but has neither a link to the container "
+            f"{unmet.nearby.name} nor a user-defined network in common with it."
+        )
+    return f"{target.name} expects {names}, which nothing provides."
+
+
+def _evidence(unmet: Unmet) -> Iterator[Proof]:
+    expectation = unmet.expectation
+    found = f"linked as {unmet.link.alias}" if unmet.link else "no link, alias or hosts line"
+    yield Proof(
+        what=f"name that {expectation.origin.value} expects",
+        observed=found,
+        expected=" or ".join(expectation.names),
+        where=expectation.where,
+    )
+    if unmet.asked:
+        yield Proof(
+            what=f"answer of the container's own resolver for {expectation.names[0]}",
+            observed="no such name",
+            expected="an address",
+            where="resolv.conf of the container, asked from its network namespace",
+        )
+
+
+def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterator[Fix]:
+    target = place.container
+    link = unmet.link
+    source = topology.source_shown(link) if link else unmet.nearby
+    if source is None:
+        yield Fix(
+            title=f"create the container that {target.name} expects as {name}, and link it",
+            safety=Safety.MANUAL,
+        )
+        return
+    network = link.network if link else _user_network(target, topology)
+    if network is None or (link is not None and link.kind is LinkKind.LEGACY):
+        details = topology.details(target)
+        # A link in the place of the one under the wrong alias: nothing else is known to use
+        # that alias, yet it is kept, since dropping it could break what does.
+        links = (*details.stored_links, StoredLink(source.name, name))
+        yield recreate(topology, place.host, target, links=links)
+        return
+    endpoint = topology.endpoint(source, network)
+    if endpoint is None:
+        yield Fix(
+            title=f"connect {source.name} to network {network} under the name {name}",
+            safety=Safety.SAFE,
+            commands=(commands.connect_network(network, source.name, alias=name),),
+        )
+        return
+    kept = [each for each in endpoint.aliases if each not in (source.name, source.id[:12], name)]
+    options = [word for each in (*kept, name) for word in ("--alias", each)]
+    yield Fix(
+        title=f"connect {source.name} anew to network {network}, under the further name {name} "
+        f"(cuts the connections of {source.name} on that network for a moment)",
+        safety=Safety.RESTART,
+        commands=(
+            commands.shell("docker", "network", "disconnect", network, source.name),
+            commands.shell("docker", "network", "connect", *options, network, source.name),
+        ),
+    )
+
+
+def _user_network(target: Container, topology: Topology) -> str | None:
+    networks = [each.network for each in topology.details(target).endpoints]
+    return next((each for each in networks if each != DEFAULT_BRIDGE), None)
+
+
+_HELLO = ImageExpectation(
+    images=("carinamarina/hello-world-web",),
+    reads=Reading.NAME,
+    names=("helloapp",),
+    ports=(5000,),
+    settings=("APP_HOST",),
+)
+_KNOWN = Knowledge(images=(_HELLO,))
+
+
+def _app() -> World:
+    return World().run("app", expose=[5000], listen=[5000])
+
+
+RULE = Rule(
+    code="LD301",
+    name="missing-alias",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a container expects a name that nothing gives it",
+    needs=frozenset(
+        {
+            Need.DETAILS,
+            Need.LINK_ANSWER,
+            Need.HOSTS_FILE,
+            Need.ENTRY_SCRIPT,
+            Need.DNS_ANSWER,
+        }
+    ),
+    check=EachContainer(check),
+    cases=(
+        Case(
+            title="a label names what is expected",
+            given=lambda: (
+                _app()
+                .run("web", link="app:app", labels={"linkdoctor.expects": "helloapp"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the configuration names what is expected",
+            given=lambda: (_app().run("web", link="app:app").snapshot(),),
+            knowledge=Knowledge(
+                declarations=(Declaration(container="web*", expects=("helloapp",)),)
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the command line reads link variables",
+            given=lambda: (
+                _app()
+                .run("web", link="app:app", command=("sh", "-c", "dial $DB_PORT_5432_TCP_ADDR"))
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="the entry-point script reads link variables of a source under another alias",
+            given=lambda: (
+                World()
+                .run("pg", expose=[5432], listen=[5432])
+                .run(
+                    "web",
+                    link="pg:database",
+                    script="#!/bin/sh\nexec app --db $DB_PORT_5432_TCP_ADDR\n",
+                )
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="a URL in the environment; linked under another alias",
+            given=lambda: (
+                _app()
+                .run("web", link="app:app", env={"API_URL": "http://helloapp:5000/v1"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the image is known to use a name",
+            given=lambda: (
+                _app()
+                .run("web", link="app:app", image="carinamarina/hello-world-web:latest")
+                .snapshot(),
+            ),
+            knowledge=_KNOWN,
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the resolver says that there is no such name",
+            given=lambda: (
+                World()
+                .run("web", env={"SMTP_HOST": "mailhost"}, answers={"mailhost": []})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="mailhost"),),
+        ),
+        Case(
+            title="the resolver answers the name",
+            given=lambda: (
+                World()
+                .run("web", env={"SMTP_HOST": "mailhost"}, answers={"mailhost": ["10.1.1.1"]})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a name that some DNS server may know",
+            given=lambda: (
+                _app().run("web", link="app:app", env={"SMTP_HOST": "mailhost"}).snapshot(),
+            ),
+        ),
+        Case(
+            title="linked as expected",
+            given=lambda: (
+                _app()
+                .run("web", link="app:helloapp", image="carinamarina/hello-world-web:latest")
+                .snapshot(),
+            ),
+            knowledge=_KNOWN,
+        ),
+        Case(
+            title="a setting replaces the image's default",
+            given=lambda: (
+                _app()
+                .run(
+                    "web",
+                    link="app:app",
+                    image="carinamarina/hello-world-web:latest",
+                    env={"APP_HOST": "app"},
+                )
+                .snapshot(),
+            ),
+            knowledge=_KNOWN,
+        ),
+        Case(
+            title="a network alias provides the name",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("app", network="back", aliases=["helloapp"])
+                .run("web", network="back", env={"API_URL": "http://helloapp:5000/"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="an extra host provides the name",
+            given=lambda: (
+                _app()
+                .run(
+                    "web",
+                    link="app:app",
+                    env={"API_URL": "http://helloapp:5000/"},
+                    add_host={"helloapp": "10.0.0.9"},
+                )
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,139 @@
+"""The source of a link exposes no port.
+
+## What it means
+
+Neither the source's image (`EXPOSE`) nor its command line (`--expose`, `--publish`) names a port.
+
+## Why it matters
+
+The link then sets no address variables at all, only `<ALIAS>_NAME` and `<ALIAS>_ENV_*`: a program
+that reads variables finds none. Where the engine runs with `--icc=false`, no firewall rule is
+added either, and nothing of the source can be reached.
+
+## How it is proved
+
+Inspect of the source shows no exposed port, and the link is one on the default bridge.
+
+## What it is not
+
+A link on a user-defined network needs no exposed port. From engine 29 on there are no variables
+to miss; with inter-container communication on, nothing is lost then.
+
+## How to mend it
+
+Create the source again with `--expose`, and then the target, whose link would be a ghost
+otherwise. Programs that use the name and know the port work as it is, unless `--icc=false`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import recreate
+from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link to a source that exposes nothing."""
+    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
+        return
+    source = topology.source_of(link)
+    if source is None or topology.details(source).exposed:
+        return
+    blocked = topology.talks_only_over_links(link.host)
+    if not blocked and topology.engine_version(link.host) >= FIRST_WITHOUT_VARIABLES:
+        return
+    lost = (
+        f"{link.target.name} gets no address variables and, since the engine runs with "
+        "--icc=false, is not let through"
+        if blocked
+        else f"{link.target.name} gets no {link.prefix}_PORT variables"
+    )
+    ports = sorted(
+        {each.port for each in topology.listeners_if_had(source) if each.protocol == "tcp"}
+    )
+    port = str(ports[0]) if ports else "PORT"
+    listens = f" It listens on {', '.join(map(str, ports))}." if ports else ""
+    yield Hit(
+        message=f"{source.name}, linked into {link.target.name} as {link.alias}, exposes no port: "
+        f"{lost}.{listens}",
+        evidence=(
+            Proof(
+                what=f"exposed ports of {source.name}",
+                observed="none",
+                expected="the port of the service",
+                where=topology.read_from(source.details),
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"create {source.name} again with --expose {port}",
+                safety=Safety.MANUAL,
+            ),
+            recreate(topology, link.host, link.target, why=f"after {source.name}"),
+        ),
+        severity=Severity.ERROR if blocked else None,
+    )
+
+
+RULE = Rule(
+    code="LD501",
+    name="no-exposed-port",
+    severity=Severity.WARNING,
+    since="0.1",
+    summary="the source of a link exposes no port",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
+    check=EachLink(check),
+    cases=(
+        Case(
+            title="nothing is exposed",
+            given=lambda: (
+                World().run("app", listen=[5000]).run("web", link="app:helloapp").snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="nothing is exposed and icc=false",
+            given=lambda: (
+                World(icc=False)
+                .run("app", listen=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a port is exposed",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a link on a user-defined network",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("app", network="back", listen=[5000])
+                .run("web", network="back", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="engine 29 sets no variables anyway",
+            given=lambda: (
+                World(engine="29.1.0")
+                .run("app", listen=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Nothing listens on the port that a link is about.
+
+## What it means
+
+The source runs, but no process in its network namespace has a listening socket on the port that
+the target dials, or on any port that the source exposes.
+
+## Why it matters
+
+Every connection through the link is refused.
+
+## How it is proved
+
+The kernel's list of listening sockets of the source's network namespace has none for the port. A
+port that the target is known to dial (from its environment or arguments, at the alias) counts;
+where none is known, all exposed TCP ports must be without a listener.
+
+## What it is not
+
+A source that started less than ten seconds ago, or whose health check says *starting*, may still
+be on its way up. UDP ports are not judged. Some exposed ports without a listener are normal for
+images that expose all they could offer: that is info only. A listener on the loopback address is
+LD503.
+
+## How to mend it
+
+Look into the source's log and at the ports that it does listen on: the program failed to start its
+service, or uses another port than the image exposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model import commands
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.ports import Door, dialled_ports, doors_of
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report ports of a link that nothing listens on."""
+    if not topology.is_running(link.target):
+        return
+    source = topology.source_of(link)
+    doors = doors_of(link, source, topology) if source is not None else None
+    if source is None or doors is None:
+        return
+    matter, others = doors.judged(Door.CLOSED)
+    if matter:
+        yield _hit(link, source, matter, topology, severity=None, key="")
+    if others:
+        yield _hit(link, source, others, topology, severity=Severity.INFO, key="others")
+
+
+def _hit(
+    link: Link,
+    source: Container,
+    ports: tuple[int, ...],
+    topology: Topology,
+    *,
+    severity: Severity | None,
+    key: str,
+) -> Hit:
+    listening = sorted(
+        {
+            f"{listener.address}:{listener.port}/{listener.protocol}"
+            for listener in topology.listeners(source)
+        }
+    )
+    dialled = dialled_ports(link, topology)
+    listed = ", ".join(map(str, ports))
+    where = next((dialled[port] for port in ports if port in dialled), "")
+    dials = f", which {link.target.name} dials ({where})" if where else ""
+    plural = "s" if len(ports) > 1 else ""
+    return Hit(
+        message=f"Nothing in {source.name} listens on port{plural} {listed}{dials}; "
+        f"{link.target.name} reaches {source.name} as {link.alias}.",
+        evidence=(
+            Proof(
+                what=f"listening sockets of {source.name}",
+                observed=", ".join(listening) or "none",
+                expected=", ".join(f"0.0.0.0:{port}/tcp" for port in ports),
+                where=topology.read_from(source.listeners),
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"see why the service of {source.name} does not listen",
+                safety=Safety.MANUAL,
+                commands=(commands.logs(source.name),),
+            ),
+        ),
+        severity=severity,
+        key=key,
+    )
+
+
+RULE = Rule(
+    code="LD502",
+    name="not-listening",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="nothing listens on the port that a link is about",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
+    check=EachLink(check),
+    cases=(
+        Case(
+            title="no exposed port has a listener",
+            given=lambda: (
+                World().run("app", expose=[5000]).run("web", link="app:helloapp").snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the dialled port has no listener, though an exposed one has",
+            given=lambda: (
+                World()
+                .run("app", expose=[8080], listen=[8080])
+                .run("web", link="app:api", env={"API_URL": "http://api:5000/"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="api", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="only some exposed ports have none",
+            given=lambda: (
+                World()
+                .run("app", expose=[80, 443], listen=[80])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
+        ),
+        Case(
+            title="all listen",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the source has only just started",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], started_at="2026-01-01T11:59:55.123456789Z")
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="its health check says that it is starting",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], health="starting")
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,124 @@
+"""A link leads to a container that was removed, and nothing has its name now.
+
+## What it means
+
+The source was removed and not created again. Docker still prints the link.
+
+## Why it matters
+
+Nothing answers under the alias, the address may go to any other container at any time, and the
+engine will not start the target again.
+
+## How it is proved
+
+Inspect of the target prints the link, the engine's look-up of target/alias finds no container,
+and no container of this engine has the source's name. If another examined engine has a container
+of that name, it is shown: the source may have been moved there, and links do not cross engines
+(LD401).
+
+## What it is not
+
+If a container with the source's name exists, it is a ghost link (LD102).
+
+## How to mend it
+
+Create the source again, then create the target again: the link does not come back by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import cross_host, recreate
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link without an object behind it whose source's name is free."""
+    if link.kind is not LinkKind.LEGACY or topology.source_of(link) is not None:
+        return
+    if topology.named(link.host, link.source_name) is not None:
+        return
+    target = topology.details(link.target)
+    up = target.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+    elsewhere = topology.elsewhere(link.host, link.source_name)
+    create = Fix(
+        title=f"create {link.source_name} again, as it was made",
+        safety=Safety.MANUAL,
+    )
+    yield Hit(
+        message=f"{link.target.name} is linked to {link.source_name} as {link.alias}, but "
+        f"{link.source_name} was removed and nothing has its name now.",
+        evidence=(
+            Proof(
+                what=f"container behind {link.target.name}/{link.alias}",
+                observed="none (the engine answers 404)",
+                expected=f"{link.source_name}",
+                where=f"GET /containers/{link.target.name}/{link.alias}/json",
+            ),
+            *(
+                Proof(
+                    what=f"container of that name on {host}",
+                    observed=f"{container.name} ({container.id[:12]})",
+                    expected="links do not cross engines",
+                    where=f"list of {host}",
+                )
+                for host, container in elsewhere
+            ),
+        ),
+        fixes=(
+            create,
+            recreate(topology, link.host, link.target, why=f"after {link.source_name} is back"),
+            *(
+                fix
+                for host, container in elsewhere[:1]
+                for fix in cross_host(
+                    target=link.target,
+                    alias=link.alias,
+                    source=container,
+                    other_host=host,
+                    address="",
+                    port=_port(topology, container),
+                )
+            ),
+        ),
+        severity=None if up or target.restart_policy != "no" else Severity.INFO,
+    )
+
+
+def _port(topology: Topology, container: Container) -> int:
+    exposed = topology.details(container).exposed
+    return exposed[0].number if exposed else 80
+
+
+def _healthy() -> World:
+    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+RULE = Rule(
+    code="LD103",
+    name="source-gone",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="the source of a link was removed and nothing has its name",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    check=EachLink(check),
+    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401"}),
+    cases=(
+        Case(
+            title="the source was removed",
+            given=lambda: (_healthy().remove("app").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the source was recreated",
+            given=lambda: (_healthy().recreate("app").snapshot(),),
+        ),
+        Case(title="the source runs", given=lambda: (_healthy().snapshot(),)),
+    ),
+)

@@ -1,0 +1,233 @@
+"""A port that is meant to be reached from outside its host is not published.
+
+## What it means
+
+Something outside the engine's own networks is meant to reach a port of the container, or does dial
+it at the host's address, but no port of the host leads there.
+
+## Why it matters
+
+A connection to the host's address is refused. The container looks healthy, and a link to it works:
+links need no published port. `EXPOSE` alone publishes nothing.
+
+## How it is proved
+
+That a port is meant for outside is said by the label `linkdoctor.publish` on the container or its
+image (`5000` or `80,443`), or by `publishes` in the configuration: a warning if no binding exists.
+That something dials it is proved by the settings of a container that name an examined host's
+address or name with a port: an error if that host has no binding for the port, nothing of its own
+listening there, and a running container that exposes it.
+
+## What it is not
+
+An exposed port that nobody outside needs. A port that a process of the host serves itself. A
+binding on the host's loopback address only is LD506.
+
+## How to mend it
+
+Create the container again with `--publish`. Containers that are linked to it must be created again
+after it, since their links become ghosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import recreate
+from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.links import Port
+from linkdoctor.model.references import HostReference
+from linkdoctor.model.report import Fix, Proof, Severity
+from linkdoctor.model.snapshot import Container, Listener, Publication
+from linkdoctor.model.topology import Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+LABEL = "linkdoctor.publish"
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report ports that should be published and are not."""
+    if not topology.is_running(place.container):
+        return
+    yield from _meant_for_outside(place, topology)
+    yield from _dialled(place, topology)
+
+
+def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+    container = place.container
+    published = {each.port.number for each in topology.details(container).published}
+    for number, where in sorted(_wanted(container, topology).items()):
+        if number in published:
+            continue
+        yield Hit(
+            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            f"{place.host}, but no port of the host leads to it.",
+            evidence=(
+                Proof(
+                    what=f"host binding of {container.name} {number}/tcp",
+                    observed="none",
+                    expected=f"a port of {place.host}",
+                    where=where,
+                ),
+            ),
+            fixes=_publish(place.host, container, number, number, topology),
+            severity=Severity.WARNING,
+            key=str(number),
+        )
+
+
+def _wanted(container: Container, topology: Topology) -> dict[int, str]:
+    wanted: dict[int, str] = {}
+    for label in container.labels:
+        if label.name == LABEL:
+            for word in label.value.replace(",", " ").split():
+                if word.removesuffix("/tcp").isdecimal():
+                    wanted.setdefault(int(word.removesuffix("/tcp")), f"label {LABEL}")
+    for declaration in topology.declarations(container):
+        for number in declaration.publishes:
+            wanted.setdefault(number, "configuration")
+    return wanted
+
+
+def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
+    caller = place.container
+    for reference in topology.details(caller).references:
+        port = reference.port or reference.default_port
+        host = _host_named(reference, topology) if port else None
+        if host is None or port is None:
+            continue
+        if _is_served(host, port, topology):
+            continue
+        source = _exposing(host, port, topology)
+        if source is None:
+            continue
+        yield Hit(
+            message=f"{caller.name} on {place.host} dials {reference.host}:{port}, which is "
+            f"{host}; {source.name} there exposes port {port}, but does not publish it.",
+            evidence=(
+                Proof(
+                    what=f"host binding of {source.name} {port}/tcp on {host}",
+                    observed="none",
+                    expected=f"{reference.host}:{port}",
+                    where=reference.where,
+                ),
+            ),
+            fixes=_publish(host, source, port, port, topology),
+            source=source.name,
+            alias=reference.host,
+            key=str(port),
+        )
+
+
+def _host_named(reference: HostReference, topology: Topology) -> str | None:
+    for snapshot in topology.snapshots():
+        if topology.is_host_address(snapshot.host, reference.host):
+            return snapshot.host
+    return None
+
+
+def _is_served(host: str, port: int, topology: Topology) -> bool:
+    bindings = (
+        publication.host_port
+        for _, container in topology.containers(host)
+        for publication in _published(container, topology)
+    )
+    if port in bindings:
+        return True
+    listeners = topology.host_listeners(host)
+    return any(each.protocol == "tcp" and each.port == port for each in listeners)
+
+
+def _published(container: Container, topology: Topology) -> tuple[Publication, ...]:
+    return topology.details(container).published
+
+
+def _exposing(host: str, port: int, topology: Topology) -> Container | None:
+    for _, container in topology.containers(host):
+        if topology.is_running(container) and Port(port) in topology.details(container).exposed:
+            return container
+    return None
+
+
+def _publish(
+    host: str, container: Container, host_port: int, port: int, topology: Topology
+) -> tuple[Fix, ...]:
+    linked = sorted({link.target.name for link in topology.links_to(host, container)})
+    after = f"; then create {', '.join(linked)} again, linked to it" if linked else ""
+    return (
+        recreate(
+            topology,
+            host,
+            container,
+            publish=(Publication(port=Port(port), host_address="", host_port=host_port),),
+            why=f"with its port published{after}",
+        ),
+    )
+
+
+RULE = Rule(
+    code="LD505",
+    name="unpublished-port",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a port that is meant to be reached from outside its host is not published",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
+    check=EachContainer(check),
+    cases=(
+        Case(
+            title="a label says that the port is meant for outside",
+            given=lambda: (World().run("app", expose=[5000], labels={LABEL: "5000"}).snapshot(),),
+            expect=(Expected(target="app", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="the configuration says so",
+            given=lambda: (World().run("app", expose=[5000]).snapshot(),),
+            knowledge=Knowledge(declarations=(Declaration(container="app", publishes=(5000,)),)),
+            expect=(Expected(target="app", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a container on another host dials it",
+            given=lambda: (
+                World("host1", addresses=("10.77.0.1",)).run("app", expose=[5000]).snapshot(),
+                World("host2", addresses=("10.77.0.2",))
+                .run("web", env={"APP_URL": "http://10.77.0.1:5000/"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="10.77.0.1", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="it is published",
+            given=lambda: (
+                World("host1", addresses=("10.77.0.1",))
+                .run("app", publish={5000: 5000}, labels={LABEL: "5000"})
+                .snapshot(),
+                World("host2", addresses=("10.77.0.2",))
+                .run("web", env={"APP_URL": "http://10.77.0.1:5000/"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="exposed only, and nobody outside needs it",
+            given=lambda: (
+                World().run("app", expose=[5000]).run("web", link="app:helloapp").snapshot(),
+            ),
+        ),
+        Case(
+            title="a process of the host serves the port",
+            given=lambda: (
+                World(
+                    "host1",
+                    addresses=("10.77.0.1",),
+                    host_listeners=(Listener(address="0.0.0.0", port=5000, protocol="tcp"),),
+                )
+                .run("app", expose=[5000])
+                .snapshot(),
+                World("host2", addresses=("10.77.0.2",))
+                .run("web", env={"APP_URL": "http://10.77.0.1:5000/"})
+                .snapshot(),
+            ),
+        ),
+    ),
+)

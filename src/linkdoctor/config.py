@@ -1,0 +1,194 @@
+"""The configuration file: where it is looked for, and what it may hold.
+
+It is never read from the working directory: who may write there must not decide what is
+reported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from linkdoctor.model.knowledge import Declaration
+from linkdoctor.model.report import Severity
+
+__all__ = [
+    "LONGEST_TIMEOUT",
+    "Config",
+    "ConfigError",
+    "find_config",
+    "is_timeout",
+    "load_config",
+    "read_config",
+]
+
+LONGEST_TIMEOUT = 86400.0
+"""Seconds; more than a day is a slip."""
+
+_SYSTEM_WIDE = Path("/etc/linkdoctor/config.toml")
+_LARGEST_FILE = 1024 * 1024
+_LARGEST_PORT = 65535
+
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_TIMEOUT)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one line: file, key and what is wrong."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """What a configuration file sets; None or empty: not set."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Severity | None = None
+    timeout: _Seconds | None = None
+    hosts: tuple[str, ...] = ()
+    """URLs of engines."""
+    rules: tuple[str, ...] = ()
+    """Directories of rules, relative to the file's own."""
+    container: tuple[Declaration, ...] = ()
+    """What is said of containers."""
+
+
+def load_config(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """Find and read the configuration; without a file it is empty.
+
+    Args:
+        given: the file of ``--config``.
+        environment: ``LINKDOCTOR_CONFIG``, ``XDG_CONFIG_HOME`` and ``HOME`` are read from it.
+
+    Raises:
+        ConfigError: a file that is named is missing, or the one that is found cannot be used.
+    """
+    path = find_config(given, environment)
+    return Config() if path is None else read_config(path)
+
+
+def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """Give the file to read: one that is named must be there, the usual places may be empty."""
+    if given is not None:
+        return given
+    if named := environment.get("LINKDOCTOR_CONFIG"):
+        return Path(named)
+    return next((path for path in _usual_places(environment) if path.exists()), None)
+
+
+def _usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
+    # Relative paths are void by the XDG specification, and would be the working directory's.
+    base = environment.get("XDG_CONFIG_HOME", "")
+    home = environment.get("HOME", "")
+    if os.path.isabs(base):
+        yield Path(base, "linkdoctor", "config.toml")
+    elif os.path.isabs(home):
+        yield Path(home, ".config", "linkdoctor", "config.toml")
+    yield _SYSTEM_WIDE
+
+
+def read_config(path: Path) -> Config:
+    """Read one configuration file; raises ConfigError."""
+    raw = _parsed(path)
+    _refuse_unknown_keys(path, raw)
+    try:
+        config = msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_in_words(str(error))}") from None
+    for declaration in config.container:
+        _refuse_odd_ports(path, declaration)
+    return msgspec.structs.replace(
+        config, rules=tuple(_beside(path, directory) for directory in config.rules)
+    )
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror or type(error).__name__}"
+        ) from None
+    if len(content) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _refuse_unknown_keys(path: Path, raw: Mapping[str, Any]) -> None:
+    _refuse_unknown(path, raw, _keys(Config), "")
+    tables = raw.get("container", ())
+    for table in tables if isinstance(tables, list) else ():
+        if isinstance(table, dict):
+            _refuse_unknown(path, table, _keys(Declaration), " in [[container]]")
+
+
+def _refuse_unknown(path: Path, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            raise ConfigError(f"{path}: unknown key {key[:80]!r}{place}; {hint}")
+
+
+def _keys(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(struct))
+
+
+_WORDS = {
+    "array": "a list",
+    "object": "a table",
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+    "datetime": "a date",
+    "date": "a date",
+    "time": "a time",
+}
+
+
+def _in_words(error: str) -> str:
+    """Turn msgspec's message into one for people who write TOML."""
+    what, _, where = error.partition(" - at ")
+    key = re.sub(r"\[(?:\.\.\.|\d+)\]", "", where.strip("`").removeprefix("$").lstrip("."))
+    if match := re.fullmatch(r"Expected `(.+?)`(?:, got `(.+)`)?", what):
+        expected = " or ".join(
+            dict.fromkeys(
+                _WORDS.get(kind, kind) for kind in match[1].split(" | ") if kind != "null"
+            )
+        )
+        got = f", not {_WORDS.get(match[2], match[2])}" if match[2] else ""
+        what = f"must be {expected}{got}"
+    elif match := re.fullmatch(r"Invalid enum value (.+)", what):
+        what = f"must be one of {', '.join(Severity)}, not {match[1]}"
+    elif match := re.fullmatch(r"Object missing required field `(.+)`", what):
+        what = f"needs the key {match[1]!r}"
+    elif key == "timeout":
+        what = f"must be above 0 and at most {LONGEST_TIMEOUT:g} seconds"
+    return f"{key or 'the file'}: {what}"
+
+
+def _refuse_odd_ports(path: Path, declaration: Declaration) -> None:
+    odd = [port for port in declaration.publishes if not 0 < port <= _LARGEST_PORT]
+    if odd:
+        raise ConfigError(f"{path}: container.publishes: {odd[0]} is no port")
+
+
+def _beside(path: Path, directory: str) -> str:
+    return os.path.join(path.parent, os.path.expanduser(directory))
+
+
+def is_timeout(seconds: float) -> bool:
+    """Tell whether a number can be a time to wait."""
+    return math.isfinite(seconds) and 0 < seconds <= LONGEST_TIMEOUT

@@ -1,0 +1,226 @@
+"""Which names a container expects, and which of them nothing provides.
+
+False alarms would come from here. So an expectation is either certain (the user or the command
+line says so) or needs support: a link under another alias that fits, a container of that very
+name out of reach, or the container's own resolver saying that there is no such name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+import msgspec
+
+from linkdoctor.model.knowledge import Reading, image_name
+from linkdoctor.model.links import environment_prefix
+from linkdoctor.model.references import VariableRead
+from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.topology import Link, Topology
+
+__all__ = [
+    "Expectation",
+    "Origin",
+    "Unmet",
+    "expectations_of",
+    "names_to_ask",
+    "unmet_expectations",
+]
+
+LABEL = "linkdoctor.expects"
+_ALIKE = 0.75
+
+
+class Origin(StrEnum):
+    """Where an expectation comes from, the strongest first."""
+
+    LABEL = "label"
+    CONFIGURATION = "configuration"
+    VARIABLE = "link variable"
+    SETTING = "setting"
+    IMAGE = "image"
+
+
+_ASKED = (Origin.SETTING, Origin.LABEL, Origin.CONFIGURATION)
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+    """A name, or one of several, that a container expects to reach."""
+
+    names: tuple[str, ...]
+    origin: Origin
+    where: str
+    ports: tuple[int, ...] = ()
+    certain: bool = False
+
+
+class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+    """An expectation that nothing provides, with what supports it."""
+
+    expectation: Expectation
+    link: Link | None = None
+    """The link that was probably meant, under another alias."""
+    nearby: Container | None = None
+    """The container of that name, or one like it, on the same engine."""
+    elsewhere: tuple[tuple[str, Container], ...] = ()
+    """Containers of that name on other examined engines."""
+    asked: bool = False
+    """The container's own resolver says that there is no such name."""
+    undecided: bool = False
+    """Nothing supports it, but the container's own resolver could not be asked either."""
+
+
+def unmet_expectations(host: str, container: Container, topology: Topology) -> tuple[Unmet, ...]:
+    """Give the supported expectations of a container that nothing provides; one for each name."""
+    if topology.details(container).status not in (Status.RUNNING, Status.RESTARTING):
+        return ()
+    found: dict[tuple[str, ...], Unmet] = {}
+    met: set[str] = set()
+    for expectation in expectations_of(container, topology):
+        if met.intersection(expectation.names) or expectation.names in found:
+            continue
+        if _is_met(host, container, expectation, topology):
+            met.update(expectation.names)
+            continue
+        unmet = _supported(host, container, expectation, topology)
+        if unmet is not None:
+            found[expectation.names] = unmet
+    return tuple(found.values())
+
+
+def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
+    """Give the names that only the container's own resolver can decide on."""
+    if topology.details(container).status is not Status.RUNNING:
+        return ()
+    names = {
+        expectation.names[0]
+        for expectation in expectations_of(container, topology)
+        if expectation.origin in _ASKED and not _is_met(host, container, expectation, topology)
+    }
+    return tuple(sorted(names))
+
+
+def expectations_of(container: Container, topology: Topology) -> Iterator[Expectation]:
+    """Give what a container expects, the strongest first."""
+    details = topology.details(container)
+    for label in container.labels:
+        if label.name == LABEL:
+            for name in label.value.replace(",", " ").split():
+                yield Expectation(
+                    names=(name,), origin=Origin.LABEL, where=f"label {LABEL}", certain=True
+                )
+    for declaration in topology.declarations(container):
+        for name in declaration.expects:
+            yield Expectation(
+                names=(name,), origin=Origin.CONFIGURATION, where="configuration", certain=True
+            )
+    set_by_user = {variable.name for variable in details.environment}
+    for certain, reads in ((True, details.reads), (False, _script_reads(container, topology))):
+        for read in reads:
+            if not read.optional and read.variable not in set_by_user:
+                yield Expectation(
+                    names=(read.prefix.lower(),),
+                    origin=Origin.VARIABLE,
+                    where=f"${read.variable} in {read.where}",
+                    ports=(read.port,),
+                    certain=certain,
+                )
+    for reference in details.references:
+        if "." not in reference.host and ":" not in reference.host:
+            port = reference.port or reference.default_port
+            yield Expectation(
+                names=(reference.host,),
+                origin=Origin.SETTING,
+                where=reference.where,
+                ports=(port,) if port else (),
+            )
+    for row in topology.image_expectations(container):
+        if not set_by_user.intersection(row.settings):
+            how = "variables" if row.reads is Reading.VARIABLES else "host name"
+            yield Expectation(
+                names=row.names,
+                origin=Origin.IMAGE,
+                where=f"{how} that image {image_name(container.image)} uses by default",
+                ports=row.ports,
+            )
+
+
+def _script_reads(container: Container, topology: Topology) -> tuple[VariableRead, ...]:
+    if topology.details(container).status is not Status.RUNNING:
+        return ()
+    return topology.script_reads(container)
+
+
+def _is_met(host: str, container: Container, expectation: Expectation, topology: Topology) -> bool:
+    if expectation.origin is Origin.VARIABLE:
+        wanted = {environment_prefix(name) for name in expectation.names}
+        return any(link.prefix in wanted for link in topology.links_of(host, container))
+    return any(topology.providers_of(host, container, name) for name in expectation.names)
+
+
+def _supported(
+    host: str, container: Container, expectation: Expectation, topology: Topology
+) -> Unmet | None:
+    name = expectation.names[0]
+    link = _meant_link(host, container, expectation, topology)
+    answer = topology.dns_answer_if_had(container, name) if expectation.origin in _ASKED else None
+    if answer:
+        return None
+    if expectation.origin is Origin.IMAGE and (
+        link is None or _is_configured(container, link, topology)
+    ):
+        return None
+    nearby = None if expectation.origin is Origin.VARIABLE else topology.named(host, name)
+    if nearby is container:
+        return None
+    elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
+    asked = answer == ()
+    if not (expectation.certain or link or nearby or elsewhere or asked):
+        undecided = expectation.origin is Origin.SETTING and answer is None
+        return Unmet(expectation=expectation, undecided=True) if undecided else None
+    return Unmet(
+        expectation=expectation,
+        link=link,
+        nearby=nearby,
+        elsewhere=() if nearby else elsewhere,
+        asked=asked,
+    )
+
+
+def _is_configured(container: Container, link: Link, topology: Topology) -> bool:
+    """Tell whether the container's settings name the link's alias: then no default is used."""
+    names = {link.alias.lower(), link.source_name.lower()}
+    return any(each.host in names for each in topology.details(container).references)
+
+
+def _meant_link(
+    host: str, container: Container, expectation: Expectation, topology: Topology
+) -> Link | None:
+    """Find the link that was meant: its source exposes the port, or its names are alike.
+
+    A link that the container's settings name is in use as it is and was not meant.
+    """
+    fitting = [
+        link
+        for link in topology.links_of(host, container)
+        if not _is_configured(container, link, topology)
+        and (_exposes(link, expectation, topology) or _alike(link, expectation))
+    ]
+    return fitting[0] if fitting else None
+
+
+def _exposes(link: Link, expectation: Expectation, topology: Topology) -> bool:
+    source = topology.source_shown(link)
+    if source is None or not expectation.ports:
+        return False
+    exposed = {port.number for port in topology.details(source).exposed}
+    return bool(exposed.intersection(expectation.ports))
+
+
+def _alike(link: Link, expectation: Expectation) -> bool:
+    return any(
+        SequenceMatcher(None, mine.lower(), name.lower()).ratio() >= _ALIKE
+        for mine in (link.alias, link.source_name)
+        for name in expectation.names
+    )

@@ -1,0 +1,115 @@
+"""Which ports a link is about, and whether anything listens there."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+from linkdoctor.model.snapshot import Container, Listener, Status
+from linkdoctor.model.topology import Link, Topology
+
+__all__ = ["Door", "Doors", "dialled_ports", "doors_of", "has_just_started"]
+
+_STARTING = timedelta(seconds=10)
+
+
+class Door(Enum):
+    """How a TCP port of a container answers from outside it."""
+
+    OPEN = "open"
+    LOOPBACK = "loopback"
+    """Something listens, but only on the container's own loopback address."""
+    CLOSED = "closed"
+
+
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """The TCP ports of a source that a link is about."""
+
+    dialled: tuple[tuple[int, Door], ...]
+    """The ports that the target is known to dial."""
+    exposed: tuple[tuple[int, Door], ...]
+    """The exposed ports that it is not known to dial."""
+
+    def judged(self, door: Door) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Give the ports with this door: those that matter to the target, and the others.
+
+        A dialled port matters. If none is known to be dialled, the exposed ports matter where
+        not one of them is open.
+        """
+        dialled = tuple(port for port, found in self.dialled if found is door)
+        exposed = tuple(port for port, found in self.exposed if found is door)
+        if self.dialled or any(found is Door.OPEN for _, found in self.exposed):
+            return dialled, exposed
+        return exposed, ()
+
+
+def dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
+    """Give the ports that the target's settings dial at the link's alias, and where they say so."""
+    found: dict[int, str] = {}
+    for reference in topology.details(link.target).references:
+        port = reference.port or reference.default_port
+        if reference.host == link.alias.lower() and port is not None:
+            found.setdefault(port, reference.where)
+    return found
+
+
+def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
+    """Look at the ports of a link; None where there is nothing to judge yet.
+
+    That is so if the source does not run, has only just started, or neither exposes a TCP port
+    nor is known to be dialled.
+    """
+    details = topology.details(source)
+    if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
+        return None
+    dialled = set(dialled_ports(link, topology))
+    exposed = {port.number for port in details.exposed if port.protocol == "tcp"} - dialled
+    if not dialled and not exposed:
+        return None
+    listeners = topology.listeners(source)
+    return Doors(
+        dialled=tuple((port, _door(port, listeners)) for port in sorted(dialled)),
+        exposed=tuple((port, _door(port, listeners)) for port in sorted(exposed)),
+    )
+
+
+def has_just_started(host: str, container: Container, topology: Topology) -> bool:
+    """Tell whether a container may still be on its way up: 10 s, or as its health check says."""
+    details = topology.details(container)
+    if details.health is not None and details.health.status == "starting":
+        return True
+    started, now = _time(details.started_at), _time(topology.taken_at(host))
+    return started is not None and now is not None and now - started < _STARTING
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        # The engine prints nanoseconds, which Python does not read.
+        head, dot, _ = text.partition(".")
+        return datetime.fromisoformat(head + "+00:00" if dot else text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def _door(port: int, listeners: Iterable[Listener]) -> Door:
+    addresses = [
+        listener.address
+        for listener in listeners
+        if listener.protocol == "tcp" and listener.port == port
+    ]
+    if not addresses:
+        return Door.CLOSED
+    return Door.LOOPBACK if all(map(_is_loopback, addresses)) else Door.OPEN
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback

@@ -1,0 +1,39 @@
+"""JSON that is safe to print: the contract's keys in the contract's order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from linkdoctor.render.neutral import is_harmless
+
+__all__ = ["render_json"]
+
+
+def render_json(result: msgspec.Struct) -> str:
+    """Encode a report, a card or a list of rules, indented, with a line break at the end.
+
+    Whatever a terminal could obey is escaped, as JSON allows for any character; a lone surrogate,
+    which no strict reader takes, becomes U+FFFD.
+    """
+    plain: Any = msgspec.to_builtins(result)
+    text = json.dumps(plain, indent=2, ensure_ascii=False)
+    return "".join(line + "\n" for line in map(_harmless, text.split("\n")))
+
+
+def _harmless(line: str) -> str:
+    return line if is_harmless(line) else "".join(map(_escaped, line))
+
+
+def _escaped(character: str) -> str:
+    if is_harmless(character):
+        return character
+    code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\\ufffd"
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    above = code - 0x10000
+    return f"\\u{0xD800 + (above >> 10):04x}\\u{0xDC00 + (above & 0x3FF):04x}"

@@ -1,0 +1,117 @@
+"""Lines, widths, colours and signs: what every text output shares."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from linkdoctor.render.neutral import LONGEST_TEXT, neutral, to_ascii
+
+__all__ = ["NARROWEST", "Medium", "Style", "counted", "listed", "text_of", "width_of", "wrapped"]
+
+NARROWEST = 20
+_LONGEST_NAME = 64
+
+
+class Style(StrEnum):
+    """How a piece of text is painted: SGR parameters, of the 16 colours that a user can choose."""
+
+    ERROR = "1;31"
+    WARNING = "1;33"
+    INFO = "1;36"
+    GOOD = "1;32"
+    STRONG = "1"
+    FAINT = "2"
+
+
+class Medium(msgspec.Struct, frozen=True, kw_only=True):
+    """What the text is written on."""
+
+    width: int = 80
+    colour: bool = False
+    ascii_only: bool = False
+
+    def paint(self, text: str, style: Style) -> str:
+        """Colour a text that is already laid out."""
+        return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and text else text
+
+    def say(self, text: str, limit: int = LONGEST_TEXT) -> str:
+        """Make a text fit to be shown: harmless, not endless, in signs that the medium knows."""
+        shown = neutral(text, limit)
+        return to_ascii(shown) if self.ascii_only else shown
+
+    def name(self, text: str) -> str:
+        """Make a name fit to be shown within a line."""
+        return self.say(text, _LONGEST_NAME)
+
+    def paragraph(
+        self, text: str, *, indent: str = "", hanging: str | None = None, limit: int = LONGEST_TEXT
+    ) -> Iterator[str]:
+        """Lay out a text of any origin in lines; `hanging` indents all but the first."""
+        yield from wrapped(self.say(text, limit), self.width, indent, hanging)
+
+
+def width_of(text: str) -> int:
+    """Give the number of terminal cells that a harmless text takes."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def wrapped(
+    text: str, width: int, indent: str = "", hanging: str | None = None
+) -> Iterator[str]:
+    """Break a text at blanks; a word that is wider than a line is broken within."""
+    following = indent if hanging is None else hanging
+    line, used = indent, 0
+    for word in text.split(" "):
+        room = max(width - len(following), 8)
+        for piece in _pieces(word, room):
+            if used and width_of(line) + 1 + width_of(piece) > width:
+                yield line.rstrip()
+                line, used = following, 0
+            line += f" {piece}" if used else piece
+            used += 1
+    yield line.rstrip()
+
+
+def _pieces(word: str, room: int) -> Iterator[str]:
+    if width_of(word) <= room:
+        yield word
+        return
+    piece, cells = "", 0
+    for character in word:
+        wide = _cells(character)
+        if cells + wide > room:
+            yield piece
+            piece, cells = "", 0
+        piece += character
+        cells += wide
+    yield piece
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Give a number with its noun: ``1 link``, ``3 links``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str], most: int = 4) -> str:
+    """Give a list in words: ``a, b and c``; ``a, b, c and 7 more``."""
+    if len(words) > most + 1:
+        return f"{', '.join(words[:most])} and {len(words) - most} more"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def text_of(lines: Iterable[str]) -> str:
+    """Join lines into a text that ends with a line break; no lines give no text."""
+    text = "\n".join(lines)
+    return f"{text}\n" if text else ""

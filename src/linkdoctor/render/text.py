@@ -1,0 +1,481 @@
+"""The report for a person: the verdict first, then each fault with its proof and its fix."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.report import (
+    Finding,
+    Fix,
+    HostSummary,
+    Proof,
+    Report,
+    Severity,
+    Skipped,
+    Verdict,
+)
+from linkdoctor.model.snapshot import Container, Snapshot
+from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
+from linkdoctor.render.neutral import is_harmless
+
+__all__ = ["Sighting", "render_text", "sightings"]
+
+_UNREACHABLE = "LD002"
+_DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
+_LONGEST_VALUE = 200
+_LONGEST_COMMAND = 32 * 1024
+_PROOFS_SHOWN = 4
+_REASONS_SHOWN = 6
+
+_STYLES = {
+    Severity.ERROR: Style.ERROR,
+    Severity.WARNING: Style.WARNING,
+    Severity.INFO: Style.INFO,
+}
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one container's evidence was read, or why it was not had."""
+
+    host: str
+    container: str
+    places: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
+def sightings(snapshots: Iterable[Snapshot]) -> tuple[Sighting, ...]:
+    """Tell for each container which evidence was read from where."""
+    return tuple(
+        _sighting(snapshot.host, container)
+        for snapshot in snapshots
+        for container in snapshot.containers
+    )
+
+
+def _sighting(host: str, container: Container) -> Sighting:
+    evidence = {
+        "details": container.details,
+        "environment": container.process_environment,
+        "hosts file": container.hosts_file,
+        "resolver": container.resolver,
+        "sockets": container.listeners,
+        "script": container.script_reads,
+    }
+    return Sighting(
+        host=host,
+        container=container.name,
+        places=tuple(
+            dict.fromkeys(each.source for each in evidence.values() if isinstance(each, Known))
+        ),
+        gaps=tuple(
+            f"{what}: {each.detail}" for what, each in evidence.items() if isinstance(each, Unknown)
+        ),
+    )
+
+
+def render_text(
+    report: Report,
+    *,
+    width: int,
+    colour: bool,
+    verbose: bool = False,
+    quiet: bool = False,
+    note: str = "",
+    ascii_only: bool = False,
+    names: Mapping[str, str] | None = None,
+    seen: Sequence[Sighting] = (),
+) -> str:
+    """Lay out a report.
+
+    Args:
+        report: what is shown.
+        width: of a line, in terminal cells; commands and the verdict are never broken.
+        colour: paint with SGR sequences.
+        verbose: all proofs, consequences, skipped checks, places of evidence, fingerprints.
+        quiet: the verdict only, and nothing at all if it is `healthy`.
+        note: stands above the verdict.
+        ascii_only: use no sign beyond ASCII.
+        names: of rules, by code, to be shown beside codes.
+        seen: what `verbose` tells of the places of evidence.
+    """
+    if quiet and report.summary.verdict is Verdict.HEALTHY:
+        return ""
+    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    lines = list(medium.paragraph(note)) if note else []
+    lines.append(_verdict(report, medium))
+    if not quiet:
+        lines += _body(report, medium, verbose, names or {}, seen)
+    return text_of(lines)
+
+
+def _body(
+    report: Report,
+    medium: Medium,
+    verbose: bool,
+    names: Mapping[str, str],
+    seen: Sequence[Sighting],
+) -> Iterator[str]:
+    several = len(report.hosts) > 1
+    for cause in _causes(report.findings):
+        yield ""
+        yield from _cause(cause, medium, several, verbose, names)
+    if any(fix.commands for finding in report.findings for fix in finding.fixes):
+        yield from _where_to_type(report.hosts, medium)
+    if report.skipped and (verbose or report.summary.verdict is not Verdict.HEALTHY):
+        yield ""
+        yield from _skips(report.skipped, medium, several, verbose)
+    if report.summary.verdict is Verdict.INCOMPLETE:
+        yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
+    if verbose:
+        yield ""
+        yield from _background(report, medium, several, seen)
+
+
+# --- the verdict ---------------------------------------------------------------------------
+
+
+def _verdict(report: Report, medium: Medium) -> str:
+    sign, style, words = _verdict_words(report, medium)
+    return f"{medium.paint(medium.say(sign), style)} {words}"
+
+
+def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
+    summary = report.summary
+    counts = ", ".join(
+        counted(number, severity.value)
+        for severity, number in (
+            (Severity.ERROR, summary.error),
+            (Severity.WARNING, summary.warning),
+            (Severity.INFO, summary.info),
+        )
+        if number
+    )
+    reached = [host for host in report.hosts if host.engine]
+    lost = len(report.hosts) - len(reached)
+    where = f"on {_hosts_named(reached, medium)}" if reached else "nowhere"
+    size = f"{_containers(reached)}, {_links(reached)} examined"
+    missed = f"; {_lost(lost, len(report.hosts))}" if lost else ""
+    if summary.verdict is Verdict.INCOMPLETE:
+        found = f"{counts or 'nothing wrong'} found {where}: {size}"
+        if not reached:
+            return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}"
+        gap = _lost(lost, len(report.hosts)) if lost else _lacking(report.skipped)
+        return "?", Style.WARNING, f"incomplete: {gap}; {found}"
+    if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
+        failed = summary.verdict is Verdict.UNHEALTHY
+        style = Style.ERROR if summary.error else Style.WARNING
+        return "✗" if failed else "!", style, f"{counts} {where}: {size}{missed}"
+    between = f"{_links(reached)} between" if _total_links(reached) else "no links among"
+    remarks = f"; {counts}" if counts else ""
+    lesser = (
+        f"; {counted(summary.skipped, 'check')} skipped (-v tells why)" if summary.skipped else ""
+    )
+    return "✓", Style.GOOD, f"healthy: {between} {_containers(reached)} {where}{remarks}{lesser}"
+
+
+def _lost(lost: int, all_of_them: int) -> str:
+    if lost == all_of_them:
+        return "the engine could not be asked" if lost == 1 else "no engine could be asked"
+    return f"{lost} of {all_of_them} engines could not be asked"
+
+
+def _lacking(skipped: Sequence[Skipped]) -> str:
+    return f"{counted(len(skipped), 'check')} lacked evidence"
+
+
+def _hosts_named(hosts: Sequence[HostSummary], medium: Medium) -> str:
+    return medium.name(hosts[0].name) if len(hosts) == 1 else counted(len(hosts), "host")
+
+
+def _containers(hosts: Sequence[HostSummary]) -> str:
+    return counted(sum(host.containers for host in hosts), "container")
+
+
+def _links(hosts: Sequence[HostSummary]) -> str:
+    return counted(_total_links(hosts), "link")
+
+
+def _total_links(hosts: Sequence[HostSummary]) -> int:
+    return sum(host.links for host in hosts)
+
+
+# --- one cause ------------------------------------------------------------------------------
+
+
+def _causes(findings: Iterable[Finding]) -> list[tuple[Finding, ...]]:
+    """Put together what one source does to many targets."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        # Without a source there is no common cause.
+        apart = "" if finding.source else f"{finding.fingerprint} {finding.target}"
+        key = (finding.code, finding.severity.value, finding.host, finding.source, apart)
+        groups.setdefault(key, []).append(finding)
+    return [tuple(group) for group in groups.values()]
+
+
+def _cause(
+    cause: tuple[Finding, ...],
+    medium: Medium,
+    several: bool,
+    verbose: bool,
+    names: Mapping[str, str],
+) -> Iterator[str]:
+    first = cause[0]
+    yield from _header(cause, medium, several)
+    yield from medium.paragraph(first.message, indent="  ")
+    if len(cause) > 1 and any(each.message != first.message for each in cause):
+        others = [_target_and_alias(each, cause, medium) for each in cause[1:]]
+        shown = ", ".join(others) if verbose else listed(others, 12)
+        yield from medium.paragraph(f"likewise: {shown}", indent="  ", limit=100_000)
+    proofs = list(dict.fromkeys(proof for each in cause for proof in each.evidence))
+    most = len(proofs) if verbose or len(cause) == 1 else max(_PROOFS_SHOWN, len(first.evidence))
+    for proof in proofs[:most]:
+        yield from _proof(proof, medium)
+    if len(proofs) > most:
+        more = f"{len(proofs) - most} more such proofs (-v shows them)"
+        yield from medium.paragraph(more, indent="  ")
+    codes = sorted({code for each in cause for code in each.consequences})
+    if codes:
+        explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
+        yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
+    yield from _fixes(_merged_fixes(cause), medium)
+    if verbose:
+        prints = " ".join(each.fingerprint for each in cause)
+        text = f"fingerprint: {prints}; page: {first.docs}"
+        yield from medium.paragraph(text, indent="  ", hanging="    ", limit=100_000)
+
+
+def _header(cause: tuple[Finding, ...], medium: Medium, several: bool) -> Iterator[str]:
+    first = cause[0]
+    severity = first.severity.value.upper()
+    parts = [f"{medium.name(first.code)} {medium.name(first.name)}", _subject(cause, medium)]
+    if several and first.host:
+        parts.append(f"on {medium.name(first.host)}")
+    lines = list(_side_by_side([f"{severity:<7}", *parts], medium.width))
+    style = _STYLES[first.severity]
+    yield medium.paint(severity, style) + lines[0].removeprefix(severity)
+    yield from lines[1:]
+
+
+def _side_by_side(parts: Sequence[str], width: int) -> Iterator[str]:
+    """Set parts beside one another while they fit, the rest on lines of their own."""
+    line = parts[0].rstrip() if len(parts) == 1 else f"{parts[0]}{parts[1]}"
+    for part in parts[2:]:
+        if width_of(line) + 3 + width_of(part) <= width:
+            line = f"{line}   {part}"
+            continue
+        yield from wrapped(line, width, "", "  ") if width_of(line) > width else (line,)
+        line = f"  {part}"
+    if width_of(line) > width:
+        yield from wrapped(line.strip(), width, line[: len(line) - len(line.lstrip())], "    ")
+    else:
+        yield line
+
+
+def _subject(cause: tuple[Finding, ...], medium: Medium) -> str:
+    first = cause[0]
+    targets = list(dict.fromkeys(each.target for each in cause))
+    aliases = list(dict.fromkeys(each.alias for each in cause if each.alias))
+    who = medium.name(first.target) if len(targets) == 1 else counted(len(targets), "container")
+    arrow = f" {medium.say('→')} {medium.name(first.source)}" if first.source else ""
+    alias = ""
+    if len(aliases) == 1 or (aliases and len(targets) == 1):
+        alias = f" as {listed([medium.name(each) for each in aliases])}"
+    return f"{who}{arrow}{alias}"
+
+
+def _target_and_alias(finding: Finding, cause: tuple[Finding, ...], medium: Medium) -> str:
+    name = medium.name(finding.target)
+    same = all(each.alias == finding.alias for each in cause)
+    return name if same or not finding.alias else f"{name} as {medium.name(finding.alias)}"
+
+
+def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
+    observed = medium.say(proof.observed, _LONGEST_VALUE) or "(empty)"
+    text = f"{medium.say(proof.what, _LONGEST_VALUE)}: {observed}"
+    if proof.expected and proof.expected != proof.observed:
+        text += f" {medium.say('≠')} {medium.say(proof.expected, _LONGEST_VALUE)}"
+    if not proof.where:
+        yield from wrapped(text, medium.width, "  ", "    ")
+        return
+    where = f"({medium.say(proof.where, _LONGEST_VALUE)})"
+    lines = list(wrapped(text, medium.width, "  ", "    "))
+    if width_of(lines[-1]) + 2 + width_of(where) <= medium.width:
+        lines[-1] = f"{lines[-1]}  {medium.paint(where, Style.FAINT)}"
+    else:
+        lines += [
+            medium.paint(line, Style.FAINT)
+            for line in wrapped(where, medium.width, "    ", "     ")
+        ]
+    yield from lines
+
+
+# --- fixes ------------------------------------------------------------------------------------
+
+
+def _fixes(fixes: Sequence[Fix], medium: Medium) -> Iterator[str]:
+    for number, fix in enumerate(fixes):
+        label = "or: " if number else "fix:"
+        text = f"{label} {medium.say(fix.title)} [{fix.safety.value}]"
+        for line in wrapped(text, medium.width, "  ", "       "):
+            yield line.replace(label, medium.paint(label, Style.GOOD), 1)
+        for command in fix.commands:
+            yield f"      {_command(command, medium)}"
+
+
+def _command(command: str, medium: Medium) -> str:
+    # Never wrapped, never altered: it is there to be copied, or not there.
+    if not is_harmless(command):
+        return "(name holds control characters; not printed as a command)"
+    if len(command) > _LONGEST_COMMAND:
+        return "(too long to be printed; --format json has it)"
+    if medium.ascii_only and not command.isascii():
+        return "(not printable on this terminal; --format json has it)"
+    return medium.paint(command, Style.STRONG)
+
+
+def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
+    if len(cause) == 1:
+        return list(cause[0].fixes)
+    groups: dict[tuple[str, str], list[tuple[str, Fix]]] = {}
+    for finding in cause:
+        for fix in finding.fixes:
+            key = (_without_name(fix.title, finding.target), fix.safety.value)
+            groups.setdefault(key, []).append((finding.target, fix))
+    return [_merged_fix(title, group) for (title, _), group in groups.items()]
+
+
+_NAME = "\0"
+
+
+def _without_name(title: str, name: str) -> str:
+    return re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", _NAME, title) if name else title
+
+
+def _merged_fix(title: str, group: Sequence[tuple[str, Fix]]) -> Fix:
+    targets = list(dict.fromkeys(target for target, _ in group))
+    return msgspec.structs.replace(
+        group[0][1],
+        title=title.replace(_NAME, listed(targets)),
+        commands=_merged_commands([fix.commands for _, fix in group]),
+    )
+
+
+def _merged_commands(sequences: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Join step by step what can be joined; otherwise one sequence follows the other."""
+    if len({len(sequence) for sequence in sequences}) == 1:
+        steps = [_merged_step(step) for step in zip(*sequences, strict=True)]
+        if all(step is not None for step in steps):
+            return tuple(step for step in steps if step is not None)
+    commands = [command for sequence in dict.fromkeys(sequences) for command in sequence]
+    return tuple(commands)
+
+
+_MANY_AT_ONCE = frozenset({"restart", "start", "stop", "unpause", "rm"})
+"""The subcommands of docker that take several containers."""
+
+
+def _merged_step(commands: Sequence[str]) -> str | None:
+    distinct = list(dict.fromkeys(commands))
+    if len(distinct) == 1:
+        return distinct[0]
+    words = [_words(command) for command in distinct]
+    verb = words[0][1] if len(words[0]) == 3 else ""
+    if verb in _MANY_AT_ONCE and all(
+        len(each) == 3 and each[:2] == ["docker", verb] for each in words
+    ):
+        return shlex.join(["docker", verb, *(each[2] for each in words)])
+    return None
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def _where_to_type(hosts: Sequence[HostSummary], medium: Medium) -> Iterator[str]:
+    """Say for which engine the commands are, where `docker` alone might ask another one."""
+    elsewhere = [host for host in hosts if host.engine and host.endpoint != _DEFAULT_ENDPOINT]
+    if not elsewhere or len(hosts) > 1:
+        return
+    yield ""
+    yield from medium.paragraph(
+        f"The commands are for the engine at {elsewhere[0].endpoint} (docker -H, or DOCKER_HOST)."
+    )
+
+
+# --- what was not seen ------------------------------------------------------------------------
+
+
+def _skips(
+    skipped: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
+) -> Iterator[str]:
+    unreachable = [each for each in skipped if each.code == _UNREACHABLE]
+    lacking = [each for each in skipped if each.code != _UNREACHABLE]
+    for each in unreachable:
+        text = f"not asked: {medium.name(each.host)}: {medium.say(each.reason)}"
+        yield from wrapped(text, medium.width, "", "  ")
+    if not lacking:
+        return
+    yield medium.say(f"not seen ({counted(len(lacking), 'check')} skipped):")
+    if verbose:
+        for each in lacking:
+            on = f" on {each.host}" if several else ""
+            text = f"{each.code} {each.subject}{on}: no {each.missing}: {each.reason}"
+            yield from medium.paragraph(text, indent="  ", hanging="    ")
+        return
+    reasons = _by_reason(lacking, several)
+    for reason, missing in list(reasons.items())[:_REASONS_SHOWN]:
+        what = listed([medium.say(each, _LONGEST_VALUE) for each in missing], 3)
+        text = f"{what}: {medium.say(reason, _LONGEST_VALUE)}"
+        yield from wrapped(text, medium.width, "  ", "    ")
+    if len(reasons) > _REASONS_SHOWN:
+        more = f"and {len(reasons) - _REASONS_SHOWN} more reasons (-v shows them)"
+        yield from medium.paragraph(more, indent="  ")
+
+
+def _by_reason(skipped: Iterable[Skipped], several: bool) -> dict[str, list[str]]:
+    reasons: dict[str, dict[str, None]] = {}
+    for each in skipped:
+        missing = f"{each.missing} on {each.host}" if several else each.missing
+        reasons.setdefault(each.reason, {})[missing] = None
+    return {reason: list(missing) for reason, missing in reasons.items()}
+
+
+def _advice(skipped: Sequence[Skipped]) -> str:
+    if any(each.code == _UNREACHABLE for each in skipped):
+        return "mend what kept the engine from answering, then check again; nothing is known of it"
+    if any("--timeout" in each.reason for each in skipped):
+        return "give it more time with --timeout, then check again"
+    return "run linkdoctor as root on the engine's own machine, or see `linkdoctor check -v`"
+
+
+# --- verbose ----------------------------------------------------------------------------------
+
+
+def _background(
+    report: Report, medium: Medium, several: bool, seen: Sequence[Sighting]
+) -> Iterator[str]:
+    for host in report.hosts:
+        engine = host.engine or "not reached"
+        text = f"{host.name}: {engine} at {host.endpoint}; evidence {host.evidence.value}"
+        yield from medium.paragraph(text, hanging="  ")
+    yield from medium.paragraph(
+        f"seen at {report.taken_at} by {report.tool.name} {report.tool.version}; "
+        f"{counted(report.summary.suppressed, 'finding')} suppressed",
+        hanging="  ",
+    )
+    for each in seen:
+        on = f" on {medium.name(each.host)}" if several else ""
+        places = ", ".join(medium.say(place, _LONGEST_VALUE) for place in each.places)
+        text = f"{medium.name(each.container)}{on}: read from {places or 'nowhere'}"
+        yield from wrapped(text, medium.width, "  ", "    ")
+        for gap in each.gaps:
+            yield from medium.paragraph(f"no {gap}", indent="    ", hanging="      ")
