@@ -79,7 +79,7 @@ def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | No
         return given
     if named := environment.get("LINKDOCTOR_CONFIG"):
         return Path(named)
-    return next((path for path in _usual_places(environment) if path.exists()), None)
+    return next(filter(os.path.exists, _usual_places(environment)), None)
 
 
 def _usual_places(environment: Mapping[str, str]) -> Iterator[Path]:

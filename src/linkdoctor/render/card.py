@@ -190,9 +190,7 @@ def _variables(
     if link.kind is LinkKind.NETWORK:
         return (), ""  # a link on a user-defined network sets none
     process, no_process = _had(lambda: topology.variables_of(link))
-    today, no_today = (
-        _had(lambda: topology.variables_today(link, source)) if source else ((), "")
-    )
+    today, no_today = _had(lambda: topology.variables_today(link, source)) if source else ((), "")
     missing = no_process or no_today
     return tuple(_compared(process or (), today or (), missing == "")), missing
 
@@ -207,9 +205,7 @@ def _compared(
         # A value that was not kept cannot be compared; that it is there can.
         kept = _VALUE_NOT_KEPT not in (left, right)
         differs = (left is None) != (right is None) or (kept and left != right)
-        yield VariableCard(
-            name=name, in_process=left, today=right, differs=comparable and differs
-        )
+        yield VariableCard(name=name, in_process=left, today=right, differs=comparable and differs)
 
 
 def _value(variable: Variable) -> str:
@@ -243,9 +239,7 @@ def _endpoint(address: str, port: int) -> str:
 # --- on paper ---------------------------------------------------------------------------------
 
 
-def render_cards(
-    cards: CardList, *, width: int, colour: bool, ascii_only: bool = False
-) -> str:
+def render_cards(cards: CardList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
     """Lay out cards, with an empty line between them."""
     medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
     lines: list[str] = []
@@ -319,9 +313,10 @@ def _variable_lines(link: LinkCard, medium: Medium) -> Iterator[str]:
     if not rows:
         return
     titles = ("variable", "in the process", "would be set today")
+    columns = list(zip(*(row[:3] for row in rows), strict=True))
     widths = [
-        max(width_of(titles[column]), *(width_of(row[column]) for row in rows))
-        for column in range(3)
+        max(width_of(cell) for cell in (title, *column))
+        for title, column in zip(titles, columns, strict=True)
     ]
     if 4 + sum(widths) + 4 > medium.width:
         yield from _stacked(rows, medium)

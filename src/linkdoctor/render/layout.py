@@ -65,9 +65,7 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-def wrapped(
-    text: str, width: int, indent: str = "", hanging: str | None = None
-) -> Iterator[str]:
+def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> Iterator[str]:
     """Break a text at blanks; a word that is wider than a line is broken within."""
     following = indent if hanging is None else hanging
     line, used = indent, 0

@@ -56,9 +56,7 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...]
 
 
-def render_rules(
-    rules: RuleList, *, width: int, colour: bool, ascii_only: bool = False
-) -> str:
+def render_rules(rules: RuleList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
     """Lay out the catalogue as a table, or as blocks where a table has no room."""
     medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
     lay_out = _table if width >= _NARROWEST_TABLE else _blocks

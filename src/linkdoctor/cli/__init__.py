@@ -1,0 +1,111 @@
+"""The command line: parse, call, render, exit code.
+
+Nothing heavy is imported before a command needs it: neither the docker SDK nor rich are there
+for ``--version`` and ``explain``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+import typer.core
+from typer.main import get_command
+
+from linkdoctor import __version__
+from linkdoctor.cli import check, demo, explain, rules, show, snapshot
+from linkdoctor.cli.common import CliError, examples
+from linkdoctor.cli.output import complain, emit
+from linkdoctor.model.report import ExitCode
+
+__all__ = ["app", "main"]
+
+_INTERRUPTED = 130
+
+
+class _Group(typer.core.TyperGroup):
+    """All commands, with one answer to Ctrl-C."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an interrupt ends the process at once, whatever still waits."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted")
+            # Threads that wait for an engine would hold up an ordinary exit.
+            os._exit(_INTERRUPTED)
+
+
+app = typer.Typer(
+    name="linkdoctor",
+    cls=_Group,
+    help="Find broken Docker links, prove each fault, and say what mends it.",
+    epilog=examples(
+        "linkdoctor check                 examine this machine's engine",
+        "linkdoctor check web             only what concerns the container web",
+        "linkdoctor show web              what web is linked to, and what it really got",
+        "linkdoctor explain LD201         the page of a diagnosis",
+        "linkdoctor demo                  a recorded example; needs no engine",
+        more=(
+            "Exit codes: 0 nothing found at the level of --fail-on (default: error); 1 something "
+            "found; 2 wrong usage, configuration or an internal error; 3 incomplete: an engine or "
+            "evidence could not be had."
+        ),
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        emit(f"linkdoctor {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(  # pyright: ignore[reportUnusedFunction]
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        emit(f"{ctx.get_help()}\n")
+
+
+for _module in (check, show, rules, explain, demo, snapshot):
+    _module.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; an error that was to be expected is one line, no more."""
+    try:
+        get_command(app)(args=arguments, prog_name="linkdoctor")
+    except CliError as error:
+        complain(str(error))
+        sys.exit(error.code)
+    except Exception as error:  # noqa: BLE001 - the last resort
+        _complain_of_ourselves(error)
+    # Only an error comes here: the command itself always exits.
+    sys.exit(ExitCode.USAGE)
+
+
+def _complain_of_ourselves(error: Exception) -> None:
+    if os.environ.get("LINKDOCTOR_DEBUG"):
+        traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    # Never the text of the exception: it may hold what must not be shown.
+    complain(
+        f"internal error: {type(error).__name__} in {os.path.basename(place.filename)}:"
+        f"{place.lineno}; please report it with the output of linkdoctor --version"
+    )

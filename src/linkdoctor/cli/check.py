@@ -1,0 +1,185 @@
+"""``linkdoctor check``: examine engines and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linkdoctor.cli import output
+from linkdoctor.cli.common import (
+    ConfigOption,
+    ContextOption,
+    Engines,
+    Format,
+    FormatOption,
+    HostOption,
+    RulesOption,
+    SnapshotOption,
+    TimeoutOption,
+    VerboseOption,
+    codes_meant,
+    complete_code,
+    configuration,
+    containers_meant,
+    engines_meant,
+    examples,
+    look,
+    own_codes,
+    rules_of,
+)
+from linkdoctor.model.report import Severity, exit_code
+
+if TYPE_CHECKING:
+    from linkdoctor.api import Examination, LoadedRule
+    from linkdoctor.model.report import Report
+
+__all__ = ["check", "register", "report_text"]
+
+
+def check(
+    containers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CONTAINER",
+            help="Report only what concerns these containers, by name or id.",
+            show_default=False,
+        ),
+    ] = None,
+    host: HostOption = None,
+    context: ContextOption = None,
+    snapshot: SnapshotOption = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODES",
+            help="Apply only these rules: codes, names or beginnings like LD2. Repeatable.",
+            autocompletion=complete_code,
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODES",
+            help="Only count what these rules find. Repeatable.",
+            autocompletion=complete_code,
+        ),
+    ] = None,
+    fail_on: Annotated[
+        Severity | None,
+        typer.Option(help="The least severity that exits with 1. Default: error."),
+    ] = None,
+    format_: FormatOption = Format.TEXT,
+    output_: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the report there, whole or not at all."
+        ),
+    ] = None,
+    timeout: TimeoutOption = None,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", help="Print the verdict only, and nothing if all is healthy."
+        ),
+    ] = False,
+    verbose: VerboseOption = False,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Examine engines and report every broken link, its proof and its fix."""
+    settings = configuration(config)
+    loaded = rules_of(rules, settings)
+    selected = codes_meant(select or settings.select, loaded)
+    ignored = codes_meant(ignore or settings.ignore, loaded)
+    engines = engines_meant(host, context, snapshot, timeout, settings)
+    to_file = output_ is not None and str(output_) != "-"
+    if output_ is not None and to_file:
+        output.refuse_unwritable(output_)
+
+    from linkdoctor.api import Selection, report_on
+
+    examination = _seen(engines)
+    names = containers_meant(containers or (), examination) if examination.snapshots else ()
+    report = report_on(
+        examination,
+        loaded,
+        selection=Selection(
+            select=selected,
+            ignore=ignored,
+            containers=frozenset(names),
+            fail_on=fail_on or settings.fail_on or Severity.ERROR,
+        ),
+        declarations=settings.container,
+    )
+    if format_ is Format.JSON:
+        from linkdoctor.render.as_json import render_json
+
+        text = render_json(report)
+    else:
+        text = report_text(
+            report, loaded, examination, verbose=verbose, quiet=quiet, to_file=to_file
+        )
+    if output_ is not None and to_file:
+        output.write_atomically(output_, text.encode("utf-8", "backslashreplace"))
+    elif format_ is Format.JSON:
+        output.emit_bytes(text.encode())
+    else:
+        output.emit(text)
+    raise typer.Exit(exit_code(report))
+
+
+def _seen(engines: Engines) -> Examination:
+    with output.Progress() as progress:
+        return look(engines, progress)
+
+
+def report_text(
+    report: Report,
+    rules: Sequence[LoadedRule],
+    examination: Examination,
+    *,
+    verbose: bool = False,
+    quiet: bool = False,
+    to_file: bool = False,
+    note: str = "",
+) -> str:
+    """Lay out a report for standard output or a file."""
+    from linkdoctor.render.text import render_text, sightings
+
+    width, colour, ascii_only = output.paper(to_file=to_file)
+    names = {each.rule.code: each.rule.name for each in rules}
+    names |= {each.code: each.name for each in own_codes()}
+    return render_text(
+        report,
+        width=width,
+        colour=colour,
+        verbose=verbose,
+        quiet=quiet,
+        note=note,
+        ascii_only=ascii_only,
+        names=names,
+        seen=sightings(examination.snapshots) if verbose else (),
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "check",
+        short_help="Report every broken link, its proof and its fix.",
+        epilog=examples(
+            "linkdoctor check                              this machine's engine",
+            "linkdoctor check web db                       only what concerns web or db",
+            "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
+            "linkdoctor check --ignore LD605 --fail-on warning",
+            "linkdoctor check --format json -o report.json",
+            more=(
+                "Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or "
+                "configuration; 3 incomplete. The configuration is --config, $LINKDOCTOR_CONFIG, "
+                "~/.config/linkdoctor/config.toml or /etc/linkdoctor/config.toml."
+            ),
+        ),
+    )(check)

@@ -1,0 +1,206 @@
+"""Where results go: standard output or a file; and what is told on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from linkdoctor.cli.common import CliError
+from linkdoctor.render.neutral import neutral, to_ascii
+
+__all__ = [
+    "Progress",
+    "complain",
+    "emit",
+    "emit_bytes",
+    "paper",
+    "refuse_unwritable",
+    "write_atomically",
+]
+
+_WIDTH_ELSEWHERE = 80
+_NARROWEST, _WIDEST = 20, 120
+_SIGNS = "✓✗→≠…"
+
+
+def emit(text: str) -> None:
+    """Write text to standard output, in whatever its encoding can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    emit_bytes(_fitting(text, encoding).encode(encoding, "backslashreplace"))
+
+
+def emit_bytes(content: bytes) -> None:
+    """Write to standard output; a reader who has gone away is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise CliError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def complain(text: str) -> None:
+    """Say something on standard error: one line, harmless."""
+    encoding = sys.stderr.encoding or "utf-8"
+    line = _fitting(f"linkdoctor: {neutral(text)}\n", encoding)
+    with contextlib.suppress(OSError):
+        sys.stderr.write(line)
+        sys.stderr.flush()
+
+
+def _fitting(text: str, encoding: str) -> str:
+    return text if _knows_signs(encoding) else to_ascii(text)
+
+
+def _knows_signs(encoding: str) -> bool:
+    try:
+        _SIGNS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def paper(
+    *, to_file: bool = False, environment: Mapping[str, str] = os.environ
+) -> tuple[int, bool, bool]:
+    """Tell what a text is laid out for: its width, whether in colour, whether in ASCII."""
+    if to_file:
+        return _WIDTH_ELSEWHERE, False, False
+    ascii_only = not _knows_signs(sys.stdout.encoding or "utf-8")
+    if not sys.stdout.isatty():
+        return _WIDTH_ELSEWHERE, _colour(environment, terminal=False), ascii_only
+    width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
+    colour = _colour(environment, terminal=True)
+    return min(max(width, _NARROWEST), _WIDEST), colour, ascii_only
+
+
+def _colour(environment: Mapping[str, str], *, terminal: bool) -> bool:
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return True
+    return terminal and environment.get("TERM") != "dumb"
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a place where nothing can be written, before any work is done; raises CliError."""
+    directory = _real(path).parent
+    if path.is_dir():
+        raise CliError(f"{path}: is a directory")
+    if not directory.is_dir():
+        raise CliError(f"{path}: there is no directory {directory}")
+    if not os.access(directory, os.W_OK) and not _is_device(path):
+        raise CliError(f"{path}: nothing may be written in {directory}")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all; raises CliError.
+
+    A device or a pipe is written to, never replaced.
+    """
+    try:
+        if _is_device(path):
+            with path.open("wb", buffering=0) as device:
+                device.write(content)
+            return
+        _replace(_real(path), content)
+    except OSError as error:
+        raise CliError(
+            f"{path}: cannot be written: {error.strerror or type(error).__name__}"
+        ) from None
+
+
+def _real(path: Path) -> Path:
+    # A symbolic link stays one: the file that it leads to is replaced.
+    return Path(os.path.realpath(path))
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    # mkstemp gives the file mode 0600, whatever the umask.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".linkdoctor-", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+class Progress:
+    """One line on a terminal that tells what is being done, if it takes more than a second."""
+
+    _PATIENCE = 1.0
+    _PERIOD = 0.2
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Watch; nothing is shown unless standard error is a terminal."""
+        self._stream = sys.stderr if stream is None else stream
+        self._doing = "asking the engine"
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, doing: str) -> None:
+        """Take note of what is being done."""
+        self._doing = doing
+
+    def __enter__(self) -> Progress:
+        if self._stream.isatty():
+            self._thread = threading.Thread(target=self._show, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self) -> None:
+        if self._done.wait(self._PATIENCE):
+            return
+        started = time.monotonic() - self._PATIENCE
+        try:
+            for _ in self._periods():
+                seconds = int(time.monotonic() - started)
+                width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
+                line = f"{neutral(self._doing)} ... {seconds} s"[: max(width - 1, 8)]
+                self._stream.write(f"\r\x1b[K{line}")
+                self._stream.flush()
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+        except OSError:  # the terminal has gone
+            return
+
+    def _periods(self) -> Iterator[None]:
+        yield
+        while not self._done.wait(self._PERIOD):
+            yield

@@ -1,0 +1,215 @@
+"""What Docker promises of links; the lab compares the same functions with a real engine."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linkdoctor.model.links import (
+    FirewallRule,
+    HostsLine,
+    Port,
+    Refusal,
+    StoredLink,
+    engine_version,
+    environment_prefix,
+    firewall_rules,
+    hosts_line,
+    injected_variables,
+    parse_hosts,
+    parse_link_name,
+    parse_refusal,
+    parse_stored_link,
+)
+
+OLD, NEW = (20, 10, 24), (28, 5, 2)
+
+
+def values(version: tuple[int, ...], alias: str, *ports: Port) -> dict[str, str | None]:
+    variables = injected_variables(
+        version=version, target="web5", alias=alias, address="172.17.0.2", exposed=ports
+    )
+    return {variable.name: variable.value for variable in variables}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("app:helloapp", StoredLink("app", "helloapp")),
+        ("app", StoredLink("app", "app")),
+        ("/app:/web/helloapp", StoredLink("app", "helloapp")),
+        ("/app2:/a.b-c_d/x.y", StoredLink("app2", "x.y")),
+        ("6a3dfd021226:x", StoredLink("6a3dfd021226", "x")),
+        ("app:my alias", StoredLink("app", "my alias")),
+    ],
+)
+def test_a_link_is_read_in_each_of_its_forms(text: str, expected: StoredLink) -> None:
+    assert parse_stored_link(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ":", "app:", ":alias", "/:/web/x"])
+def test_what_is_no_link_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no link"):
+        parse_stored_link(text)
+
+
+@given(st.text(max_size=40))
+def test_reading_a_link_never_fails_otherwise(text: str) -> None:
+    try:
+        link = parse_stored_link(text)
+    except ValueError:
+        return
+    assert link.source
+    assert link.alias
+
+
+def test_a_name_of_the_list_is_a_link_only_with_a_slash() -> None:
+    assert parse_link_name("/web/helloapp") == ("web", "helloapp")
+    assert parse_link_name("/web") is None
+
+
+@pytest.mark.parametrize(
+    ("alias", "prefix"), [("mu", "MU"), ("a-2", "A_2"), ("a_2", "A_2"), ("x.y", "X.Y")]
+)
+def test_only_the_hyphen_is_replaced_in_a_prefix(alias: str, prefix: str) -> None:
+    assert environment_prefix(alias) == prefix
+
+
+def test_the_first_port_differs_before_and_since_28() -> None:
+    ports = (Port(443), Port(80, "udp"))
+    assert values(OLD, "mu", *ports)["MU_PORT"] == "udp://172.17.0.2:80"
+    assert values(NEW, "mu", *ports)["MU_PORT"] == "tcp://172.17.0.2:443"
+
+
+def test_three_ports_in_a_row_are_a_range_and_two_are_none() -> None:
+    two = values(OLD, "mu", Port(8080), Port(8081))
+    three = values(OLD, "mu", Port(8080), Port(8081), Port(8082))
+    assert not any("START" in name or "END" in name for name in two)
+    assert three["MU_PORT_8080_TCP_START"] == "tcp://172.17.0.2:8080"
+    assert three["MU_PORT_8080_TCP_END"] == "tcp://172.17.0.2:8082"
+    assert three["MU_PORT_8080_TCP_PORT_START"] == "8080"
+    assert three["MU_PORT_8080_TCP_PORT_END"] == "8082"
+
+
+def test_without_an_exposed_port_there_is_no_address() -> None:
+    assert values(OLD, "ne") == {"NE_NAME": "/web5/ne"}
+
+
+def test_a_source_without_address_leaves_the_address_empty() -> None:
+    variables = injected_variables(
+        version=OLD, target="web", alias="db", address="", exposed=[Port(5432)]
+    )
+    found = {variable.name: variable.value for variable in variables}
+    assert found["DB_PORT"] == "tcp://:5432"
+    assert found["DB_PORT_5432_TCP_ADDR"] == ""
+
+
+def test_the_sources_own_environment_follows_without_values_home_and_path() -> None:
+    variables = injected_variables(
+        version=OLD,
+        target="web",
+        alias="db",
+        address="172.17.0.2",
+        exposed=(),
+        source_environment=["HOME", "PATH", "MYSQL_ROOT_PASSWORD"],
+    )
+    names = {variable.name: variable.value for variable in variables}
+    assert names == {"DB_NAME": "/web/db", "DB_ENV_MYSQL_ROOT_PASSWORD": None}
+
+
+def test_engine_29_sets_none_unless_it_was_told_to() -> None:
+    arguments = {"target": "web", "alias": "db", "address": "172.17.0.2", "exposed": [Port(1)]}
+    version = engine_version("29.x (built from public sources)")
+    assert injected_variables(version=version, **arguments) == ()  # type: ignore[arg-type]
+    assert injected_variables(version=version, keeps_variables=True, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("20.10.24+dfsg1", (20, 10, 24)),
+        ("28.5.2", (28, 5, 2)),
+        ("29.x (built)", (29,)),
+        ("dev", ()),
+        ("", ()),
+    ],
+)
+def test_engine_versions_are_read_as_they_are_printed(text: str, version: tuple[int, ...]) -> None:
+    assert engine_version(text) == version
+
+
+def test_the_hosts_line_names_the_source_unless_the_alias_does() -> None:
+    line = hosts_line(alias="db", address="172.17.0.2", hostname="6a3dfd021226", source="pg")
+    assert line == HostsLine(address="172.17.0.2", names=("db", "6a3dfd021226", "pg"))
+    same = hosts_line(alias="pg", address="172.17.0.2", hostname="6a3dfd021226", source="pg")
+    assert same.names == ("pg", "6a3dfd021226")
+
+
+def test_a_hosts_file_is_read_line_by_line() -> None:
+    text = "127.0.0.1\tlocalhost\n# a comment\n\n10.0.0.1 a b # c\n::1\n"
+    assert parse_hosts(text) == (
+        HostsLine(address="127.0.0.1", names=("localhost",)),
+        HostsLine(address="10.0.0.1", names=("a", "b")),
+    )
+
+
+def test_each_exposed_port_has_a_pair_of_firewall_rules() -> None:
+    rules = firewall_rules(
+        target_address="172.17.0.3", source_address="172.17.0.2", exposed=[Port(5000)]
+    )
+    there = FirewallRule(
+        source="172.17.0.3", destination="172.17.0.2", protocol="tcp", destination_port=5000
+    )
+    back = FirewallRule(
+        source="172.17.0.2", destination="172.17.0.3", protocol="tcp", source_port=5000
+    )
+    assert rules == (there, back)
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal", "source", "alias"),
+    [
+        (
+            "Cannot link to a non running container: /app AS /web/helloapp",
+            Refusal.NOT_RUNNING,
+            "app",
+            "helloapp",
+        ),
+        (
+            "Cannot link to /ua, as it does not belong to the default network",
+            Refusal.NOT_ON_BRIDGE,
+            "ua",
+            None,
+        ),
+        (
+            "container 6a3dfd021226 not attached to default bridge network",
+            Refusal.NOT_ON_BRIDGE,
+            "6a3dfd021226",
+            None,
+        ),
+        (
+            "could not get container for ghosty: No such container: ghosty",
+            Refusal.MISSING,
+            "ghosty",
+            None,
+        ),
+    ],
+)
+def test_refusals_are_understood(
+    error: str, refusal: Refusal, source: str, alias: str | None
+) -> None:
+    found = parse_refusal(error)
+    assert found is not None
+    assert (found.refusal, found.source, found.alias) == (refusal, source, alias)
+
+
+def test_other_errors_are_no_refusals() -> None:
+    assert parse_refusal("port is already allocated") is None
+    assert parse_refusal("") is None
+
+
+@pytest.mark.parametrize("text", ["x/tcp", "", "70000/tcp", "0", "-1/udp"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="port|invalid"):
+        Port.parse(text)
