@@ -71,6 +71,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
                 ),
             ),
             fixes=cross_host(
+                topology,
+                host=place.host,
                 target=target,
                 alias=reach.alias,
                 source=source,

@@ -21,7 +21,8 @@ with the source's name exists.
 ## What it is not
 
 A source that was renamed is still linked: the engine follows it. A source that moved to another
-address is still linked too (LD201). A link whose source's name nothing has any more is LD103.
+address is still linked too (LD201). A link whose source's name nothing has any more is LD103. A
+target that was stopped for good (no restart policy) is not waited for by anyone.
 
 ## How to mend it
 
@@ -51,6 +52,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     target = topology.details(link.target)
     up = target.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+    if not up and target.restart_policy == "no":
+        return
     consequence = "the next restart of {0} will fail" if up else "{0} cannot be started again"
     yield Hit(
         message=f"{link.source_name} was recreated after {link.target.name} was linked to it: "
@@ -65,7 +68,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(recreate(topology, link.host, link.target),),
-        severity=None if up or target.restart_policy != "no" else Severity.INFO,
     )
 
 
@@ -86,12 +88,11 @@ RULE = Rule(
         Case(
             title="the source was recreated",
             given=lambda: (_healthy().recreate("app").snapshot(),),
-            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+            expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="the source was recreated, the target has stopped for good",
             given=lambda: (_healthy().recreate("app").stop("web").snapshot(),),
-            expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
         ),
         Case(
             title="the source came back with another address",

@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.expectations import Origin, Unmet, unmet_expectations
+from linkdoctor.model.expectations import Unmet, unmet_expectations
 from linkdoctor.model.fixes import recreate
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge, Reading
 from linkdoctor.model.links import StoredLink

@@ -18,7 +18,8 @@ of that name, it is shown: the source may have been moved there, and links do no
 
 ## What it is not
 
-If a container with the source's name exists, it is a ghost link (LD102).
+If a container with the source's name exists, it is a ghost link (LD102). A target that was stopped
+for good (no restart policy) is not waited for by anyone.
 
 ## How to mend it
 
@@ -46,6 +47,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     target = topology.details(link.target)
     up = target.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+    if not up and target.restart_policy == "no":
+        return
     elsewhere = topology.elsewhere(link.host, link.source_name)
     create = Fix(
         title=f"create {link.source_name} again, as it was made",
@@ -78,6 +81,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 fix
                 for host, container in elsewhere[:1]
                 for fix in cross_host(
+                    topology,
+                    host=link.host,
                     target=link.target,
                     alias=link.alias,
                     source=container,
@@ -87,7 +92,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 )
             ),
         ),
-        severity=None if up or target.restart_policy != "no" else Severity.INFO,
     )
 
 
@@ -118,6 +122,10 @@ RULE = Rule(
         Case(
             title="the source was recreated",
             given=lambda: (_healthy().recreate("app").snapshot(),),
+        ),
+        Case(
+            title="the target was stopped for good",
+            given=lambda: (_healthy().remove("app").stop("web").snapshot(),),
         ),
         Case(title="the source runs", given=lambda: (_healthy().snapshot(),)),
     ),

@@ -49,9 +49,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if topology.providers_of(link.host, link.target, link.alias, links=False):
         return
     network = topology.network(link.host, link.network)
-    if network is not None and network.driver not in ("bridge", "macvlan", "ipvlan"):
-        if topology.dns_answer(link.target, link.alias):
-            return
+    spans_hosts = network is not None and network.driver not in ("bridge", "macvlan", "ipvlan")
+    if spans_hosts and topology.dns_answer(link.target, link.alias):
+        return
     if source is None:
         observed = f"no container is called {link.source_name}"
         fix = Fix(

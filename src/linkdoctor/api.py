@@ -31,6 +31,8 @@ from linkdoctor.model.topology import Topology
 from linkdoctor.registry import LoadedRule, PackError, load_rules
 
 __all__ = [
+    "DEFAULT_TIMEOUT",
+    "DEMO_FILES",
     "TOOL",
     "ContextName",
     "EngineError",
@@ -54,6 +56,9 @@ __all__ = [
 TOOL = Tool(name="linkdoctor", version=__version__)
 DEFAULT_TIMEOUT = 30.0
 """Seconds that the examination of one engine may take."""
+
+DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
+"""The recorded hosts among the package's data."""
 
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
@@ -216,8 +221,7 @@ def demo_snapshots() -> tuple[Snapshot, ...]:
     """Read the recorded hosts that come with linkdoctor."""
     directory = resources.files("linkdoctor.data")
     return tuple(
-        _decode_snapshot(directory.joinpath(name).read_bytes(), name)
-        for name in ("demo-host1.json.gz", "demo-host2.json.gz")
+        _decode_snapshot(directory.joinpath(name).read_bytes(), name) for name in DEMO_FILES
     )
 
 
@@ -231,7 +235,7 @@ def _decode_snapshot(content: bytes, name: str) -> Snapshot:
         raise SnapshotError(f"{name}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
     try:
         schema = msgspec.json.decode(content, type=_Schema).schema
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
     kind, _, version = schema.partition("/")
     if kind != SCHEMA.partition("/")[0]:

@@ -15,11 +15,6 @@ HERE = Path(__file__).parent
 REASON = pytest.StashKey[str]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, also where the suite's own configuration is not used."""
-    config.addinivalue_line("markers", "lab: needs root and a real Docker engine")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this directory."""
     for item in items:

@@ -25,6 +25,7 @@ from linkdoctor.model.report import ExitCode
 __all__ = ["app", "main"]
 
 _INTERRUPTED = 130
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class _Group(typer.core.TyperGroup):
@@ -103,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _complain_of_ourselves(error: Exception) -> None:
     if os.environ.get("LINKDOCTOR_DEBUG"):
         traceback.print_exception(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    place = (ours or frames)[-1]
     # Never the text of the exception: it may hold what must not be shown.
     complain(
         f"internal error: {type(error).__name__} in {os.path.basename(place.filename)}:"

@@ -121,7 +121,7 @@ class EngineClient:
         body = self.get_bytes(path, limit=_LARGEST_ANSWER, **query)
         try:
             return msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise EngineError(
                 f"the answer to GET {path} is not that of a Docker engine: {error}"
             ) from None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import MissingEvidence
-from linkdoctor.model.links import StoredLink
+from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details, Publication
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
@@ -83,6 +83,7 @@ def recreate(
     *,
     links: Sequence[StoredLink] | None = None,
     publish: Sequence[Publication] = (),
+    extra_hosts: Sequence[HostsLine] = (),
     why: str = "",
 ) -> Fix:
     """Advise to recreate a container, with its own links or with others, and further ports.
@@ -109,10 +110,12 @@ def recreate(
         )
     old = f"{target.name}-before"
     details = topology.details(target)
+    # The kept container must not come back at the next boot beside the new one.
+    tame = ("--restart", "no", old)
     run = commands.shell(
         *("docker", "run", "--detach", "--name", target.name, "--env-file", "/dev/stdin"),
         *("--volumes-from", old),
-        *_options(target, details, links, publish),
+        *_options(target, details, links, publish, extra_hosts),
         target.image,
     )
     return Fix(
@@ -121,6 +124,11 @@ def recreate(
         safety=Safety.RECREATE,
         commands=(
             commands.shell("docker", "rename", target.name, old),
+            *(
+                [commands.shell("docker", "update", *tame)]
+                if details.restart_policy != "no"
+                else []
+            ),
             commands.shell("docker", "stop", old),
             f"{commands.inspect_format(_ENVIRONMENT, old)} | {run}",
         ),
@@ -132,6 +140,7 @@ def _options(
     details: Details,
     links: Sequence[StoredLink] | None,
     publish: Sequence[Publication],
+    extra_hosts: Sequence[HostsLine],
 ) -> Iterator[str]:
     network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
     if details.network_mode not in ("default", DEFAULT_BRIDGE):
@@ -139,9 +148,7 @@ def _options(
         for alias in network.aliases if network else ():
             if alias not in (target.name, details.hostname) and alias != target.id[:12]:
                 yield from ("--network-alias", alias)
-    if links is None:
-        links = details.stored_links or (network.links if network else ())
-    for link in links:
+    for link in _links(details) if links is None else links:
         yield from ("--link", f"{link.source}:{link.alias}")
     if details.restart_policy != "no":
         yield from ("--restart", details.restart_policy)
@@ -162,28 +169,48 @@ def _options(
     for port in details.exposed:
         if port not in published:
             yield from ("--expose", str(port))
-    for line in details.extra_hosts:
+    for line in (*details.extra_hosts, *extra_hosts):
         yield from ("--add-host", f"{line.names[0]}:{line.address}")
 
 
+def _links(details: Details) -> tuple[StoredLink, ...]:
+    per_network = (link for each in details.endpoints for link in each.links)
+    return details.stored_links or tuple(per_network)
+
+
 def cross_host(
-    *, target: Container, alias: str, source: Container, other_host: str, address: str, port: int
+    topology: Topology,
+    *,
+    host: str,
+    target: Container,
+    alias: str,
+    other_host: str,
+    source: Container,
+    address: str,
+    port: int,
 ) -> tuple[Fix, ...]:
-    """Advise the three ways to reach a source on another host."""
+    """Advise the three ways to reach a source on another host, with the names of both sides."""
     dial = address or other_host
+    published = recreate(
+        topology,
+        other_host,
+        source,
+        publish=(Publication(port=Port(port), host_address="", host_port=port),),
+    )
+    pinned = recreate(
+        topology,
+        host,
+        target,
+        links=tuple(link for link in _links(topology.details(target)) if link.alias != alias),
+        extra_hosts=(HostsLine(address=dial, names=(alias,)),),
+    )
+    where = (f"# on {commands.shell(other_host)}:", f"# on {commands.shell(host)}:")
     return (
         Fix(
-            title=f"publish the port of {source.name} on {other_host} and give {target.name} the "
-            f"host's address as {alias}",
+            title=f"publish port {port} of {source.name} on {other_host}, and let {alias} mean "
+            f"{dial} in {target.name}",
             safety=Safety.RECREATE,
-            commands=(
-                f"# on {commands.shell(other_host)}: "
-                + commands.shell("docker", "run", "--publish", f"{port}:{port}", "…", source.image),
-                "# here: "
-                + commands.shell(
-                    "docker", "run", "--add-host", f"{alias}:{dial}", "…", target.image
-                ),
-            ),
+            commands=(where[0], *published.commands, where[1], *pinned.commands),
         ),
         Fix(
             title=f"put {target.name} and {source.name} on one overlay network (needs swarm mode "
@@ -194,13 +221,14 @@ def cross_host(
                     *("docker", "network", "create", "--driver", "overlay", "--attachable"),
                     "links",
                 ),
+                where[1],
                 commands.connect_network("links", target.name),
-                f"# on {commands.shell(other_host)}: "
-                + commands.connect_network("links", source.name, alias=alias),
+                where[0],
+                commands.connect_network("links", source.name, alias=alias),
             ),
         ),
         Fix(
-            title=f"run an ambassador here: a container {alias} that forwards port {port} to "
+            title=f"run an ambassador on {host}: a container {alias} that forwards port {port} to "
             f"{dial}:{port}, where {source.name} is published, and link {target.name} to it",
             safety=Safety.MANUAL,
         ),

@@ -274,6 +274,8 @@ class World:
         )
 
     def _answers(self, target: Container, by_id: Mapping[str, Container]) -> tuple[LinkAnswer, ...]:
+        if isinstance(target.details, Unknown):
+            return ()
         return tuple(
             LinkAnswer(alias=each.alias, container_id=Known(None, "GET"))
             for each in self._details(target.name).stored_links

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -124,9 +125,10 @@ def _body(
     for cause in _causes(report.findings):
         yield ""
         yield from _cause(cause, medium, several, verbose, names)
-    if any(fix.commands for finding in report.findings for fix in finding.fixes):
-        yield from _where_to_type(report.hosts, medium)
-    if report.skipped and (verbose or report.summary.verdict is not Verdict.HEALTHY):
+    yield from _where_to_type(report, medium)
+    # Where the only engine could not be asked, the verdict has said why.
+    told = not several and all(each.code == _UNREACHABLE for each in report.skipped)
+    if not told and (verbose or report.summary.verdict is not Verdict.HEALTHY):
         yield ""
         yield from _skips(report.skipped, medium, several, verbose)
     if report.summary.verdict is Verdict.INCOMPLETE:
@@ -163,7 +165,8 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     if summary.verdict is Verdict.INCOMPLETE:
         found = f"{counts or 'nothing wrong'} found {where}: {size}"
         if not reached:
-            return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}"
+            why = f": {medium.say(_only_reason(report), _LONGEST_VALUE)}" if lost == 1 else ""
+            return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}{why}"
         gap = _lost(lost, len(report.hosts)) if lost else _lacking(report.skipped)
         return "?", Style.WARNING, f"incomplete: {gap}; {found}"
     if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
@@ -182,6 +185,10 @@ def _lost(lost: int, all_of_them: int) -> str:
     if lost == all_of_them:
         return "the engine could not be asked" if lost == 1 else "no engine could be asked"
     return f"{lost} of {all_of_them} engines could not be asked"
+
+
+def _only_reason(report: Report) -> str:
+    return next((each.reason for each in report.skipped if each.code == _UNREACHABLE), "")
 
 
 def _lacking(skipped: Sequence[Skipped]) -> str:
@@ -234,8 +241,8 @@ def _cause(
         yield from medium.paragraph(f"likewise: {shown}", indent="  ", limit=100_000)
     proofs = list(dict.fromkeys(proof for each in cause for proof in each.evidence))
     most = len(proofs) if verbose or len(cause) == 1 else max(_PROOFS_SHOWN, len(first.evidence))
-    for proof in proofs[:most]:
-        yield from _proof(proof, medium)
+    for _, same_place in groupby(proofs[:most], key=lambda proof: proof.where):
+        yield from _proofs(tuple(same_place), medium)
     if len(proofs) > most:
         more = f"{len(proofs) - most} more such proofs (-v shows them)"
         yield from medium.paragraph(more, indent="  ")
@@ -295,24 +302,30 @@ def _target_and_alias(finding: Finding, cause: tuple[Finding, ...], medium: Medi
     return name if same or not finding.alias else f"{name} as {medium.name(finding.alias)}"
 
 
+def _proofs(proofs: Sequence[Proof], medium: Medium) -> Iterator[str]:
+    """Show proofs that were read in one place."""
+    lines = [line for proof in proofs for line in _proof(proof, medium)]
+    place = medium.say(proofs[0].where, _LONGEST_VALUE)
+    if not place:
+        yield from lines
+        return
+    where = f"({place})" if len(proofs) == 1 else f"(all from {place})"
+    if len(proofs) == 1 and width_of(lines[-1]) + 2 + width_of(where) <= medium.width:
+        *others, last = lines
+        yield from others
+        yield f"{last}  {medium.paint(where, Style.FAINT)}"
+        return
+    yield from lines
+    for line in wrapped(where, medium.width, "    ", "     "):
+        yield medium.paint(line, Style.FAINT)
+
+
 def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
     observed = medium.say(proof.observed, _LONGEST_VALUE) or "(empty)"
     text = f"{medium.say(proof.what, _LONGEST_VALUE)}: {observed}"
     if proof.expected and proof.expected != proof.observed:
         text += f" {medium.say('≠')} {medium.say(proof.expected, _LONGEST_VALUE)}"
-    if not proof.where:
-        yield from wrapped(text, medium.width, "  ", "    ")
-        return
-    where = f"({medium.say(proof.where, _LONGEST_VALUE)})"
-    lines = list(wrapped(text, medium.width, "  ", "    "))
-    if width_of(lines[-1]) + 2 + width_of(where) <= medium.width:
-        lines[-1] = f"{lines[-1]}  {medium.paint(where, Style.FAINT)}"
-    else:
-        lines += [
-            medium.paint(line, Style.FAINT)
-            for line in wrapped(where, medium.width, "    ", "     ")
-        ]
-    yield from lines
+    yield from wrapped(text, medium.width, "  ", "    ")
 
 
 # --- fixes ------------------------------------------------------------------------------------
@@ -400,15 +413,21 @@ def _words(command: str) -> list[str]:
         return []
 
 
-def _where_to_type(hosts: Sequence[HostSummary], medium: Medium) -> Iterator[str]:
+def _where_to_type(report: Report, medium: Medium) -> Iterator[str]:
     """Say for which engine the commands are, where `docker` alone might ask another one."""
-    elsewhere = [host for host in hosts if host.engine and host.endpoint != _DEFAULT_ENDPOINT]
-    if not elsewhere or len(hosts) > 1:
-        return
-    yield ""
-    yield from medium.paragraph(
-        f"The commands are for the engine at {elsewhere[0].endpoint} (docker -H, or DOCKER_HOST)."
-    )
+    concerned = {
+        finding.host for finding in report.findings for fix in finding.fixes if fix.commands
+    }
+    several = len(report.hosts) > 1
+    lines: list[str] = []
+    for host in report.hosts:
+        if host.name in concerned and host.endpoint != _DEFAULT_ENDPOINT:
+            on = f" for {medium.name(host.name)}" if several else ""
+            text = f"The commands{on} are meant for the engine at {host.endpoint} (docker -H)."
+            lines += medium.paragraph(text)
+    if lines:
+        yield ""
+        yield from lines
 
 
 # --- what was not seen ------------------------------------------------------------------------
@@ -420,7 +439,8 @@ def _skips(
     unreachable = [each for each in skipped if each.code == _UNREACHABLE]
     lacking = [each for each in skipped if each.code != _UNREACHABLE]
     for each in unreachable:
-        text = f"not asked: {medium.name(each.host)}: {medium.say(each.reason)}"
+        host = "" if each.host in each.reason else f"{medium.name(each.host)}: "
+        text = f"not asked: {host}{medium.say(each.reason)}"
         yield from wrapped(text, medium.width, "", "  ")
     if not lacking:
         return

@@ -1,0 +1,117 @@
+# The one task runner; `make` alone lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+# Their recipes install; a change of what is to be installed makes them run again.
+RUNTIME := $(VENV)/.runtime
+TOOLS := $(VENV)/.tools
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+UNIT := tests/unit tests/test_architecture.py
+stage = @printf '\n== %s\n' '$(1)'
+# With some makes, a sub-make that another make started announces each directory.
+again = @$(MAKE) --no-print-directory
+
+.PHONY: help demo test lint unit versions docs docs-check packaging lab machine clean
+
+help:
+	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
+	@echo 'make test       every check and every test, in this order:'
+	@echo '  make lint       format, lint, types, import contracts'
+	@echo '  make unit       the unit tests'
+	@echo '  make versions   the unit tests on every other Python of this machine'
+	@echo '  make docs-check that docs/ is what `make docs` would write'
+	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
+	@echo '  make lab        the tests against real engines (root, and Docker installed)'
+	@echo 'make docs       write the generated pages and schemas of docs/'
+	@echo 'make clean      remove what the above left behind'
+	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
+
+demo: $(RUNTIME)
+	@$(BIN)/linkdoctor demo
+
+test: machine $(TOOLS)
+	$(again) lint
+	$(again) unit
+	$(again) versions
+	$(again) docs-check
+	$(again) packaging
+	$(again) lab
+
+lint: $(TOOLS)
+	$(call stage,ruff format)
+	@$(BIN)/ruff format --check
+	$(call stage,ruff check)
+	@$(BIN)/ruff check
+	$(call stage,mypy --strict)
+	@$(BIN)/mypy --strict
+	$(call stage,pyright)
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	$(call stage,import-linter)
+	@$(BIN)/lint-imports --no-logo
+
+unit: $(TOOLS)
+	$(call stage,unit tests)
+	@$(PYTEST) $(UNIT)
+
+versions: $(TOOLS)
+	$(call stage,unit tests on every other Python)
+	@$(BIN)/python tests/each_python.py $(UNIT)
+
+docs: $(TOOLS)
+	@$(BIN)/python docs/generate.py
+
+docs-check: $(TOOLS)
+	$(call stage,generated documentation)
+	@$(BIN)/python docs/generate.py --check
+
+packaging: $(TOOLS)
+	$(call stage,packaging tests)
+	@$(PYTEST) tests/packaging
+
+lab: $(TOOLS)
+	$(call stage,lab tests)
+	@$(PYTEST) tests/lab
+
+clean:
+	rm -rf .venv .venv-3.* build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache
+
+# --- what must be installed -----------------------------------------------------------------------
+
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+
+# The lab's programs; where they are missing and cannot be installed, its tests say so.
+machine:
+	@PATH="$$PATH:/usr/sbin:/sbin"; \
+	for program in dockerd containerd iptables busybox ip ps hostname nsenter unshare; do \
+		command -v "$$program" >/dev/null || missing="$$missing $$program"; \
+	done; \
+	if [ -n "$$missing" ] && $(CAN_APT); then \
+		echo "installing Debian packages, for want of:$$missing"; \
+		$(APT) update && $(APT) install -y --no-install-recommends docker.io containerd iptables \
+			busybox-static iproute2 procps hostname util-linux >/dev/null; \
+	fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "linkdoctor needs Python 3.11 or newer, and $(PYTHON) is not: choose one, as in" \
+			"'make PYTHON=python3.13'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(CAN_APT) && \
+		$(APT) update && $(APT) install -y --no-install-recommends python3-venv >/dev/null; } || { \
+		echo "$(PYTHON) cannot make virtual environments: install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'installing linkdoctor into $(VENV)'
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(TOOLS): pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'installing linkdoctor and what its tests need into $(VENV)'
+	@$(INSTALL) --editable '.[test]'
+	@touch $@ $(RUNTIME)

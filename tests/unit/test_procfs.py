@@ -1,0 +1,96 @@
+"""Files of hostile containers, on this machine's own /proc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linkdoctor.collect.procfs import NotProven, Proc, prove, read_inside
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[tuple[Proc, Path]]:
+    """A directory that stands for a container's root, beside a file that is not its own."""
+    root = tmp_path / "proc" / "root"
+    (root / "etc").mkdir(parents=True)
+    (tmp_path / "proc" / "secret").write_text("not the container's")
+    descriptor = os.open(tmp_path / "proc", os.O_RDONLY | os.O_DIRECTORY)
+    yield Proc(1, descriptor), root
+    os.close(descriptor)
+
+
+def test_a_regular_file_is_read_up_to_the_limit(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+    assert read_inside(held, "/etc/hosts", 1000) == b"127.0.0.1 localhost\n"
+    assert read_inside(held, "/etc/hosts", 3) == b"127"
+
+
+def test_an_absolute_link_stays_inside(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    (root / "etc" / "hosts").symlink_to("/etc/real")
+    (root / "etc" / "real").write_text("inside")
+    assert read_inside(held, "/etc/hosts", 1000) == b"inside"
+
+
+@pytest.mark.parametrize("leads_to", ["/etc/passwd", "../../secret", "../../../../../etc/passwd"])
+def test_no_link_leads_out(inside: tuple[Proc, Path], leads_to: str) -> None:
+    held, root = inside
+    (root / "etc" / "hosts").symlink_to(leads_to)
+    with pytest.raises(OSError, match=r".*"):
+        read_inside(held, "/etc/hosts", 1000)
+
+
+def test_a_linked_directory_stays_inside(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    (root / "usr" / "bin").mkdir(parents=True)
+    (root / "usr" / "bin" / "start.sh").write_text("#!/bin/sh\n")
+    (root / "bin").symlink_to("usr/bin")
+    assert read_inside(held, "/bin/../bin/start.sh", 1000) == b"#!/bin/sh\n"
+
+
+def test_links_that_lead_in_circles_end(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    (root / "etc" / "hosts").symlink_to("hosts2")
+    (root / "etc" / "hosts2").symlink_to("hosts")
+    with pytest.raises(OSError, match=r".*"):
+        read_inside(held, "/etc/hosts", 1000)
+
+
+def test_a_named_pipe_does_not_hold_the_reader_up(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    os.mkfifo(root / "etc" / "hosts")
+    with pytest.raises(OSError, match="not a regular file"):
+        read_inside(held, "/etc/hosts", 1000)
+
+
+@pytest.mark.parametrize("path", ["/", "", "..", "/etc", "/nothing", "/etc/hosts/x"])
+def test_what_is_no_file_is_an_error(inside: tuple[Proc, Path], path: str) -> None:
+    held, root = inside
+    (root / "etc" / "hosts").write_text("x")
+    with pytest.raises(OSError, match=r".*"):
+        read_inside(held, path, 1000)
+
+
+def test_a_process_that_is_not_the_containers_is_not_proven() -> None:
+    with pytest.raises(NotProven, match="not the container's"), prove(os.getpid(), "f" * 64):
+        pass
+
+
+def test_a_process_that_does_not_exist_is_not_proven() -> None:
+    with pytest.raises(NotProven), prove(2**22 + 1, "f" * 64):
+        pass
+
+
+def test_a_process_whose_mounts_name_the_container_is_proven(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    line = f"1 2 0:1 /var/lib/docker/containers/{'a' * 64}/hosts /etc/hosts rw - ext4 x rw\n"
+    (tmp_path / "7" / "mountinfo").write_text(line)
+    (tmp_path / "7" / "cgroup").write_text("0::/\n")
+    with prove(7, "a" * 64, tmp_path) as held:
+        assert held.pid == 7
+    with pytest.raises(NotProven), prove(7, "b" * 64, tmp_path):
+        pass
