@@ -87,7 +87,7 @@ CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 # The lab's programs; where they are missing and cannot be installed, its tests say so.
 machine:
-	@PATH="$$PATH:/usr/sbin:/sbin"; \
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
 	for program in dockerd containerd iptables busybox ip ps hostname nsenter unshare; do \
 		command -v "$$program" >/dev/null || missing="$$missing $$program"; \
 	done; \

@@ -187,6 +187,14 @@ RULE = Rule(
             expect=(Expected(target="web", alias="db"),),
         ),
         Case(
+            title="the source of a link on the default bridge was moved to the other host",
+            given=lambda: (
+                _here().run("app").run("web", link="app:helloapp").remove("app").snapshot(),
+                _there().run("app", expose=[5000], listen=[5000]).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
             title="the same name on both hosts",
             given=lambda: (
                 _here()

@@ -190,7 +190,10 @@ RULE = Rule(
         Case(
             title="a container on another host dials it",
             given=lambda: (
-                World("host1", addresses=("10.77.0.1",)).run("app", expose=[5000]).snapshot(),
+                World("host1", addresses=("10.77.0.1",))
+                .run("app", expose=[5000])
+                .run("near", link="app:app")
+                .snapshot(),
                 World("host2", addresses=("10.77.0.2",))
                 .run("web", env={"APP_URL": "http://10.77.0.1:5000/"})
                 .snapshot(),

@@ -46,11 +46,12 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is not None and topology.endpoint(source, link.network) is not None:
         return
-    if topology.providers_of(link.host, link.target, link.alias, links=False):
-        return
     network = topology.network(link.host, link.network)
-    spans_hosts = network is not None and network.driver not in ("bridge", "macvlan", "ipvlan")
-    if spans_hosts and topology.dns_answer(link.target, link.alias):
+    if network is not None and network.driver not in ("bridge", "macvlan", "ipvlan"):
+        # The source may live on another host of the same network: only the resolver knows.
+        if topology.dns_answer(link.target, link.alias):
+            return
+    elif topology.providers_of(link.host, link.target, link.alias, links=False):
         return
     if source is None:
         observed = f"no container is called {link.source_name}"

@@ -76,17 +76,24 @@ def advised(finding: Finding, safety: Safety) -> Fix:
     raise AssertionError(f"no such fix: {finding.fixes}")
 
 
-def apply(lab: Lab, fix: Fix) -> None:
-    """Type the commands of a fix, one after another, as a person would."""
+def apply(lab: Lab, fix: Fix, *elsewhere: Lab) -> None:
+    """Type the commands of a fix, one after another, as a person would.
+
+    A comment `# on host2:` sends the person to that host: `lab` or one of those elsewhere.
+    """
     assert fix.commands
+    hosts = {each.engine.name: each for each in (lab, *elsewhere)}
+    here = lab
     with tempfile.TemporaryDirectory() as home:
-        environment = {
-            "PATH": SEARCH_PATH,
-            "HOME": home,
-            "DOCKER_CONFIG": home,
-            "DOCKER_HOST": lab.url,
-        }
         for command in fix.commands:
+            if command.startswith("# on "):
+                here = hosts[command.removeprefix("# on ").removesuffix(":")]
+            environment = {
+                "PATH": SEARCH_PATH,
+                "HOME": home,
+                "DOCKER_CONFIG": home,
+                "DOCKER_HOST": here.url,
+            }
             done = subprocess.run(
                 ["sh", "-c", command],
                 env=environment,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from docker.errors import APIError
 
 from linkdoctor.model.report import Completeness, Safety, Severity, Verdict
 
@@ -144,11 +145,21 @@ def test_every_link_to_a_recreated_source_is_a_fault_of_its_own(lab: Lab) -> Non
     assert codes(report) == ["LD102 web/helloapp", "LD102 web/second", "LD102 worker/app"]
 
 
-def test_a_ghost_of_a_target_that_has_stopped_for_good_is_a_remark(linked: Lab) -> None:
+def test_a_ghost_of_a_target_that_has_stopped_for_good_is_not_missed(linked: Lab) -> None:
     linked.stop("web")
     recreate_source(linked)
     report = diagnose(linked)
-    assert (codes(report), remarks(report)) == ([], ["LD102 web/helloapp"])
+    assert (report.findings, report.skipped) == ((), ())
+
+
+def test_a_ghost_of_a_stopped_target_that_would_start_at_boot_is_a_fault(lab: Lab) -> None:
+    lab.run("app", listen=5000, restart="always")
+    lab.run("web", link="app:helloapp", restart="always")
+    lab.stop("web")
+    lab.recreate("app")
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.target, found.alias) == ("LD102", "web", "helloapp")
+    assert "web cannot be started again" in found.message
 
 
 def test_a_renamed_source_is_no_ghost(linked: Lab) -> None:
@@ -251,7 +262,13 @@ def test_a_refusal_because_the_source_is_off_the_bridge_is_mended_by_connecting(
     lab.run("web", link="app:helloapp", refused=True)
     found = only_fault(diagnose(lab))
     assert (found.code, found.target, found.alias) == ("LD104", "web", "helloapp")
-    assert words(advised(found, Safety.SAFE))[0] == ["docker", "network", "connect", "bridge", "app"]
+    assert words(advised(found, Safety.SAFE))[0] == [
+        "docker",
+        "network",
+        "connect",
+        "bridge",
+        "app",
+    ]
     apply(lab, advised(found, Safety.SAFE))
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     report = diagnose(lab)
@@ -260,14 +277,27 @@ def test_a_refusal_because_the_source_is_off_the_bridge_is_mended_by_connecting(
 
 def test_a_restart_with_a_ghost_link_is_mended_by_a_recreated_target(linked: Lab) -> None:
     recreate_source(linked)
-    with pytest.raises(Exception, match="Cannot link to a non running container"):
+    with pytest.raises(APIError, match="Cannot link to a non running container"):
         linked.restart("web")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD104", "web", "helloapp")
-    assert found.consequences == ("LD102",)
     assert [fix.safety for fix in found.fixes] == [Safety.RECREATE]
     apply(linked, advised(found, Safety.RECREATE))
     report = diagnose(linked)
+    assert (codes(report), report.skipped) == ([], ())
+
+
+def test_a_refused_restart_under_a_restart_policy_explains_its_ghost_link(lab: Lab) -> None:
+    client = lab.image("lab:web", command=["sleep", "100000"])
+    lab.run("app", listen=5000)
+    lab.run("web", image=client, command=[], link="app:helloapp", restart="on-failure:2")
+    lab.recreate("app")
+    with pytest.raises(APIError, match="Cannot link to a non running container"):
+        lab.restart("web")
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.consequences) == ("LD104", ("LD102",))
+    apply(lab, advised(found, Safety.RECREATE))
+    report = diagnose(lab)
     assert (codes(report), report.skipped) == ([], ())
 
 

@@ -174,7 +174,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check                              this machine's engine",
             "linkdoctor check web db                       only what concerns web or db",
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
-            "linkdoctor check --ignore LD605 --fail-on warning",
+            "linkdoctor check --ignore LD501 --fail-on warning",
             "linkdoctor check --format json -o report.json",
             more=(
                 "Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or "

@@ -24,6 +24,7 @@ from docker.context import ContextAPI
 from docker.utils import kwargs_from_env
 
 from linkdoctor.collect.answers import VersionAnswer
+from linkdoctor.collect.sockets import knock
 
 __all__ = ["ContextName", "Deadline", "EngineClient", "EngineError", "NotThere", "Url", "connect"]
 
@@ -194,6 +195,13 @@ def connect(
     base_url, tls = _guarded(lambda: _locate(where, environment))
     endpoint = _shown(base_url)
     _refuse_ssh_without_paramiko(base_url)
+    scheme, _, path = endpoint.partition("://")
+    if scheme == "unix":
+        # The SDK leaks its socket when connecting fails.
+        try:
+            knock(Path(path))
+        except OSError as error:
+            raise EngineError(_why(error, endpoint)) from None
     client = _guarded(
         lambda: docker.APIClient(base_url=base_url, tls=tls or False, version="1.41", timeout=10)
     )

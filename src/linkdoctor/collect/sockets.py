@@ -18,7 +18,14 @@ from typing import TypeVar
 
 from linkdoctor.model.snapshot import Listener
 
-__all__ = ["NamespaceDenied", "addresses_here", "in_namespace", "listeners_here", "peer_pid"]
+__all__ = [
+    "NamespaceDenied",
+    "addresses_here",
+    "in_namespace",
+    "knock",
+    "listeners_here",
+    "peer_pid",
+]
 
 T = TypeVar("T")
 
@@ -162,6 +169,17 @@ def _dump(family: int, kind: int, request: bytes) -> Iterator[bytes]:
                     raise OSError("the kernel refused a netlink request")
                 yield answer[position + _HEADER.size : position + length]
                 position += (length + 3) & ~3
+
+
+def knock(path: Path) -> None:
+    """Connect to a unix socket and hang up.
+
+    Raises:
+        OSError: why nobody can be reached there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(_TIMEOUT)
+        client.connect(str(path))
 
 
 def peer_pid(path: Path) -> int | None:

@@ -17,7 +17,7 @@ from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.references import VariableRead
 from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
     "Expectation",
@@ -97,6 +97,12 @@ def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[s
         expectation.names[0]
         for expectation in expectations_of(container, topology)
         if expectation.origin in _ASKED and not _is_met(host, container, expectation, topology)
+    }
+    # On a network that spans hosts the source may be on another one.
+    names |= {
+        link.alias
+        for link in topology.links_of(host, container)
+        if link.kind is LinkKind.NETWORK and topology.source_of(link) is None
     }
     return tuple(sorted(names))
 

@@ -444,7 +444,7 @@ def _skips(
         yield from wrapped(text, medium.width, "", "  ")
     if not lacking:
         return
-    yield medium.say(f"not seen ({counted(len(lacking), 'check')} skipped):")
+    yield from medium.paragraph(f"not seen ({counted(len(lacking), 'check')} skipped):")
     if verbose:
         for each in lacking:
             on = f" on {each.host}" if several else ""
