@@ -18,7 +18,8 @@ script reads; hosts that its environment or arguments name (URLs, `host:port`, `
 of known images. Label, configuration and command line speak for themselves. The others need
 support: a link under another alias whose source exposes the port or has a similar name, a
 container of that very name out of reach, or the container's own resolver, asked from inside its
-network namespace, saying that there is no such name.
+network namespace, saying that there is no such name. If the resolver's answer is all there is, it is
+a warning: a setting may belong to a feature that is not in use.
 
 ## What it is not
 
@@ -63,6 +64,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             fixes=tuple(_fixes(place, name, unmet, topology)),
             alias=name,
             source=unmet.link.source_name if unmet.link else _name(unmet.nearby),
+            severity=Severity.WARNING if unmet.rests_on_the_resolver_alone else None,
         )
     for unmet in unmets:
         if unmet.undecided:
@@ -244,10 +246,18 @@ RULE = Rule(
             title="the resolver says that there is no such name",
             given=lambda: (
                 World()
-                .run("web", env={"SMTP_HOST": "mailhost"}, answers={"mailhost": []})
+                .run("web", env={"API_URL": "http://helloapp:5000/"}, answers={"helloapp": []})
                 .snapshot(),
             ),
-            expect=(Expected(target="web", alias="mailhost"),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a bare word, which may be no host",
+            given=lambda: (
+                World()
+                .run("web", env={"APP_SERVER": "standalone"}, answers={"standalone": []})
+                .snapshot(),
+            ),
         ),
         Case(
             title="the resolver answers the name",

@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate
+from linkdoctor.model.fixes import on_host, recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
 from linkdoctor.model.references import HostReference
@@ -114,7 +114,10 @@ def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
                     where=reference.where,
                 ),
             ),
-            fixes=_publish(host, source, port, port, topology),
+            fixes=tuple(
+                on_host(host, fix) if host != place.host else fix
+                for fix in _publish(host, source, port, port, topology)
+            ),
             source=source.name,
             alias=reference.host,
             key=str(port),

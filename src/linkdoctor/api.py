@@ -22,7 +22,15 @@ import msgspec
 
 from linkdoctor import __version__
 from linkdoctor.collect.collector import collect
-from linkdoctor.collect.engine import ContextName, Deadline, EngineError, Url, connect, endpoint_of
+from linkdoctor.collect.engine import (
+    ContextName,
+    Deadline,
+    EndpointError,
+    EngineError,
+    Url,
+    connect,
+    endpoint_of,
+)
 from linkdoctor.diagnose import Selection, Unreachable, diagnose
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.report import Report
@@ -35,6 +43,7 @@ __all__ = [
     "DEMO_FILES",
     "TOOL",
     "ContextName",
+    "EndpointError",
     "EngineError",
     "Examination",
     "LoadedRule",
@@ -91,7 +100,12 @@ def examine(
         timeout: seconds that each engine may take, whatever it does.
         environment: ``DOCKER_*`` variables are read from it.
         progress: is told what is being read.
+
+    Raises:
+        EndpointError: an engine is named in a way that cannot be right.
     """
+    for where in engines:
+        endpoint_of(where, environment)
     seen: dict[int, Snapshot] = {}
     failed: dict[int, Unreachable] = {}
 

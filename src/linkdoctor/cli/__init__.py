@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CliError as error:
         complain(str(error))
         sys.exit(error.code)
-    except Exception as error:  # noqa: BLE001 - the last resort
+    except Exception as error:  # the last resort
         _complain_of_ourselves(error)
     # Only an error comes here: the command itself always exits.
     sys.exit(ExitCode.USAGE)

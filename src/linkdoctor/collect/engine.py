@@ -21,12 +21,21 @@ import msgspec
 import requests
 import urllib3
 from docker.context import ContextAPI
-from docker.utils import kwargs_from_env
+from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.answers import VersionAnswer
 from linkdoctor.collect.sockets import knock
 
-__all__ = ["ContextName", "Deadline", "EngineClient", "EngineError", "NotThere", "Url", "connect"]
+__all__ = [
+    "ContextName",
+    "Deadline",
+    "EndpointError",
+    "EngineClient",
+    "EngineError",
+    "NotThere",
+    "Url",
+    "connect",
+]
 
 T = TypeVar("T")
 
@@ -41,6 +50,10 @@ _OK = 200
 
 class EngineError(Exception):
     """The engine cannot be used; the message is one line: what is wrong and what to do."""
+
+
+class EndpointError(EngineError):
+    """The engine is named in a way that cannot be right: wrong usage, not an engine's failure."""
 
 
 class NotThere(Exception):
@@ -194,7 +207,7 @@ def connect(
     """
     base_url, tls = _guarded(lambda: _locate(where, environment))
     endpoint = _shown(base_url)
-    _refuse_ssh_without_paramiko(base_url)
+    _refuse_ssh(base_url)
     scheme, _, path = endpoint.partition("://")
     if scheme == "unix":
         # The SDK leaks its socket when connecting fails.
@@ -213,8 +226,11 @@ def connect(
 
 
 def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] = os.environ) -> str:
-    """Give the endpoint to show for an engine, without asking it; raises EngineError."""
-    return _shown(_guarded(lambda: _locate(where, environment))[0])
+    """Give the endpoint to show for an engine, without asking it; raises EndpointError."""
+    base_url, tls = _guarded(lambda: _locate(where, environment))
+    _refuse_ssh(base_url)
+    _guarded(lambda: parse_host(base_url, False, tls is not None))
+    return _shown(base_url)
 
 
 def _locate(
@@ -224,7 +240,7 @@ def _locate(
         context = ContextAPI.get_context(where.name)
         if context is None:
             known = ", ".join(sorted(each.Name for each in ContextAPI.contexts()))
-            raise EngineError(f"no docker context is called {where.name!r}; there are: {known}")
+            raise EndpointError(f"no docker context is called {where.name!r}; there are: {known}")
         return context.Host, context.TLSConfig
     from_environment = kwargs_from_env(environment=dict(environment) or {"-": ""})
     tls = from_environment.get("tls")
@@ -243,19 +259,19 @@ def _guarded(action: Callable[[], T]) -> T:
     except EngineError:
         raise
     except docker.errors.TLSParameterError as error:
-        raise EngineError(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
+        raise EndpointError(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
     except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise EngineError(
+        raise EndpointError(
             f"no engine can be asked that way: {str(error).splitlines()[0]}"
         ) from None
     except Exception as error:
         # The SDK raises bare Exception for a damaged context file.
-        raise EngineError(f"the docker configuration cannot be read: {_kind(error)}") from None
+        raise EndpointError(f"the docker configuration cannot be read: {_kind(error)}") from None
 
 
-def _refuse_ssh_without_paramiko(base_url: str | None) -> None:
+def _refuse_ssh(base_url: str | None) -> None:
     if base_url and base_url.startswith("ssh://"):
-        raise EngineError(
+        raise EndpointError(
             "ssh:// engines cannot be asked directly; forward the socket with "
             "`ssh -L /tmp/docker.sock:/var/run/docker.sock HOST` and use -H unix:///tmp/docker.sock"
         )

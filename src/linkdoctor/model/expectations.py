@@ -70,6 +70,11 @@ class Unmet(msgspec.Struct, frozen=True, kw_only=True):
     undecided: bool = False
     """Nothing supports it, but the container's own resolver could not be asked either."""
 
+    @property
+    def rests_on_the_resolver_alone(self) -> bool:
+        """Tell whether no link, no container and no declaration supports it."""
+        return not (self.expectation.certain or self.link or self.nearby or self.elsewhere)
+
 
 def unmet_expectations(host: str, container: Container, topology: Topology) -> tuple[Unmet, ...]:
     """Give the supported expectations of a container that nothing provides; one for each name."""
@@ -181,9 +186,12 @@ def _supported(
     if nearby is container:
         return None
     elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
-    asked = answer == ()
+    # A bare word in a variable may be no host at all: with a port it surely is one.
+    asked = answer == () and (expectation.certain or bool(expectation.ports))
     if not (expectation.certain or link or nearby or elsewhere or asked):
-        undecided = expectation.origin is Origin.SETTING and answer is None
+        undecided = (
+            expectation.origin is Origin.SETTING and answer is None and bool(expectation.ports)
+        )
         return Unmet(expectation=expectation, undecided=True) if undecided else None
     return Unmet(
         expectation=expectation,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink
@@ -15,7 +17,7 @@ from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details, Publication
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 
-__all__ = ["compose_service", "cross_host", "recreate", "restart_target", "start_source"]
+__all__ = ["compose_service", "cross_host", "on_host", "recreate", "restart_target", "start_source"]
 
 _ENVIRONMENT = "{{range .Config.Env}}{{println .}}{{end}}"
 
@@ -119,8 +121,8 @@ def recreate(
         target.image,
     )
     return Fix(
-        title=f"recreate {target.name} with its links{reason}; add the command and any further "
-        f"options that it was made with, and remove {old} when the new one works",
+        title=f"recreate {target.name}{reason}, with the command and any further options that it "
+        f"had; remove {old} when the new one works",
         safety=Safety.RECREATE,
         commands=(
             commands.shell("docker", "rename", target.name, old),
@@ -176,6 +178,15 @@ def _options(
 def _links(details: Details) -> tuple[StoredLink, ...]:
     per_network = (link for each in details.endpoints for link in each.links)
     return details.stored_links or tuple(per_network)
+
+
+def on_host(host: str, fix: Fix) -> Fix:
+    """Say that a fix is to be made on another host than the finding's."""
+    return msgspec.structs.replace(
+        fix,
+        title=f"on {host}: {fix.title}",
+        commands=(f"# on {commands.shell(host)}:", *fix.commands),
+    )
 
 
 def cross_host(

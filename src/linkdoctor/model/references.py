@@ -12,7 +12,7 @@ import enum
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +25,11 @@ __all__ = [
     "references_in_arguments",
     "references_in_environment",
 ]
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
 
 _LONGEST_VALUE = 64 * 1024
 _LONGEST_NAME = 256
@@ -147,20 +152,22 @@ def _printable(text: str) -> str:
 
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 _HEX = frozenset("0123456789abcdef")
-_NO_HOSTS = frozenset(
+_NO_HOSTS = _set(
     """
     true false on off yes no y n none null nil undefined unset default auto enabled disabled
     enable disable changeme change-me change_me change placeholder todo tbd fixme xxx example
     host hostname ip any all local unknown empty internal external latest stable nan inf
     production development staging prod dev debug info warn error memory socket
-    """.split()
+    """
 )
 _PLACEHOLDERS = ("your-", "your_", "change-", "change_", "replace-", "replace_", "insert-")
 _FILES = tuple(
-    """
-    .sock .yml .yaml .json .conf .cfg .ini .toml .xml .pem .crt .key .cer .txt .log .py .js .ts
-    .jar .war .sql .sqlite .sqlite3 .csv .html .php .properties .env .so .pid .lock
-    """.split()
+    _set(
+        """
+        .sock .yml .yaml .json .conf .cfg .ini .toml .xml .pem .crt .key .cer .txt .log .py .js
+        .ts .jar .war .sql .sqlite .sqlite3 .csv .html .php .properties .env .so .pid .lock
+        """
+    )
 )
 _LOCAL = frozenset({"localhost", "ip6-localhost", "ip6-loopback", "loopback"})
 
@@ -455,13 +462,13 @@ def _oracle(rest: str) -> _Place | None:
 
 # --- connection strings --------------------------------------------------------------------
 
-_LIBPQ = frozenset(
+_LIBPQ = _set(
     """
     host hostaddr port dbname user password passfile connect_timeout client_encoding options
     application_name sslmode sslcert sslkey sslrootcert sslcrl sslpassword target_session_attrs
     keepalives keepalives_idle keepalives_interval keepalives_count gssencmode channel_binding
     pool_max_conns pool_min_conns timezone search_path sslcompression tcp_user_timeout
-    """.split()
+    """
 )
 _SERVER_KEYS = frozenset(
     {"server", "host", "data source", "datasource", "address", "addr", "network address"}
@@ -602,7 +609,7 @@ _SENSITIVE = (
 )
 _PRODUCTS = frozenset({"KEYCLOAK", "KEYDB", "KEYSTONE", "AUTHENTIK", "AUTHELIA", "PASSENGER"})
 """Names of software that only look sensitive."""
-_NOT_DIALLED = frozenset(
+_NOT_DIALLED = _set(
     """
     ADVERTISE ADVERTISED BIND BINDING LISTEN LISTENER LISTENERS VIRTUAL VHOST VHOSTS VIRTUALHOST
     LETSENCRYPT ALLOWED ALLOW TRUSTED CORS ORIGIN ORIGINS WHITELIST BLACKLIST ALLOWLIST DENYLIST
@@ -610,7 +617,7 @@ _NOT_DIALLED = frozenset(
     CANONICAL SITE DOMAIN ETC EXTRA CALLBACK REDIRECT ROOT HOMEPAGE FORWARDED RMI NETWORK
     TRANSPORT RUN POD CONTAINER VITE HEADER HEADERS REFERER AGENT LICENSE ISSUER AUDIENCE
     NAMESPACE XMLNS SCHEMA DOCS DOCUMENTATION EXAMPLE VCS DOWNLOAD ADDHOST PUBLISH COPYRIGHT
-    """.split()
+    """
 )
 _OWN_NAMES = frozenset(
     {
@@ -624,33 +631,33 @@ _OWN_NAMES = frozenset(
     }
 )
 """Where a container is to be reached itself."""
-_NAMES_HOSTS = frozenset(
+_NAMES_HOSTS = _set(
     """
     HOST HOSTNAME HOSTS HOSTNAMES SERVER SERVERS ADDR ADDRS ADDRESS ADDRESSES BROKER BROKERS SEEDS
-    """.split()
+    """
 )
-_NAMES_PLACES = _NAMES_HOSTS | frozenset(
+_NAMES_PLACES = _NAMES_HOSTS | _set(
     """
     ENDPOINT ENDPOINTS URL URLS URI URIS DSN UPSTREAM UPSTREAMS PEER PEERS NODES SEED BACKEND
     BACKENDS BOOTSTRAP CONNECT ZOOKEEPER QUORUM TARGET PROXY
-    """.split()
+    """
 )
-_NOT_PLACES = frozenset(
+_NOT_PLACES = _set(
     """
     IMAGE IMAGES VERSION TAG TAGS TIME TIMES TIMEOUT DATE USER USERS USERNAME OWNER GROUP UID GID
     VOLUME VOLUMES MOUNT MOUNTS RATIO SCALE MODEL LEVEL LOG FORMAT SIZE LIMIT MODULE HANDLER
     SCHEDULE CRON WINDOW RANGE DISPLAY PATH FEATURE FLAGS TTL REPLICAS REGISTRY REPO REPOSITORY
     MAC EMAIL MAIL FROM REPLY SENDER WALLET CONTRACT STREET BILLING HOME MEMORY PORT PORTS
     LINK NAME BUILD RELEASE COLOR LABEL ROLE PERMISSION PERMISSIONS CHOWN ASPECT RESOLUTION ID
-    """.split()
+    """
 )
-_SERVICE_PORTS = frozenset(
+_SERVICE_PORTS = _set(
     """
     80 443 389 636 1433 1521 1883 2181 2375 2376 2379 3128 3306 3307 4222 4369 4444 5432 5433
     5671 5672 5984 6379 6380 6432 6443 7474 7687 8025 8080 8081 8086 8123 8125 8443 8500 8529
     8888 8983 9042 9090 9091 9092 9093 9094 9200 9300 9418 9411 10000 11211 11434 14268 15672
     19530 26257 26379 27017 27018 28015 50051 61613 61616
-    """.split()
+    """
 )
 """Ports that hardly mean anything but a service. Round numbers are left out: they count."""
 _ARGUMENT_PORTS = _SERVICE_PORTS | {"3000", "3001", "4000", "5000", "5001", "8000", "8001", "9000"}
@@ -815,19 +822,19 @@ def _java_option(word: str) -> _Setting | None:
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"})
 _TEXT_FLAGS = frozenset({"-c", "-ec", "-ce", "-lc", "-cl", "-xc", "-cx", "-exc", "-euxc", "-euc"})
-_CLIENTS = frozenset(
+_CLIENTS = _set(
     """
     mysql mysqladmin mysqldump mysqlcheck mysqlshow mariadb mariadb-admin mariadb-dump psql
     pg_dump pg_restore pg_isready redis-cli mongo mongosh mongodump mongorestore
     wait-for-it wait-for-it.sh
-    """.split()
+    """
 )
-_SERVERS = frozenset(
+_SERVERS = _set(
     """
     uvicorn gunicorn hypercorn daphne flask django-admin manage.py runserver php rails puma thin
     unicorn http-server httpd nginx vite next nuxt ng webpack jupyter mkdocs streamlit serve
     webpack-dev-server artisan
-    """.split()
+    """
 )
 """Their ``--host`` is where they listen."""
 _OWNERS = frozenset(
