@@ -244,6 +244,18 @@ def test_many_targets_of_one_source_are_one_block() -> None:
     assert "fix: restart web0, web1, web2, web3 and 6 more [restart]" in shown
 
 
+def test_of_many_targets_the_first_is_proved_and_the_others_on_demand() -> None:
+    def proved(name: str) -> Finding:
+        return finding(name, evidence=(Proof(what=f"address in {name}", observed="172.17.0.2"),))
+
+    of = report(proved("a"), proved("b"), proved("c"))
+    shown = text(of)
+    assert "address in a" in shown
+    assert "address in b" not in shown
+    assert "and 2 proofs for the others (-v shows them)" in shown
+    assert "address in b" in text(of, verbose=True)
+
+
 def test_two_sources_stay_apart() -> None:
     shown = text(report(finding("a"), finding("b", source="db", alias="db")))
     assert shown.count("LD201") == 2
@@ -263,10 +275,14 @@ def test_one_target_with_two_aliases() -> None:
 def test_steps_that_cannot_be_joined_follow_one_another() -> None:
     def recreate(name: str) -> Finding:
         commands = (f"docker rm -f {name}", f"docker run --name {name} image")
-        fix = Fix(title=f"recreate {name}", safety=Safety.RECREATE, commands=commands)
+        title = f"recreate {name} and remove {name}-before"
+        fix = Fix(title=title, safety=Safety.RECREATE, commands=commands)
         return finding(name, fixes=(fix,))
 
-    lines = [line.strip() for line in text(report(recreate("a"), recreate("b"))).splitlines()]
+    shown = text(report(recreate("a"), recreate("b")))
+    assert "fix: recreate a and remove a-before; likewise b [recreate]" in shown
+    assert "or:" not in shown
+    lines = [line.strip() for line in shown.splitlines()]
     start = lines.index("docker rm -f a")
     assert lines[start : start + 4] == [
         "docker rm -f a",

@@ -246,7 +246,7 @@ def engines_meant(
 
 
 def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
-    """Ask every engine and read every file; raises CliError for a file that cannot be used."""
+    """Ask every engine and read every file; raises CliError for what cannot be used."""
     from linkdoctor import api
 
     asked: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
@@ -257,7 +257,7 @@ def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
         api.add_snapshots(api.Examination(), engines.snapshots)
         seen = api.examine(asked, timeout=engines.timeout, progress=progress)
         return api.add_snapshots(seen, engines.snapshots)
-    except api.SnapshotError as error:
+    except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None
 
 

@@ -37,6 +37,7 @@ _LONGEST_SCRIPT = 1024 * 1024
 _MOST_REFERENCES = 32
 """For each of environment and arguments: 64 for one container."""
 _MOST_READS = 64
+_MOST_ARGUMENTS = 1024
 
 
 class Form(enum.StrEnum):
@@ -98,7 +99,10 @@ def references_in_environment(
 
 def references_in_arguments(arguments: Sequence[str]) -> tuple[HostReference, ...]:
     """Give the hosts that the arguments of a command name; arguments are counted from 0."""
-    known = [argument if len(argument) <= _LONGEST_VALUE else "" for argument in arguments]
+    known = [
+        argument if len(argument) <= _LONGEST_VALUE else ""
+        for argument in arguments[:_MOST_ARGUMENTS]
+    ]
     found = {(host, f"argument {number}") for number, hosts in _in_command(known) for host in hosts}
     return _references(found)
 
@@ -124,20 +128,22 @@ _Place = tuple[str, int | None]
 
 
 def _references(found: Iterable[tuple[_Found, str]]) -> tuple[HostReference, ...]:
-    ordered = sorted(
-        found, key=lambda pair: (pair[0].host, pair[0].port or 0, pair[0].form, pair[1])
-    )
-    unique = {(host.host, host.port, host.form, where): host for host, where in reversed(ordered)}
-    return tuple(
-        HostReference(
+    unique: dict[tuple[str, int, str, str], HostReference] = {}
+    for host, where in sorted(found, key=_order):
+        reference = HostReference(
             host=host.host,
             port=host.port,
             default_port=host.default_port,
             form=host.form,
             where=where,
         )
-        for (*_, where), host in [*reversed(unique.items())][:_MOST_REFERENCES]
-    )
+        unique.setdefault((host.host, host.port or 0, host.form, where), reference)
+    return tuple(unique.values())[:_MOST_REFERENCES]
+
+
+def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int]:
+    host, where = pair
+    return host.host, host.port or 0, host.form, where, host.default_port or 0
 
 
 def _printable(text: str) -> str:
@@ -749,7 +755,9 @@ def _in_setting(setting: _Setting, ports: _Ports, bare: Form = Form.HOST_VARIABL
 
 def _in_plain(words: tuple[str, ...], value: str, ports: _Ports, bare: Form) -> list[_Found]:
     """Read ``host``, ``host:port`` and lists of them."""
-    if not _NOT_PLACES.isdisjoint(words) or value.upper() == "_".join(words):
+    if words[-1].endswith("PATH") or not _NOT_PLACES.isdisjoint(words):
+        return []
+    if value.upper() == "_".join(words):
         return []
     strong = not _NAMES_PLACES.isdisjoint(words)
     parts = value.replace(",", " ").split()
@@ -996,7 +1004,9 @@ def _in_shell(text: str) -> list[_Found]:
             # An @ that belongs to no URL may be that of a password with a space or quote in it.
             loose = loose or (urls is None and "@" in word and word not in ("$@", "${@}"))
         if not _WAITERS.isdisjoint(map(_program, words)):
-            found += [host for word in words for host in _bare(word, waits=True, serves=False)]
+            end = words.index("--") if "--" in words else len(words)
+            for word in words[:end]:
+                found += _bare(word, waits=True, serves=False)
         for reader in (_clients, _pairs_of_diallers):
             found += [host for _, hosts in reader(words) for host in hosts]
     return [] if loose else found

@@ -30,7 +30,6 @@ _UNREACHABLE = "LD002"
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
 _LONGEST_COMMAND = 32 * 1024
-_PROOFS_SHOWN = 4
 _REASONS_SHOWN = 6
 
 _STYLES = {
@@ -240,11 +239,11 @@ def _cause(
         shown = ", ".join(others) if verbose else listed(others, 12)
         yield from medium.paragraph(f"likewise: {shown}", indent="  ", limit=100_000)
     proofs = list(dict.fromkeys(proof for each in cause for proof in each.evidence))
-    most = len(proofs) if verbose or len(cause) == 1 else max(_PROOFS_SHOWN, len(first.evidence))
+    most = len(proofs) if verbose else len(set(first.evidence))
     for _, same_place in groupby(proofs[:most], key=lambda proof: proof.where):
         yield from _proofs(tuple(same_place), medium)
     if len(proofs) > most:
-        more = f"{len(proofs) - most} more such proofs (-v shows them)"
+        more = f"and {counted(len(proofs) - most, 'proof')} for the others (-v shows them)"
         yield from medium.paragraph(more, indent="  ")
     codes = sorted({code for each in cause for code in each.consequences})
     if codes:
@@ -358,25 +357,32 @@ def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
     groups: dict[tuple[str, str], list[tuple[str, Fix]]] = {}
     for finding in cause:
         for fix in finding.fixes:
-            key = (_without_name(fix.title, finding.target), fix.safety.value)
+            key = (_without_name(fix.title, finding.target, ""), fix.safety.value)
             groups.setdefault(key, []).append((finding.target, fix))
-    return [_merged_fix(title, group) for (title, _), group in groups.items()]
+    return [_merged_fix(group) for group in groups.values()]
+
+
+def _without_name(title: str, name: str, joiner: str) -> str:
+    """Blank out a name wherever it is a word; the joiner, if any, makes longer words of it."""
+    pattern = rf"(?<![\w.-]){re.escape(name)}(?![\w{joiner}])"
+    return re.sub(pattern, _NAME, title) if name else title
 
 
 _NAME = "\0"
 
 
-def _without_name(title: str, name: str) -> str:
-    return re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", _NAME, title) if name else title
-
-
-def _merged_fix(title: str, group: Sequence[tuple[str, Fix]]) -> Fix:
-    targets = list(dict.fromkeys(target for target, _ in group))
-    return msgspec.structs.replace(
-        group[0][1],
-        title=title.replace(_NAME, listed(targets)),
-        commands=_merged_commands([fix.commands for _, fix in group]),
-    )
+def _merged_fix(group: Sequence[tuple[str, Fix]]) -> Fix:
+    target, first = group[0]
+    targets = list(dict.fromkeys(each for each, _ in group))
+    title = _without_name(first.title, target, "-")
+    if len(targets) == 1:
+        title = first.title
+    elif title == _without_name(first.title, target, ""):
+        title = title.replace(_NAME, listed(targets))
+    else:  # web is also part of another word, as in web-before
+        title = f"{first.title}; likewise {listed(targets[1:])}"
+    commands = _merged_commands([fix.commands for _, fix in group])
+    return msgspec.structs.replace(first, title=title, commands=commands)
 
 
 def _merged_commands(sequences: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
