@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
 
+from linkdoctor.collect.sockets import in_namespace
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Finding, Report, Safety, Severity
 
@@ -15,9 +23,41 @@ from .situations import Lab
 SLEEP = ["sleep", "100000"]
 HELLO = "carinamarina/hello-world-web:latest"
 PAGE = {"/srv/index.html": "hello\n"}
-READS = "echo $HELLOAPP_PORT_5000_TCP_ADDR; exec sleep 100000"
+READS = 'wget -q -O /tmp/page "http://$HELLOAPP_PORT_5000_TCP_ADDR:5000/"; exec sleep 100000'
 DIALS = ["sh", "-c", "exec sleep 100000", "sh", "--api=http://helloapp:5000/v1"]
-RESOLVER = ["sh", "-c", "echo 'known 10.1.1.1' > /tmp/names; exec dnsd -c /tmp/names -i 127.0.0.1"]
+
+
+@contextmanager
+def resolver(lab: Lab, name: str, known: str) -> Iterator[None]:
+    """Answer DNS queries on a container's loopback address: one name is known, all others not."""
+    namespace = Path(f"/proc/{lab.pid(name)}/ns/net")
+    server = in_namespace(namespace, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    server.bind(("127.0.0.1", 53))
+    server.settimeout(10.0)
+    thread = threading.Thread(target=answer_queries, args=(server, known))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.sendto(b"", server.getsockname())
+        thread.join()
+        server.close()
+
+
+def answer_queries(server: socket.socket, known: str) -> None:
+    """Answer queries until an empty one comes."""
+    while True:
+        packet, sender = server.recvfrom(512)
+        if not packet:
+            return
+        query = dns.message.from_wire(packet)
+        reply = dns.message.make_response(query)
+        asked = query.question[0].name
+        if asked.to_text(omit_final_dot=True) == known:
+            reply.answer.append(dns.rrset.from_text(asked, 60, "IN", "A", "10.1.1.1"))
+        else:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        server.sendto(reply.to_wire(), sender)
 
 
 def expects_by_label(lab: Lab) -> None:
@@ -110,24 +150,35 @@ def test_a_configured_expectation_that_nothing_meets_is_mended_by_recreation(lab
     assert (codes(report), report.skipped) == ([], ())
 
 
-def test_a_name_that_the_containers_own_resolver_does_not_know_is_missing(lab: Lab) -> None:
-    lab.run("web", command=RESOLVER, env={"SMTP_HOST": "mailhost"})
-    found = only_fault(diagnose(lab))
-    assert (found.code, found.target, found.alias) == ("LD301", "web", "mailhost")
+def test_a_name_that_only_the_containers_own_resolver_denies_is_a_warning(lab: Lab) -> None:
+    lab.run("web", env={"API_URL": "http://helloapp:5000/"})
+    with resolver(lab, "web", known="other"):
+        found = only_fault(diagnose(lab))
+    assert (found.code, found.target, found.alias) == ("LD301", "web", "helloapp")
+    assert found.severity is Severity.WARNING
     assert found.evidence[-1].observed == "no such name"
 
 
 def test_a_name_that_the_containers_own_resolver_knows_is_not_missing(lab: Lab) -> None:
-    lab.run("web", command=RESOLVER, env={"SMTP_HOST": "known"})
-    report = diagnose(lab)
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:app", env={"API_URL": "http://helloapp:5000/"})
+    with resolver(lab, "web", known="helloapp"):
+        report = diagnose(lab)
     assert (report.findings, report.skipped) == ((), ())
 
 
 def test_a_name_that_a_silent_resolver_could_know_is_a_skip_and_no_fault(lab: Lab) -> None:
-    lab.run("web", env={"SMTP_HOST": "mailhost"})
+    lab.run("web", env={"API_URL": "http://helloapp:5000/"})
     report = diagnose(lab)
     assert report.findings == ()
     assert [(each.code, each.subject) for each in report.skipped] == [("LD301", "web")]
+
+
+def test_a_bare_word_that_the_resolver_denies_may_be_no_host(lab: Lab) -> None:
+    lab.run("web", env={"APP_SERVER": "standalone", "SMTP_HOST": "mailhost"})
+    with resolver(lab, "web", known="other"):
+        report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
 
 
 def test_a_container_of_the_expected_name_out_of_reach_is_brought_near(lab: Lab) -> None:

@@ -20,10 +20,10 @@ import docker.tls
 import msgspec
 import requests
 import urllib3
-from docker.context import ContextAPI
 from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.answers import VersionAnswer
+from linkdoctor.collect.contexts import UnknownContext, current_context, load_context
 from linkdoctor.collect.sockets import knock
 
 __all__ = [
@@ -237,11 +237,7 @@ def _locate(
     where: Url | ContextName, environment: Mapping[str, str]
 ) -> tuple[str | None, docker.tls.TLSConfig | None]:
     if isinstance(where, ContextName):
-        context = ContextAPI.get_context(where.name)
-        if context is None:
-            known = ", ".join(sorted(each.Name for each in ContextAPI.contexts()))
-            raise EndpointError(f"no docker context is called {where.name!r}; there are: {known}")
-        return context.Host, context.TLSConfig
+        return _locate_context(where.name, environment)
     from_environment = kwargs_from_env(environment=dict(environment) or {"-": ""})
     tls = from_environment.get("tls")
     if where.url is not None:
@@ -249,8 +245,28 @@ def _locate(
     # DOCKER_HOST beats the context, as with the docker CLI.
     if "base_url" in from_environment:
         return from_environment["base_url"], tls
-    found = ContextAPI.kwargs_from_context(environment=dict(environment))
-    return found.get("base_url"), found.get("tls", tls)
+    url, context_tls = _locate_context(current_context(environment), environment)
+    return url, context_tls or tls
+
+
+def _locate_context(
+    name: str, environment: Mapping[str, str]
+) -> tuple[str | None, docker.tls.TLSConfig | None]:
+    try:
+        context = load_context(name, environment)
+    except UnknownContext as error:
+        raise EndpointError(str(error)) from None
+    if context is None:
+        return None, None
+    if context.authority is None and context.certificate is None:
+        return context.url, None
+    pair = (str(context.certificate), str(context.key)) if context.certificate else None
+    tls = docker.tls.TLSConfig(
+        client_cert=pair,
+        ca_cert=str(context.authority) if context.authority else None,
+        verify=not context.skip_verification,
+    )
+    return context.url, tls
 
 
 def _guarded(action: Callable[[], T]) -> T:
@@ -264,9 +280,6 @@ def _guarded(action: Callable[[], T]) -> T:
         raise EndpointError(
             f"no engine can be asked that way: {str(error).splitlines()[0]}"
         ) from None
-    except Exception as error:
-        # The SDK raises bare Exception for a damaged context file.
-        raise EndpointError(f"the docker configuration cannot be read: {_kind(error)}") from None
 
 
 def _refuse_ssh(base_url: str | None) -> None:
