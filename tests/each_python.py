@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         elif list(arguments) == ["--list"]:
             lines.append(f"Python {minor}: found, {python[1]}")
         elif version == sys.version_info[:2]:
-            lines.append(f"Python {minor}: it runs all other stages")
+            lines.append(f"Python {minor}: the one of all other stages ({python[1]})")
         else:
             print(f"-- Python {python[1]}", flush=True)
             pytest = [str(environment(python[0], minor)), "-m", "pytest", "-q", *arguments]

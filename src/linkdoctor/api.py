@@ -119,7 +119,7 @@ def examine(
                 client.close()
         except EngineError as error:
             failed[number] = _unreachable(where, environment, str(error))
-        except Exception as error:  # noqa: BLE001 - one engine must not hide the others
+        except Exception as error:
             failed[number] = _unreachable(
                 where,
                 environment,

@@ -78,7 +78,7 @@ def imported_by(*arguments: str) -> set[str]:
         "import sys; from linkdoctor.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "print(*(name for name in ('docker', 'rich', 'requests', 'psutil', 'dns') "
+        "print(*(name for name in ('docker', 'rich.console', 'requests', 'psutil', 'dns') "
         "if name in sys.modules), file=sys.stderr)"
     )
     done = subprocess.run(

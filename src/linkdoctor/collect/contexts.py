@@ -43,7 +43,7 @@ class _Meta(msgspec.Struct):
 
 
 class _Configuration(msgspec.Struct):
-    currentContext: str = DEFAULT
+    currentContext: str = DEFAULT  # noqa: N815 - the name in the file
 
 
 def current_context(environment: Mapping[str, str]) -> str:

@@ -234,7 +234,13 @@ def _exposes(link: Link, expectation: Expectation, topology: Topology) -> bool:
 
 def _alike(link: Link, expectation: Expectation) -> bool:
     return any(
-        SequenceMatcher(None, mine.lower(), name.lower()).ratio() >= _ALIKE
-        for mine in (link.alias, link.source_name)
-        for name in expectation.names
+        SequenceMatcher(None, mine, name).ratio() >= _ALIKE
+        # `app` for `helloapp`: enough to name the link where the name is certainly expected.
+        or (expectation.certain and len(min(mine, name, key=len)) > 1 and _contains(mine, name))
+        for mine in (link.alias.lower(), link.source_name.lower())
+        for name in map(str.lower, expectation.names)
     )
+
+
+def _contains(one: str, other: str) -> bool:
+    return one in other or other in one

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
+from rich.cells import cell_len, chop_cells
 
 from linkdoctor.render.neutral import LONGEST_TEXT, neutral, to_ascii
 
@@ -56,13 +56,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
 
 def width_of(text: str) -> int:
     """Give the number of terminal cells that a harmless text takes."""
-    return len(text) if text.isascii() else sum(map(_cells, text))
-
-
-def _cells(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+    return cell_len(text)
 
 
 def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> Iterator[str]:
@@ -80,19 +74,8 @@ def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None)
     yield line.rstrip()
 
 
-def _pieces(word: str, room: int) -> Iterator[str]:
-    if width_of(word) <= room:
-        yield word
-        return
-    piece, cells = "", 0
-    for character in word:
-        wide = _cells(character)
-        if cells + wide > room:
-            yield piece
-            piece, cells = "", 0
-        piece += character
-        cells += wide
-    yield piece
+def _pieces(word: str, room: int) -> Iterable[str]:
+    return chop_cells(word, room) if width_of(word) > room else (word,)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
