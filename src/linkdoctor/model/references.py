@@ -652,10 +652,15 @@ _NOT_PLACES = _set(
     """
     IMAGE IMAGES VERSION TAG TAGS TIME TIMES TIMEOUT DATE USER USERS USERNAME OWNER GROUP UID GID
     VOLUME VOLUMES MOUNT MOUNTS RATIO SCALE MODEL LEVEL LOG FORMAT SIZE LIMIT MODULE HANDLER
-    SCHEDULE CRON WINDOW RANGE DISPLAY PATH FEATURE FLAGS TTL REPLICAS REGISTRY REPO REPOSITORY
-    MAC EMAIL MAIL FROM REPLY SENDER WALLET CONTRACT STREET BILLING HOME MEMORY PORT PORTS
-    LINK NAME BUILD RELEASE COLOR LABEL ROLE PERMISSION PERMISSIONS CHOWN ASPECT RESOLUTION ID
+    SCHEDULE CRON WINDOW RANGE DISPLAY FEATURE FLAGS TTL REPLICAS REGISTRY REPO REPOSITORY MAIL
+    EMAIL MEMORY PORT PORTS LINK NAME BUILD RELEASE COLOR LABEL ROLE PERMISSION PERMISSIONS CHOWN
+    ASPECT RESOLUTION ID
     """
+)
+_NEVER_PLACES = _set("IMAGE IMAGES VERSION TAG TAGS VOLUME VOLUMES MOUNT MOUNTS DISPLAY")
+"""They say so even before a last word such as HOST."""
+_OTHER_ADDRESSES = _set(
+    "MAC EMAIL MAIL FROM REPLY SENDER WALLET CONTRACT STREET BILLING HOME MEMORY USER DEVICE"
 )
 _SERVICE_PORTS = _set(
     """
@@ -695,8 +700,17 @@ def _names_hosts(words: tuple[str, ...]) -> bool:
     if last in _NAMES_HOSTS:
         if last.startswith("SERVER") and words[0] in ("WEB", "APP", "HTTP", "WSGI", "ASGI", "DEV"):
             return False
-        return len(words) > 1 and _NOT_PLACES.isdisjoint(words)
+        if last.startswith("ADDR") and not _OTHER_ADDRESSES.isdisjoint(words):
+            return False
+        return len(words) > 1
     return last.endswith(("HOST", "HOSTADDR")) and last not in ("GHOST", "LOCALHOST")
+
+
+def _names_no_place(words: tuple[str, ...]) -> bool:
+    if words[-1].endswith("PATH"):
+        return True
+    never = _NEVER_PLACES if words[-1] in _NAMES_PLACES else _NOT_PLACES
+    return not never.isdisjoint(words)
 
 
 def _ports_of(settings: Iterable[_Setting]) -> dict[tuple[str, ...], int]:
@@ -755,9 +769,7 @@ def _in_setting(setting: _Setting, ports: _Ports, bare: Form = Form.HOST_VARIABL
 
 def _in_plain(words: tuple[str, ...], value: str, ports: _Ports, bare: Form) -> list[_Found]:
     """Read ``host``, ``host:port`` and lists of them."""
-    if words[-1].endswith("PATH") or not _NOT_PLACES.isdisjoint(words):
-        return []
-    if value.upper() == "_".join(words):
+    if _names_no_place(words) or value.upper() == "_".join(words):
         return []
     strong = not _NAMES_PLACES.isdisjoint(words)
     parts = value.replace(",", " ").split()
@@ -994,22 +1006,42 @@ def _in_shell(text: str) -> list[_Found]:
     if commands is None:
         return []
     found: list[_Found] = []
-    loose = False
     for words in commands:
-        if _program(next((word for word in words if word not in _KEYWORDS), "")) in _SILENT:
-            continue
-        for word in words:
-            urls = _urls_in_word(word)
-            found += urls or ()
-            # An @ that belongs to no URL may be that of a password with a space or quote in it.
-            loose = loose or (urls is None and "@" in word and word not in ("$@", "${@}"))
-        if not _WAITERS.isdisjoint(map(_program, words)):
-            end = words.index("--") if "--" in words else len(words)
-            for word in words[:end]:
-                found += _bare(word, waits=True, serves=False)
-        for reader in (_clients, _pairs_of_diallers):
-            found += [host for _, hosts in reader(words) for host in hosts]
-    return [] if loose else found
+        first = next((word for word in words if word not in _KEYWORDS), "")
+        if any(map(_is_loose, words)):
+            return []
+        if _program(first) not in _SILENT:
+            found += _in_simple_command(words)
+    return found
+
+
+def _in_simple_command(words: list[str]) -> list[_Found]:
+    found = [host for word in words for host in _urls_in_word(word) or _device(word)]
+    if not _WAITERS.isdisjoint(map(_program, words)):
+        end = words.index("--") if "--" in words else len(words)
+        for word in words[:end]:
+            found += _bare(word, waits=True, serves=False)
+    for reader in (_clients, _pairs_of_diallers):
+        found += [host for _, hosts in reader(words) for host in hosts]
+    return found
+
+
+def _is_loose(word: str) -> bool:
+    """Tell whether an ``@`` belongs to no URL.
+
+    It may be that of a password with a space, a quote or a semicolon in it; what looked like
+    the host of the URL before is then a piece of that password.
+    """
+    return "@" in word and word not in ("$@", "${@}") and _urls_in_word(word) is None
+
+
+def _device(word: str) -> list[_Found]:
+    """Read ``/dev/tcp/db/5432`` of bash."""
+    if not word.startswith(("/dev/tcp/", "/dev/udp/")):
+        return []
+    host, _, port = word[9:].partition("/")
+    place = _place(f"{host}:{port}")
+    return _dialled([place] if place else [], Form.HOST_PORT)
 
 
 def _urls_in_word(word: str) -> list[_Found] | None:
@@ -1031,6 +1063,8 @@ def _shell_commands(text: str) -> list[list[str]] | None:
     quote, escaped, comment = "", False, False
     for letter in text.replace("\\\n", " ").replace("$(", "$\n") + "\n":
         comment = comment and letter != "\n"
+        if comment and letter == "@":
+            return None  # rather a password with a # in it
         if comment:
             continue
         if not escaped and not quote and (letter.isspace() or letter in ";|&()`<>"):
