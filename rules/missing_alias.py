@@ -18,8 +18,8 @@ script reads; hosts that its environment or arguments name (URLs, `host:port`, `
 of known images. Label, configuration and command line speak for themselves. The others need
 support: a link under another alias whose source exposes the port or has a similar name, a
 container of that very name out of reach, or the container's own resolver, asked from inside its
-network namespace, saying that there is no such name. If the resolver's answer is all there is, it is
-a warning: a setting may belong to a feature that is not in use.
+network namespace, saying that there is no such name. If the resolver's answer is all there is, it
+is a warning: a setting may belong to a feature that is not in use.
 
 ## What it is not
 
@@ -53,10 +53,13 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each name that a container expects and nothing provides."""
-    unmets = unmet_expectations(place.host, place.container, topology)
-    for unmet in unmets:
-        if unmet.undecided or (unmet.elsewhere and unmet.link is None):
-            continue  # the latter is LD401
+    undecided: list[str] = []
+    for unmet in unmet_expectations(place.host, place.container, topology):
+        if unmet.undecided:
+            undecided.append(unmet.expectation.names[0])
+            continue
+        if unmet.elsewhere and unmet.link is None:
+            continue  # LD401
         name = unmet.expectation.names[0]
         yield Hit(
             message=_message(place.container, unmet),
@@ -66,9 +69,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             source=unmet.link.source_name if unmet.link else _name(unmet.nearby),
             severity=Severity.WARNING if unmet.rests_on_the_resolver_alone else None,
         )
-    for unmet in unmets:
-        if unmet.undecided:
-            topology.dns_answer(place.container, unmet.expectation.names[0])  # says what is missing
+    for name in undecided:
+        topology.dns_answer(place.container, name)  # raises: it says what is missing
 
 
 def _name(container: Container | None) -> str:

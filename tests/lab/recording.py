@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 import linkdoctor
-
 from linkdoctor.api import DEMO_FILES, Examination, Url, examine, snapshot_bytes
 from linkdoctor.model.snapshot import Snapshot
 

@@ -211,5 +211,5 @@ def test_other_errors_are_no_refusals() -> None:
 
 @pytest.mark.parametrize("text", ["x/tcp", "", "70000/tcp", "0", "-1/udp"])
 def test_what_is_no_port_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="port|invalid"):
+    with pytest.raises(ValueError, match=r"port|invalid"):
         Port.parse(text)

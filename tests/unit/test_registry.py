@@ -79,7 +79,7 @@ def test_a_file_called_dns_does_not_take_the_place_of_dnspython(tmp_path: Path) 
 def test_a_pack_that_cannot_be_used_is_fatal_and_named(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    with pytest.raises(PackError, match="(?s).*") as caught:
+    with pytest.raises(PackError, match=r"(?s).*") as caught:
         load_rules([pack(tmp_path, text)])
     assert message in str(caught.value)
     assert "made_up.py" in str(caught.value)

@@ -7,7 +7,7 @@ name out of reach, or the container's own resolver saying that there is no such 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from enum import StrEnum
 
@@ -76,22 +76,21 @@ class Unmet(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.expectation.certain or self.link or self.nearby or self.elsewhere)
 
 
-def unmet_expectations(host: str, container: Container, topology: Topology) -> tuple[Unmet, ...]:
+def unmet_expectations(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
     """Give the supported expectations of a container that nothing provides; one for each name."""
     if topology.details(container).status not in (Status.RUNNING, Status.RESTARTING):
-        return ()
-    found: dict[tuple[str, ...], Unmet] = {}
-    met: set[str] = set()
-    for expectation in expectations_of(container, topology):
-        if met.intersection(expectation.names) or expectation.names in found:
+        return
+    done: set[str] = set()
+    for expectation in expectations_of(host, container, topology):
+        if done.intersection(expectation.names):
             continue
-        if _is_met(host, container, expectation, topology):
-            met.update(expectation.names)
-            continue
-        unmet = _supported(host, container, expectation, topology)
-        if unmet is not None:
-            found[expectation.names] = unmet
-    return tuple(found.values())
+        unmet = None
+        if not _is_met(host, container, expectation, topology):
+            unmet = _supported(host, container, expectation, topology)
+            if unmet is None:
+                continue  # a weaker kind of expectation may have support for the same name
+            yield unmet
+        done.update(expectation.names)
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
@@ -100,7 +99,7 @@ def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[s
         return ()
     names = {
         expectation.names[0]
-        for expectation in expectations_of(container, topology)
+        for expectation in expectations_of(host, container, topology)
         if expectation.origin in _ASKED and not _is_met(host, container, expectation, topology)
     }
     # On a network that spans hosts the source may be on another one.
@@ -112,8 +111,8 @@ def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[s
     return tuple(sorted(names))
 
 
-def expectations_of(container: Container, topology: Topology) -> Iterator[Expectation]:
-    """Give what a container expects, the strongest first."""
+def expectations_of(host: str, container: Container, topology: Topology) -> Iterator[Expectation]:
+    """Give what a container expects, the strongest first; the script's evidence may be missing."""
     details = topology.details(container)
     for label in container.labels:
         if label.name == LABEL:
@@ -127,16 +126,7 @@ def expectations_of(container: Container, topology: Topology) -> Iterator[Expect
                 names=(name,), origin=Origin.CONFIGURATION, where="configuration", certain=True
             )
     set_by_user = {variable.name for variable in details.environment}
-    for certain, reads in ((True, details.reads), (False, _script_reads(container, topology))):
-        for read in reads:
-            if not read.optional and read.variable not in set_by_user:
-                yield Expectation(
-                    names=(read.prefix.lower(),),
-                    origin=Origin.VARIABLE,
-                    where=f"${read.variable} in {read.where}",
-                    ports=(read.port,),
-                    certain=certain,
-                )
+    yield from _of_reads(details.reads, set_by_user, certain=True)
     for reference in details.references:
         if "." not in reference.host and ":" not in reference.host:
             port = reference.port or reference.default_port
@@ -155,12 +145,23 @@ def expectations_of(container: Container, topology: Topology) -> Iterator[Expect
                 where=f"{how} that image {image_name(container.image)} uses by default",
                 ports=row.ports,
             )
+    # Only a link under another alias can support what a script reads.
+    if details.status is Status.RUNNING and topology.links_of(host, container):
+        yield from _of_reads(topology.script_reads(container), set_by_user, certain=False)
 
 
-def _script_reads(container: Container, topology: Topology) -> tuple[VariableRead, ...]:
-    if topology.details(container).status is not Status.RUNNING:
-        return ()
-    return topology.script_reads(container)
+def _of_reads(
+    reads: Iterable[VariableRead], set_by_user: set[str], *, certain: bool
+) -> Iterator[Expectation]:
+    for read in reads:
+        if not read.optional and read.variable not in set_by_user:
+            yield Expectation(
+                names=(read.prefix.lower(),),
+                origin=Origin.VARIABLE,
+                where=f"${read.variable} in {read.where}",
+                ports=(read.port,),
+                certain=certain,
+            )
 
 
 def _is_met(host: str, container: Container, expectation: Expectation, topology: Topology) -> bool:
