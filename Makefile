@@ -63,10 +63,12 @@ versions: $(TOOLS)
 
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/readme.py
 
 docs-check: $(TOOLS)
 	$(call stage,generated documentation)
 	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python docs/readme.py --check
 
 packaging: $(TOOLS)
 	$(call stage,packaging tests)

@@ -6,10 +6,12 @@ python docs/generate.py --check    exit with 1 if one of them is not as it would
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -91,7 +93,11 @@ def index(rules: Sequence[LoadedRule]) -> str:
 
 def schema(kind: type[msgspec.Struct], name: str) -> str:
     """The JSON Schema of one of the file formats."""
-    content = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
+    content: dict[str, Any] = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
+    for each in content["$defs"].values():
+        # Before Python 3.13 a docstring still holds the indentation of its source.
+        if "description" in each:
+            each["description"] = inspect.cleandoc(each["description"])
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

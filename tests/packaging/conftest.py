@@ -48,7 +48,7 @@ class Built:
         shutil.copytree(ROOT, self.tree, ignore=NOT_COPIED)
         dist = directory / "dist"
         # The wheel is made from the sdist, as for a release: what the sdist lacks, it lacks too.
-        build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, self.tree]
+        build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, self.tree)
         run(build, directory)
         (self.wheel,) = dist.glob("*.whl")
         (self.sdist,) = dist.glob("*.tar.gz")
@@ -77,9 +77,9 @@ class Installed:
 
     def pip(self, command: str, *arguments: str | Path) -> str:
         """Run pip for the environment."""
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", self.home]
-        constraints = ["-c", ROOT / "constraints.txt"] if command == "install" else []
-        return run([*pip, command, *constraints, *arguments], self.directory)
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", self.home)
+        constraints = ("-c", ROOT / "constraints.txt") if command == "install" else ()
+        return run((*pip, command, *constraints, *arguments), self.directory)
 
     def linkdoctor(self, *arguments: str) -> str:
         """Run linkdoctor, which must exit with 0, in a directory where there is nothing."""

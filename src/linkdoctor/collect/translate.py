@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -26,6 +27,7 @@ from linkdoctor.model.variables import redact
 __all__ = ["details_of", "labels_of", "network_of", "pairs", "program_of", "script_places"]
 
 _LONGEST_TEXT = 4096
+_QUOTED_PROGRAM = re.compile(r'exec: "(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMPOSE = "com.docker.compose."
 _COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
 
@@ -40,7 +42,7 @@ def details_of(answer: ContainerAnswer) -> Details:
         pid=state.Pid,
         exit_code=state.ExitCode,
         out_of_memory=state.OOMKilled,
-        error=state.Error[:_LONGEST_TEXT],
+        error=_without_program(state.Error, answer.Path)[:_LONGEST_TEXT],
         started_at=state.StartedAt,
         finished_at=state.FinishedAt,
         health=Health(status=state.Health.Status) if state.Health else None,
@@ -67,6 +69,14 @@ def details_of(answer: ContainerAnswer) -> Details:
         ),
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
     )
+
+
+def _without_program(error: str, program: str) -> str:
+    """Take the program out of the engine's words: it may be an argument that holds a secret."""
+    error = _QUOTED_PROGRAM.sub('exec: "…"', error)
+    if not program:
+        return error
+    return re.sub(rf"\b(stat|exec) {re.escape(program)}(?=:)", r"\1 …", error)
 
 
 def _status(text: str) -> Status:

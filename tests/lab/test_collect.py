@@ -1,0 +1,489 @@
+"""How linkdoctor looks at a real engine: reading only, near and from afar, and never too long."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from linkdoctor.api import Examination
+from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.report import Completeness, Finding, Report, Verdict
+from linkdoctor.model.snapshot import Container
+
+from .examining import codes, diagnose, leaks, look, open_descriptors, report
+from .situations import Lab
+
+SECRET = "s3cr3t-marker"
+CANARY = "#!/bin/sh\nexec dial $CANARY_PORT_5432_TCP_ADDR\n"
+SOON = 6.0
+"""Seconds within which an examination with a timeout of two must have ended."""
+
+Answered = Callable[[str], bool]
+
+
+class Proxy:
+    """Passes the requests of linkdoctor on to an engine, one after another, and notes them.
+
+    `let` sees each request's path first and may hold it back for ever.
+    """
+
+    def __init__(self, engine: Path, url: str, listener: socket.socket, let: Answered) -> None:
+        self.url = url
+        self.requests: list[tuple[str, str]] = []
+        self.bodies = 0
+        self._engine = engine
+        self._listener = listener
+        self._let = let
+        self._open: set[socket.socket] = {listener}
+        self._threads: list[threading.Thread] = []
+        self._spawn(self._accept)
+
+    @property
+    def methods(self) -> set[str]:
+        """The methods of all requests so far."""
+        return {method for method, _ in self.requests}
+
+    def close(self) -> None:
+        """Cut every connection and wait for the threads."""
+        for each in tuple(self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5.0)
+            assert not thread.is_alive()
+        for each in self._open:
+            each.close()
+
+    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            self._open |= {client, server}
+            server.connect(str(self._engine))
+            self._spawn(self._requests, client, server)
+            self._spawn(self._answers, server, client)
+
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+        received = b""
+        with contextlib.suppress(OSError):
+            while more := client.recv(1 << 16):
+                received += more
+                while b"\r\n\r\n" in received:
+                    head, _, received = received.partition(b"\r\n\r\n")
+                    method, path, _ = head.decode().split("\r\n")[0].split(" ")
+                    self.requests.append((method, path))
+                    self.bodies += b"content-length" in head.lower()
+                    self.bodies += b"transfer-encoding" in head.lower()
+                    if self._let(path):
+                        server.sendall(head + b"\r\n\r\n")
+            server.shutdown(socket.SHUT_WR)
+
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while answer := server.recv(1 << 16):
+                client.sendall(answer)
+            client.shutdown(socket.SHUT_WR)
+
+
+def always(_: str) -> bool:
+    """Every request is passed on."""
+    return True
+
+
+@contextmanager
+def near(lab: Lab, directory: Path, let: Answered = always) -> Iterator[Proxy]:
+    """A proxy on a unix socket: its engine is on this machine."""
+    path = directory / "p.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    proxy = Proxy(lab.engine.socket, f"unix://{path}", listener, let)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+@contextmanager
+def afar(lab: Lab, let: Answered = always) -> Iterator[Proxy]:
+    """A proxy on TCP: for all that one knows, its engine is far away."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    proxy = Proxy(lab.engine.socket, url, listener, let)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+
+
+@pytest.fixture
+def trouble(lab: Lab) -> Lab:
+    """Stale variables, a ghost and a wrong hosts line, and one healthy link."""
+    lab.run("queue", listen=5672)
+    lab.run("app", listen=5000)
+    lab.run("db", listen=5432)
+    lab.run("cache", listen=6379)
+    lab.run("crawler", link="queue:queue")
+    lab.run("web", link=["app:helloapp", "cache:cache"], env={"REDIS_HOST": "cache"})
+    lab.run("report", link="db:db")
+    lab.recreate("db")
+    lab.move("app")
+    lab.disconnect("bridge", "queue")
+    lab.run("squatter")
+    lab.connect("bridge", "queue")
+    return lab
+
+
+TROUBLE = ["LD302 crawler/queue", "LD102 report/db", "LD201 web/helloapp"]
+
+
+def gist(report: Report) -> list[tuple[str, ...]]:
+    """What a report finds, without the places where the proof was read."""
+
+    def proofs(finding: Finding) -> tuple[str, ...]:
+        return tuple(f"{each.what}: {each.observed}/{each.expected}" for each in finding.evidence)
+
+    return [
+        (
+            *(each.code, each.severity, each.target, each.alias, each.message),
+            *each.consequences,
+            *proofs(each),
+            *(command for fix in each.fixes for command in fix.commands),
+        )
+        for each in report.findings
+    ]
+
+
+def container(examination: Examination, name: str) -> Container:
+    """One container of the only snapshot."""
+    (snapshot,) = examination.snapshots
+    (found,) = (each for each in snapshot.containers if each.name == name)
+    return found
+
+
+# Reading only
+
+
+def test_the_engine_is_asked_by_get_only(trouble: Lab, tmp_path: Path) -> None:
+    with near(trouble, tmp_path) as proxy:
+        assert codes(diagnose(proxy.url)) == TROUBLE
+    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
+
+
+def test_the_engine_is_asked_by_get_only_from_afar(trouble: Lab) -> None:
+    with afar(trouble) as proxy:
+        assert codes(diagnose(proxy.url)) == TROUBLE
+    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
+    asked = " ".join(path for _, path in proxy.requests)
+    assert "/archive?path=" in asked
+    assert "/top?ps_args=" in asked
+
+
+def test_each_container_is_inspected_once_and_no_process_is_listed_near(
+    trouble: Lab, tmp_path: Path
+) -> None:
+    with near(trouble, tmp_path) as proxy:
+        examination = look(proxy.url)
+    (snapshot,) = examination.snapshots
+    inspects = [path for _, path in proxy.requests if re.search(r"/[0-9a-f]{64}/json$", path)]
+    assert len(inspects) == len(set(inspects)) == len(snapshot.containers)
+    assert not [path for _, path in proxy.requests if "/top" in path or "/archive" in path]
+
+
+def test_looking_changes_nothing(trouble: Lab) -> None:
+    before = [trouble.inspect(name) for name in ("app", "web", "db", "report")]
+    diagnose(trouble)
+    assert [trouble.inspect(name) for name in ("app", "web", "db", "report")] == before
+
+
+def test_looking_leaves_no_descriptor_open(trouble: Lab) -> None:
+    look(trouble)
+    before = open_descriptors()
+    for _ in range(3):
+        look(trouble)
+    assert open_descriptors() == before
+
+
+# Near and from afar
+
+
+def test_from_afar_the_same_is_found_as_near(trouble: Lab) -> None:
+    with afar(trouble) as proxy:
+        there = diagnose(proxy.url)
+    here = diagnose(trouble)
+    assert codes(here) == TROUBLE
+    assert gist(there) == gist(here)
+    assert here.skipped == ()
+
+
+def test_from_afar_the_listeners_are_declared_unseen(trouble: Lab) -> None:
+    with afar(trouble) as proxy:
+        examination = look(proxy.url)
+        there = report(examination)
+    listeners = container(examination, "cache").listeners
+    assert isinstance(listeners, Unknown)
+    assert {each.missing.partition(" of ")[0] for each in there.skipped} == {"listening sockets"}
+    assert {each.code for each in there.skipped} == {"LD502", "LD503"}
+    assert "web/cache" in {each.subject for each in there.skipped}
+    assert there.hosts[0].evidence is Completeness.PARTIAL
+
+
+def test_from_afar_a_healthy_host_is_incomplete_and_not_healthy(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    with afar(lab) as proxy:
+        there = diagnose(proxy.url)
+    assert (there.findings, there.summary.verdict) == ((), Verdict.INCOMPLETE)
+
+
+def test_from_afar_the_evidence_of_a_linked_container_is_that_from_near(lab: Lab) -> None:
+    script = "#!/bin/sh\nwget -q -O /tmp/p http://$HELLOAPP_PORT_5000_TCP_ADDR/; exec sleep 99999\n"
+    image = lab.image(
+        "lab:script", files={"/start.sh": script}, entrypoint=["/start.sh"], command=None
+    )
+    lab.run("app", listen=5000)
+    lab.run("web", image=image, command=[], link="app:helloapp", env={"COLOUR": "light blue"})
+    with afar(lab) as proxy:
+        there = container(look(proxy.url), "web")
+    here = container(look(lab), "web")
+    for field in ("hosts_file", "resolver", "script_reads"):
+        seen_there, seen_here = getattr(there, field), getattr(here, field)
+        assert isinstance(seen_here, Known)
+        assert isinstance(seen_there, Known)
+        assert seen_there.value == seen_here.value
+    assert isinstance(there.process_environment, Known)
+    assert isinstance(here.process_environment, Known)
+    mine = {each for each in here.process_environment.value if each.name.startswith("HELLOAPP_")}
+    assert mine <= set(there.process_environment.value)
+
+
+# Secrets
+
+
+@pytest.fixture
+def confidant(lab: Lab) -> Lab:
+    """Containers that carry a secret wherever one may stand."""
+    lab.network("back")
+    env = {
+        "PASSWORD": SECRET,
+        "DB_PORT": f"tcp://{SECRET}:5432",
+        "API_KEY": f"{SECRET}:1234",
+        "X_ENV_NAME": f"/{SECRET}/x",
+        "DATABASE_URL": f"postgres://{SECRET}:{SECRET}@db:5432/{SECRET}?password={SECRET}",
+    }
+    words = [f"--password={SECRET}", "--dsn", f"mysql://root:{SECRET}@db/{SECRET}", SECRET]
+    lab.run("app", listen=5000, env=env, labels={"token": SECRET, SECRET: "label"})
+    lab.run(
+        "web",
+        link=["app:helloapp", "app:db"],
+        env=env,
+        labels={"com.docker.compose.project.working_dir": f"/srv/{SECRET}"},
+        command=["sh", "-c", "exec sleep 100000", *words],
+        health=f"echo {SECRET}; false",
+        extra_hosts=["helper:10.0.0.9"],
+    )
+    lab.run("failed", network="back", command=[f"--password={SECRET}", *words], refused=True)
+    lab.run("absent", network="back", command=[f"/srv/{SECRET}", *words], refused=True)
+    lab.run("shop", network="back", link=["failed:failed", "absent:absent"], env=env)
+    lab.wait_for(lambda: bool(lab.inspect("web")["State"]["Health"]["Log"]))
+    lab.move("app")
+    return lab
+
+
+def test_a_secret_reaches_neither_snapshot_nor_report(confidant: Lab) -> None:
+    examination = look(confidant)
+    found = report(examination)
+    assert {"LD201 web/helloapp", "LD101 shop/failed", "LD101 shop/absent"} <= set(codes(found))
+    for name in ("failed", "absent"):
+        assert SECRET in confidant.error(name)
+        details = container(examination, name).details
+        assert isinstance(details, Known)
+        assert 'exec: "…": ' in details.value.error
+    assert leaks(examination, SECRET) == []
+    assert leaks(found, SECRET) == []
+
+
+def test_a_secret_reaches_neither_snapshot_nor_report_from_afar(confidant: Lab) -> None:
+    with afar(confidant) as proxy:
+        examination = look(proxy.url)
+    assert "LD201 web/helloapp" in codes(report(examination))
+    assert leaks(examination, SECRET) == []
+    assert leaks(report(examination), SECRET) == []
+
+
+# What changes meanwhile
+
+
+@pytest.mark.parametrize("gone", ["app", "web", "idle"])
+@pytest.mark.parametrize("where", ["near", "afar"])
+def test_a_container_that_vanishes_while_it_is_examined_is_left_out(
+    lab: Lab, tmp_path: Path, gone: str, where: str
+) -> None:
+    identity = {name: lab.run(name, listen=5000) for name in ("app", "idle")}
+    identity["web"] = lab.run("web", link="app:helloapp", env={"API_URL": "http://app:5000"})
+
+    def let(path: str) -> bool:
+        if path.endswith(f"/{identity[gone]}/json"):
+            with contextlib.suppress(Exception):
+                lab.remove(gone)
+        return True
+
+    with near(lab, tmp_path, let) if where == "near" else afar(lab, let) as proxy:
+        examination = look(proxy.url)
+    (snapshot,) = examination.snapshots
+    assert examination.unreachable == ()
+    assert gone not in {each.name for each in snapshot.containers}
+    assert "LD001" not in {each.code for each in report(examination).findings}
+
+
+@pytest.mark.parametrize("step", ["archive", "top"])
+def test_a_container_that_vanishes_between_two_questions_is_no_crash(lab: Lab, step: str) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+
+    def let(path: str) -> bool:
+        if f"/{step}?" in path:
+            with contextlib.suppress(Exception):
+                lab.remove("web")
+        return True
+
+    with afar(lab, let) as proxy:
+        examination = look(proxy.url)
+    assert examination.unreachable == ()
+    assert "LD001" not in {each.code for each in report(examination).findings}
+
+
+# Engines that keep silent
+
+
+def test_an_engine_that_never_answers_ends_in_time_beside_one_that_does(
+    trouble: Lab, tmp_path: Path
+) -> None:
+    with near(trouble, tmp_path, lambda path: False) as silent:
+        began = time.monotonic()
+        examination = look(silent.url, trouble, timeout=2.0)
+        assert time.monotonic() - began < SOON
+    (unreachable,) = examination.unreachable
+    assert unreachable.endpoint == silent.url
+    found = report(examination)
+    assert codes(found) == TROUBLE
+    assert [(each.code, each.host) for each in found.skipped] == [("LD002", silent.url)]
+
+
+@pytest.mark.parametrize("silence", ["/info", "/containers/json", "/json", "/networks"])
+def test_an_engine_that_falls_silent_midway_ends_in_time(
+    lab: Lab, tmp_path: Path, silence: str
+) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    with near(lab, tmp_path, lambda path: silence not in path) as proxy:
+        began = time.monotonic()
+        examination = look(proxy.url, timeout=2.0)
+        assert time.monotonic() - began < SOON
+    found = report(examination)
+    assert found.hosts[0].evidence is Completeness.PARTIAL
+    if silence != "/networks":  # what only the networks tell changes no verdict of a link here
+        assert found.summary.verdict is Verdict.INCOMPLETE
+
+
+def test_a_frozen_engine_is_unreachable_and_the_other_is_still_seen(
+    two_hosts: tuple[Lab, Lab],
+) -> None:
+    first, second = two_hosts
+    first.run("web", link=None)
+    os.kill(second.engine.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        examination = look(first, second, timeout=2.0)
+        assert time.monotonic() - began < SOON
+    finally:
+        os.kill(second.engine.pid, signal.SIGCONT)
+    assert [each.endpoint for each in examination.unreachable] == [second.url]
+    assert [each.host for each in examination.snapshots] == ["host1"]
+
+
+# Containers that mean harm
+
+
+def plant(lab: Lab, name: str, script: str) -> None:
+    """A container whose entry-point script replaces itself as soon as it runs."""
+    image = lab.image(
+        f"lab:{name}",
+        files={"/start.sh": f"#!/bin/sh\nrm /start.sh; {script}; exec sleep 100000\n"},
+        entrypoint=["sh", "/start.sh"],
+        command=None,
+    )
+    lab.run(name, image=image, command=[], link="app:helloapp")
+    lab.wait_for(lambda: b"sleep" in Path(f"/proc/{lab.pid(name)}/cmdline").read_bytes())
+
+
+@pytest.mark.parametrize("where", ["near", "afar"])
+def test_a_script_that_is_a_link_out_of_the_container_leaks_nothing(
+    lab: Lab, tmp_path: Path, where: str
+) -> None:
+    canary = tmp_path / "canary.sh"
+    canary.write_text(CANARY)
+    up = "../" * 12
+    lab.run("app", listen=5000)
+    plant(lab, "absolute", f"ln -s {canary} /start.sh")
+    plant(lab, "relative", f"ln -s {up}{str(canary)[1:]} /start.sh")
+    plant(lab, "through-proc", f"ln -s /proc/1/root{up}{str(canary)[1:]} /start.sh")
+    plant(lab, "shadow", "ln -s /etc/shadow /start.sh")
+    with afar(lab) if where == "afar" else contextlib.nullcontext(lab) as there:
+        examination = look(there if isinstance(there, Lab) else there.url)
+    for name in ("absolute", "relative", "through-proc", "shadow"):
+        reads = container(examination, name).script_reads
+        assert isinstance(reads, Unknown) or reads.value == ()
+    assert leaks(examination, "CANARY", "canary") == []
+    assert examination.unreachable == ()
+
+
+@pytest.mark.parametrize("where", ["near", "afar"])
+def test_a_script_that_is_a_pipe_or_a_loop_holds_nothing_up(lab: Lab, where: str) -> None:
+    lab.run("app", listen=5000)
+    plant(lab, "pipe", "mkfifo /start.sh")
+    plant(lab, "loop", "ln -s /start.sh /start.sh")
+    plant(lab, "endless", "ln -s /dev/zero /start.sh")
+    with afar(lab) if where == "afar" else contextlib.nullcontext(lab) as there:
+        began = time.monotonic()
+        examination = look(there if isinstance(there, Lab) else there.url)
+        assert time.monotonic() - began < SOON
+    assert examination.unreachable == ()
+    for name in ("pipe", "loop", "endless"):
+        assert isinstance(container(examination, name).hosts_file, Known)
+
+
+@pytest.mark.parametrize("where", ["near", "afar"])
+def test_a_hosts_file_that_is_a_link_out_of_the_container_leaks_nothing(
+    lab: Lab, tmp_path: Path, where: str
+) -> None:
+    canary = tmp_path / "hosts"
+    canary.write_text("10.66.66.66 canary\n")
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    inside = ["nsenter", f"--target={lab.pid('web')}", "--mount", "--root", "--wd=/"]
+    turn = f"umount /etc/hosts && rm /etc/hosts && ln -s {canary} /etc/hosts"
+    subprocess.run([*inside, "/bin/sh", "-c", turn], env={"PATH": "/bin"}, check=True, timeout=10)
+    with afar(lab) if where == "afar" else contextlib.nullcontext(lab) as there:
+        examination = look(there if isinstance(there, Lab) else there.url)
+    assert leaks(examination, "10.66.66.66") == []
+    assert examination.unreachable == ()
