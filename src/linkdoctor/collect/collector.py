@@ -359,14 +359,28 @@ def _lived(
             listeners=_LATE,
             script_reads=_LATE,
         )
-    if near:
-        try:
-            with procfs.prove(details.pid, answer.Id) as held:
-                return _near(held, answer)
-        except procfs.NotProven as reason:
-            unproven = Unknown(gap=Gap.DENIED, detail=str(reason))
-            return _afar(client, answer, details, unproven)
-    return _afar(client, answer, details, _ONLY_NEAR)
+    if not near:
+        return _afar(client, answer, details, _ONLY_NEAR)
+    try:
+        with procfs.prove(details.pid, answer.Id) as held:
+            seen = _near(held, answer)
+    except procfs.NotProven as reason:
+        return _afar(client, answer, details, Unknown(gap=Gap.DENIED, detail=str(reason)))
+    return _completed(seen, lambda: _afar(client, answer, details, _ONLY_NEAR))
+
+
+def _completed(near: _Lived, afar_too: Callable[[], _Lived]) -> _Lived:
+    """Ask the engine for what this user may not read in /proc, and for nothing else."""
+    fields = ("process_environment", "hosts_file", "resolver", "script_reads")
+    denied = [field for field in fields if _is_denied(getattr(near, field))]
+    if not denied:
+        return near
+    lived = afar_too()
+    return msgspec.structs.replace(near, **{field: getattr(lived, field) for field in denied})
+
+
+def _is_denied(evidence: object) -> bool:
+    return isinstance(evidence, Unknown) and evidence.gap is Gap.DENIED
 
 
 def _near(held: procfs.Proc, answer: ContainerAnswer) -> _Lived:
@@ -435,8 +449,10 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     try:
         return Known(action(), source)
-    except (procfs.NotProven, sockets.NamespaceDenied, PermissionError) as error:
+    except (procfs.NotProven, sockets.NamespaceDenied) as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
+    except PermissionError:
+        return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
         return Unknown(gap=Gap.VANISHED, detail="it is not there")
     except OSError as error:
@@ -451,7 +467,7 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> tuple[Vari
             content = read(path)
         except (NotThere, FileNotFoundError, NotADirectoryError):
             continue
-        except (afar.Unreadable, OSError):
+        except afar.Unreadable:
             return ()
         return link_variables_read(_text(content), path) if content.startswith(b"#!") else ()
     return ()
