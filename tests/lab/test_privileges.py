@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ NOBODY = 65534
 AS_NOBODY = f"""
 import os, sys
 import dns.resolver, encodings.idna, zlib
-from linkdoctor.api import Url, examine, load_rules, report_on
+from linkdoctor.api import load_rules
 from linkdoctor.render.as_json import render_json
-rules = load_rules()
+from tests.lab.examining import look, report
+load_rules()
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
-sys.stdout.write(render_json(report_on(examine([Url(sys.argv[1])], environment={{}}), rules)))
+sys.stdout.write(render_json(report(look(sys.argv[1]))))
 """
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -41,6 +44,7 @@ def diagnosed(lab: Lab) -> dict[str, Any]:
     """The report that the unprivileged user gets."""
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, lab.url],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
