@@ -136,6 +136,14 @@ def afar(lab: Lab, let: Answered = always) -> Iterator[Proxy]:
 
 
 @pytest.fixture
+def linked(lab: Lab) -> Lab:
+    """`web`, which is linked to `app` as `helloapp`."""
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    return lab
+
+
+@pytest.fixture
 def trouble(lab: Lab) -> Lab:
     """Stale variables, a ghost and a wrong hosts line, and one healthy link."""
     lab.run("queue", listen=5672)
@@ -183,75 +191,55 @@ def container(examination: Examination, name: str) -> Container:
 # Reading only
 
 
-def test_the_engine_is_asked_by_get_only(trouble: Lab, tmp_path: Path) -> None:
-    with near(trouble, tmp_path) as proxy:
-        assert codes(diagnose(proxy.url)) == TROUBLE
-    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
-
-
-def test_the_engine_is_asked_by_get_only_from_afar(trouble: Lab) -> None:
-    with afar(trouble) as proxy:
-        assert codes(diagnose(proxy.url)) == TROUBLE
-    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
-    asked = " ".join(path for _, path in proxy.requests)
-    assert "/archive?path=" in asked
-    assert "/top?ps_args=" in asked
-
-
-def test_each_container_is_inspected_once_and_no_process_is_listed_near(
+def test_near_the_engine_is_asked_by_get_and_once_for_each_container(
     trouble: Lab, tmp_path: Path
 ) -> None:
     with near(trouble, tmp_path) as proxy:
         examination = look(proxy.url)
+    assert codes(report(examination)) == TROUBLE
+    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
+    paths = [path for _, path in proxy.requests]
+    inspects = [path for path in paths if re.search(r"/[0-9a-f]{64}/json$", path)]
     (snapshot,) = examination.snapshots
-    inspects = [path for _, path in proxy.requests if re.search(r"/[0-9a-f]{64}/json$", path)]
     assert len(inspects) == len(set(inspects)) == len(snapshot.containers)
-    assert not [path for _, path in proxy.requests if "/top" in path or "/archive" in path]
+    assert not [path for path in paths if "/top" in path or "/archive" in path]
 
 
-def test_looking_changes_nothing(trouble: Lab) -> None:
-    before = [trouble.inspect(name) for name in ("app", "web", "db", "report")]
-    diagnose(trouble)
-    assert [trouble.inspect(name) for name in ("app", "web", "db", "report")] == before
-
-
-def test_looking_leaves_no_descriptor_open(trouble: Lab) -> None:
-    look(trouble)
-    before = open_descriptors()
+def test_looking_changes_nothing_and_leaves_no_descriptor_open(linked: Lab) -> None:
+    before = [linked.inspect(name) for name in ("app", "web")]
+    diagnose(linked)
+    descriptors = open_descriptors()
     for _ in range(3):
-        look(trouble)
-    assert open_descriptors() == before
+        look(linked)
+    assert open_descriptors() == descriptors
+    assert [linked.inspect(name) for name in ("app", "web")] == before
 
 
 # Near and from afar
 
 
-def test_from_afar_the_same_is_found_as_near(trouble: Lab) -> None:
+def test_from_afar_the_same_is_found_by_get_only_as_near(trouble: Lab) -> None:
     with afar(trouble) as proxy:
         there = diagnose(proxy.url)
     here = diagnose(trouble)
     assert codes(here) == TROUBLE
     assert gist(there) == gist(here)
+    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
+    asked = " ".join(path for _, path in proxy.requests)
+    assert "/archive?path=" in asked
+    assert "/top?ps_args=" in asked
     assert here.skipped == ()
-
-
-def test_from_afar_the_listeners_are_declared_unseen(trouble: Lab) -> None:
-    with afar(trouble) as proxy:
-        examination = look(proxy.url)
-        there = report(examination)
-    listeners = container(examination, "cache").listeners
-    assert isinstance(listeners, Unknown)
     assert {each.missing.partition(" of ")[0] for each in there.skipped} == {"listening sockets"}
     assert {each.code for each in there.skipped} == {"LD502", "LD503"}
     assert "web/cache" in {each.subject for each in there.skipped}
     assert there.hosts[0].evidence is Completeness.PARTIAL
 
 
-def test_from_afar_a_healthy_host_is_incomplete_and_not_healthy(lab: Lab) -> None:
-    lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp")
-    with afar(lab) as proxy:
-        there = diagnose(proxy.url)
+def test_from_afar_a_healthy_host_is_incomplete_and_not_healthy(linked: Lab) -> None:
+    with afar(linked) as proxy:
+        examination = look(proxy.url)
+    assert isinstance(container(examination, "app").listeners, Unknown)
+    there = report(examination)
     assert (there.findings, there.summary.verdict) == ((), Verdict.INCOMPLETE)
 
 
@@ -356,17 +344,16 @@ def test_a_container_that_vanishes_while_it_is_examined_is_left_out(
 
 
 @pytest.mark.parametrize("step", ["archive", "top"])
-def test_a_container_that_vanishes_between_two_questions_is_no_crash(lab: Lab, step: str) -> None:
-    lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp")
-
+def test_a_container_that_vanishes_between_two_questions_is_no_crash(
+    linked: Lab, step: str
+) -> None:
     def let(path: str) -> bool:
         if f"/{step}?" in path:
             with contextlib.suppress(Exception):
-                lab.remove("web")
+                linked.remove("web")
         return True
 
-    with afar(lab, let) as proxy:
+    with afar(linked, let) as proxy:
         examination = look(proxy.url)
     assert examination.unreachable == ()
     assert "LD001" not in {each.code for each in report(examination).findings}
@@ -376,26 +363,25 @@ def test_a_container_that_vanishes_between_two_questions_is_no_crash(lab: Lab, s
 
 
 def test_an_engine_that_never_answers_ends_in_time_beside_one_that_does(
-    trouble: Lab, tmp_path: Path
+    linked: Lab, tmp_path: Path
 ) -> None:
-    with near(trouble, tmp_path, lambda path: False) as silent:
+    linked.stop("app")
+    with near(linked, tmp_path, lambda path: False) as silent:
         began = time.monotonic()
-        examination = look(silent.url, trouble, timeout=2.0)
+        examination = look(silent.url, linked, timeout=2.0)
         assert time.monotonic() - began < SOON
     (unreachable,) = examination.unreachable
     assert unreachable.endpoint == silent.url
     found = report(examination)
-    assert codes(found) == TROUBLE
+    assert codes(found) == ["LD101 web/helloapp"]
     assert [(each.code, each.host) for each in found.skipped] == [("LD002", silent.url)]
 
 
 @pytest.mark.parametrize("silence", ["/info", "/containers/json", "/json", "/networks"])
 def test_an_engine_that_falls_silent_midway_ends_in_time(
-    lab: Lab, tmp_path: Path, silence: str
+    linked: Lab, tmp_path: Path, silence: str
 ) -> None:
-    lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp")
-    with near(lab, tmp_path, lambda path: silence not in path) as proxy:
+    with near(linked, tmp_path, lambda path: silence not in path) as proxy:
         began = time.monotonic()
         examination = look(proxy.url, timeout=2.0)
         assert time.monotonic() - began < SOON
@@ -409,7 +395,7 @@ def test_a_frozen_engine_is_unreachable_and_the_other_is_still_seen(
     two_hosts: tuple[Lab, Lab],
 ) -> None:
     first, second = two_hosts
-    first.run("web", link=None)
+    first.run("web")
     os.kill(second.engine.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()

@@ -213,6 +213,11 @@ class World:
             ),
         )
 
+    def rename(self, old: str, new: str) -> World:
+        """Rename a container: links follow, its process and its hosts file do not."""
+        self._containers[new] = msgspec.structs.replace(self._containers.pop(old), name=new)
+        return self
+
     def remove(self, name: str) -> World:
         """Remove a container."""
         del self._containers[name]

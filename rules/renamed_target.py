@@ -1,0 +1,108 @@
+"""The target was renamed while it ran: its hosts file is no longer kept right.
+
+## What it means
+
+The target has another name today than when its process was started.
+
+## Why it matters
+
+With the rename the engine forgets which hosts files to rewrite. When the source moves to another
+address, the target's hosts line stays at the old one, until the engine itself restarts. Restarting
+the target corrects the line once; the next move is missed again (engine lab).
+
+## How it is proved
+
+The variable `<ALIAS>_NAME` in the environment of the target's process holds the target's old name.
+
+## What it is not
+
+After a restart of the target the variable is right again and the fault can no longer be seen,
+though it is still there. From engine 29 on there is no such variable.
+
+## How to mend it
+
+Restart the target after each move of the source, or restart the engine once; better, move both
+containers to a user-defined network, where names are looked up at each query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link whose target had another name when it was started."""
+    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
+        return
+    if topology.source_of(link) is None:
+        return
+    name = f"{link.prefix}_NAME"
+    variable = next((each for each in topology.variables_of(link) if each.name == name), None)
+    if variable is None or variable.value is None:
+        return
+    old, _, alias = variable.value.removeprefix("/").partition("/")
+    if old == link.target.name or alias != link.alias:
+        return
+    yield Hit(
+        message=f"{link.target.name} was started as {old} and renamed since: when "
+        f"{link.source_name} moves, the hosts line of {link.alias} in {link.target.name} will stay "
+        "at the old address.",
+        evidence=(
+            Proof(
+                what=name,
+                observed=variable.value,
+                expected=f"/{link.target.name}/{link.alias}",
+                where=topology.read_from(link.target.process_environment),
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"restart {link.target.name} after each move of {link.source_name}, or "
+                "restart the engine once",
+                safety=Safety.MANUAL,
+            ),
+        ),
+    )
+
+
+def _healthy() -> World:
+    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+RULE = Rule(
+    code="LD111",
+    name="renamed-target",
+    severity=Severity.WARNING,
+    since="0.1",
+    summary="the target was renamed while it ran: its hosts file is no longer kept right",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
+    check=EachLink(check),
+    cases=(
+        Case(
+            title="renamed while it ran",
+            given=lambda: (_healthy().rename("web", "shop").snapshot(),),
+            expect=(Expected(target="shop", alias="helloapp"),),
+        ),
+        Case(title="never renamed", given=lambda: (_healthy().snapshot(),)),
+        Case(
+            title="renamed and restarted",
+            given=lambda: (_healthy().rename("web", "shop").restart("shop").snapshot(),),
+        ),
+        Case(
+            title="two aliases with one prefix",
+            given=lambda: (
+                World()
+                .run("one", expose=[80])
+                .run("two", expose=[81])
+                .run("web", link=["one:a-2", "two:a_2"])
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,129 @@
+"""The source of a link restarts over and over, or its health check fails.
+
+## What it means
+
+The source is in a restart loop, or the image's own health check calls it unhealthy.
+
+## Why it matters
+
+The link is right, but what is behind it does not serve, or does so only now and then. A target
+that starts while its source is between two restarts gets variables with an empty address.
+
+## How it is proved
+
+The engine's state of the source is *restarting*, or its health is *unhealthy*.
+
+## What it is not
+
+A health check that still says *starting* is within its start period. A source without a health
+check is not judged. A source that is down for good is LD101.
+
+## How to mend it
+
+Look at the source's last words and at what its health check prints; the fault is inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model import commands
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Details, Health, Status
+from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+_HEALTH = "{{range .State.Health.Log}}{{println .ExitCode .Output}}{{end}}"
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a link whose source is in a restart loop or unhealthy."""
+    if not topology.is_running(link.target):
+        return
+    source = topology.source_of(link)
+    if source is None:
+        return
+    details = topology.details(source)
+    state = _trouble(details)
+    if not state:
+        return
+    command = (
+        commands.inspect_format(_HEALTH, source.name)
+        if details.status is Status.RUNNING
+        else commands.logs(source.name)
+    )
+    yield Hit(
+        message=f"{link.target.name} reaches {source.name} as {link.alias}, but {source.name} is "
+        f"{state}.",
+        evidence=(
+            Proof(
+                what=f"state of {source.name}",
+                observed=state,
+                expected="running and not unhealthy",
+                where=topology.read_from(source.details),
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"see what {source.name} says",
+                safety=Safety.MANUAL,
+                commands=(command,),
+            ),
+        ),
+    )
+
+
+def _trouble(details: Details) -> str:
+    if details.status is Status.RESTARTING:
+        return f"restarting over and over (last exit code {details.exit_code})"
+    if (
+        details.status is Status.RUNNING
+        and details.health is not None
+        and details.health.status == "unhealthy"
+    ):
+        return "unhealthy"
+    return ""
+
+
+def _linked(health: str | None = None) -> World:
+    return (
+        World()
+        .run("app", expose=[5000], listen=[5000], health=health)
+        .run("web", link="app:helloapp")
+    )
+
+
+RULE = Rule(
+    code="LD106",
+    name="source-not-ready",
+    severity=Severity.WARNING,
+    since="0.1",
+    summary="the source of a link restarts over and over, or is unhealthy",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    check=EachLink(check),
+    cases=(
+        Case(
+            title="the health check fails",
+            given=lambda: (_linked("unhealthy").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a restart loop",
+            given=lambda: (
+                _linked().change("app", status=Status.RESTARTING, exit_code=1).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(title="healthy", given=lambda: (_linked("healthy").snapshot(),)),
+        Case(title="within its start period", given=lambda: (_linked("starting").snapshot(),)),
+        Case(title="without a health check", given=lambda: (_linked().snapshot(),)),
+        Case(
+            title="it failed before it was stopped",
+            given=lambda: (
+                _linked().change("app", health=Health(status="unhealthy")).stop("app").snapshot(),
+            ),
+        ),
+    ),
+)
