@@ -174,6 +174,11 @@ class World:
         self._begin(name)
         return self
 
+    def restart_source(self, name: str) -> World:
+        """Start a stopped source: it has an address again."""
+        self.change(name, status=Status.RUNNING, pid=999, exit_code=0)
+        return self.move(name)
+
     def stop(self, name: str, *, exit_code: int = 0) -> World:
         """Stop a container."""
         self.change(name, status=Status.EXITED, pid=0, exit_code=exit_code)

@@ -1,0 +1,190 @@
+"""The target reads link variables, and its link sets none.
+
+## What it means
+
+The target's command line, its entry-point script or its image reads variables like
+`DB_PORT_5432_TCP_ADDR`. Links on user-defined networks have never set any; links on the default
+bridge set none from engine 29 on.
+
+## Why it matters
+
+The program finds no address. Some images then silently do something else: redmine falls back to
+SQLite, cassandra seeds itself as a new cluster.
+
+## How it is proved
+
+A variable that is read without a default is neither in the environment of the target's process nor
+set by the user; or the image is known to read link variables, none of its settings is set, and the
+process has none with the alias's prefix.
+
+## What it is not
+
+Programs that use the name of the alias miss nothing. Variables that a script only tests for are
+optional. On older engines a link on the default bridge to a source that exposes no port is LD501.
+
+## How to mend it
+
+Create the target again with the variables set by hand, to names instead of addresses. On engine 29
+the variables can be had back for a while: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in
+the engine's own environment; engine 30 takes that away too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading, image_name
+from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+_ESCAPE = "DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1"
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a link that sets no variables to a target that reads them."""
+    legacy = link.kind is LinkKind.LEGACY
+    if legacy and topology.engine_version(link.host) < FIRST_WITHOUT_VARIABLES:
+        return
+    if not topology.is_running(link.target) or topology.source_of(link) is None:
+        return
+    wanted = _wanted(link, topology)
+    if not wanted:
+        return
+    has = {variable.name for variable in topology.process_environment(link.target)}
+    missing = {
+        name: where
+        for name, where in wanted.items()
+        if not any(
+            each == name or (name.endswith("*") and each.startswith(name[:-1])) for each in has
+        )
+    }
+    if not missing:
+        return
+    name, where = min(missing.items())
+    why = (
+        f"engine {'.'.join(map(str, topology.engine_version(link.host)))} sets no link variables"
+        if legacy
+        else f"a link on the network {link.network} sets no variables"
+    )
+    yield Hit(
+        message=f"{link.target.name} reads {name}, but {why}.",
+        evidence=(
+            Proof(
+                what=f"variables of {link.alias} in the process of {link.target.name}",
+                observed="none",
+                expected=", ".join(sorted(missing)),
+                where=where,
+            ),
+        ),
+        fixes=tuple(_fixes(link, sorted(missing), legacy)),
+    )
+
+
+def _wanted(link: Link, topology: Topology) -> dict[str, str]:
+    details = topology.details(link.target)
+    set_by_user = {variable.name for variable in details.environment}
+    reads = (*details.reads, *topology.script_reads(link.target))
+    wanted = {
+        read.variable: read.where
+        for read in reads
+        if read.prefix == link.prefix and not read.optional and read.variable not in set_by_user
+    }
+    for row in topology.image_expectations(link.target):
+        by_default = not set_by_user.intersection(row.settings)
+        if row.reads is Reading.VARIABLES and link.alias in row.names and by_default:
+            image = image_name(link.target.image)
+            wanted[f"{link.prefix}_PORT_*"] = f"image {image}, which reads link variables"
+    return wanted
+
+
+def _fixes(link: Link, missing: list[str], legacy: bool) -> Iterator[Fix]:
+    yield Fix(
+        title=f"create {link.target.name} again with {', '.join(missing)} set by hand, the address "
+        f"being the name {link.alias}",
+        safety=Safety.MANUAL,
+    )
+    if legacy:
+        yield Fix(
+            title=f"until engine 30: set {_ESCAPE} in the engine's environment, restart the "
+            f"engine and {link.target.name}",
+            safety=Safety.MANUAL,
+        )
+
+
+_READS = ("sh", "-c", "exec dial $DB_PORT_5432_TCP_ADDR")
+_KNOWN = Knowledge(
+    images=(
+        ImageExpectation(
+            images=("redmine",),
+            reads=Reading.VARIABLES,
+            names=("postgres",),
+            settings=("REDMINE_DB_POSTGRES",),
+        ),
+    )
+)
+
+
+def _on_29() -> World:
+    return World(engine="29.1.0").run("pg", expose=[5432], listen=[5432])
+
+
+RULE = Rule(
+    code="LD203",
+    name="env-missing",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="the target reads link variables, and its link sets none",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT}),
+    check=EachLink(check),
+    cases=(
+        Case(
+            title="the command line reads variables of a link on a user-defined network",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("pg", network="back", expose=[5432], listen=[5432])
+                .run("web", network="back", link="pg:db", command=_READS)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="engine 29",
+            given=lambda: (_on_29().run("web", link="pg:db", command=_READS).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="engine 29 and an image that reads variables",
+            given=lambda: (
+                _on_29().run("tracker", link="pg:postgres", image="redmine:5").snapshot(),
+            ),
+            knowledge=_KNOWN,
+            expect=(Expected(target="tracker", alias="postgres"),),
+        ),
+        Case(
+            title="engine 20.10 sets them",
+            given=lambda: (
+                World()
+                .run("pg", expose=[5432], listen=[5432])
+                .run("web", link="pg:db", command=_READS)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the user sets the variable",
+            given=lambda: (
+                _on_29()
+                .run("web", link="pg:db", command=_READS, env={"DB_PORT_5432_TCP_ADDR": "db"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the program uses the name",
+            given=lambda: (_on_29().run("web", link="pg:db", env={"DB_HOST": "db"}).snapshot(),),
+        ),
+    ),
+)
