@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 
 UNIT := tests/unit tests/test_architecture.py
 stage = @printf '\n== %s\n' '$(1)'
-# With some makes, a sub-make that another make started announces each directory.
+# Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
 .PHONY: help demo test lint unit versions docs docs-check packaging lab machine clean

@@ -154,7 +154,7 @@ def test_what_is_ignored_is_counted(run: Run, stale: Path) -> None:
         ("stale-evn", "did you mean stale-env (LD201)?"),
         ("LD2O1", "did you mean LD201 (stale-env)?"),
         ("nonsense", "`linkdoctor rules` lists them"),
-        ("LD9", "`linkdoctor rules` lists them"),
+        ("Q7", "`linkdoctor rules` lists them"),
     ],
 )
 def test_unknown_rules_are_refused(run: Run, stale: Path, word: str, hint: str) -> None:
