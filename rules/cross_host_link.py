@@ -31,8 +31,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-
-import msgspec
+from typing import NamedTuple
 
 from linkdoctor.model.evidence import Known, Need
 from linkdoctor.model.expectations import unmet_expectations
@@ -44,7 +43,7 @@ from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 
-class _Reach(msgspec.Struct, frozen=True, kw_only=True):
+class _Reach(NamedTuple):
     alias: str
     source_name: str
     host: str
@@ -128,7 +127,8 @@ def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
 def _address_of_host(host: str, topology: Topology) -> str:
     for snapshot in topology.snapshots():
         if snapshot.host == host and isinstance(snapshot.host_addresses, Known):
-            bridges = [subnet for network in snapshot.networks for subnet in network.subnets]
+            networks = topology.networks(host)
+            bridges = [subnet for network in networks for subnet in network.subnets]
             for address in snapshot.host_addresses.value:
                 # An address on one of the engine's own bridges is not reachable from elsewhere.
                 if ":" not in address and not _on_any(address, bridges):
@@ -165,6 +165,7 @@ RULE = Rule(
             Need.HOSTS_FILE,
             Need.ENTRY_SCRIPT,
             Need.DNS_ANSWER,
+            Need.NETWORKS,
         }
     ),
     check=EachContainer(check),

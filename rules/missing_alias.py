@@ -181,6 +181,7 @@ RULE = Rule(
             Need.HOSTS_FILE,
             Need.ENTRY_SCRIPT,
             Need.DNS_ANSWER,
+            Need.NETWORKS,
         }
     ),
     check=EachContainer(check),

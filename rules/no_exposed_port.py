@@ -87,7 +87,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     since="0.1",
     summary="the source of a link exposes no port",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.NETWORKS}),
     check=EachLink(check),
     cases=(
         Case(

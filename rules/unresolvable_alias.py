@@ -97,7 +97,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="a link on a user-defined network whose source is not there",
-    needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE}),
+    needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check),
     cases=(
         Case(

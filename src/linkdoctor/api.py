@@ -48,6 +48,7 @@ __all__ = [
     "Examination",
     "LoadedRule",
     "PackError",
+    "Progress",
     "Selection",
     "SnapshotError",
     "Url",

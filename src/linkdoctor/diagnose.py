@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import MissingEvidence, Need
+from linkdoctor.model.evidence import Known, MissingEvidence, Need
 from linkdoctor.model.report import (
     Completeness,
     Finding,
@@ -28,7 +28,15 @@ from linkdoctor.model.snapshot import Snapshot, Tool
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.rulekit import EachLink, Hit, Place, Rule
 
-__all__ = ["CRASH_CODE", "UNREACHABLE_CODE", "Selection", "Unreachable", "diagnose", "evaluate"]
+__all__ = [
+    "CRASH_CODE",
+    "UNREACHABLE_CODE",
+    "Outcome",
+    "Selection",
+    "Unreachable",
+    "diagnose",
+    "evaluate",
+]
 
 CRASH_CODE = "LD001"
 """A rule crashed: a finding about the rule."""
@@ -133,14 +141,19 @@ def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
                 (_bind(check, place, view), _Subject(host=place.host, target=place.container.name))
                 for place in places
             )
-        try:
-            for run, subject in subjects:
-                try:
-                    findings.extend(_finding(rule, subject, hit) for hit in run())
-                except MissingEvidence as missing:
-                    skipped[_skip(rule, subject, missing)] = subject.alias
-        except Exception as error:
-            findings.append(_crash(rule, subject, error))
+        crashed = False
+        for run, subject in subjects:
+            try:
+                for hit in run():
+                    # One by one: what was found before evidence was missing counts.
+                    findings.append(_finding(rule, subject, hit))  # noqa: PERF401
+            except MissingEvidence as missing:
+                skipped[_skip(rule, subject, missing)] = subject.alias
+            except Exception as error:
+                # The first crash speaks for all; the other subjects are still examined.
+                if not crashed:
+                    findings.append(_crash(rule, subject, error))
+                crashed = True
     return Outcome(findings=tuple(findings), skipped=tuple(skipped.items()))
 
 
@@ -326,7 +339,8 @@ def _hosts(
 
 
 def _host(topology: Topology, snapshot: Snapshot, partial: Collection[str]) -> HostSummary:
-    whole = snapshot.host not in partial and snapshot.settled and not snapshot.gaps
+    seen = isinstance(snapshot.networks, Known) and snapshot.settled
+    whole = seen and snapshot.host not in partial
     return HostSummary(
         name=snapshot.host,
         endpoint=snapshot.endpoint,

@@ -16,9 +16,12 @@ import msgspec
 
 from linkdoctor.rulekit import Page, Rule, page_of
 
-__all__ = ["GROUP", "LoadedRule", "PackError", "load_rules"]
+__all__ = ["GROUP", "RESERVED", "LoadedRule", "PackError", "load_rules"]
 
 GROUP = "linkdoctor.rules"
+RESERVED = frozenset({"LD001", "LD002"})
+"""Codes of the examination itself: a rule that crashed, an engine that cannot be reached."""
+
 _CODE = re.compile(r"[A-Z]{2,8}[0-9]{3}")
 
 
@@ -59,6 +62,8 @@ def _rule_of(module: ModuleType) -> LoadedRule:
     rule = getattr(module, "RULE", None)
     if not isinstance(rule, Rule):
         raise PackError(f"{origin}: a rule's module must hold RULE, a linkdoctor.rulekit.Rule")
+    if rule.code in RESERVED:
+        raise PackError(f"{origin}: code {rule.code} is linkdoctor's own")
     if not _CODE.fullmatch(rule.code):
         raise PackError(f"{origin}: {rule.code!r} is no code; a code looks like LD123")
     try:

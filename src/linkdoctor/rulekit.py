@@ -20,6 +20,7 @@ from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = [
+    "SECTIONS",
     "Case",
     "Check",
     "EachContainer",

@@ -41,6 +41,8 @@ def topology(case: Case) -> Topology:
 def blanked(snapshot: Snapshot, need: Need) -> Snapshot:
     if need is Need.HOST_ADDRESSES:
         return msgspec.structs.replace(snapshot, host_addresses=BLANK)
+    if need is Need.NETWORKS:
+        return msgspec.structs.replace(snapshot, networks=BLANK)
     if need is Need.HOST_LISTENERS:
         return msgspec.structs.replace(snapshot, host_listeners=BLANK)
     containers = tuple(_blanked_container(each, need) for each in snapshot.containers)

@@ -23,8 +23,8 @@ def demo(format_: FormatOption = Format.TEXT, verbose: VerboseOption = False) ->
 
     examination = Examination(snapshots=demo_snapshots())
     report = report_on(examination, loaded)
-    output.complain(_NOTE)
     if format_ is Format.JSON:
+        output.complain(_NOTE)
         output.emit_bytes(render_json(report).encode())
     else:
         output.emit(report_text(report, loaded, examination, verbose=verbose, note=_NOTE))

@@ -52,7 +52,7 @@ from linkdoctor.model.snapshot import (
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable, redact
 
-__all__ = ["collect"]
+__all__ = ["Progress", "collect"]
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
@@ -102,15 +102,7 @@ def collect(
         EngineError: the engine does not answer, or not as a Docker engine does.
     """
     engine = _engine(client)
-    listed = _list(client)
-    for last in range(_ROUNDS - 1, -1, -1):
-        containers = _containers(client, listed, deadline, progress)
-        again = _list(client)
-        settled = _same(listed, again)
-        if settled or last == 0 or deadline.left() < deadline.seconds / 2:
-            break
-        listed = again
-    networks, gaps = _networks(client)
+    containers, settled = _settled_containers(client, deadline, progress)
     addresses, listeners = _host(client)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -119,13 +111,29 @@ def collect(
         endpoint=client.endpoint,
         engine=engine,
         containers=tuple(sorted(containers, key=lambda each: (each.name, each.id))),
-        networks=networks,
+        networks=_networks(client),
         host_addresses=addresses,
         host_listeners=listeners,
         settled=settled,
-        gaps=gaps,
     )
     return _with_dns_answers(snapshot, deadline) if client.socket_path else snapshot
+
+
+def _settled_containers(
+    client: EngineClient, deadline: Deadline, progress: Progress
+) -> tuple[list[Container], bool]:
+    """Read all containers, anew if they changed meanwhile; tell whether they held still."""
+    listed = _list(client)
+    rounds = 0
+    while True:
+        containers = _containers(client, listed, deadline, progress)
+        again = _list(client)
+        rounds += 1
+        if _same(listed, again):
+            return containers, True
+        if rounds == _ROUNDS or deadline.left() < deadline.seconds / 2:
+            return containers, False
+        listed = again
 
 
 def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
@@ -146,13 +154,12 @@ def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
             count += 1
     if not questions:
         return snapshot
+
+    def answers_to(asked: list[tuple[Container, str]]) -> tuple[DnsAnswer, ...]:
+        return tuple(_ask(container, name, deadline) for container, name in asked)
+
     with ThreadPoolExecutor(_WORKERS) as pool:
-        answers = dict(
-            pool.map(
-                lambda item: (item[0], tuple(_ask(each, name, deadline) for each, name in item[1])),
-                questions.items(),
-            )
-        )
+        answers = dict(zip(questions, pool.map(answers_to, questions.values()), strict=True))
     return msgspec.structs.replace(
         snapshot,
         containers=tuple(
@@ -217,12 +224,13 @@ def _same(before: Iterable[ListAnswer], after: Iterable[ListAnswer]) -> bool:
     return {key(each) for each in before} == {key(each) for each in after}
 
 
-def _networks(client: EngineClient) -> tuple[tuple[Network, ...], tuple[Unknown, ...]]:
+def _networks(client: EngineClient) -> Evidence[tuple[Network, ...]]:
     try:
         answers = client.get("/networks", list[NetworkAnswer])
     except (EngineError, NotThere) as error:
-        return (), (Unknown(gap=Gap.UNSUPPORTED, detail=f"networks: {error}"),)
-    return tuple(sorted(map(network_of, answers), key=lambda each: (each.name, each.id))), ()
+        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+    networks = sorted(map(network_of, answers), key=lambda each: (each.name, each.id))
+    return Known(tuple(networks), "GET /networks")
 
 
 def _host(
@@ -261,10 +269,12 @@ def _containers(
     }
     near = client.socket_path is not None
     progress("reading processes, hosts files and sockets")
+
+    def container_of(each: _Inspected) -> Container:
+        return _container(client, each, live, near, deadline)
+
     with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        return list(
-            pool.map(lambda each: _container(client, each, live, near, deadline), inspected)
-        )
+        return list(pool.map(container_of, inspected))
 
 
 def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:

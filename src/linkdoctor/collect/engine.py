@@ -27,6 +27,7 @@ from linkdoctor.collect.contexts import UnknownContext, current_context, load_co
 from linkdoctor.collect.sockets import knock
 
 __all__ = [
+    "NEWEST_API",
     "ContextName",
     "Deadline",
     "EndpointError",
@@ -35,6 +36,8 @@ __all__ = [
     "NotThere",
     "Url",
     "connect",
+    "endpoint_of",
+    "segment",
 ]
 
 T = TypeVar("T")

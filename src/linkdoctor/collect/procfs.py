@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Proc:
 
 
 @contextmanager
-def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Iterator[Proc]:
+def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[Proc]:
     """Prove that a pid of this machine is a container's process, and hold on to it.
 
     The mounts of a container's process name the container: the engine mounts ``hostname``,

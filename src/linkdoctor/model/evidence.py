@@ -36,6 +36,7 @@ class Need(StrEnum):
     LISTENERS = "listening sockets"
     ENTRY_SCRIPT = "entry-point script"
     DNS_ANSWER = "answers of the container's own resolver"
+    NETWORKS = "networks of the engine"
     HOST_ADDRESSES = "addresses of the host"
     HOST_LISTENERS = "listening sockets of the host"
 

@@ -20,6 +20,7 @@ from linkdoctor.model.snapshot import Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
+    "LABEL",
     "Expectation",
     "Origin",
     "Unmet",

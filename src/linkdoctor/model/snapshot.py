@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from linkdoctor.model.evidence import Evidence, Unknown
+from linkdoctor.model.evidence import Evidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.variables import Variable
@@ -211,10 +211,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The address under which the engine was asked; never holds credentials."""
     engine: Engine
     containers: tuple[Container, ...] = ()
-    networks: tuple[Network, ...] = ()
+    networks: Evidence[tuple[Network, ...]]
     host_addresses: Evidence[tuple[str, ...]]
     host_listeners: Evidence[tuple[Listener, ...]]
     settled: bool = True
     """False if containers kept changing while they were read."""
-    gaps: tuple[Unknown, ...] = ()
-    """What could not be read of the engine as a whole."""

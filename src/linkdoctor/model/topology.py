@@ -37,11 +37,13 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.variables import Variable
 
-__all__ = ["Link", "LinkKind", "Provider", "Topology"]
+__all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology"]
 
 T = TypeVar("T")
 
 DEFAULT_BRIDGE = "bridge"
+"""The name of the network that a container joins unless it is told otherwise."""
+
 _DEFAULT_MODES = ("default", DEFAULT_BRIDGE, "")
 
 
@@ -86,7 +88,6 @@ class _Host:
         "links",
         "links_of",
         "live",
-        "networks",
         "snapshot",
     )
 
@@ -94,7 +95,6 @@ class _Host:
         self.snapshot = snapshot
         self.by_id = {container.id: container for container in snapshot.containers}
         self.by_name = {container.name: container for container in snapshot.containers}
-        self.networks = {network.name: network for network in snapshot.networks}
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
         for container in snapshot.containers:
@@ -172,7 +172,11 @@ class Topology:
 
     def network(self, host: str, name: str) -> Network | None:
         """Give a network of a host by its name."""
-        return self._hosts[host].networks.get(name)
+        return next((each for each in self.networks(host) if each.name == name), None)
+
+    def networks(self, host: str) -> tuple[Network, ...]:
+        """Give the networks of a host; raises MissingEvidence if they could not be had."""
+        return self._had(Need.NETWORKS, host, self._hosts[host].snapshot.networks)
 
     def talks_only_over_links(self, host: str) -> bool:
         """Tell whether the default bridge was made with ``icc=false``."""

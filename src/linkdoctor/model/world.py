@@ -278,7 +278,7 @@ class World:
             endpoint="unix:///var/run/docker.sock",
             engine=Engine(name=self.host, version=self.engine, api_version="1.41"),
             containers=containers,
-            networks=tuple(self._networks.values()),
+            networks=Known(tuple(self._networks.values()), "GET /networks"),
             host_addresses=Known(self._addresses, "netlink"),
             host_listeners=Known(self._host_listeners, "netlink"),
         )
