@@ -90,7 +90,8 @@ CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 # The lab's programs and the Debian packages that hold them. Only what is missing is installed: a
 # Docker that came from elsewhere is left alone. What stays missing, the lab's tests complain of.
 PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
-	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux
+	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
+	openssl:openssl
 
 machine:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
@@ -101,6 +102,11 @@ machine:
 		echo "installing Debian packages:$$missing"; \
 		$(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null || \
 			echo 'they could not be installed' >&2; \
+	fi; \
+	if ! command -v docker >/dev/null && $(CAN_APT); then \
+		: 'from Debian 13 on the client is a package of its own'; \
+		$(APT) install -y --no-install-recommends docker-cli >/dev/null || \
+			echo 'the docker client could not be installed' >&2; \
 	fi
 
 $(BIN)/python:
