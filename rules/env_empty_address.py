@@ -98,12 +98,7 @@ RULE = Rule(
         ),
         Case(
             title="healthy",
-            given=lambda: (
-                World()
-                .run("app", expose=[5000], listen=[5000])
-                .run("web", link="app:helloapp")
-                .snapshot(),
-            ),
+            given=lambda: (World.tutorial().snapshot(),),
         ),
         Case(
             title="the target was restarted after that",

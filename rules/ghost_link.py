@@ -71,10 +71,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD102",
     name="ghost-link",
@@ -87,18 +83,20 @@ RULE = Rule(
     cases=(
         Case(
             title="the source was recreated",
-            given=lambda: (_healthy().recreate("app").snapshot(),),
+            given=lambda: (World.tutorial().recreate("app").snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="the source was recreated, the target has stopped for good",
-            given=lambda: (_healthy().recreate("app").stop("web").snapshot(),),
+            given=lambda: (World.tutorial().recreate("app").stop("web").snapshot(),),
         ),
         Case(
             title="the source came back with another address",
-            given=lambda: (_healthy().move("app").snapshot(),),
+            given=lambda: (World.tutorial().move("app").snapshot(),),
         ),
-        Case(title="the source is gone", given=lambda: (_healthy().remove("app").snapshot(),)),
+        Case(
+            title="the source is gone", given=lambda: (World.tutorial().remove("app").snapshot(),)
+        ),
         Case(
             title="a link on a user-defined network is looked up by name each time",
             given=lambda: (

@@ -99,10 +99,6 @@ def _family(address: str) -> int:
         return 0
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD302",
     name="hosts-mismatch",
@@ -115,12 +111,14 @@ RULE = Rule(
     cases=(
         Case(
             title="the hosts line holds another address",
-            given=lambda: (_healthy().hosts("web", "helloapp", address="172.17.0.99").snapshot(),),
+            given=lambda: (
+                World.tutorial().hosts("web", "helloapp", address="172.17.0.99").snapshot(),
+            ),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="the source moved; the engine corrected the line",
-            given=lambda: (_healthy().move("app").snapshot(),),
+            given=lambda: (World.tutorial().move("app").snapshot(),),
         ),
         Case(
             title="a line that --add-host asked for",
@@ -133,7 +131,7 @@ RULE = Rule(
         ),
         Case(
             title="the source is down and has no address",
-            given=lambda: (_healthy().stop("app").snapshot(),),
+            given=lambda: (World.tutorial().stop("app").snapshot(),),
         ),
     ),
 )

@@ -71,10 +71,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD303",
     name="hosts-missing",
@@ -86,10 +82,10 @@ RULE = Rule(
     cases=(
         Case(
             title="the line was deleted",
-            given=lambda: (_healthy().hosts("web", "helloapp", address=None).snapshot(),),
+            given=lambda: (World.tutorial().hosts("web", "helloapp", address=None).snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
-        Case(title="healthy", given=lambda: (_healthy().snapshot(),)),
+        Case(title="healthy", given=lambda: (World.tutorial().snapshot(),)),
         Case(
             title="the target mounts a hosts file of its own",
             given=lambda: (

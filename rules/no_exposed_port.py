@@ -109,12 +109,7 @@ RULE = Rule(
         ),
         Case(
             title="a port is exposed",
-            given=lambda: (
-                World()
-                .run("app", expose=[5000], listen=[5000])
-                .run("web", link="app:helloapp")
-                .snapshot(),
-            ),
+            given=lambda: (World.tutorial().snapshot(),),
         ),
         Case(
             title="a link on a user-defined network",

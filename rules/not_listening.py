@@ -138,12 +138,7 @@ RULE = Rule(
         ),
         Case(
             title="all listen",
-            given=lambda: (
-                World()
-                .run("app", expose=[5000], listen=[5000])
-                .run("web", link="app:helloapp")
-                .snapshot(),
-            ),
+            given=lambda: (World.tutorial().snapshot(),),
         ),
         Case(
             title="the source has only just started",

@@ -145,10 +145,6 @@ def _was_repeated(place: Place, alias: str, topology: Topology) -> bool:
 _NOT_RUNNING = "Cannot link to a non running container: /app AS /web/helloapp"
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 def _off_the_bridge(error: str) -> World:
     return (
         World()
@@ -171,12 +167,14 @@ RULE = Rule(
     cases=(
         Case(
             title="the source was not running",
-            given=lambda: (_healthy().stop("app").refuse("web", _NOT_RUNNING).snapshot(),),
+            given=lambda: (World.tutorial().stop("app").refuse("web", _NOT_RUNNING).snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="a restart with a ghost link",
-            given=lambda: (_healthy().recreate("app").refuse("web", _NOT_RUNNING).snapshot(),),
+            given=lambda: (
+                World.tutorial().recreate("app").refuse("web", _NOT_RUNNING).snapshot(),
+            ),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
@@ -200,14 +198,19 @@ RULE = Rule(
         Case(
             title="a leftover of an attempt that was repeated with success",
             given=lambda: (
-                _healthy().run("web2", link="app:helloapp").refuse("web", _NOT_RUNNING).snapshot(),
+                World.tutorial()
+                .run("web2", link="app:helloapp")
+                .refuse("web", _NOT_RUNNING)
+                .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
         ),
         Case(
             title="a container that stopped for another reason",
             given=lambda: (
-                _healthy().refuse("web", 'exec: "serve": executable file not found').snapshot(),
+                World.tutorial()
+                .refuse("web", 'exec: "serve": executable file not found')
+                .snapshot(),
             ),
         ),
     ),

@@ -71,10 +71,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD111",
     name="renamed-target",
@@ -86,13 +82,13 @@ RULE = Rule(
     cases=(
         Case(
             title="renamed while it ran",
-            given=lambda: (_healthy().rename("web", "shop").snapshot(),),
+            given=lambda: (World.tutorial().rename("web", "shop").snapshot(),),
             expect=(Expected(target="shop", alias="helloapp"),),
         ),
-        Case(title="never renamed", given=lambda: (_healthy().snapshot(),)),
+        Case(title="never renamed", given=lambda: (World.tutorial().snapshot(),)),
         Case(
             title="renamed and restarted",
-            given=lambda: (_healthy().rename("web", "shop").restart("shop").snapshot(),),
+            given=lambda: (World.tutorial().rename("web", "shop").restart("shop").snapshot(),),
         ),
         Case(
             title="two aliases with one prefix",

@@ -100,10 +100,6 @@ def _port(topology: Topology, container: Container) -> int:
     return exposed[0].number if exposed else 80
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD103",
     name="source-gone",
@@ -116,17 +112,17 @@ RULE = Rule(
     cases=(
         Case(
             title="the source was removed",
-            given=lambda: (_healthy().remove("app").snapshot(),),
+            given=lambda: (World.tutorial().remove("app").snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="the source was recreated",
-            given=lambda: (_healthy().recreate("app").snapshot(),),
+            given=lambda: (World.tutorial().recreate("app").snapshot(),),
         ),
         Case(
             title="the target was stopped for good",
-            given=lambda: (_healthy().remove("app").stop("web").snapshot(),),
+            given=lambda: (World.tutorial().remove("app").stop("web").snapshot(),),
         ),
-        Case(title="the source runs", given=lambda: (_healthy().snapshot(),)),
+        Case(title="the source runs", given=lambda: (World.tutorial().snapshot(),)),
     ),
 )

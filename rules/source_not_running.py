@@ -112,10 +112,6 @@ def _label(container: Container, name: str) -> str:
     return next((label.value for label in container.labels if label.name == name), "")
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 def _job() -> World:
     service = "com.docker.compose.service"
     depends = {"com.docker.compose.depends_on": "init:service_completed_successfully:true"}
@@ -140,13 +136,13 @@ RULE = Rule(
     cases=(
         Case(
             title="the source was stopped",
-            given=lambda: (_healthy().stop("app", exit_code=137).snapshot(),),
+            given=lambda: (World.tutorial().stop("app", exit_code=137).snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
-        Case(title="the source runs", given=lambda: (_healthy().snapshot(),)),
+        Case(title="the source runs", given=lambda: (World.tutorial().snapshot(),)),
         Case(
             title="the target has stopped too",
-            given=lambda: (_healthy().stop("web").stop("app").snapshot(),),
+            given=lambda: (World.tutorial().stop("web").stop("app").snapshot(),),
         ),
         Case(title="a job that Compose expects to end", given=lambda: (_job().snapshot(),)),
     ),

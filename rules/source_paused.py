@@ -64,10 +64,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD105",
     name="source-paused",
@@ -79,14 +75,14 @@ RULE = Rule(
     cases=(
         Case(
             title="the source is paused",
-            given=lambda: (_healthy().change("app", status=Status.PAUSED).snapshot(),),
+            given=lambda: (World.tutorial().change("app", status=Status.PAUSED).snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
-        Case(title="the source runs", given=lambda: (_healthy().snapshot(),)),
+        Case(title="the source runs", given=lambda: (World.tutorial().snapshot(),)),
         Case(
             title="both are paused",
             given=lambda: (
-                _healthy()
+                World.tutorial()
                 .change("app", status=Status.PAUSED)
                 .change("web", status=Status.PAUSED)
                 .snapshot(),

@@ -101,10 +101,6 @@ def _addresses_of_prefix(link: Link, topology: Topology) -> Iterator[str]:
                 yield from topology.link_addresses(other, source)
 
 
-def _healthy() -> World:
-    return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-
 RULE = Rule(
     code="LD201",
     name="stale-env",
@@ -116,13 +112,13 @@ RULE = Rule(
     cases=(
         Case(
             title="the source came back with another address",
-            given=lambda: (_healthy().move("app").snapshot(),),
+            given=lambda: (World.tutorial().move("app").snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
         ),
-        Case(title="healthy", given=lambda: (_healthy().snapshot(),)),
+        Case(title="healthy", given=lambda: (World.tutorial().snapshot(),)),
         Case(
             title="the target was restarted after that",
-            given=lambda: (_healthy().move("app").restart("web").snapshot(),),
+            given=lambda: (World.tutorial().move("app").restart("web").snapshot(),),
         ),
         Case(
             title="the user set the variable",

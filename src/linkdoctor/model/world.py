@@ -81,6 +81,11 @@ class World:
         self._pointers: dict[tuple[str, str], str] = {}
         """The id of the container object that a live link points to, by target's id and alias."""
 
+    @classmethod
+    def tutorial(cls) -> World:
+        """Give the classic pair: `web`, linked to `app` as `helloapp`, and all is well."""
+        return cls().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
     def network(self, name: str, *, driver: str = "bridge") -> World:
         """Make a user-defined network."""
         self._networks[name] = Network(id=f"n-{name}", name=name, driver=driver)
