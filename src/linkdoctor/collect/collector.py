@@ -464,7 +464,7 @@ def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     except PermissionError:
         return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
-        return Unknown(gap=Gap.VANISHED, detail="it is not there")
+        return Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
     except (EngineError, afar.Unreadable) as error:

@@ -48,6 +48,7 @@ NEWEST_API = (1, 56)
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _LONGEST_REQUEST = 10.0
 _NOT_FOUND = 404
+_NOT_RUNNING = 409
 _OK = 200
 
 
@@ -60,7 +61,7 @@ class EndpointError(EngineError):
 
 
 class NotThere(Exception):
-    """The engine answered 404: the container is gone."""
+    """The engine answered 404 or 409: the container is gone, or has just stopped."""
 
 
 class Deadline:
@@ -132,7 +133,7 @@ class EngineClient:
         """Ask for a JSON answer and decode it.
 
         Raises:
-            NotThere: the engine answered 404.
+            NotThere: the container is gone, or has just stopped.
             EngineError: no answer, an error, or an answer that is none.
         """
         body = self.get_bytes(path, limit=_LARGEST_ANSWER, **query)
@@ -172,7 +173,7 @@ class EngineClient:
             response.close()
             raise
         response.release_conn()
-        if response.status == _NOT_FOUND:
+        if response.status in (_NOT_FOUND, _NOT_RUNNING):
             raise NotThere(path)
         if response.status != _OK:
             raise EngineError(f"GET {path} was answered with status {response.status}")

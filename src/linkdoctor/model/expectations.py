@@ -31,6 +31,7 @@ __all__ = [
 
 LABEL = "linkdoctor.expects"
 _ALIKE = 0.75
+_LONGEST_NAME = 253
 
 
 class Origin(StrEnum):
@@ -117,7 +118,7 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
     details = topology.details(container)
     for label in container.labels:
         if label.name == LABEL:
-            for name in label.value.replace(",", " ").split():
+            for name in _names(label.value):
                 yield Expectation(
                     names=(name,), origin=Origin.LABEL, where=f"label {LABEL}", certain=True
                 )
@@ -149,6 +150,11 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
     # Only a link under another alias can support what a script reads.
     if details.status is Status.RUNNING and topology.links_of(host, container):
         yield from _of_reads(topology.script_reads(container), set_by_user, certain=False)
+
+
+def _names(text: str) -> list[str]:
+    """Give the names in a list of names; what is too long for DNS is none."""
+    return [name for name in text.replace(",", " ").split() if len(name) <= _LONGEST_NAME]
 
 
 def _of_reads(
