@@ -480,7 +480,7 @@ def _advice(skipped: Sequence[Skipped]) -> str:
         return "mend what kept the engine from answering, then check again; nothing is known of it"
     if any("--timeout" in each.reason for each in skipped):
         return "give it more time with --timeout, then check again"
-    if any("root" in each.reason for each in skipped):
+    if any(word in each.reason for each in skipped for word in ("root", "permi")):
         return "run linkdoctor as root on the engine's own machine, or see `linkdoctor check -v`"
     return "check again; `linkdoctor check -v` shows what was not seen"
 
