@@ -15,7 +15,7 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check packaging lab machine clean
+.PHONY: help demo test lint unit versions docs docs-check packaging lab engines machine clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -26,6 +26,7 @@ help:
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
+	@echo '  make engines    what engines 26.1 and 28.5 promise of links (root, debootstrap)'
 	@echo 'make docs       write the generated pages and schemas of docs/'
 	@echo 'make clean      remove what the above left behind'
 	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
@@ -40,6 +41,7 @@ test: machine $(TOOLS)
 	$(again) docs-check
 	$(again) packaging
 	$(again) lab
+	$(again) engines
 
 lint: $(TOOLS)
 	$(call stage,ruff format)
@@ -78,6 +80,13 @@ lab: $(TOOLS)
 	$(call stage,lab tests)
 	@$(PYTEST) tests/lab
 
+# The machine's own engine runs the whole lab; the others, what Docker promises of links.
+engines: $(TOOLS)
+	@for each in 26.1 28.5; do \
+		printf '\n== what engine %s promises of links\n' $$each; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) tests/lab/test_link_semantics.py || exit 1; \
+	done
+
 clean:
 	rm -rf .venv .venv-3.* build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
@@ -91,7 +100,7 @@ CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 # Docker that came from elsewhere is left alone. What stays missing, the lab's tests complain of.
 PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
-	openssl:openssl
+	openssl:openssl debootstrap:debootstrap
 
 machine:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \

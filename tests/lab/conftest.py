@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .engine import Engine, join, unavailable
+from .releases import wanted_tree
 from .situations import Lab
 
 HERE = Path(__file__).parent
@@ -68,21 +69,28 @@ def possible(pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+def tree(pytestconfig: pytest.Config) -> Path | None:
+    """The root of the Debian release whose engine is wanted; None for the machine's own."""
+    _need_an_engine(pytestconfig)
+    return wanted_tree()
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config, tree: Path | None) -> Iterator[Engine]:
     """The engine of most tests; its host is called host1."""
-    yield from _started(pytestconfig, Engine("host1"))
+    yield from _started(pytestconfig, Engine("host1", tree=tree))
 
 
 @pytest.fixture(scope="session")
-def second_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+def second_engine(pytestconfig: pytest.Config, tree: Path | None) -> Iterator[Engine]:
     """Another host's engine; its host is called host2."""
-    yield from _started(pytestconfig, Engine("host2"))
+    yield from _started(pytestconfig, Engine("host2", tree=tree))
 
 
 @pytest.fixture(scope="session")
-def quiet_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+def quiet_engine(pytestconfig: pytest.Config, tree: Path | None) -> Iterator[Engine]:
     """An engine whose default bridge lets only linked containers talk (`--icc=false`)."""
-    yield from _started(pytestconfig, Engine("quiet", flags=["--icc=false"]))
+    yield from _started(pytestconfig, Engine("quiet", flags=["--icc=false"], tree=tree))
 
 
 @pytest.fixture(scope="session")

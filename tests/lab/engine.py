@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import leftovers
+from . import leftovers, releases
 
 UP_WITHIN = 45.0
 DOWN_WITHIN = 20.0
@@ -37,9 +37,10 @@ class Engine:
 
     `name` is the host name that the engine sees (`docker info` calls it Name), `flags` are more
     flags for dockerd, `tcp` (`"127.0.0.1:2375"`) is one more address to listen on, inside the
-    namespace, and `environment` is added to dockerd's otherwise bare environment. The namespace
-    has a loopback device and no route to anywhere, and the machine's resolvers are not used:
-    unless a flag names others, a name that the engine does not know is asked of nobody.
+    namespace, `environment` is added to dockerd's otherwise bare environment, and `tree` is the
+    root of another Debian release whose dockerd it is. The namespace has a loopback device and
+    no route to anywhere, and the machine's resolvers are not used: unless a flag names others,
+    a name that the engine does not know is asked of nobody.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Engine:
         flags: Sequence[str] = (),
         tcp: str | None = None,
         environment: Mapping[str, str] | None = None,
+        tree: Path | None = None,
     ) -> None:
         self.name = name
         self.flags = tuple(flags)
         self.tcp = tcp
         self.environment = dict(environment or {})
+        self.tree = tree
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -174,7 +177,12 @@ class Engine:
         """Every step but the last replaces itself, so that dockerd has the pid that we started."""
         set_name = 'hostname "$1" && shift && exec "$@"'
         argv = [*self._entering(), "unshare", "--uts", "sh", "-c", set_name, "sh", self.name]
-        argv += [str(shutil.which("dockerd", path=SEARCH_PATH)), "--storage-driver=overlay2"]
+        if self.tree is None:
+            argv.append(str(shutil.which("dockerd", path=SEARCH_PATH)))
+        else:
+            argv += ["unshare", "--mount", "--propagation=private", "sh", "-c", releases.ENTER]
+            argv += ["sh", str(self.tree), str(self.home), "dockerd"]
+        argv.append("--storage-driver=overlay2")
         argv += ["--data-root", str(self.data_root), "--exec-root", str(self.home / "exec")]
         argv += ["--pidfile", str(self.home / "pid"), "--host", self.url]
         argv += ["--config-file", str(self.home / "daemon.json")]

@@ -92,6 +92,20 @@ def test_three_ports_in_a_row_are_a_range_and_two_are_none() -> None:
     assert three["MU_PORT_8080_TCP_PORT_END"] == "8082"
 
 
+def test_since_28_two_ports_are_a_range_and_a_range_is_of_one_protocol() -> None:
+    two = values(NEW, "mu", Port(80), Port(81))
+    assert two["MU_PORT_80_TCP_END"] == "tcp://172.17.0.2:81"
+    mixed = values(NEW, "mu", Port(53), Port(53, "udp"), Port(54))
+    assert mixed["MU_PORT_53_TCP_PORT_END"] == "54"
+    assert "MU_PORT_53_UDP_START" not in mixed
+
+
+def test_before_28_protocols_are_mixed_in_one_range() -> None:
+    mixed = values(OLD, "mu", Port(53), Port(53, "udp"), Port(54))
+    assert mixed["MU_PORT_53_TCP_START"] == "tcp://172.17.0.2:53"
+    assert {"MU_PORT_53_TCP_PORT_END", "MU_PORT_53_UDP_PORT_END"} & set(mixed)
+
+
 def test_without_an_exposed_port_there_is_no_address() -> None:
     assert values(OLD, "ne") == {"NE_NAME": "/web5/ne"}
 

@@ -8,7 +8,7 @@ the firewall rules that it writes. Each function is tested against a real engine
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -38,7 +38,7 @@ FIRST_WITHOUT_VARIABLES = (29,)
 """The first engine that sets no link variables any more (recorded from a 29-series engine)."""
 
 _FIRST_TCP_FIRST = (28,)
-"""The first engine that puts all TCP ports before the others when it orders ports."""
+"""The first engine that puts all TCP ports before the others, and keeps runs to one protocol."""
 
 
 class Port(msgspec.Struct, frozen=True, order=True):
@@ -157,7 +157,7 @@ def injected_variables(
     values = {f"{prefix}_NAME": f"/{target}/{alias}"}
     if ports:
         values[f"{prefix}_PORT"] = f"{ports[0].protocol}://{address}:{ports[0].number}"
-    values |= _range_variables(prefix, address, ports)
+    values |= _range_variables(prefix, address, _runs(ports, version))
     for port in ports:
         name = f"{prefix}_PORT_{port.number}_{port.protocol.upper()}"
         values[name] = f"{port.protocol}://{address}:{port.number}"
@@ -179,15 +179,11 @@ def _in_engine_order(ports: Iterable[Port], version: tuple[int, ...]) -> tuple[P
     return tuple(sorted(ports, key=lambda port: (port.number, port.protocol != "tcp", port)))
 
 
-def _range_variables(prefix: str, address: str, ports: Sequence[Port]) -> dict[str, str]:
+def _range_variables(
+    prefix: str, address: str, runs: Iterable[tuple[Port, Port]]
+) -> dict[str, str]:
     values: dict[str, str] = {}
-    index = 0
-    while index < len(ports):
-        last = _end_of_run(ports, index)
-        if last <= index + 1:  # two in a row are no range to the engine
-            index += 1
-            continue
-        first, end = ports[index], ports[last]
+    for first, end in runs:
         start_name = f"{prefix}_PORT_{first.number}_{first.protocol.upper()}"
         end_name = f"{prefix}_PORT_{first.number}_{end.protocol.upper()}"
         values[f"{start_name}_START"] = f"{first.protocol}://{address}:{first.number}"
@@ -196,15 +192,40 @@ def _range_variables(prefix: str, address: str, ports: Sequence[Port]) -> dict[s
         values[f"{start_name}_PORT_START"] = str(first.number)
         values[f"{end_name}_END"] = f"{end.protocol}://{address}:{end.number}"
         values[f"{end_name}_PORT_END"] = str(end.number)
-        index = last + 1
     return values
 
 
-def _end_of_run(ports: Sequence[Port], index: int) -> int:
-    """Find the end of a run as the engine counts it.
+def _runs(ports: Sequence[Port], version: tuple[int, ...]) -> Iterator[tuple[Port, Port]]:
+    """Find the runs of ports that the engine takes for ranges: their first and last ports.
 
-    It raises its expectation by one per port whether or not the number rose, so that 53/tcp and
-    53/udp together let a later gap of one pass.
+    Since 28 a run is of one protocol, and two ports are enough; before, three were needed.
+    """
+    since_28 = version >= _FIRST_TCP_FIRST
+    end_of_run, shortest = (_end_of_run, 1) if since_28 else (_end_of_run_before_28, 2)
+    index = 0
+    while index < len(ports):
+        last = end_of_run(ports, index)
+        if last - index < shortest:
+            index += 1
+            continue
+        yield ports[index], ports[last]
+        index = last + 1
+
+
+def _end_of_run(ports: Sequence[Port], index: int) -> int:
+    last = index
+    while last + 1 < len(ports) and ports[last + 1] == Port(
+        ports[last].number + 1, ports[index].protocol
+    ):
+        last += 1
+    return last
+
+
+def _end_of_run_before_28(ports: Sequence[Port], index: int) -> int:
+    """Find the end of a run as engines before 28 count it.
+
+    They raise their expectation by one per port whether or not the number rose, so that 53/tcp
+    and 53/udp together let a later gap of one pass.
     """
     expected = ports[index].number
     for following in range(index + 1, len(ports)):
