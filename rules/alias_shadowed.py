@@ -18,7 +18,8 @@ engine's own line for the link and with the source's address.
 ## What it is not
 
 A line that holds the source's own address does no harm today: that is a warning, since it will not
-follow when the source moves. Without a line of the engine it is LD303, and if the engine's own line
+follow when the source moves, unless it is the line of another link to the same source. Without a
+line of the engine it is LD303, and if the engine's own line
 is wrong it is LD302.
 
 ## How to mend it
@@ -51,6 +52,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     addresses = topology.link_addresses(link, source)
     same = first.address in addresses
+    aliases = {each.alias for each in topology.links_of(link.host, link.target)}
+    if same and first.names[0] in aliases:
+        return  # the engine's line of another link to the same source, which follows it too
     asked = first in topology.details(link.target).extra_hosts
     origin = "--add-host asked for it" if asked else "it stands before the engine's line"
     effect = (
@@ -106,6 +110,26 @@ RULE = Rule(
             title="--add-host gives the alias the source's address",
             given=lambda: (_pinned("172.17.0.2").snapshot(),),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a link's line that also has the name of another source",
+            given=lambda: (
+                World()
+                .run("db", expose=[5432])
+                .run("db2", expose=[5432])
+                .run("web", link=["db:old", "db2:db"])
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="two aliases of one source, one of them its name",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("web", link=["app:aaa", "app:app"])
+                .snapshot(),
+            ),
         ),
         Case(title="the link's line alone", given=lambda: (World.tutorial().snapshot(),)),
         Case(

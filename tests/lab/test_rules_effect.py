@@ -66,3 +66,19 @@ def test_an_extra_host_with_the_sources_address_is_a_warning(app: Lab) -> None:
 def test_an_extra_host_of_another_name_is_quiet(app: Lab) -> None:
     app.run("web", link="app:helloapp", extra_hosts=["mail:10.9.9.9"])
     assert diagnose(app).findings == ()
+
+
+def test_two_aliases_of_one_source_do_not_shadow_each_other(app: Lab) -> None:
+    app.run("web", link=["app:aaa", "app:app", "app:zzz"])
+    assert diagnose(app).findings == ()
+
+
+def test_a_links_line_that_has_another_sources_name_is_found(lab: Lab) -> None:
+    lab.run("db", listen=5432)
+    lab.run("db2", listen=5432)
+    lab.run("web", link=["db:old", "db2:db"])
+    lines = lab.hosts_lines("web", "db")
+    assert len(lines) == 2
+    # The engine writes the lines in any order: only the first one counts.
+    expected = [] if lines[0].split()[1] == "db" else ["LD304 web/db"]
+    assert codes(diagnose(lab)) == expected
