@@ -18,9 +18,8 @@ engine's own line for the link and with the source's address.
 ## What it is not
 
 A line that holds the source's own address does no harm today: that is a warning, since it will not
-follow when the source moves, unless it is the line of another link to the same source. Without a
-line of the engine it is LD303, and if the engine's own line
-is wrong it is LD302.
+follow when the source moves; but the line of another link to the same source will. Without a line
+of the engine it is LD303, and if the engine's own line is wrong it is LD302.
 
 ## How to mend it
 
@@ -53,7 +52,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     addresses = topology.link_addresses(link, source)
     same = first.address in addresses
     aliases = {each.alias for each in topology.links_of(link.host, link.target)}
-    if same and first.names[0] in aliases:
+    if same and first.names[0] in aliases - {link.alias}:
         return  # the engine's line of another link to the same source, which follows it too
     asked = first in topology.details(link.target).extra_hosts
     origin = "--add-host asked for it" if asked else "it stands before the engine's line"
