@@ -223,10 +223,8 @@ def test_a_missing_line_stays_missing_when_the_source_restarts(linked: Lab) -> N
     assert codes(diagnose(linked)) == ["LD303 web/helloapp"]
 
 
-def test_a_target_that_mounts_a_hosts_file_of_its_own_is_told_that_and_no_more(
-    lab: Lab, tmp_path: Path
-) -> None:
-    mine = tmp_path / "hosts"
+def test_a_target_that_mounts_a_hosts_file_of_its_own_is_told_that_and_no_more(lab: Lab) -> None:
+    mine = lab.engine.home / "hosts"
     mine.write_text("127.0.0.1 localhost\n")
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp", binds=[f"{mine}:/etc/hosts"])

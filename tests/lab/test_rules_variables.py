@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .examining import codes, diagnose, only_fault
 from .situations import Lab
 
@@ -55,16 +53,18 @@ def test_a_source_between_two_restarts_leaves_an_empty_address(lab: Lab) -> None
     assert "LD201 web/db" not in codes(report)
 
 
-def test_a_mounted_hosts_file_hides_the_link(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
+def test_a_mounted_hosts_file_hides_the_link(lab: Lab) -> None:
+    mine = lab.engine.home / "hosts"
+    mine.write_text("127.0.0.1 localhost\n")
     lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp", binds=[f"{tmp_path}/hosts:/etc/hosts"])
+    lab.run("web", link="app:helloapp", binds=[f"{mine}:/etc/hosts"])
     finding = only_fault(diagnose(lab))
     assert (finding.code, finding.target, finding.alias) == ("LD309", "web", "helloapp")
 
 
-def test_a_mounted_hosts_file_that_names_the_alias_is_quiet(lab: Lab, tmp_path: Path) -> None:
+def test_a_mounted_hosts_file_that_names_the_alias_is_quiet(lab: Lab) -> None:
     lab.run("app", listen=5000)
-    (tmp_path / "hosts").write_text(f"{lab.address('app')} helloapp\n")
-    lab.run("web", link="app:helloapp", binds=[f"{tmp_path}/hosts:/etc/hosts"])
+    mine = lab.engine.home / "hosts"
+    mine.write_text(f"{lab.address('app')} helloapp\n")
+    lab.run("web", link="app:helloapp", binds=[f"{mine}:/etc/hosts"])
     assert diagnose(lab).findings == ()
