@@ -85,6 +85,8 @@ class _Host:
         "by_address",
         "by_id",
         "by_name",
+        "by_network_name",
+        "by_short_id",
         "links",
         "links_of",
         "live",
@@ -95,6 +97,11 @@ class _Host:
         self.snapshot = snapshot
         self.by_id = {container.id: container for container in snapshot.containers}
         self.by_name = {container.name: container for container in snapshot.containers}
+        self.by_short_id = {
+            container.id[:_SHORT_ID]: container for container in self.by_id.values()
+        }
+        self.by_network_name: dict[tuple[str, str], Container] = {}
+        """By network and name in lower case: what the embedded DNS answers there."""
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
         for container in snapshot.containers:
@@ -106,6 +113,8 @@ class _Host:
                     for address in (endpoint.address, endpoint.address6):
                         if address:
                             self.by_address[address] = container
+                    for name in _names_on(container, endpoint):
+                        self.by_network_name.setdefault((endpoint.network, name), container)
         self.links = tuple(
             link
             for container in snapshot.containers
@@ -287,19 +296,12 @@ class Topology:
         return source or self.named(link.host, link.source_name)
 
     def _network_source(self, link: Link) -> Container | None:
-        for container in self._hosts[link.host].snapshot.containers:
-            if container.name == link.source_name or (
-                len(link.source_name) >= _SHORT_ID and container.id.startswith(link.source_name)
-            ):
-                return container
-        return self._by_network_name(link.host, link.network, link.source_name)
-
-    def _by_network_name(self, host: str, network: str, name: str) -> Container | None:
-        for container in self._hosts[host].snapshot.containers:
-            endpoint = self.endpoint(container, network)
-            if endpoint is not None and name in endpoint.aliases:
-                return container
-        return None
+        host, name = self._hosts[link.host], link.source_name
+        by_id = host.by_short_id.get(name[:_SHORT_ID]) if len(name) >= _SHORT_ID else None
+        if by_id is not None and not by_id.id.startswith(name):
+            by_id = None
+        there = host.by_network_name.get((link.network, name.lower()))
+        return host.by_name.get(name) or by_id or there
 
     def endpoint(self, container: Container, network: str) -> Endpoint | None:
         """Give a container's endpoint on a network, or None if it is not on it."""
@@ -382,10 +384,9 @@ class Topology:
             if endpoint.network == DEFAULT_BRIDGE:
                 continue
             network = self.network(host, endpoint.network)
-            for _, container in self.containers(host):
-                there = self.endpoint(container, endpoint.network)
-                if there is not None and name in _names_on(container, there):
-                    yield Provider(what=f"container {container.name} on network {endpoint.network}")
+            there = self._hosts[host].by_network_name.get((endpoint.network, name))
+            if there is not None:
+                yield Provider(what=f"container {there.name} on network {endpoint.network}")
             if network is not None and network.driver == "overlay":
                 yield Provider(what=f"perhaps a service on the overlay network {network.name}")
         if details.network_mode.startswith("container:"):
