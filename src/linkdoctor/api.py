@@ -120,7 +120,7 @@ def examine(
                 client.close()
         except EngineError as error:
             failed[number] = _unreachable(where, environment, str(error))
-        except Exception as error:
+        except Exception as error:  # one engine must not hide the others
             failed[number] = _unreachable(
                 where,
                 environment,
