@@ -56,8 +56,6 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each name of a container that only another host has."""
     for reach in (*_links(place, topology), *_expected(place, topology)):
         target, source = place.container, reach.source
-        exposed = topology.details(source).exposed
-        port = exposed[0].number if exposed else 80
         yield Hit(
             message=f"{target.name} {reach.how}, but {reach.source_name} is not on "
             f"{place.host}: it runs on {reach.host}, and links do not cross engines.",
@@ -77,7 +75,6 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
                 source=source,
                 other_host=reach.host,
                 address=_address_of_host(reach.host, topology),
-                port=port,
             ),
             alias=reach.alias,
             source=reach.source_name,

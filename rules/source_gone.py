@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import cross_host, recreate
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.snapshot import Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -88,16 +88,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                     source=container,
                     other_host=host,
                     address="",
-                    port=_port(topology, container),
                 )
             ),
         ),
     )
-
-
-def _port(topology: Topology, container: Container) -> int:
-    exposed = topology.details(container).exposed
-    return exposed[0].number if exposed else 80
 
 
 RULE = Rule(

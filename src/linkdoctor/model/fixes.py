@@ -198,10 +198,11 @@ def cross_host(
     other_host: str,
     source: Container,
     address: str,
-    port: int,
 ) -> tuple[Fix, ...]:
     """Advise the three ways to reach a source on another host, with the names of both sides."""
     dial = address or other_host
+    exposed = topology.details(source).exposed
+    port = exposed[0].number if exposed else 80
     published = recreate(
         topology,
         other_host,

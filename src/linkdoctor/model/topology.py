@@ -7,7 +7,6 @@ Unknown raises :class:`~linkdoctor.model.evidence.MissingEvidence`, so that a ru
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -35,7 +34,7 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
-from linkdoctor.model.variables import Variable
+from linkdoctor.model.variables import Variable, is_address
 
 __all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology"]
 
@@ -419,7 +418,7 @@ class Topology:
         snapshot = self._hosts[host].snapshot
         if name.lower() in (snapshot.host.lower(), snapshot.engine.name.lower()):
             return True
-        return _is_address(name) and name in self.host_addresses(host)
+        return is_address(name) and name in self.host_addresses(host)
 
     # --- what is known beforehand -----------------------------------------------------------
 
@@ -467,11 +466,3 @@ def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, netw
 def _names_on(container: Container, endpoint: Endpoint) -> set[str]:
     names = {container.name, container.id[:_SHORT_ID], *endpoint.aliases}
     return {name.lower() for name in names}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -18,6 +18,7 @@ __all__ = [
     "LinkVariable",
     "Variable",
     "address_of",
+    "is_address",
     "parse_link_variable",
     "redact",
 ]
@@ -124,7 +125,7 @@ def _is_link_shaped(name: str, value: str) -> bool:
         return False
     match parsed.field:
         case LinkField.ADDR:
-            return value == "" or _is_address(value)
+            return value == "" or is_address(value)
         case LinkField.PROTO:
             return value in ("tcp", "udp", "sctp")
         case LinkField.PORT | LinkField.PORT_START | LinkField.PORT_END:
@@ -137,10 +138,11 @@ def _is_link_shaped(name: str, value: str) -> bool:
             if match is None:
                 return False
             address = match["address"].strip("[]")
-            return address == "" or _is_address(address)
+            return address == "" or is_address(address)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Tell whether a text is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
