@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from linkdoctor import __version__
-from linkdoctor.collect.collector import collect
+from linkdoctor.collect.collector import Further, collect
 from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
@@ -46,6 +46,7 @@ __all__ = [
     "EndpointError",
     "EngineError",
     "Examination",
+    "Further",
     "LoadedRule",
     "PackError",
     "Progress",
@@ -91,6 +92,7 @@ def examine(
     engines: Sequence[Url | ContextName] = (Url(),),
     *,
     timeout: float = DEFAULT_TIMEOUT,
+    further: Further = Further(),  # noqa: B008 - frozen
     environment: Mapping[str, str] = os.environ,
     progress: Progress = lambda _: None,
 ) -> Examination:
@@ -99,6 +101,7 @@ def examine(
     Args:
         engines: where the engines are; by default the one that the docker CLI would use.
         timeout: seconds that each engine may take, whatever it does.
+        further: what is read or tried only if asked for.
         environment: ``DOCKER_*`` variables are read from it.
         progress: is told what is being read.
 
@@ -115,7 +118,9 @@ def examine(
         try:
             client = connect(where, deadline, environment)
             try:
-                seen[number] = collect(client, deadline, tool=TOOL, progress=progress)
+                seen[number] = collect(
+                    client, deadline, tool=TOOL, further=further, progress=progress
+                )
             finally:
                 client.close()
         except EngineError as error:

@@ -26,7 +26,7 @@ from linkdoctor.model.report import (
 )
 from linkdoctor.model.snapshot import Snapshot, Tool
 from linkdoctor.model.topology import Link, Topology
-from linkdoctor.rulekit import EachLink, Hit, Place, Rule
+from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
 
 __all__ = [
     "CRASH_CODE",
@@ -78,6 +78,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         return (
             not self.containers
             or finding.code == CRASH_CODE
+            or not finding.target  # what is wrong with the host concerns every container
             or finding.target in self.containers
             or finding.source in self.containers
         )
@@ -135,6 +136,8 @@ def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
         subjects: Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]
         if isinstance(rule.check, EachLink):
             subjects = _link_subjects(rule.check, links, view)
+        elif isinstance(rule.check, EachHost):
+            subjects = _host_subjects(rule.check, topology, view)
         else:
             check = rule.check.check
             subjects = (
@@ -159,7 +162,7 @@ def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
     host: str
-    target: str
+    target: str = ""
     source: str = ""
     alias: str = ""
 
@@ -168,6 +171,17 @@ def _bind(
     check: Callable[[Place, Topology], Iterable[Hit]], place: Place, view: Topology
 ) -> Callable[[], Iterable[Hit]]:
     return lambda: check(place, view)
+
+
+def _host_subjects(
+    check: EachHost, topology: Topology, view: Topology
+) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
+    for snapshot in topology.snapshots():
+        yield _bind_host(check, snapshot.host, view), _Subject(host=snapshot.host)
+
+
+def _bind_host(check: EachHost, host: str, view: Topology) -> Callable[[], Iterable[Hit]]:
+    return lambda: check.check(host, view)
 
 
 def _link_subjects(
@@ -185,6 +199,7 @@ def _bind_link(check: EachLink, link: Link, view: Topology) -> Callable[[], Iter
 
 
 def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
+    target = subject.target if hit.target is None else hit.target
     source = subject.source if hit.source is None else hit.source
     alias = subject.alias if hit.alias is None else hit.alias
     return Finding(
@@ -192,14 +207,14 @@ def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
         name=rule.name,
         severity=hit.severity or rule.severity,
         host=subject.host,
-        target=subject.target,
+        target=target,
         source=source,
         alias=alias,
         message=hit.message,
         evidence=hit.evidence,
         fixes=hit.fixes,
         fingerprint=fingerprint(
-            code=rule.code, host=subject.host, target=subject.target, alias=alias, key=hit.key
+            code=rule.code, host=subject.host, target=target, alias=alias, key=hit.key
         ),
         docs=f"linkdoctor explain {rule.code}",
     )
@@ -207,6 +222,7 @@ def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
 
 def _skip(rule: Rule, subject: _Subject, missing: MissingEvidence) -> Skipped:
     about = subject.target if not subject.alias else f"{subject.target}/{subject.alias}"
+    about = about or subject.host
     return Skipped(
         code=rule.code,
         host=subject.host,
@@ -304,7 +320,11 @@ def _skips(
         for skip, alias in outcome.skipped
         if not selection.ignores(skip.code)
         and (skip.host, skip.subject.partition("/")[0], alias, skip.code) not in explained
-        and (not selection.containers or skip.subject.partition("/")[0] in selection.containers)
+        and (
+            not selection.containers
+            or skip.subject == skip.host
+            or skip.subject.partition("/")[0] in selection.containers
+        )
     ]
     skips += [
         Skipped(

@@ -24,6 +24,7 @@ __all__ = [
     "Case",
     "Check",
     "EachContainer",
+    "EachHost",
     "EachLink",
     "Expected",
     "Hit",
@@ -41,6 +42,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence in the names of the user's own containers."""
     evidence: tuple[Proof, ...]
     fixes: tuple[Fix, ...] = ()
+    target: str | None = None
+    """The target's name; by default that of the link or the container."""
     source: str | None = None
     """The source's name; by default that of the link."""
     alias: str | None = None
@@ -70,7 +73,13 @@ class EachContainer(msgspec.Struct, frozen=True):
     check: Callable[[Place, Topology], Iterable[Hit]]
 
 
-Check: TypeAlias = EachLink | EachContainer
+class EachHost(msgspec.Struct, frozen=True):
+    """The check is asked once for every host, by its name; its findings have no target."""
+
+    check: Callable[[str, Topology], Iterable[Hit]]
+
+
+Check: TypeAlias = EachLink | EachContainer | EachHost
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import LoadedRule, load_rules
-from linkdoctor.rulekit import Case, EachLink, Place
+from linkdoctor.rulekit import Case, EachHost, EachLink, Place
 
 RULES = load_rules()
 CASES = [(loaded, case) for loaded in RULES for case in loaded.rule.cases]
@@ -24,6 +24,17 @@ FIELDS = {
     Need.HOSTS_FILE: "hosts_file",
     Need.LISTENERS: "listeners",
     Need.ENTRY_SCRIPT: "script_reads",
+    Need.STORED_LINKS: "stored_links",
+    Need.PROBES: "probes",
+}
+OF_THE_HOST = {
+    Need.NETWORKS: "networks",
+    Need.HOST_ADDRESSES: "host_addresses",
+    Need.HOST_LISTENERS: "host_listeners",
+    Need.FIREWALL: "firewall",
+    Need.ROUTES: "routes",
+    Need.INTERFACES: "interfaces",
+    Need.ENGINE_ENV: "keeps_link_variables",
 }
 BLANK = Unknown(gap=Gap.DENIED, detail="blanked by the test")
 
@@ -39,12 +50,8 @@ def topology(case: Case) -> Topology:
 
 
 def blanked(snapshot: Snapshot, need: Need) -> Snapshot:
-    if need is Need.HOST_ADDRESSES:
-        return msgspec.structs.replace(snapshot, host_addresses=BLANK)
-    if need is Need.NETWORKS:
-        return msgspec.structs.replace(snapshot, networks=BLANK)
-    if need is Need.HOST_LISTENERS:
-        return msgspec.structs.replace(snapshot, host_listeners=BLANK)
+    if need in OF_THE_HOST:
+        return msgspec.structs.replace(snapshot, **{OF_THE_HOST[need]: BLANK})
     containers = tuple(_blanked_container(each, need) for each in snapshot.containers)
     return msgspec.structs.replace(snapshot, containers=containers)
 
@@ -93,6 +100,10 @@ def _run(loaded: LoadedRule, view: Topology) -> Iterator[object]:
         for link in view.links():
             with suppress(MissingEvidence):
                 yield from check.check(link, view)
+    elif isinstance(check, EachHost):
+        for snapshot in view.snapshots():
+            with suppress(MissingEvidence):
+                yield from check.check(snapshot.host, view)
     else:
         for host, container in view.containers():
             with suppress(MissingEvidence):

@@ -16,6 +16,9 @@ from linkdoctor.cli.common import (
     Format,
     FormatOption,
     HostOption,
+    LogsOption,
+    ProbeExternalOption,
+    ProbeOption,
     RulesOption,
     SnapshotOption,
     TimeoutOption,
@@ -79,6 +82,9 @@ def check(
         ),
     ] = None,
     timeout: TimeoutOption = None,
+    logs: LogsOption = False,
+    probe: ProbeOption = False,
+    probe_external: ProbeExternalOption = False,
     quiet: Annotated[
         bool,
         typer.Option(
@@ -94,7 +100,16 @@ def check(
     loaded = rules_of(rules, settings)
     selected = codes_meant(select or settings.select, loaded)
     ignored = codes_meant(ignore or settings.ignore, loaded)
-    engines = engines_meant(host, context, snapshot, timeout, settings)
+    engines = engines_meant(
+        host,
+        context,
+        snapshot,
+        timeout,
+        settings,
+        logs=logs,
+        probe=probe,
+        probe_external=probe_external,
+    )
     to_file = output_ is not None and str(output_) != "-"
     if output_ is not None and to_file:
         output.refuse_unwritable(output_)

@@ -26,7 +26,10 @@ __all__ = [
     "Format",
     "FormatOption",
     "HostOption",
+    "LogsOption",
     "OwnCode",
+    "ProbeExternalOption",
+    "ProbeOption",
     "RulesOption",
     "SnapshotOption",
     "TimeoutOption",
@@ -113,6 +116,30 @@ VerboseOption = Annotated[
         "--verbose",
         "-v",
         help="Show every proof, what was not seen and why, and where evidence was read.",
+    ),
+]
+LogsOption = Annotated[
+    bool,
+    typer.Option(
+        "--logs",
+        help="Search the last lines of the logs of linked containers for peers that they "
+        "could not reach.",
+    ),
+]
+ProbeOption = Annotated[
+    bool,
+    typer.Option(
+        "--probe",
+        help="Resolve each alias and connect to each port that a link promises, from inside the "
+        "target's network namespace. Needs root on the engine's own machine.",
+    ),
+]
+ProbeExternalOption = Annotated[
+    bool,
+    typer.Option(
+        "--probe-external",
+        help="With --probe: connect also where an alias leads outside the networks of the "
+        "containers examined.",
     ),
 ]
 RulesOption = Annotated[
@@ -222,6 +249,9 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
     default: bool = False
     """Ask the engine that the docker command would ask."""
     timeout: float = _DEFAULT_TIMEOUT
+    logs: bool = False
+    probe: bool = False
+    probe_external: bool = False
 
 
 def engines_meant(
@@ -230,11 +260,17 @@ def engines_meant(
     snapshots: Sequence[Path] | None,
     timeout: float | None,
     config: Config,
+    *,
+    logs: bool = False,
+    probe: bool = False,
+    probe_external: bool = False,
 ) -> Engines:
     """Decide whom to ask: options first, then the configuration, then the usual engine."""
     for option, values in (("--host", hosts), ("--context", contexts)):
         if values and not all(value.strip() for value in values):
             raise CliError(f"{option} is empty")
+    if probe_external and not probe:
+        raise CliError("--probe-external widens --probe: give both")
     named = bool(hosts or contexts or snapshots)
     return Engines(
         hosts=tuple(hosts or ()) if named else config.hosts,
@@ -242,6 +278,9 @@ def engines_meant(
         snapshots=tuple(snapshots or ()),
         default=not named and not config.hosts,
         timeout=timeout or config.timeout or _DEFAULT_TIMEOUT,
+        logs=logs,
+        probe=probe,
+        probe_external=probe_external,
     )
 
 
@@ -255,7 +294,10 @@ def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
         api.add_snapshots(api.Examination(), engines.snapshots)
-        seen = api.examine(asked, timeout=engines.timeout, progress=progress)
+        further = api.Further(
+            logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
+        )
+        seen = api.examine(asked, timeout=engines.timeout, further=further, progress=progress)
         return api.add_snapshots(seen, engines.snapshots)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None

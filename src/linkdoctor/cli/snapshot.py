@@ -14,6 +14,9 @@ from linkdoctor.cli.common import (
     ConfigOption,
     ContextOption,
     HostOption,
+    LogsOption,
+    ProbeExternalOption,
+    ProbeOption,
     TimeoutOption,
     configuration,
     engines_meant,
@@ -34,6 +37,9 @@ def snapshot(
     host: HostOption = None,
     context: ContextOption = None,
     timeout: TimeoutOption = None,
+    logs: LogsOption = False,
+    probe: ProbeOption = False,
+    probe_external: ProbeExternalOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Write what is seen of one engine to a file, which `check --snapshot` diagnoses.
@@ -41,7 +47,16 @@ def snapshot(
     It holds names, addresses and ports; values of environment variables only where they are
     those of a link. Only you may read the file.
     """
-    engines = engines_meant(host, context, None, timeout, configuration(config))
+    engines = engines_meant(
+        host,
+        context,
+        None,
+        timeout,
+        configuration(config),
+        logs=logs,
+        probe=probe,
+        probe_external=probe_external,
+    )
     if len(engines.hosts) + len(engines.contexts) > 1:
         raise CliError("a snapshot is of one engine: call it once for each, with -H or --context")
     to_pipe = str(output_) == "-"

@@ -52,7 +52,7 @@ from linkdoctor.model.snapshot import (
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable, redact
 
-__all__ = ["Progress", "collect"]
+__all__ = ["Further", "Progress", "collect"]
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
@@ -69,6 +69,17 @@ _ONLY_NEAR = Unknown(
     gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
 )
 _LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
+
+
+class Further(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read or tried only if the user asks for it."""
+
+    logs: bool = False
+    """Read the last lines of the logs of linked containers."""
+    probe: bool = False
+    """Resolve and dial what links promise, from inside the targets' network namespaces."""
+    probe_external: bool = False
+    """Dial addresses outside the networks of the containers examined too."""
 
 
 class _Inspected(msgspec.Struct, frozen=True):
@@ -91,6 +102,7 @@ def collect(
     deadline: Deadline,
     *,
     tool: Tool,
+    further: Further = Further(),  # noqa: B008 - frozen
     progress: Progress = lambda _: None,
 ) -> Snapshot:
     """Read everything that a diagnosis needs of one engine, with GET requests only.
@@ -114,6 +126,7 @@ def collect(
         networks=_networks(client),
         host_addresses=addresses,
         host_listeners=listeners,
+        probed=further.probe,
         settled=settled,
     )
     return _with_dns_answers(snapshot, deadline) if client.socket_path else snapshot

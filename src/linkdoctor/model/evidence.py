@@ -39,6 +39,12 @@ class Need(StrEnum):
     NETWORKS = "networks of the engine"
     HOST_ADDRESSES = "addresses of the host"
     HOST_LISTENERS = "listening sockets of the host"
+    STORED_LINKS = "link strings on the engine's disk"
+    FIREWALL = "firewall rules of the engine"
+    ROUTES = "routes of the host"
+    INTERFACES = "network interfaces of the host"
+    ENGINE_ENV = "environment of the engine"
+    PROBES = "answers to probes"
 
 
 class Known(msgspec.Struct, Generic[T], frozen=True, tag="known"):

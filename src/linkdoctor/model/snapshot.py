@@ -11,26 +11,35 @@ from enum import StrEnum
 
 import msgspec
 
-from linkdoctor.model.evidence import Evidence
+from linkdoctor.model.evidence import Evidence, Gap, Unknown
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.variables import Variable
 
 __all__ = [
     "SCHEMA",
+    "Complaint",
+    "ComplaintKind",
     "Container",
     "Details",
     "DnsAnswer",
     "Endpoint",
     "Engine",
+    "Event",
+    "Firewall",
+    "FirewallRule",
     "Health",
     "HostsLine",
+    "Interface",
     "Label",
     "LinkAnswer",
     "Listener",
     "Network",
+    "Probe",
+    "ProbeOutcome",
     "Publication",
     "Resolver",
+    "Route",
     "Snapshot",
     "Status",
     "Tool",
@@ -38,6 +47,12 @@ __all__ = [
 ]
 
 SCHEMA = "linkdoctor.snapshot/1"
+
+_NOT_LOOKED = Unknown(
+    gap=Gap.NOT_COLLECTED, detail="the linkdoctor that took the snapshot did not look at it"
+)
+_NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
+_LOG_NOT_READ = Unknown(gap=Gap.NOT_COLLECTED, detail="only --logs reads it")
 
 
 class Status(StrEnum):
@@ -69,6 +84,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     api_version: str
     product: str = "Docker"
     """``Podman`` where the socket belongs to Podman, which has no links."""
+    live_restore: bool = False
+    """Containers keep running while the engine restarts."""
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -77,6 +94,8 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, order=True):
     address: str
     port: int
     protocol: str
+    owner: str = ""
+    """The name of the process that listens, where it was seen."""
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -85,6 +104,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True, order=True):
     port: Port
     host_address: str
     host_port: int
+    ephemeral: bool = False
+    """The engine chose the host port (``-P``, ``-p 80``) and chooses another at each start
+    (engine lab)."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -106,10 +128,38 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[StoredLink, ...] = ()
 
 
+class ComplaintKind(StrEnum):
+    """What a program says of a peer that it cannot reach."""
+
+    UNRESOLVED = "name not resolved"
+    REFUSED = "connection refused"
+    TIMED_OUT = "timed out"
+    NO_ROUTE = "no route"
+
+
+class Complaint(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What a container's log or health check says of a peer, reduced to names known otherwise."""
+
+    kind: ComplaintKind
+    host: str = ""
+    """An alias, a container's name, a host of a setting or a link's address; '' for any other."""
+    port: int | None = None
+    count: int = 1
+    """How often, among the lines that were read."""
+    last: str = ""
+    """The time of the last of them, RFC 3339; '' if the engine does not tell."""
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The result of the container's health check: starting, healthy or unhealthy."""
 
     status: str
+    exit_code: int | None = None
+    """How the last check ended; None if there was none yet."""
+    failing_streak: int = 0
+    complaints: tuple[Complaint, ...] = ()
+    """What the last check's output complains of. The output itself may hold anything and is not
+    kept."""
 
 
 class LinkAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +184,31 @@ class Resolver(msgspec.Struct, frozen=True, kw_only=True):
 
     nameservers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
+    ndots: int = 1
+    """A name with fewer dots is tried with the search domains first."""
+
+
+class ProbeOutcome(StrEnum):
+    """How far a probe came, from the target's network namespace."""
+
+    CONNECTED = "connected"
+    NO_NAME = "the name does not resolve"
+    REFUSED = "refused"
+    TIMED_OUT = "no answer"
+    NO_ROUTE = "no route"
+    NOT_TRIED = "not tried"
+    """The name leads to an address outside the networks of the containers examined."""
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """One attempt to resolve an alias and connect to a port that the link promises."""
+
+    alias: str
+    port: int | None
+    """None where the name did not resolve."""
+    outcome: ProbeOutcome
+    address: str = ""
+    milliseconds: float = 0.0
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +259,14 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     listeners: Evidence[tuple[Listener, ...]]
     script_reads: Evidence[tuple[VariableRead, ...]]
     """The link variables that the entry-point script reads."""
+    script_hosts: Evidence[tuple[HostReference, ...]] = _NOT_LOOKED
+    """The hosts that the entry-point script names."""
+    stored_links: Evidence[tuple[StoredLink, ...]] = _NOT_LOOKED
+    """The links as typed, from the engine's ``hostconfig.json``: what its next start looks up.
+    In the order of the file; inspect shows what became of them."""
+    probes: Evidence[tuple[Probe, ...]] = _NOT_PROBED
+    complaints: Evidence[tuple[Complaint, ...]] = _LOG_NOT_READ
+    """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
 
 
@@ -196,6 +279,66 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     subnets: tuple[str, ...] = ()
     icc: bool = True
     """False where containers may talk only over links (``enable_icc=false``)."""
+    bridge: str = ""
+    """The interface of a bridge network on the host."""
+    mtu: int | None = None
+    """The MTU that the network's options set; None for the engine's default."""
+
+
+class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of a chain that Docker keeps, or a jump to such a chain."""
+
+    chain: str
+    verdict: str
+    """``ACCEPT``, ``DROP``, ``RETURN`` …, or the chain that is jumped to."""
+    source: str = ""
+    """An address or network; '' for any."""
+    destination: str = ""
+    in_interface: str = ""
+    """``!`` before it for any other."""
+    out_interface: str = ""
+    protocol: str = ""
+    source_port: int | None = None
+    destination_port: int | None = None
+
+
+class Firewall(msgspec.Struct, frozen=True, kw_only=True):
+    """The firewall rules that concern containers, as the engine's own namespace has them."""
+
+    backend: str
+    """``iptables-nft``, ``iptables-legacy`` or ``nftables``."""
+    chains: tuple[str, ...] = ()
+    """The chains of the filter table whose names begin with ``DOCKER``."""
+    rules: tuple[FirewallRule, ...] = ()
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A route of the host's main table."""
+
+    destination: str
+    """A network; ``0.0.0.0/0`` or ``::/0`` is the default route."""
+    interface: str
+    gateway: str = ""
+
+
+class Interface(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A network interface of the host."""
+
+    name: str
+    mtu: int
+    up: bool = True
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What the engine did with a container; it remembers its last 256 events of all kinds."""
+
+    time: str
+    """RFC 3339, UTC."""
+    action: str
+    """``start``, ``die``, ``restart``, ``rename``, ``destroy`` …"""
+    container: str
+    """The container's name then."""
+    container_id: str
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,5 +357,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     networks: Evidence[tuple[Network, ...]]
     host_addresses: Evidence[tuple[str, ...]]
     host_listeners: Evidence[tuple[Listener, ...]]
+    firewall: Evidence[Firewall] = _NOT_LOOKED
+    routes: Evidence[tuple[Route, ...]] = _NOT_LOOKED
+    interfaces: Evidence[tuple[Interface, ...]] = _NOT_LOOKED
+    keeps_link_variables: Evidence[bool] = _NOT_LOOKED
+    """The engine's environment has the escape that makes engine 29 set link variables."""
+    events: Evidence[tuple[Event, ...]] = _NOT_LOOKED
+    probed: bool = False
+    """``--probe`` was given."""
     settled: bool = True
     """False if containers kept changing while they were read."""

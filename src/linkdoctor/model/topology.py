@@ -26,11 +26,17 @@ from linkdoctor.model.links import (
 )
 from linkdoctor.model.references import VariableRead
 from linkdoctor.model.snapshot import (
+    Complaint,
     Container,
     Details,
     Endpoint,
+    Event,
+    Firewall,
+    Interface,
     Listener,
     Network,
+    Probe,
+    Route,
     Snapshot,
     Status,
 )
@@ -260,6 +266,44 @@ class Topology:
         """Give the listening sockets of the host itself."""
         return self._had(Need.HOST_LISTENERS, host, self._hosts[host].snapshot.host_listeners)
 
+    def firewall(self, host: str) -> Firewall:
+        """Give the firewall rules of a host that concern containers."""
+        return self._had(Need.FIREWALL, host, self._hosts[host].snapshot.firewall)
+
+    def routes(self, host: str) -> tuple[Route, ...]:
+        """Give the routes of a host."""
+        return self._had(Need.ROUTES, host, self._hosts[host].snapshot.routes)
+
+    def interfaces(self, host: str) -> tuple[Interface, ...]:
+        """Give the network interfaces of a host."""
+        return self._had(Need.INTERFACES, host, self._hosts[host].snapshot.interfaces)
+
+    def keeps_link_variables(self, host: str) -> bool:
+        """Tell whether the engine was told to go on setting link variables from 29 on."""
+        return self._had(Need.ENGINE_ENV, host, self._hosts[host].snapshot.keeps_link_variables)
+
+    def stored_links(self, container: Container) -> tuple[StoredLink, ...]:
+        """Give the links as typed, which the engine looks up by name at its next start."""
+        return self._had(Need.STORED_LINKS, container.name, container.stored_links)
+
+    def was_probed(self, host: str) -> bool:
+        """Tell whether the user asked for probes."""
+        return self._hosts[host].snapshot.probed
+
+    def probes(self, container: Container) -> tuple[Probe, ...]:
+        """Give what came of the probes from a container's network namespace."""
+        return self._had(Need.PROBES, container.name, container.probes)
+
+    def complaints(self, container: Container) -> tuple[Complaint, ...]:
+        """Give what the container's log says of peers; nothing if it was not read."""
+        return container.complaints.value if isinstance(container.complaints, Known) else ()
+
+    def events(self, host: str, container: str) -> tuple[Event, ...]:
+        """Give what the engine remembers of a container of that name, the oldest first."""
+        events = self._hosts[host].snapshot.events
+        remembered = events.value if isinstance(events, Known) else ()
+        return tuple(sorted(event for event in remembered if event.container == container))
+
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
         return self.details(container).status in (Status.RUNNING, Status.PAUSED, Status.STOPPING)
@@ -392,6 +436,11 @@ class Topology:
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
                 yield from self._providers(host, owner, name, links)
+
+    def namespace_owner(self, host: str, container: Container) -> Container | None:
+        """Give the container whose network namespace this one shares (``container:`` mode)."""
+        mode, _, reference = self.details(container).network_mode.partition(":")
+        return self._owner_of(host, reference) if mode == "container" else None
 
     def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
         self._reads.add(Need.HOSTS_FILE)

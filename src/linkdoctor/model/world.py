@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.links import (
     HostsLine,
     Port,
@@ -29,18 +29,25 @@ from linkdoctor.model.references import (
     references_in_environment,
 )
 from linkdoctor.model.snapshot import (
+    Complaint,
     Container,
     Details,
     DnsAnswer,
     Endpoint,
     Engine,
+    Event,
+    Firewall,
+    FirewallRule,
     Health,
+    Interface,
     Label,
     LinkAnswer,
     Listener,
     Network,
+    Probe,
     Publication,
     Resolver,
+    Route,
     Snapshot,
     Status,
     Tool,
@@ -51,6 +58,8 @@ __all__ = ["World"]
 
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
+_NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
+_LOG_NOT_READ = Unknown(gap=Gap.NOT_COLLECTED, detail="only --logs reads it")
 
 
 class World:
@@ -64,6 +73,11 @@ class World:
         icc: bool = True,
         addresses: Sequence[str] = ("10.77.0.1",),
         host_listeners: Sequence[Listener] = (),
+        routes: Sequence[Route] = (),
+        mtu: int = 1500,
+        keeps_link_variables: bool = False,
+        product: str = "Docker",
+        events: Sequence[Event] = (),
     ) -> None:
         """Start an empty engine."""
         self.host = host
@@ -71,11 +85,24 @@ class World:
         self._containers: dict[str, Container] = {}
         self._networks = {
             "bridge": Network(
-                id="n-bridge", name="bridge", driver="bridge", subnets=("172.17.0.0/16",), icc=icc
+                id="n-bridge",
+                name="bridge",
+                driver="bridge",
+                subnets=("172.17.0.0/16",),
+                icc=icc,
+                bridge="docker0",
             )
         }
         self._addresses = tuple(addresses)
         self._host_listeners = tuple(host_listeners)
+        self._routes = tuple(routes)
+        self._mtu = mtu
+        self._keeps_link_variables = keeps_link_variables
+        self._product = product
+        self._events = tuple(events)
+        self._pairs: list[FirewallRule] = []
+        """The firewall rules of links, which only ``icc=False`` brings."""
+        self._flushed = False
         self._next_address = 2
         self._next_id = 1
         self._pointers: dict[tuple[str, str], str] = {}
@@ -86,9 +113,23 @@ class World:
         """Give the classic pair: `web`, linked to `app` as `helloapp`, and all is well."""
         return cls().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
 
-    def network(self, name: str, *, driver: str = "bridge") -> World:
+    def network(
+        self,
+        name: str,
+        *,
+        driver: str = "bridge",
+        subnets: Sequence[str] = (),
+        mtu: int | None = None,
+    ) -> World:
         """Make a user-defined network."""
-        self._networks[name] = Network(id=f"n-{name}", name=name, driver=driver)
+        self._networks[name] = Network(
+            id=f"n-{name}",
+            name=name,
+            driver=driver,
+            subnets=tuple(subnets),
+            bridge=f"br-{name}" if driver == "bridge" else "",
+            mtu=mtu,
+        )
         return self
 
     def run(
@@ -100,6 +141,8 @@ class World:
         listen: Iterable[int] = (),
         listen_on: str = "0.0.0.0",
         publish: Mapping[int, int] | None = None,
+        publish_on: str = "0.0.0.0",
+        ephemeral: bool = False,
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = ("server",),
         script: str = "",
@@ -114,14 +157,24 @@ class World:
         started_at: str = _EARLIER,
         answers: Mapping[str, Sequence[str]] | None = None,
         mounts_hosts_file: bool = False,
+        mode: str | None = None,
+        search: Sequence[str] = (),
+        ndots: int = 1,
+        probes: Sequence[Probe] | None = None,
+        complaints: Sequence[Complaint] | None = None,
     ) -> World:
-        """Start a container."""
+        """Start a container.
+
+        `mode` is a network mode without a network of one's own: none, host, container:NAME.
+        """
         container_id = f"{self._next_id:064x}"
         self._next_id += 1
         exposed = tuple(sorted({Port(number) for number in (*expose, *(publish or {}))}))
-        links = tuple(
-            sorted(parse_stored_link(each) for each in ([link] if isinstance(link, str) else link))
+        typed = tuple(
+            parse_stored_link(each) for each in ([link] if isinstance(link, str) else link)
         )
+        # Of two links with one alias the engine keeps the first, without a word.
+        links = tuple(sorted({each.alias: each for each in reversed(typed)}.values()))
         variables = tuple((env or {}).items())
         extra = tuple(HostsLine(address=at, names=(of,)) for of, at in (add_host or {}).items())
         details = Details(
@@ -130,12 +183,19 @@ class World:
             started_at=started_at,
             restart_policy=restart,
             hostname=hostname or container_id[:12],
-            network_mode=network or "default",
+            network_mode=mode or network or "default",
             stored_links=() if network else links,
-            endpoints=(self._endpoint(network, name, container_id, aliases, links),),
+            endpoints=(self._endpoint(network, name, container_id, aliases, links),)
+            if mode is None
+            else (),
             exposed=exposed,
             published=tuple(
-                Publication(port=Port(inside), host_address="0.0.0.0", host_port=outside)
+                Publication(
+                    port=Port(inside),
+                    host_address=publish_on,
+                    host_port=outside,
+                    ephemeral=ephemeral,
+                )
                 for inside, outside in (publish or {}).items()
             ),
             extra_hosts=extra,
@@ -153,7 +213,13 @@ class World:
             details=Known(details, "inspect"),
             process_environment=Known((), f"/proc/{details.pid}/environ"),
             hosts_file=Known((), f"/proc/{details.pid}/root/etc/hosts"),
-            resolver=Known(Resolver(), f"/proc/{details.pid}/root/etc/resolv.conf"),
+            resolver=Known(
+                Resolver(search=tuple(search), ndots=ndots),
+                f"/proc/{details.pid}/root/etc/resolv.conf",
+            ),
+            stored_links=Known(
+                () if network else typed, f"/var/lib/docker/containers/{container_id}"
+            ),
             listeners=Known(
                 tuple(
                     Listener(address=listen_on, port=port, protocol="tcp")
@@ -162,6 +228,11 @@ class World:
                 f"/proc/{details.pid}/ns/net",
             ),
             script_reads=Known(link_variables_read(script, "/entrypoint.sh"), "/proc"),
+            script_hosts=Known((), "/proc"),
+            probes=_NOT_PROBED if probes is None else Known(tuple(probes), "probe"),
+            complaints=_LOG_NOT_READ
+            if complaints is None
+            else Known(tuple(complaints), f"docker logs {name}"),
             dns_answers=tuple(
                 DnsAnswer(name=asked, addresses=Known(tuple(found), "its own resolver"))
                 for asked, found in (answers or {}).items()
@@ -263,6 +334,24 @@ class World:
         )
         return self
 
+    def flush_firewall(self) -> World:
+        """Take away the engine's chains, as a restart of another firewall does."""
+        self._flushed = True
+        return self
+
+    def forget_pairs(self) -> World:
+        """Take away the firewall rules of links, as an engine restart with live-restore does."""
+        self._pairs.clear()
+        return self
+
+    def retype(self, name: str, *links: str) -> World:
+        """Change the links that the engine's disk holds, which its next start looks up."""
+        stored = Known(tuple(parse_stored_link(each) for each in links), "hostconfig.json")
+        self._containers[name] = msgspec.structs.replace(
+            self._containers[name], stored_links=stored
+        )
+        return self
+
     def snapshot(self) -> Snapshot:
         """See what there is."""
         by_id = {container.id: container for container in self._containers.values()}
@@ -281,12 +370,61 @@ class World:
             tool=Tool(name="linkdoctor", version="0"),
             host=self.host,
             endpoint="unix:///var/run/docker.sock",
-            engine=Engine(name=self.host, version=self.engine, api_version="1.41"),
+            engine=Engine(
+                name=self.host, version=self.engine, api_version="1.41", product=self._product
+            ),
             containers=containers,
             networks=Known(tuple(self._networks.values()), "GET /networks"),
             host_addresses=Known(self._addresses, "netlink"),
             host_listeners=Known(self._host_listeners, "netlink"),
+            firewall=Known(self._firewall(), "iptables-save"),
+            routes=Known(self._all_routes(), "netlink"),
+            interfaces=Known(self._interfaces(), "netlink"),
+            keeps_link_variables=Known(self._keeps_link_variables, "/proc/1/environ"),
+            events=Known(self._events, "GET /events"),
+            probed=any(isinstance(each.probes, Known) for each in containers),
         )
+
+    def _firewall(self) -> Firewall:
+        if self._flushed:
+            return Firewall(backend="iptables-nft")
+        bridges = [each for each in self._networks.values() if each.bridge]
+        jumps = [
+            FirewallRule(chain="FORWARD", verdict="DOCKER", out_interface=each.bridge)
+            for each in bridges
+        ]
+        drops = [
+            FirewallRule(
+                chain="FORWARD",
+                verdict="ACCEPT" if each.icc else "DROP",
+                in_interface=each.bridge,
+                out_interface=each.bridge,
+            )
+            for each in bridges
+        ]
+        return Firewall(
+            backend="iptables-nft",
+            chains=("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER"),
+            rules=(*jumps, *drops, *self._pairs),
+        )
+
+    def _all_routes(self) -> tuple[Route, ...]:
+        bridges = (
+            Route(destination=subnet, interface=each.bridge)
+            for each in self._networks.values()
+            for subnet in each.subnets
+            if each.bridge
+        )
+        uplink = Route(destination="0.0.0.0/0", interface="eth0", gateway="10.77.0.254")
+        return (uplink, *bridges, *self._routes)
+
+    def _interfaces(self) -> tuple[Interface, ...]:
+        bridges = (
+            Interface(name=each.bridge, mtu=each.mtu or 1500)
+            for each in self._networks.values()
+            if each.bridge
+        )
+        return (Interface(name="eth0", mtu=self._mtu), *bridges)
 
     def _answers(self, target: Container, by_id: Mapping[str, Container]) -> tuple[LinkAnswer, ...]:
         if isinstance(target.details, Unknown):
@@ -342,6 +480,8 @@ class World:
                 exposed=there.exposed,
                 source_environment=(variable.name for variable in there.environment),
             )
+            if not self._networks["bridge"].icc:
+                self._open(details.endpoints[0].address, address, there.exposed)
             lines.append(
                 hosts_line(
                     alias=each.alias, address=address, hostname=there.hostname, source=source.name
@@ -358,6 +498,28 @@ class World:
             process_environment=Known(tuple(sorted(environment)), f"/proc/{details.pid}/environ"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
+
+    def _open(self, target: str, source: str, exposed: Iterable[Port]) -> None:
+        """Let a target through to a source's exposed ports, as the engine does."""
+        for port in exposed:
+            way = FirewallRule(
+                chain="DOCKER",
+                verdict="ACCEPT",
+                source=target,
+                destination=source,
+                in_interface="docker0",
+                out_interface="docker0",
+                protocol=port.protocol,
+                destination_port=port.number,
+            )
+            back = msgspec.structs.replace(
+                way,
+                source=source,
+                destination=target,
+                source_port=port.number,
+                destination_port=None,
+            )
+            self._pairs += [each for each in (way, back) if each not in self._pairs]
 
 
 def _references(

@@ -65,6 +65,9 @@ def _sighting(host: str, container: Container) -> Sighting:
         "resolver": container.resolver,
         "sockets": container.listeners,
         "script": container.script_reads,
+        "stored links": container.stored_links,
+        "probes": container.probes,
+        "log": container.complaints,
     }
     return Sighting(
         host=host,
@@ -287,9 +290,13 @@ def _subject(cause: tuple[Finding, ...], medium: Medium) -> str:
     first = cause[0]
     targets = list(dict.fromkeys(each.target for each in cause))
     aliases = list(dict.fromkeys(each.alias for each in cause if each.alias))
-    who = medium.name(first.target) if len(targets) == 1 else counted(len(targets), "container")
+    # What is wrong with a host itself has no target.
+    subject = first.target or f"host {first.host}"
+    who = medium.name(subject) if len(targets) == 1 else counted(len(targets), "container")
     arrow = f" {medium.say('→')} {medium.name(first.source)}" if first.source else ""
     alias = ""
+    if not first.target:
+        return who
     if len(aliases) == 1 or (aliases and len(targets) == 1):
         alias = f" as {listed([medium.name(each) for each in aliases])}"
     return f"{who}{arrow}{alias}"
