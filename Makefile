@@ -11,6 +11,7 @@ TOOLS := $(VENV)/.tools
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 UNIT := tests/unit tests/test_architecture.py
+FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
 stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
@@ -26,7 +27,7 @@ help:
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
-	@echo '  make engines    what engines 26.1 and 28.5 promise of links (root, debootstrap)'
+	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
 	@echo 'make docs       write the generated pages and schemas of docs/'
 	@echo 'make clean      remove what the above left behind'
 	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
@@ -66,11 +67,13 @@ versions: $(TOOLS)
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/readme.py
+	@$(BIN)/python -m tests.lab.engines_table
 
 docs-check: $(TOOLS)
 	$(call stage,generated documentation)
 	@$(BIN)/python docs/generate.py --check
 	@$(BIN)/python docs/readme.py --check
+	@$(BIN)/python -m tests.lab.engines_table --check
 
 packaging: $(TOOLS)
 	$(call stage,packaging tests)
@@ -80,11 +83,11 @@ lab: $(TOOLS)
 	$(call stage,lab tests)
 	@$(PYTEST) tests/lab
 
-# The machine's own engine runs the whole lab; the others, what Docker promises of links.
+# The machine's own engine runs the whole lab; the others, what linkdoctor knows of Docker.
 engines: $(TOOLS)
 	@for each in 26.1 28.5; do \
-		printf '\n== what engine %s promises of links\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) tests/lab/test_link_semantics.py || exit 1; \
+		printf '\n== the facts of links on engine %s\n' $$each; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(FACTS) || exit 1; \
 	done
 
 clean:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .engine import Engine, join, unavailable
-from .releases import wanted_tree
+from .releases import series, wanted_tree
 from .situations import Lab
 
 HERE = Path(__file__).parent
@@ -17,10 +17,20 @@ REASON = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this directory."""
+    """Mark every test of this directory, and expect what is known to differ on this engine."""
+    here = series()
     for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.lab)
+        if HERE not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.lab)
+        for mark in item.iter_markers("differs"):
+            since, how = mark.kwargs["since"], mark.kwargs["how"]
+            if here >= (since,):
+                item.add_marker(pytest.mark.xfail(reason=how, strict=True))
+        for mark in item.iter_markers("since"):
+            if here < (mark.args[0],):
+                reason = f"a fact of engine {mark.args[0]} and later"
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(

@@ -7,6 +7,7 @@ engine of the machine. A tree is made with debootstrap, once, and kept in the us
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -56,6 +57,21 @@ def wanted_tree(environment: Mapping[str, str] = os.environ) -> Path | None:
         raise NoSuchEngineError(f"{VARIABLE}={wanted}: there are {known}")
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return made(RELEASES[wanted], cache / "linkdoctor-lab")
+
+
+def series(environment: Mapping[str, str] = os.environ) -> tuple[int, ...]:
+    """The series of the engine that the lab runs on, as (28, 5); () where there is none."""
+    wanted = environment.get(VARIABLE)
+    if not wanted:
+        program = shutil.which("dockerd", path="/usr/bin:/usr/sbin:/usr/local/bin:/bin")
+        if program is None:
+            return ()
+        said = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=20, check=False
+        )
+        found = re.search(r"version (\d+\.\d+)", said.stdout)
+        wanted = found[1] if found else ""
+    return tuple(int(each) for each in wanted.split(".") if each.isdecimal())
 
 
 def made(release: str, directory: Path) -> Path:
