@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
-from linkdoctor.model.report import Report
+from linkdoctor.model.report import UNPRINTED, Report
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.registry import LoadedRule, load_rules
@@ -94,11 +95,28 @@ def index(rules: Sequence[LoadedRule]) -> str:
 def schema(kind: type[msgspec.Struct], name: str) -> str:
     """The JSON Schema of one of the file formats."""
     content: dict[str, Any] = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
+    if kind is Report:
+        for field in UNPRINTED:
+            del content["$defs"]["Fix"]["properties"][field]
+    content["$defs"] = referenced(content)
     for each in content["$defs"].values():
         # Before Python 3.13 a docstring still holds the indentation of its source.
         if "description" in each:
             each["description"] = inspect.cleandoc(each["description"])
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def referenced(content: dict[str, Any]) -> dict[str, Any]:
+    """The definitions of a schema that something in it still refers to, in their order."""
+    found: set[str] = set()
+    waiting = [content["$ref"]]
+    while waiting:
+        name = waiting.pop().removeprefix("#/$defs/")
+        if name not in found:
+            found.add(name)
+            text = json.dumps(content["$defs"][name])
+            waiting += re.findall(r'"(#/\$defs/[^"]+)"', text)
+    return {name: each for name, each in content["$defs"].items() if name in found}
 
 
 def write(wanted: dict[str, str]) -> None:

@@ -99,6 +99,7 @@ RULE = Rule(
     summary="an earlier line of the hosts file takes the alias for itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="--add-host gives the alias another address",

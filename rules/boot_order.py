@@ -30,9 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
+from linkdoctor.model.actions import SetRestartPolicy
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.fixes import doing
+from linkdoctor.model.report import Proof, Safety, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -65,10 +66,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(
-            Fix(
-                title=f"give {source.name} the restart policy {policy}",
-                safety=Safety.SAFE,
-                commands=(commands.shell("docker", "update", "--restart", policy, source.name),),
+            doing(
+                f"give {source.name} the restart policy {policy}",
+                Safety.SAFE,
+                SetRestartPolicy(container=source.name, policy=policy),
             ),
         ),
     )

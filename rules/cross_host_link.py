@@ -29,13 +29,12 @@ network, or run an ambassador on this host.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import Known, Need
+from linkdoctor.model.evidence import Need
 from linkdoctor.model.expectations import unmet_expectations
-from linkdoctor.model.fixes import cross_host
+from linkdoctor.model.fixes import address_of_host, cross_host
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import LinkKind, Topology
@@ -74,7 +73,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
                 alias=reach.alias,
                 source=source,
                 other_host=reach.host,
-                address=_address_of_host(reach.host, topology),
+                address=address_of_host(topology, reach.host),
             ),
             alias=reach.alias,
             source=reach.source_name,
@@ -121,26 +120,6 @@ def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
             )
 
 
-def _address_of_host(host: str, topology: Topology) -> str:
-    for snapshot in topology.snapshots():
-        if snapshot.host == host and isinstance(snapshot.host_addresses, Known):
-            networks = topology.networks(host)
-            bridges = [subnet for network in networks for subnet in network.subnets]
-            for address in snapshot.host_addresses.value:
-                # An address on one of the engine's own bridges is not reachable from elsewhere.
-                if ":" not in address and not _on_any(address, bridges):
-                    return address
-    return ""
-
-
-def _on_any(address: str, subnets: list[str]) -> bool:
-    return any(
-        ipaddress.ip_address(address) in ipaddress.ip_network(subnet, strict=False)
-        for subnet in subnets
-        if ":" not in subnet
-    )
-
-
 def _here() -> World:
     return World("host1").network("back")
 
@@ -166,7 +145,7 @@ RULE = Rule(
         }
     ),
     check=EachContainer(check),
-    explains=frozenset({"LD301", "LD306"}),
+    explains=frozenset({"LD301", "LD306", "LD307", "LD510"}),
     cases=(
         Case(
             title="the source of a link is on the other host",

@@ -34,14 +34,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading, image_name
+from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading
 from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.readers import keep_variables, lacking, set_by_hand, variables_wanted
+from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
-
-_ESCAPE = "DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1"
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
@@ -51,17 +50,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     if not topology.is_running(link.target) or topology.source_of(link) is None:
         return
-    wanted = _wanted(link, topology)
+    wanted = variables_wanted(link, topology)
     if not wanted:
         return
-    has = {variable.name for variable in topology.process_environment(link.target)}
-    missing = {
-        name: where
-        for name, where in wanted.items()
-        if not any(
-            each == name or (name.endswith("*") and each.startswith(name[:-1])) for each in has
-        )
-    }
+    missing = {name: wanted[name] for name in lacking(wanted, link, topology)}
     if not missing:
         return
     name, where = min(missing.items())
@@ -84,35 +76,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _wanted(link: Link, topology: Topology) -> dict[str, str]:
-    details = topology.details(link.target)
-    set_by_user = {variable.name for variable in details.environment}
-    reads = (*details.reads, *topology.script_reads(link.target))
-    wanted = {
-        read.variable: read.where
-        for read in reads
-        if read.prefix == link.prefix and not read.optional and read.variable not in set_by_user
-    }
-    for row in topology.image_expectations(link.target):
-        by_default = not set_by_user.intersection(row.settings)
-        if row.reads is Reading.VARIABLES and link.alias in row.names and by_default:
-            image = image_name(link.target.image)
-            wanted[f"{link.prefix}_PORT_*"] = f"image {image}, which reads link variables"
-    return wanted
-
-
 def _fixes(link: Link, missing: list[str], legacy: bool) -> Iterator[Fix]:
-    yield Fix(
-        title=f"create {link.target.name} again with {', '.join(missing)} set by hand, the address "
-        f"being the name {link.alias}",
-        safety=Safety.MANUAL,
-    )
+    yield set_by_hand(link, missing)
     if legacy:
-        yield Fix(
-            title=f"until engine 30: set {_ESCAPE} in the engine's environment, restart the "
-            f"engine and {link.target.name}",
-            safety=Safety.MANUAL,
-        )
+        yield keep_variables(link.target.name)
 
 
 _READS = ("sh", "-c", "exec dial $DB_PORT_5432_TCP_ADDR")

@@ -79,7 +79,7 @@ RULE = Rule(
     summary="the source was recreated; the link still leads to the removed container",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
-    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503"}),
+    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503", "LD510"}),
     cases=(
         Case(
             title="the source was recreated",

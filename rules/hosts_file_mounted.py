@@ -30,6 +30,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Probe, ProbeOutcome
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -43,7 +44,11 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     if any(link.alias in line.names for line in topology.hosts_file(link.target)):
         return
+    probes = topology.found_by_probes(link.target, link.alias)
+    unresolved = any(probe.outcome is ProbeOutcome.NO_NAME for probe in probes)
     yield Hit(
+        # A program may do without the name; a probe shows that it cannot be had.
+        severity=Severity.ERROR if unresolved else None,
         message=f"{link.target.name} mounts a hosts file of its own, so {link.alias}, its link to "
         f"{link.source_name}, does not resolve.",
         evidence=(
@@ -80,7 +85,24 @@ RULE = Rule(
     summary="the target mounts a hosts file of its own, so its links have no name",
     needs=frozenset({Need.DETAILS, Need.HOSTS_FILE}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
+        Case(
+            title="a probe shows that the name does not resolve",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run(
+                    "web",
+                    link="app:helloapp",
+                    mounts_hosts_file=True,
+                    probes=[Probe(alias="helloapp", port=None, outcome=ProbeOutcome.NO_NAME)],
+                )
+                .hosts("web", "helloapp", address=None)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
         Case(
             title="a mounted file without the alias",
             given=lambda: (_mounting().hosts("web", "helloapp", address=None).snapshot(),),

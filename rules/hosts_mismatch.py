@@ -107,7 +107,7 @@ RULE = Rule(
     summary="the target's hosts file gives the alias another address than the source's",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
     check=EachLink(check),
-    explains=frozenset({"LD201"}),
+    explains=frozenset({"LD201", "LD202", "LD510"}),
     cases=(
         Case(
             title="the hosts line holds another address",

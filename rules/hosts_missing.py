@@ -79,6 +79,7 @@ RULE = Rule(
     summary="the target's hosts file has no line for the alias",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="the line was deleted",

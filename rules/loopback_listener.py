@@ -10,9 +10,9 @@ Nothing outside that container can reach it, be the port exposed, published or l
 
 ## How it is proved
 
-Each listening socket of the source for the port is bound to a loopback address. As in LD502, a
-port that the target is known to dial counts; where none is known, not one exposed port may be
-reachable.
+Each listening socket of the source for the port is bound to a loopback address; the process that
+holds it is named where it was seen. As in LD502, a port that the target is known to dial counts;
+where none is known, not one exposed port may be reachable.
 
 ## What it is not
 
@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.ports import Door, doors_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Listener
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -52,7 +53,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             continue
         listed = ", ".join(map(str, ports))
         bound = sorted(
-            f"{listener.address}:{listener.port}"
+            _told(listener)
             for listener in topology.listeners(source)
             if listener.protocol == "tcp" and listener.port in ports
         )
@@ -79,6 +80,11 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         )
 
 
+def _told(listener: Listener) -> str:
+    place = f"{listener.address}:{listener.port}"
+    return f"{listener.owner} listens on {place}" if listener.owner else place
+
+
 def _shares_namespace(link: Link, topology: Topology) -> bool:
     mode = topology.details(link.target).network_mode
     return mode.startswith("container:")
@@ -92,6 +98,7 @@ RULE = Rule(
     summary="the service of a link listens on the loopback address only",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="bound to 127.0.0.1",

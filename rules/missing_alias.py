@@ -14,12 +14,14 @@ something else (redmine to SQLite, cassandra to a new cluster).
 
 What the container expects comes from, the strongest first: the label `linkdoctor.expects` on the
 container or its image; the configuration; link variables that its command line or entry-point
-script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); the table
-of known images. Label, configuration and command line speak for themselves. The others need
-support: a link under another alias whose source exposes the port or has a similar name, a
-container of that very name out of reach, or the container's own resolver, asked from inside its
-network namespace, saying that there is no such name. If the resolver's answer is all there is, it
-is a warning: a setting may belong to a feature that is not in use.
+script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); hosts
+that its entry-point script dials or waits for, whatever the circumstances; the table of known
+images. Label, configuration and command line speak for themselves. The others need support: a link
+under another alias whose source exposes the port or has a similar name, a container of that very
+name out of reach (for a script, one that exposes the port), the container's own resolver, asked
+from inside its network namespace, saying that there is no such name, or, with `--logs`, the
+container's log since its last start saying that the name did not resolve. If the resolver's answer
+is all there is, it is a warning: a setting may belong to a feature that is not in use.
 
 ## What it is not
 
@@ -39,13 +41,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model import commands
+from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.expectations import Unmet, unmet_expectations
-from linkdoctor.model.fixes import recreate
+from linkdoctor.model.fixes import doing, recreate, recreate_source
+from linkdoctor.model.history import proof_of
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge, Reading
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
+from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -63,7 +67,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         name = unmet.expectation.names[0]
         yield Hit(
             message=_message(place.container, unmet),
-            evidence=tuple(_evidence(unmet)),
+            evidence=tuple(_evidence(place.container, unmet)),
             fixes=tuple(_fixes(place, name, unmet, topology)),
             alias=name,
             source=unmet.link.source_name if unmet.link else _name(unmet.nearby),
@@ -92,7 +96,7 @@ def _message(target: Container, unmet: Unmet) -> str:
     return f"{target.name} expects {names}, which nothing provides."
 
 
-def _evidence(unmet: Unmet) -> Iterator[Proof]:
+def _evidence(target: Container, unmet: Unmet) -> Iterator[Proof]:
     expectation = unmet.expectation
     found = f"linked as {unmet.link.alias}" if unmet.link else "no link, alias or hosts line"
     yield Proof(
@@ -108,6 +112,8 @@ def _evidence(unmet: Unmet) -> Iterator[Proof]:
             expected="an address",
             where="resolv.conf of the container, asked from its network namespace",
         )
+    if unmet.complaint is not None:
+        yield proof_of(target, unmet.complaint)
 
 
 def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterator[Fix]:
@@ -121,7 +127,15 @@ def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterato
         )
         return
     network = link.network if link else _user_network(target, topology)
-    if network is None or (link is not None and link.kind is LinkKind.LEGACY):
+    legacy = network is None or (link is not None and link.kind is LinkKind.LEGACY)
+    if legacy and topology.product(place.host) == "Podman":
+        yield Fix(
+            title=f"put {target.name} and {source.name} on a network of their own, where "
+            f"{source.name} has the further name {name}: Podman has no links",
+            safety=Safety.MANUAL,
+        )
+        return
+    if network is None or legacy:
         details = topology.details(target)
         # A link in the place of the one under the wrong alias: nothing else is known to use
         # that alias, yet it is kept, since dropping it could break what does.
@@ -130,10 +144,10 @@ def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterato
         return
     endpoint = topology.endpoint(source, network)
     if endpoint is None:
-        yield Fix(
-            title=f"connect {source.name} to network {network} under the name {name}",
-            safety=Safety.SAFE,
-            commands=(commands.connect_network(network, source.name, alias=name),),
+        yield doing(
+            f"connect {source.name} to network {network} under the name {name}",
+            Safety.SAFE,
+            ConnectNetwork(network=network, container=source.name, aliases=(name,)),
         )
         return
     kept = [each for each in endpoint.aliases if each not in (source.name, source.id[:12], name)]
@@ -147,6 +161,9 @@ def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterato
             commands.shell("docker", "network", "connect", *options, network, source.name),
         ),
     )
+    if topology.details(source).network_mode == network:
+        why = f"with the further name {name} on network {network}"
+        yield recreate_source(topology, place.host, source, aliases=(name,), why=why)
 
 
 def _user_network(target: Container, topology: Topology) -> str | None:
@@ -162,6 +179,12 @@ _HELLO = ImageExpectation(
     settings=("APP_HOST",),
 )
 _KNOWN = Knowledge(images=(_HELLO,))
+
+
+_WAITS = "#!/bin/sh\nuntil nc -z db 5432; do sleep 1; done\nexec server\n"
+_COMPLAINT = Complaint(
+    kind=ComplaintKind.UNRESOLVED, host="helloapp", count=12, last="2026-01-01T11:00:00Z"
+)
 
 
 def _app() -> World:
@@ -253,6 +276,88 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="the log says that the name does not resolve",
+            given=lambda: (
+                World()
+                .run("web", env={"API_HOST": "helloapp"}, complaints=[_COMPLAINT])
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the log complained before the last start",
+            given=lambda: (
+                World()
+                .run(
+                    "web",
+                    env={"API_HOST": "helloapp"},
+                    complaints=[_COMPLAINT],
+                    started_at="2026-01-01T11:30:00Z",
+                )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the log complains of a name that is provided meanwhile",
+            given=lambda: (
+                _app()
+                .run(
+                    "web",
+                    link="app:helloapp",
+                    env={"API_HOST": "helloapp"},
+                    complaints=[_COMPLAINT],
+                )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the entry-point script waits for a source under another alias",
+            given=lambda: (
+                World()
+                .run("pg", expose=[5432], listen=[5432])
+                .run("web", link="pg:database", script=_WAITS)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="the entry-point script waits for a container without a link to it",
+            given=lambda: (
+                World()
+                .run("db", expose=[5432], listen=[5432])
+                .run("web", script=_WAITS)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="the script waits for a name that the resolver does not know",
+            given=lambda: (World().run("web", script=_WAITS, answers={"db": []}).snapshot(),),
+            expect=(Expected(target="web", alias="db", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a container of the name that the script waits for, with another port",
+            given=lambda: (World().run("db", expose=[27017]).run("web", script=_WAITS).snapshot(),),
+        ),
+        Case(
+            title="a script that waits only under a condition",
+            given=lambda: (
+                World()
+                .run("db", expose=[5432], listen=[5432])
+                .run("web", script='#!/bin/sh\nif [ "$WAIT" ]; then\n  nc -z db 5432\nfi\n')
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a script that waits for a link's alias",
+            given=lambda: (
+                World()
+                .run("pg", expose=[5432], listen=[5432])
+                .run("web", link="pg:db", script=_WAITS)
+                .snapshot(),
+            ),
         ),
         Case(
             title="a bare word, which may be no host",

@@ -27,12 +27,15 @@ otherwise. Programs that use the name and know the port work as it is, unless `-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import msgspec
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate
-from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
+from linkdoctor.model.fixes import recreate, recreate_source
+from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES, Port
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -57,7 +60,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     ports = sorted(
         {each.port for each in topology.listeners_if_had(source) if each.protocol == "tcp"}
     )
-    port = str(ports[0]) if ports else "PORT"
     listens = f" It listens on {', '.join(map(str, ports))}." if ports else ""
     yield Hit(
         message=f"{source.name}, linked into {link.target.name} as {link.alias}, exposes no port: "
@@ -70,15 +72,31 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=topology.read_from(source.details),
             ),
         ),
-        fixes=(
-            Fix(
-                title=f"create {source.name} again with --expose {port}",
-                safety=Safety.MANUAL,
-            ),
-            recreate(topology, link.host, link.target, why=f"after {source.name}"),
-        ),
+        fixes=tuple(_fixes(link, source, ports, topology)),
         severity=Severity.ERROR if blocked else None,
     )
+
+
+def _fixes(
+    link: Link, source: Container, ports: Sequence[int], topology: Topology
+) -> Iterator[Fix]:
+    if ports:
+        listed = ", ".join(map(str, ports))
+        yield recreate_source(
+            topology,
+            link.host,
+            source,
+            expose=tuple(map(Port, ports)),
+            why=f"with port {listed} exposed",
+        )
+        return
+    yield Fix(
+        title=f"create {source.name} again with --expose PORT",
+        safety=Safety.MANUAL,
+    )
+    after = recreate(topology, link.host, link.target, why=f"after {source.name}")
+    # By itself it changes nothing: the first step is for a person.
+    yield msgspec.structs.replace(after, actions=())
 
 
 RULE = Rule(

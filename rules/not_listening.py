@@ -108,6 +108,7 @@ RULE = Rule(
     summary="nothing listens on the port that a link is about",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="no exposed port has a listener",

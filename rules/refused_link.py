@@ -30,8 +30,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model import commands
+from linkdoctor.model.actions import ConnectNetwork, Start
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate
+from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.links import LinkRefusal, Refusal, parse_refusal
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Status
@@ -105,20 +106,18 @@ def _fixes(
             topology, place.host, target, why="it has a ghost link, which no start mends"
         )
     elif source is not None and _is_off_the_bridge(source, topology):
-        yield Fix(
-            title=f"connect {source.name} to the default bridge, then start {target.name}",
-            safety=Safety.SAFE,
-            commands=(
-                commands.connect_network(DEFAULT_BRIDGE, source.name),
-                commands.start(target.name),
-            ),
+        yield doing(
+            f"connect {source.name} to the default bridge, then start {target.name}",
+            Safety.SAFE,
+            ConnectNetwork(network=DEFAULT_BRIDGE, container=source.name),
+            Start(container=target.name),
         )
     elif source is not None:
         first = () if topology.is_running(source) else (source.name,)
-        yield Fix(
-            title=f"start {' and then '.join((*first, target.name))}",
-            safety=Safety.SAFE,
-            commands=tuple(commands.start(each) for each in (*first, target.name)),
+        yield doing(
+            f"start {' and then '.join((*first, target.name))}",
+            Safety.SAFE,
+            *(Start(container=each) for each in (*first, target.name)),
         )
     else:
         yield Fix(
@@ -163,7 +162,7 @@ RULE = Rule(
     summary="the engine refused to start a container because of a link",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check),
-    explains=frozenset({"LD101", "LD102", "LD103", "LD402"}),
+    explains=frozenset({"LD101", "LD102", "LD103", "LD402", "LD510"}),
     cases=(
         Case(
             title="the source was not running",

@@ -102,7 +102,7 @@ RULE = Rule(
     summary="the source of a link was removed and nothing has its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
-    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401"}),
+    explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401", "LD510"}),
     cases=(
         Case(
             title="the source was removed",

@@ -11,7 +11,9 @@ that starts while its source is between two restarts gets variables with an empt
 
 ## How it is proved
 
-The engine's state of the source is *restarting*, or its health is *unhealthy*.
+The engine's state of the source is *restarting*, or its health is *unhealthy*: then the exit code
+of the last check is shown, how many checks failed in a row, and what the check's output says of
+peers that it cannot reach (the rest of the output may hold anything and is never read out).
 
 ## What it is not
 
@@ -20,7 +22,7 @@ check is not judged. A source that is down for good is LD101.
 
 ## How to mend it
 
-Look at the source's last words and at what its health check prints; the fault is inside it.
+Look at the source's last words and at all that its health check prints; the fault is inside it.
 """
 
 from __future__ import annotations
@@ -29,13 +31,21 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
+from linkdoctor.model.history import words_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Details, Health, Status
+from linkdoctor.model.snapshot import (
+    Complaint,
+    ComplaintKind,
+    Container,
+    Details,
+    Health,
+    Status,
+)
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
-_HEALTH = "{{range .State.Health.Log}}{{println .ExitCode .Output}}{{end}}"
+_HEALTH = "{{json .State.Health}}"
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
@@ -64,6 +74,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 expected="running and not unhealthy",
                 where=topology.read_from(source.details),
             ),
+            *_last_check(source, details, topology),
         ),
         fixes=(
             Fix(
@@ -73,6 +84,27 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
     )
+
+
+def _last_check(source: Container, details: Details, topology: Topology) -> Iterator[Proof]:
+    """Tell how the last health check ended; of its output, what it says of peers."""
+    health = details.health
+    if details.status is not Status.RUNNING or health is None or health.exit_code is None:
+        return
+    streak = f", {health.failing_streak} times in a row" if health.failing_streak > 1 else ""
+    where = topology.read_from(source.details)
+    yield Proof(
+        what=f"last health check of {source.name}",
+        observed=f"exit code {health.exit_code}{streak}",
+        expected="exit code 0",
+        where=where,
+    )
+    for complaint in health.complaints:
+        yield Proof(
+            what=f"what the last health check of {source.name} says",
+            observed=words_of(complaint),
+            where=where,
+        )
 
 
 def _trouble(details: Details) -> str:
@@ -113,6 +145,23 @@ RULE = Rule(
             title="a restart loop",
             given=lambda: (
                 _linked().change("app", status=Status.RESTARTING, exit_code=1).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the health check says whom the source cannot reach",
+            given=lambda: (
+                _linked()
+                .change(
+                    "app",
+                    health=Health(
+                        status="unhealthy",
+                        exit_code=1,
+                        failing_streak=3,
+                        complaints=(Complaint(kind=ComplaintKind.REFUSED, host="db", port=5432),),
+                    ),
+                )
+                .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
         ),

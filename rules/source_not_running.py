@@ -132,7 +132,7 @@ RULE = Rule(
     summary="the source of a link has stopped, died or was never started",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
-    explains=frozenset({"LD201", "LD302", "LD303", "LD306", "LD502", "LD503"}),
+    explains=frozenset({"LD201", "LD302", "LD303", "LD306", "LD307", "LD502", "LD503", "LD510"}),
     cases=(
         Case(
             title="the source was stopped",

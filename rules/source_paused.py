@@ -27,9 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
+from linkdoctor.model.actions import Unpause
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.fixes import doing
+from linkdoctor.model.report import Proof, Safety, Severity
 from linkdoctor.model.snapshot import Status
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
@@ -54,13 +55,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=topology.read_from(source.details),
             ),
         ),
-        fixes=(
-            Fix(
-                title=f"unpause {source.name}",
-                safety=Safety.SAFE,
-                commands=(commands.shell("docker", "unpause", source.name),),
-            ),
-        ),
+        fixes=(doing(f"unpause {source.name}", Safety.SAFE, Unpause(container=source.name)),),
     )
 
 
@@ -72,6 +67,7 @@ RULE = Rule(
     summary="the source of a link is paused",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="the source is paused",

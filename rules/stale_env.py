@@ -109,6 +109,7 @@ RULE = Rule(
     summary="the target's process holds an address that the source no longer has",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
     check=EachLink(check),
+    explains=frozenset({"LD202"}),
     cases=(
         Case(
             title="the source came back with another address",

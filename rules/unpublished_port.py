@@ -37,14 +37,12 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import on_host, recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
-from linkdoctor.model.references import HostReference
+from linkdoctor.model.outside import LABEL, dials, host_named, wanted_ports
 from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Container, Listener, Publication
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
-
-LABEL = "linkdoctor.publish"
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
@@ -58,7 +56,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
     container = place.container
     published = {each.port.number for each in topology.details(container).published}
-    for number, where in sorted(_wanted(container, topology).items()):
+    for number, where in sorted(wanted_ports(container, topology).items()):
         if number in published:
             continue
         yield Hit(
@@ -78,40 +76,24 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _wanted(container: Container, topology: Topology) -> dict[int, str]:
-    wanted: dict[int, str] = {}
-    for label in container.labels:
-        if label.name == LABEL:
-            for word in label.value.replace(",", " ").split():
-                if word.removesuffix("/tcp").isdecimal():
-                    wanted.setdefault(int(word.removesuffix("/tcp")), f"label {LABEL}")
-    for declaration in topology.declarations(container):
-        for number in declaration.publishes:
-            wanted.setdefault(number, "configuration")
-    return wanted
-
-
 def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
     caller = place.container
-    for reference in topology.details(caller).references:
-        port = reference.port or reference.default_port
-        host = _host_named(reference, topology) if port else None
-        if host is None or port is None:
-            continue
-        if _is_served(host, port, topology):
+    for dial in dials(caller, topology):
+        host, port = host_named(dial.host, topology), dial.port
+        if host is None or _is_served(host, port, topology):
             continue
         source = _exposing(host, port, topology)
         if source is None:
             continue
         yield Hit(
-            message=f"{caller.name} on {place.host} dials {reference.host}:{port}, which is "
+            message=f"{caller.name} on {place.host} dials {dial.host}:{port}, which is "
             f"{host}; {source.name} there exposes port {port}, but does not publish it.",
             evidence=(
                 Proof(
                     what=f"host binding of {source.name} {port}/tcp on {host}",
                     observed="none",
-                    expected=f"{reference.host}:{port}",
-                    where=reference.where,
+                    expected=f"{dial.host}:{port}",
+                    where=dial.where,
                 ),
             ),
             fixes=tuple(
@@ -119,16 +101,9 @@ def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
                 for fix in _publish(host, source, port, port, topology)
             ),
             source=source.name,
-            alias=reference.host,
+            alias=dial.host,
             key=str(port),
         )
-
-
-def _host_named(reference: HostReference, topology: Topology) -> str | None:
-    for snapshot in topology.snapshots():
-        if topology.is_host_address(snapshot.host, reference.host):
-            return snapshot.host
-    return None
 
 
 def _is_served(host: str, port: int, topology: Topology) -> bool:

@@ -3,28 +3,30 @@
 ## What it means
 
 The link was accepted, as Docker accepts any link on a user-defined network, but its source does
-not exist or is not on that network.
+not exist; or it shares the network namespace of a container on that network, under whose name
+alone both are known there.
 
 ## Why it matters
 
 The embedded DNS looks the source up at each query. It finds nothing and forwards the name to the
-host's own DNS servers: the alias does not resolve, or something foreign answers in its place.
+host's own DNS servers: the alias does not resolve.
 
 ## How it is proved
 
 No container of the engine has the source's name (or id, or alias) on the network of the link, and
-nothing else gives the target an answer for the alias. On networks that span hosts the container's
-own resolver must have said so too.
+nothing else gives the target an answer for the alias. The container's own resolver, where it could
+be asked, has no answer either; on networks that span hosts it must have said so.
 
 ## What it is not
 
-A source that is on the network but has stopped is LD101. A source that exists on another examined
-engine is LD401.
+A source that is on the network but has stopped is LD101. One that exists and is on other networks
+is LD402, one on another examined engine LD401. If something foreign answers in its place, it is
+LD307.
 
 ## How to mend it
 
-Connect the source to the network, which interrupts nothing, or create it. The link starts to work
-at the next query; the target need not be restarted.
+Create the source on that network. The link starts to work at the next query; the target need not be
+restarted. Where the source shares another container's network, link the target to that container.
 """
 
 from __future__ import annotations
@@ -33,7 +35,11 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import recreate
+from linkdoctor.model.links import StoredLink
+from linkdoctor.model.reach import is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
@@ -44,14 +50,15 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if link.kind is not LinkKind.NETWORK or not topology.is_running(link.target):
         return
     source = topology.source_of(link)
-    if source is not None and topology.endpoint(source, link.network) is not None:
+    if source is not None and not _hides_behind_another(link, source, topology):
         return
-    network = topology.network(link.host, link.network)
-    if network is not None and network.driver not in ("bridge", "macvlan", "ipvlan"):
+    if not is_local(topology.network(link.host, link.network)):
         # The source may live on another host of the same network: only the resolver knows.
         if topology.dns_answer(link.target, link.alias):
             return
-    elif topology.providers_of(link.host, link.target, link.alias, links=False):
+    elif topology.providers_of(
+        link.host, link.target, link.alias, links=False
+    ) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
         observed = f"no container is called {link.source_name}"
@@ -65,12 +72,14 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         )
     else:
-        networks = ", ".join(each.network for each in topology.details(source).endpoints)
-        observed = f"{source.name} is on {networks or 'no network'}"
-        fix = Fix(
-            title=f"connect {source.name} to network {link.network}",
-            safety=Safety.SAFE,
-            commands=(commands.connect_network(link.network, source.name),),
+        owner = owner_of(link.host, source, topology)
+        observed = f"{source.name} is there only as {owner.name}, whose network it shares"
+        links = tuple(
+            StoredLink(owner.name, each.alias) if each.alias == link.alias else each
+            for each in _links_of(link, topology)
+        )
+        fix = recreate(
+            topology, link.host, link.target, links=links, why=f"with a link to {owner.name}"
         )
     yield Hit(
         message=f"{link.target.name} is linked to {link.source_name} as {link.alias} on network "
@@ -87,6 +96,17 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
+def _hides_behind_another(link: Link, source: Container, topology: Topology) -> bool:
+    """Tell whether the source is on the network without a name of its own (engine lab)."""
+    own = topology.endpoint(source, link.network) is not None
+    return not own and link.network in networks_of(link.host, source, topology)
+
+
+def _links_of(link: Link, topology: Topology) -> tuple[StoredLink, ...]:
+    links = topology.links_of(link.host, link.target)
+    return tuple(StoredLink(each.source_name, each.alias) for each in links)
+
+
 def _network() -> World:
     return World().network("back").network("front")
 
@@ -99,6 +119,7 @@ RULE = Rule(
     summary="a link on a user-defined network whose source is not there",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check),
+    explains=frozenset({"LD307", "LD510"}),
     cases=(
         Case(
             title="the source does not exist",
@@ -113,7 +134,35 @@ RULE = Rule(
                 .run("web", network="back", link="app:helloapp")
                 .snapshot(),
             ),
+        ),
+        Case(
+            title="the source shares the network of another container",
+            given=lambda: (
+                _network()
+                .run("app", network="back")
+                .run("inner", mode="container:app")
+                .run("web", network="back", link="inner:helloapp")
+                .snapshot(),
+            ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="something foreign answers in the source's place",
+            given=lambda: (
+                _network()
+                .run("web", network="back", link="app:helloapp", answers={"helloapp": ["10.9.9.9"]})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="another container has the source's name on the network as an alias",
+            given=lambda: (
+                _network()
+                .run("app", network="front")
+                .run("app-2", network="back", aliases=["app"])
+                .run("web", network="back", link="app:helloapp")
+                .snapshot(),
+            ),
         ),
         Case(
             title="healthy",

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-RECORDING = Path(__file__).parent / "data" / "engine-29.json"
+DATA = Path(__file__).parent / "data"
+RECORDING = DATA / "engine-29.json"
 
 
-def situations() -> dict[str, dict[str, Any]]:
-    """The recorded situations of a 29-series engine."""
-    recorded: dict[str, dict[str, Any]] = json.loads(RECORDING.read_text())["situations"]
+def situations(recording: Path = RECORDING) -> dict[str, dict[str, Any]]:
+    """The recorded situations of an engine, by default one of the 29 series."""
+    recorded: dict[str, dict[str, Any]] = json.loads(recording.read_text())["situations"]
     return recorded
 
 
@@ -69,6 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _answer(situation: dict[str, Any], path: list[str], query: dict[str, str]) -> bytes | None:
+    raw = situation.get("raw", {}).get("/".join(path))
+    if raw is not None:
+        return str(raw).encode("latin-1")
     match path:
         case ["version" | "info" | "networks" as what]:
             return json.dumps(situation[what]).encode()

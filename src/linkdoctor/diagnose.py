@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 import msgspec
 
 from linkdoctor.model.evidence import Known, MissingEvidence, Need
+from linkdoctor.model.history import with_history
 from linkdoctor.model.report import (
     Completeness,
     Finding,
@@ -43,7 +44,14 @@ CRASH_CODE = "LD001"
 UNREACHABLE_CODE = "LD002"
 """An engine could not be reached: a skip of everything on that host."""
 
-_CAUSES_FIRST = ("LD104", "LD103", "LD102", "LD401", "LD402", "LD101", "LD105", "LD112")
+_CAUSES_FIRST = (
+    *("LD508", "LD104", "LD103", "LD102", "LD401", "LD402", "LD101", "LD105", "LD112", "LD404"),
+)
+_CAUSES_NEXT = ("LD308", "LD302", "LD303", "LD208", "LD601", "LD509")
+"""Then the rest by their codes. An alias that cannot be looked up explains its hosts line, a wrong
+hosts line the variables, an address in a setting that it overrides the link's, an engine that sets
+no variables that they are missing, and the host's port, dialled at an alias, that nobody listens
+there."""
 
 
 class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +113,9 @@ def diagnose(
     wanted = [rule for rule in rules if selection.selects(rule.code)]
     outcome = evaluate(topology, wanted)
     folded = _fold(outcome.findings, {rule.code: rule for rule in wanted})
-    concerned = [finding for finding in folded if selection.concerns(finding)]
+    concerned = [
+        with_history(finding, topology) for finding in folded if selection.concerns(finding)
+    ]
     findings = tuple(
         sorted(
             (finding for finding in concerned if not selection.ignores(finding.code)),
@@ -274,7 +284,7 @@ def _fold_one(findings: list[Finding], rules: dict[str, Rule]) -> Iterator[Findi
     consequences: dict[int, list[str]] = {}
     for finding in sorted(findings, key=_cause_order):
         for index, cause in enumerate(causes):
-            if cause.code in rules and finding.code in rules[cause.code].explains:
+            if _explains(cause, finding, rules):
                 consequences.setdefault(index, []).append(finding.code)
                 break
         else:
@@ -284,11 +294,19 @@ def _fold_one(findings: list[Finding], rules: dict[str, Rule]) -> Iterator[Findi
         yield msgspec.structs.replace(cause, consequences=codes) if codes else cause
 
 
+def _explains(cause: Finding, finding: Finding, rules: dict[str, Rule]) -> bool:
+    """Tell whether a finding follows from another; what is graver than that does not."""
+    declared = cause.code in rules and finding.code in rules[cause.code].explains
+    return declared and cause.severity.rank <= finding.severity.rank
+
+
 def _cause_order(finding: Finding) -> tuple[int, int, str]:
     if finding.code in _CAUSES_FIRST:
         return (0, _CAUSES_FIRST.index(finding.code), "")
-    # A hosts line that is wrong explains the variables; otherwise the order of codes.
-    return (1, 0 if finding.code in ("LD302", "LD303") else 1, finding.code)
+    if finding.code in _CAUSES_NEXT:
+        return (1, _CAUSES_NEXT.index(finding.code), "")
+    # What a probe met is last: others tell why, and it explains nothing.
+    return (3 if finding.code == "LD510" else 2, 0, finding.code)
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
@@ -305,15 +323,17 @@ def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
 def _skips(
     outcome: Outcome,
     findings: Iterable[Finding],
-    rules: Iterable[Rule],
+    rules: Sequence[Rule],
     selection: Selection,
     unreachable: Sequence[Unreachable],
 ) -> tuple[Skipped, ...]:
     explains = {rule.code: rule.explains for rule in rules}
+    ranks = {rule.code: rule.severity.rank for rule in rules}
     explained = {
         (finding.host, finding.target, finding.alias, code)
         for finding in findings
         for code in explains.get(finding.code, ())
+        if finding.severity.rank <= ranks.get(code, 0)
     }
     skips = [
         skip

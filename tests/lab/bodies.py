@@ -35,6 +35,8 @@ class Container:
     health: str | None
     hostname: str | None
     binds: Sequence[str]
+    dns_search: Sequence[str]
+    dns_options: Sequence[str]
 
     def body(self) -> dict[str, Any]:
         """The body of `POST /containers/create`. Stopping is done by SIGKILL: it is fast."""
@@ -78,6 +80,8 @@ class Container:
             "RestartPolicy": {"Name": policy, "MaximumRetryCount": int(retries or 0)},
             "ExtraHosts": list(self.extra_hosts),
             "Binds": list(self.binds),
+            "DnsSearch": list(self.dns_search),
+            "DnsOptions": list(self.dns_options),
         }
 
     def _endpoints(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .engine import Engine, join, unavailable
+from .hosts import interface, link
 from .releases import series, wanted_tree
 from .situations import Lab
 
@@ -142,3 +143,11 @@ def two_hosts(lab: Lab, joined_labs: tuple[Lab, Lab]) -> Iterator[tuple[Lab, Lab
 def quiet_lab(separated_lab: Lab) -> Iterator[Lab]:
     """An empty lab on an engine with `--icc=false`."""
     yield from _cleaned(separated_lab)
+
+
+@pytest.fixture
+def uplink(lab: Lab) -> Iterator[Lab]:
+    """A host whose default route leads over an interface with a small MTU."""
+    with interface(lab, "uplink0", "10.88.0.1/24", mtu=1400):
+        link(lab, "route", "add", "default", "via", "10.88.0.254", "metric", "50")
+        yield lab

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -37,10 +38,10 @@ class Engine:
 
     `name` is the host name that the engine sees (`docker info` calls it Name), `flags` are more
     flags for dockerd, `tcp` (`"127.0.0.1:2375"`) is one more address to listen on, inside the
-    namespace, `environment` is added to dockerd's otherwise bare environment, and `tree` is the
-    root of another Debian release whose dockerd it is. The namespace has a loopback device and
-    no route to anywhere, and the machine's resolvers are not used: unless a flag names others,
-    a name that the engine does not know is asked of nobody.
+    namespace, `environment` is added to dockerd's otherwise bare environment, `settings` go into
+    its `daemon.json`, and `tree` is the root of another Debian release whose dockerd it is.
+    The namespace has a loopback device and no route to anywhere, and the machine's resolvers are
+    not used: unless a flag names others, a name that the engine does not know is asked of nobody.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Engine:
         flags: Sequence[str] = (),
         tcp: str | None = None,
         environment: Mapping[str, str] | None = None,
+        settings: Mapping[str, object] | None = None,
         tree: Path | None = None,
     ) -> None:
         self.name = name
         self.flags = tuple(flags)
         self.tcp = tcp
         self.environment = dict(environment or {})
+        self.settings = dict(settings or {})
         self.tree = tree
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -138,7 +141,7 @@ class Engine:
 
     def boot(self) -> None:
         """Start dockerd and wait until it answers; restart policies apply."""
-        (self.home / "daemon.json").write_text("{}\n")
+        (self.home / "daemon.json").write_text(json.dumps(self.settings))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command_line(),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from linkdoctor.api import Examination, Url, examine, load_rules, report_on
+from linkdoctor.api import Examination, Further, Url, examine, load_rules, report_on
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
 from linkdoctor.model.snapshot import Snapshot
@@ -24,10 +24,14 @@ STARTING = timedelta(minutes=1)
 """Longer than linkdoctor lets a container be on its way up."""
 
 
-def look(*where: Lab | str, timeout: float = 30.0) -> Examination:
+def look(
+    *where: Lab | str,
+    timeout: float = 30.0,
+    further: Further = Further(),  # noqa: B008 - frozen
+) -> Examination:
     """Examine engines, given as labs or URLs; whatever runs has had a minute to come up."""
     engines = [Url(each if isinstance(each, str) else each.url) for each in where]
-    examination = examine(engines, timeout=timeout, environment={})
+    examination = examine(engines, timeout=timeout, further=further, environment={})
     return msgspec.structs.replace(
         examination, snapshots=tuple(_a_minute_later(each) for each in examination.snapshots)
     )
@@ -59,6 +63,11 @@ def remarks(report: Report) -> list[str]:
         for each in report.findings
         if each.severity is Severity.INFO
     ]
+
+
+def told(report: Report) -> list[str]:
+    """All findings in that form, but that the engine deprecates legacy links (from 28.4 on)."""
+    return [each for each in (*codes(report), *remarks(report)) if not each.startswith("LD605")]
 
 
 def only_fault(report: Report) -> Finding:

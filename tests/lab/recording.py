@@ -40,7 +40,7 @@ def make_situation(alpha: Lab, beta: Lab) -> None:
     alpha.run("catalog", listen=8080)
     # the source came back elsewhere: stale variables
     alpha.run("app", listen=5000)
-    alpha.run("web", image=sleeper, link="app:helloapp", command=[], publish={80: 18080})
+    alpha.run("web", image=sleeper, link="app:helloapp", listen=80, publish={80: 18080})
     # linked under the wrong alias
     hello = alpha.image(HELLO, command=["sleep", "100000"])
     alpha.run("hello", image=hello, link="app:app", command=[])

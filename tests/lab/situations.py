@@ -115,6 +115,8 @@ class Lab:
         health: str | None = None,
         hostname: str | None = None,
         binds: Sequence[str] = (),
+        dns_search: Sequence[str] = (),
+        dns_options: Sequence[str] = (),
         start: bool = True,
         refused: bool = False,
     ) -> str:
@@ -145,6 +147,8 @@ class Lab:
             health=health,
             hostname=hostname,
             binds=binds,
+            dns_search=dns_search,
+            dns_options=dns_options,
         )
 
         def launch() -> str:

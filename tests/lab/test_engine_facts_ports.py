@@ -57,6 +57,34 @@ def test_ephemeral_ports_move_at_every_restart(lab: Lab) -> None:
     assert port() == before + 1
 
 
+def test_a_port_from_a_range_moves_at_every_restart_too(lab: Lab) -> None:
+    lab.run("app", listen=5000, publish={5000: "18000-18010"})
+
+    def port() -> str:
+        return str(lab.inspect("app")["NetworkSettings"]["Ports"]["5000/tcp"][0]["HostPort"])
+
+    asked = lab.inspect("app")["HostConfig"]["PortBindings"]["5000/tcp"]
+    assert asked == [{"HostIp": "", "HostPort": "18000-18010"}]
+    before = port()
+    lab.restart("app")
+    assert int(port()) == int(before) + 1
+
+
+def test_a_host_port_that_a_program_of_the_host_has_is_refused_in_other_words(lab: Lab) -> None:
+    """A host port that a program of the host has is refused too (in other words since 28)."""
+    lab.run("onhost", network_mode="host", listen=19000, expose=[])
+    refused = lab.run("other", listen=5000, publish={5000: 19000}, refused=True)
+    words = (
+        r"failed to bind host port for 0\.0\.0\.0:19000:172\.17\.0\.\d+:5000/tcp: "
+        if series() >= (28,)
+        else r"Error starting userland proxy: listen tcp4 0\.0\.0\.0:19000: bind: "
+    )
+    assert re.search(rf"\): {words}address already in use$", refused)
+    lab.remove("onhost")
+    lab.start("other")
+    assert lab.error("other") == ""
+
+
 def test_a_taken_host_port_leaves_a_created_container_that_says_so(lab: Lab) -> None:
     """A taken host port leaves a created container that says so (in other words since 28)."""
     lab.run("app", listen=5000, publish={5000: 18000})

@@ -63,7 +63,7 @@ def test_environment_and_hosts_file_come_through_the_engine(socket_for_nobody: L
     report = diagnosed(lab)
     (finding,) = report["findings"]
     assert finding["code"] == "LD201"
-    assert {each["where"] for each in finding["evidence"]} == {"docker top"}
+    assert {each["where"] for each in finding["evidence"]} == {"docker top", "docker events"}
 
 
 def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> None:
@@ -72,7 +72,11 @@ def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> No
     lab.run("web", link="app:helloapp")
     report = diagnosed(lab)
     assert report["findings"] == []
-    assert {each["code"] for each in report["skipped"]} == {"LD502", "LD503"}
+    stored = {"LD108", "LD109", "LD110", "LD305"}
+    assert {each["code"] for each in report["skipped"]} == {
+        *("LD406", "LD407", "LD502", "LD503", "LD604"),
+        *stored,
+    }
     assert all("root" in each["reason"] for each in report["skipped"])
     assert report["summary"]["verdict"] == "incomplete"
     assert report["hosts"][0]["evidence"] == "partial"

@@ -8,7 +8,7 @@ import pytest
 
 from linkdoctor.model.report import Safety, Severity
 
-from .examining import advised, apply, codes, diagnose, only_fault, words
+from .examining import advised, apply, codes, diagnose, only_fault, remarks, words
 from .situations import Lab
 
 
@@ -121,7 +121,8 @@ def test_variables_that_the_user_set_are_not_stale(lab: Lab) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp", env=own)
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    assert (codes(report), report.skipped) == ([], ())
+    assert remarks(report) == ["LD204 web/helloapp"]
 
 
 def test_two_aliases_with_one_prefix_are_not_stale(lab: Lab) -> None:
@@ -129,7 +130,7 @@ def test_two_aliases_with_one_prefix_are_not_stale(lab: Lab) -> None:
     lab.run("two", listen=80)
     lab.run("web", link=["one:a-2", "two:a_2"])
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    assert (codes(report), report.skipped) == (["LD206 web/a_2"], ())
 
 
 def test_a_target_restarted_after_the_move_is_healthy(linked: Lab) -> None:
@@ -139,10 +140,10 @@ def test_a_target_restarted_after_the_move_is_healthy(linked: Lab) -> None:
     assert (report.findings, report.skipped) == ((), ())
 
 
-def test_variables_of_an_unlinked_container_are_nobodys_business(lab: Lab) -> None:
+def test_variables_of_an_unlinked_container_are_no_links(lab: Lab) -> None:
     lab.run("web", env={"HELLOAPP_PORT_5000_TCP_ADDR": "172.17.0.99"})
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    assert (codes(report), report.skipped) == (["LD208 web/"], ())
 
 
 # LD302

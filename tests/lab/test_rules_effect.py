@@ -37,11 +37,6 @@ def test_a_link_at_the_bridges_endpoint_is_found(app: Lab) -> None:
     assert app.hosts_lines("web", "helloapp") == []
 
 
-def test_a_target_without_network_is_found(app: Lab) -> None:
-    app.run("web", link="app:helloapp", network_mode="none")
-    assert codes(diagnose(app)) == ["LD112 web/helloapp"]
-
-
 def test_a_target_on_a_further_network_is_quiet(app: Lab) -> None:
     app.network("back")
     app.run("web", link="app:helloapp")

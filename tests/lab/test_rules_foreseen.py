@@ -85,9 +85,9 @@ def test_a_renamed_target_is_found_before_it_goes_astray(linked: Lab) -> None:
     assert "LD302 shop/helloapp" in codes(diagnose(linked))
 
 
-def test_a_renamed_source_is_followed_and_quiet(linked: Lab) -> None:
+def test_a_renamed_source_is_followed_until_the_engine_restarts(linked: Lab) -> None:
     linked.rename("app", "backend")
-    assert codes(diagnose(linked)) == []
+    assert codes(diagnose(linked)) == ["LD110 web/helloapp"]
 
 
 def test_a_paused_source_does_not_keep_its_target_from_restarting(linked: Lab) -> None:

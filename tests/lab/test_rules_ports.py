@@ -1,14 +1,15 @@
-"""LD501, LD502, LD503 and LD505 on real engines: ports that are not exposed, served, published."""
+"""LD501 to LD505 on real engines: ports that are not exposed, served, published."""
 
 from __future__ import annotations
 
 import pytest
 
 from linkdoctor.api import Url, diagnose_engines
+from linkdoctor.model.evidence import Known
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Safety, Severity
 
-from .examining import advised, apply, codes, diagnose, only_fault, remarks
+from .examining import advised, apply, codes, diagnose, look, only_fault, remarks, told
 from .situations import Lab
 
 SLEEP = ["sleep", "100000"]
@@ -22,17 +23,18 @@ TWO_LISTENERS = "httpd -p 127.0.0.1:5000; exec httpd -f -p 172.17.0.2:5000"
 
 def test_a_source_that_exposes_nothing_is_a_warning_and_is_mended_by_exposing(lab: Lab) -> None:
     client = lab.image("lab:sleep", command=SLEEP)
-    lab.run("app", listen=5000, expose=[])
+    server = lab.image("lab:app", command=SERVE, files=PAGE)
+    lab.run("app", image=server, command=[])
+    lab.wait_listening("app", 5000)
     lab.run("web", image=client, command=[], link="app:helloapp")
     found = only_fault(diagnose(lab))
     assert (found.code, found.target, found.alias) == ("LD501", "web", "helloapp")
     assert found.severity is Severity.WARNING
     assert "It listens on 5000." in found.message
-    assert "--expose 5000" in found.fixes[0].title
+    assert "with port 5000 exposed" in found.fixes[0].title
     assert "HELLOAPP_PORT" not in lab.process_environment("web")
-    lab.remove("app")
-    lab.run("app", listen=5000)
     apply(lab, advised(found, Safety.RECREATE))
+    lab.wait_listening("app", 5000)
     report = diagnose(lab)
     assert (codes(report), report.skipped) == ([], ())
     address = lab.address("app")
@@ -41,16 +43,17 @@ def test_a_source_that_exposes_nothing_is_a_warning_and_is_mended_by_exposing(la
 
 def test_a_source_that_exposes_nothing_is_blocked_where_only_links_may_talk(quiet_lab: Lab) -> None:
     client = quiet_lab.image("lab:sleep", command=SLEEP)
-    quiet_lab.run("app", listen=5000, expose=[])
+    server = quiet_lab.image("lab:app", command=SERVE, files={"/srv/index.html": "app\n"})
+    quiet_lab.run("app", image=server, command=[])
+    quiet_lab.wait_listening("app", 5000)
     quiet_lab.run("web", image=client, command=[], link="app:helloapp")
     assert quiet_lab.fetch("web", "http://helloapp:5000/", timeout=1)[0] == 143
     found = only_fault(diagnose(quiet_lab))
     assert (found.code, found.target, found.alias) == ("LD501", "web", "helloapp")
     assert found.severity is Severity.ERROR
     assert "--icc=false" in found.message
-    quiet_lab.remove("app")
-    quiet_lab.run("app", listen=5000)
     apply(quiet_lab, advised(found, Safety.RECREATE))
+    quiet_lab.wait_listening("app", 5000)
     report = diagnose(quiet_lab)
     assert (codes(report), report.skipped) == ([], ())
     assert quiet_lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
@@ -149,7 +152,7 @@ def test_a_service_on_the_loopback_address_only_is_a_fault(lab: Lab, address: st
     found = only_fault(diagnose(lab))
     assert (found.code, found.target, found.alias) == ("LD503", "web", "helloapp")
     assert found.severity is Severity.ERROR
-    assert found.evidence[0].observed == f"{address}:5000"
+    assert found.evidence[0].observed == f"httpd listens on {address}:5000"
 
 
 def test_a_dialled_port_on_the_loopback_address_is_a_fault_though_another_is_open(
@@ -181,6 +184,110 @@ def test_a_service_on_loopback_and_on_its_own_address_is_reachable(lab: Lab) -> 
     assert (report.findings, report.skipped) == ((), ())
 
 
+# LD504
+
+
+TWO_PORTS = "httpd -p 9000 -h /srv; exec httpd -f -p 5000 -h /srv"
+ANYWHERE = TWO_PORTS.replace("/srv", "/tmp")
+
+
+def serve_two_ports(lab: Lab) -> None:
+    server = lab.image("lab:two", expose=[5000], command=["sh", "-c", TWO_PORTS], files=PAGE)
+    lab.run("app", image=server, command=[])
+    lab.wait_listening("app", 9000)
+    lab.wait_listening("app", 5000)
+
+
+def test_a_dialled_port_that_is_not_exposed_is_a_remark_and_is_mended_by_exposing(lab: Lab) -> None:
+    serve_two_ports(lab)
+    client = lab.image("lab:sleep", command=SLEEP)
+    lab.run("web", image=client, command=[], link="app:api", env={"API_URL": "http://api:9000/"})
+    assert lab.fetch("web", "http://api:9000/") == (0, "hello\n")
+    report = diagnose(lab)
+    assert (codes(report), told(report), report.skipped) == ([], ["LD504 web/api"], ())
+    (found,) = (each for each in report.findings if each.code == "LD504")
+    apply(lab, advised(found, Safety.RECREATE))
+    lab.wait_listening("app", 9000)
+    lab.wait_listening("app", 5000)
+    report = diagnose(lab)
+    assert (told(report), report.skipped) == ([], ())
+    assert lab.process_environment("web")["API_PORT_9000_TCP_PORT"] == "9000"
+
+
+def test_a_dialled_port_that_is_not_exposed_is_blocked_where_only_links_may_talk(
+    quiet_lab: Lab,
+) -> None:
+    serve_two_ports(quiet_lab)
+    client = quiet_lab.image("lab:sleep", command=SLEEP)
+    quiet_lab.run(
+        "web", image=client, command=[], link="app:api", env={"API_URL": "http://api:9000/"}
+    )
+    assert quiet_lab.fetch("web", "http://api:9000/", timeout=1)[0] == 143
+    found = only_fault(diagnose(quiet_lab))
+    assert (found.code, found.target, found.alias) == ("LD504", "web", "api")
+    assert found.severity is Severity.ERROR
+    apply(quiet_lab, advised(found, Safety.RECREATE))
+    quiet_lab.wait_listening("app", 9000)
+    quiet_lab.wait_listening("app", 5000)
+    assert quiet_lab.fetch("web", "http://api:9000/") == (0, "hello\n")
+    report = diagnose(quiet_lab)
+    assert (told(report), report.skipped) == ([], ())
+
+
+def test_an_open_port_that_nobody_dials_is_no_news(lab: Lab) -> None:
+    serve_two_ports(lab)
+    lab.run("web", link="app:api", env={"API_URL": "http://api:5000/"})
+    report = diagnose(lab)
+    assert (told(report), report.skipped) == ([], ())
+
+
+def test_a_link_on_a_user_defined_network_reaches_what_is_not_exposed(lab: Lab) -> None:
+    lab.network("back")
+    lab.run("app", network="back", expose=[5000], command=["sh", "-c", ANYWHERE])
+    lab.wait_listening("app", 5000)
+    lab.wait_listening("app", 9000)
+    lab.run("web", network="back", link="app:api", env={"API_URL": "http://api:9000/"})
+    report = diagnose(lab)
+    assert (told(report), report.skipped) == ([], ())
+
+
+# Who listens
+
+
+def listeners(lab: Lab, name: str) -> list[tuple[str, str]]:
+    """The addresses that a container listens on, each with the program that does."""
+    (snapshot,) = look(lab).snapshots
+    (found,) = (each.listeners for each in snapshot.containers if each.name == name)
+    assert isinstance(found, Known)
+    return [(f"{each.address}:{each.port}/{each.protocol}", each.owner) for each in found.value]
+
+
+def test_the_program_that_listens_is_named_wherever_it_stands_in_the_tree(lab: Lab) -> None:
+    lab.run(
+        "app",
+        publish={5000: 15000},
+        command=[
+            "sh",
+            "-c",
+            "(httpd -f -p 0.0.0.0:5000 & wait) & httpd -p 5001; exec sleep 100000",
+        ],
+    )
+    lab.wait_listening("app", 5000)
+    lab.wait_listening("app", 5001)
+    assert listeners(lab, "app") == [("0.0.0.0:5000/tcp", "httpd"), (":::5001/tcp", "httpd")]
+
+
+def test_a_program_outside_the_containers_own_tree_is_not_named(lab: Lab) -> None:
+    lab.run("app", publish={5000: 15000})
+    lab.run("helper", network_mode="container:app", listen=5000, expose=[])
+    assert listeners(lab, "app") == [("0.0.0.0:5000/tcp", "")]
+
+
+def test_a_container_that_nobody_uses_is_not_searched_for_owners(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    assert listeners(lab, "app") == [("0.0.0.0:5000/tcp", "")]
+
+
 # LD505
 
 
@@ -204,9 +311,9 @@ def test_a_configured_publication_that_does_not_exist_is_a_warning(lab: Lab) -> 
     assert (found.code, found.target, found.severity) == ("LD505", "app", Severity.WARNING)
 
 
-@pytest.mark.parametrize("host_port", [5000, 15000, None])
+@pytest.mark.parametrize("host_port", [5000, 15000])
 def test_a_port_meant_for_outside_that_is_published_anywhere_is_right(
-    lab: Lab, host_port: int | None
+    lab: Lab, host_port: int
 ) -> None:
     labels = {"linkdoctor.publish": "5000"}
     lab.run("app", listen=5000, labels=labels, publish={5000: host_port})

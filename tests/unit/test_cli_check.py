@@ -15,7 +15,17 @@ import pytest
 from linkdoctor.api import read_snapshot, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.model.evidence import Gap, Unknown
-from linkdoctor.model.report import Finding, Fix, HostSummary, Proof, Report, Skipped, Summary
+from linkdoctor.model.report import (
+    UNPRINTED,
+    Finding,
+    Fix,
+    HostSummary,
+    Proof,
+    Report,
+    Skipped,
+    Summary,
+)
+from linkdoctor.model.snapshot import Probe, ProbeOutcome
 from linkdoctor.model.world import World
 
 Run = Callable[..., "Result"]
@@ -130,6 +140,34 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
     assert result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--probe",), "--probe needs an engine"),
+        (("--probe-external",), "--probe-external widens --probe"),
+    ],
+)
+def test_probes_of_a_saved_file_are_wrong_usage(
+    run: Run, healthy: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    result = run("check", "--snapshot", healthy, *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_probes_that_a_saved_file_holds_are_judged(run: Run, tmp_path: Path) -> None:
+    refused = Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.REFUSED, address="172.17.0.2")
+    world = (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("web", link="app:helloapp", probes=[refused])
+    )
+    result = run("check", "--snapshot", saved(tmp_path / "refused.json.gz", world))
+    assert result.code == 1
+    assert "LD510 unreachable" in result.out
+
+
 # --- what is asked for ----------------------------------------------------------------------
 
 
@@ -231,7 +269,8 @@ def test_json_keeps_the_contract(run: Run, stale: Path, blind: Path) -> None:
     assert {tuple(each) for each in report["skipped"]} == {tuple(keys(Skipped))}
     (found,) = report["findings"]
     assert {tuple(each) for each in found["evidence"]} == {tuple(keys(Proof))}
-    assert {tuple(each) for each in found["fixes"]} == {tuple(keys(Fix))}
+    printed = [each for each in keys(Fix) if each not in UNPRINTED]
+    assert {tuple(each) for each in found["fixes"]} == {tuple(printed)}
     assert msgspec.json.decode(result.out, type=Report).findings[0].code == "LD201"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkdoctor.collect import sockets
-from linkdoctor.collect.answers import ContainerAnswer
+from linkdoctor.collect.answers import ContainerAnswer, NetworkAnswer
 from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
@@ -21,11 +21,18 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
+from linkdoctor.collect.procfs import hold, owners_of
 from linkdoctor.collect.resolver import ask, parse_resolver
-from linkdoctor.collect.translate import details_of, labels_of, program_of, script_places
+from linkdoctor.collect.translate import (
+    details_of,
+    labels_of,
+    network_of,
+    program_of,
+    script_places,
+)
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.links import HostsLine, Port, StoredLink
-from linkdoctor.model.snapshot import Listener, Resolver, Status
+from linkdoctor.model.snapshot import Listener, Network, Publication, Resolver, Status
 
 MARKER = "s3cr3t-marker"
 
@@ -85,6 +92,88 @@ def test_links_ports_and_extra_hosts_are_read() -> None:
     assert details.endpoints[0].links == (StoredLink("app", "x"),)
 
 
+def test_addresses_that_stay_are_told_from_those_that_move() -> None:
+    networks = {
+        "back": {"IPAddress": "172.30.0.9", "IPAMConfig": {"IPv4Address": "172.30.0.9"}},
+        "front": {"IPAddress": "172.18.0.2", "IPAMConfig": {}},
+        "more": {"IPAddress": "172.19.0.2", "IPAMConfig": None},
+    }
+    details = details_of(inspected(NetworkSettings={"Networks": networks}))
+    assert [each.fixed_address for each in details.endpoints] == ["172.30.0.9", "", ""]
+    pool = {
+        "Subnet": "172.30.0.0/24",
+        "Gateway": "172.30.0.1",
+        "AuxiliaryAddresses": {"router": "172.30.0.5"},
+    }
+    answer = {"Id": "n", "Name": "back", "IPAM": {"Config": [pool, {"Subnet": "fd00::/64"}]}}
+    assert network_of(msgspec.convert(answer, NetworkAnswer)).reserved == (
+        "172.30.0.1",
+        "172.30.0.5",
+    )
+
+
+def network(**changes: object) -> Network:
+    answer = {"Id": "0123456789abcdef", "Name": "back", "Driver": "bridge", **changes}
+    return network_of(msgspec.convert(answer, NetworkAnswer))
+
+
+@pytest.mark.parametrize(
+    ("text", "mtu"), [("1400", 1400), ("0", None), ("", None), ("-1", None), ("9" * 9, None)]
+)
+def test_the_mtu_of_a_network_is_a_number(text: str, mtu: int | None) -> None:
+    assert network(Options={"com.docker.network.driver.mtu": text}).mtu == mtu
+
+
+def test_a_bridge_network_has_an_interface() -> None:
+    assert network(Options=None).bridge == "br-0123456789ab"
+    assert network(Options={"com.docker.network.bridge.name": "mine0"}).bridge == "mine0"
+    assert network(Driver="macvlan").bridge == ""
+    assert network(Internal=True).internal
+
+
+@pytest.mark.parametrize(
+    ("asked", "all_ports", "ephemeral"),
+    [
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, False, False),
+        ({"80/tcp": [{"HostIp": "", "HostPort": ""}]}, False, True),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "0"}]}, False, True),
+        ({"80/tcp": [{"HostIp": "", "HostPort": "8080-8090"}]}, False, True),
+        ({"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}, True, False),
+        ({}, True, True),
+        ({}, False, False),
+        (None, False, False),
+    ],
+)
+def test_a_port_that_nobody_asked_for_by_its_number_is_of_the_engines_choice(
+    asked: dict[str, list[dict[str, str]]] | None, all_ports: bool, ephemeral: bool
+) -> None:
+    details = details_of(
+        inspected(
+            HostConfig={"PortBindings": asked, "PublishAllPorts": all_ports},
+            NetworkSettings={"Ports": {"80/tcp": [{"HostIp": "::", "HostPort": "8080"}]}},
+        )
+    )
+    assert [each.ephemeral for each in details.published] == [ephemeral]
+
+
+def test_what_was_asked_for_is_read_of_a_container_that_does_not_run() -> None:
+    asked = {
+        "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "", "HostPort": ""}],
+        "53/udp": [{"HostIp": "", "HostPort": "99999"}],
+        "81/tcp": None,
+        "bad": [{"HostIp": "", "HostPort": "1"}],
+    }
+    details = details_of(
+        inspected(HostConfig={"PortBindings": asked}, NetworkSettings={"Ports": {}})
+    )
+    assert details.published == ()
+    assert details.requested == (
+        Publication(port=Port(53, "udp"), host_address="", host_port=0, ephemeral=True),
+        Publication(port=Port(80), host_address="", host_port=0, ephemeral=True),
+        Publication(port=Port(80), host_address="127.0.0.1", host_port=8080),
+    )
+
+
 def test_only_labels_of_linkdoctor_and_compose_are_kept_and_cut_short() -> None:
     labels = labels_of(
         {
@@ -124,7 +213,24 @@ def test_a_bare_script_is_looked_for_on_the_path() -> None:
 
 def test_resolv_conf_is_read() -> None:
     text = "# x\nnameserver 10.0.0.2\nsearch a b\nsearch corp.example .\noptions ndots:0\nbad\n"
-    assert parse_resolver(text) == Resolver(nameservers=("10.0.0.2",), search=("corp.example",))
+    assert parse_resolver(text) == Resolver(
+        nameservers=("10.0.0.2",), search=("corp.example",), ndots=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "ndots"),
+    [
+        ("", 1),
+        ("options ndots:5\n", 5),
+        ("options timeout:2 ndots:0 rotate\n", 0),
+        ("options ndots:99999999999\n", 15),
+        ("options ndots:x ndots\n", 1),
+        ("options ndots:2\noptions edns0\n", 2),
+    ],
+)
+def test_ndots_is_read(options: str, ndots: int) -> None:
+    assert parse_resolver(f"nameserver 10.0.0.2\n{options}").ndots == ndots
 
 
 @given(st.text(max_size=200))
@@ -146,6 +252,20 @@ def test_a_listening_socket_of_this_process_is_seen() -> None:
         assert Listener(address="127.0.0.1", port=udp.getsockname()[1], protocol="udp") in seen
         tcp_port = tcp.getsockname()[1]
     assert tcp_port not in [each.port for each in sockets.listeners_here()]
+
+
+def test_the_inode_of_a_listening_socket_is_that_of_its_descriptor() -> None:
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            each.bind(("127.0.0.1", 0 if each is first else first.getsockname()[1]))
+            each.listen()
+        here = Listener(address="127.0.0.1", port=first.getsockname()[1], protocol="tcp")
+        found = {inode for listener, inode in sockets.sockets_here() if listener == here}
+        assert found == {os.fstat(each.fileno()).st_ino for each in (first, second)}
+        assert sockets.listeners_here().count(here) == 1
+        with hold(os.getpid()) as held:
+            assert owners_of(held, found).keys() == found
 
 
 def test_a_connection_is_no_listener() -> None:

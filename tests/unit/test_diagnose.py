@@ -17,6 +17,7 @@ from linkdoctor.model.report import (
     Severity,
     Verdict,
     exit_code,
+    printable,
 )
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Link, Topology
@@ -137,6 +138,18 @@ def test_what_explains_another_rule_explains_its_skip_too() -> None:
     assert "LD201" not in {each.code for each in report(world).skipped}
 
 
+def test_a_remark_does_not_hide_a_graver_fault_nor_its_skip() -> None:
+    world = World().run("app", expose=[5000], listen=[5000]).run("web", link="app:a_b")
+    wrong = report(world.hosts("web", "a_b", address="10.9.9.9"))
+    assert [each.code for each in wrong.findings] == ["LD302", "LD308"]
+    denied = Unknown(gap=Gap.DENIED, detail="run as root")
+    unseen = report(world.unknown("web", "hosts_file", denied))
+    assert "LD302" in {each.code for each in unseen.skipped}
+    nameless = World().run("app", expose=[5000], listen=[5000]).run("web", link="app:my app")
+    (finding,) = report(nameless.hosts("web", "my app", address="10.9.9.9")).findings
+    assert (finding.code, finding.consequences) == ("LD308", ("LD302",))
+
+
 def test_ignored_findings_are_counted() -> None:
     found = report(healthy().stop("app"), ignore=frozenset({"LD1"}))
     assert found.findings == ()
@@ -214,7 +227,7 @@ def test_with_every_engine_unreachable_the_report_is_incomplete() -> None:
 
 
 def test_the_json_has_the_keys_of_the_contract() -> None:
-    found = msgspec.to_builtins(report(healthy().stop("app")))
+    found = printable(report(healthy().stop("app")))
     assert list(found) == [
         "schema",
         "tool",

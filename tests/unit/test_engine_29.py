@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
-from linkdoctor.model.evidence import Known
-from linkdoctor.model.report import Report
+from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.report import Report, Severity
 from linkdoctor.model.topology import LinkKind, Topology
 from tests.replay import replayed, situations
 
-NEEDS_PROC = {"LD502", "LD503"}
+NEEDS_PROC = {"LD108", "LD109", "LD110", "LD305", "LD310", "LD502", "LD503"}
+NEEDS_THE_HOST = {"LD406", "LD407", "LD604"}
+VARIABLE = "HELLOAPP_PORT_5000_TCP_ADDR"
 
 
 def examined(name: str, directory: Path) -> Examination:
@@ -42,10 +45,14 @@ def test_each_recorded_situation_is_diagnosed(
 ) -> None:
     found = diagnosed(situation, tmp_path)
     assert [
-        (each.code, each.target, each.alias, each.consequences) for each in found.findings
+        (each.code, each.target, each.alias, each.consequences)
+        for each in found.findings
+        if each.severity is not Severity.INFO
     ] == faults
-    # Its processes are not here: what only /proc tells is said to be missing, and no more.
-    assert {each.code for each in found.skipped} <= NEEDS_PROC
+    remarks = [each.code for each in found.findings if each.severity is Severity.INFO]
+    assert remarks == ([] if situation == "user-network" else ["LD605"])
+    # Its processes are not here: what only its host tells is said to be missing, and no more.
+    assert {each.code for each in found.skipped} <= NEEDS_PROC | NEEDS_THE_HOST
 
 
 @pytest.mark.parametrize("situation", ["healthy", "source-moved", "ghost"])
@@ -61,6 +68,65 @@ def test_the_engine_sets_no_link_variable(situation: str, tmp_path: Path) -> Non
     source = topology.source_shown(link)
     assert source is not None
     assert topology.variables_today(link, source) == ()
+
+
+# Modelled: the recorded engine, with a target that reads a variable, and with the escape that
+# makes it set variables; neither was recorded.
+
+
+def modelled(directory: Path, *, keeps: Evidence[bool], has: bool) -> Report:
+    """The report on the healthy situation, had `web` read and perhaps had a link variable."""
+    situation = copy.deepcopy(situations()["healthy"])
+    situation["inspect"]["web"]["Args"] = ["-c", f"exec dial ${VARIABLE}"]
+    if has:
+        situation["process_environ"]["web"].append(f"{VARIABLE}=172.17.0.2")
+    with replayed(situation, directory / "s"):
+        examination = examine([Url(f"unix://{directory}/s")], timeout=20, environment={})
+    (snapshot,) = examination.snapshots
+    told = msgspec.structs.replace(snapshot, keeps_link_variables=keeps)
+    examination = msgspec.structs.replace(examination, snapshots=(told,))
+    return report_on(examination, load_rules())
+
+
+@pytest.mark.parametrize(
+    ("keeps", "has", "severity", "consequences", "advice"),
+    [
+        (False, False, Severity.ERROR, ("LD203",), "until engine 30: set"),
+        (True, False, Severity.ERROR, ("LD203",), "restart web"),
+        (True, True, Severity.WARNING, (), "create web again"),
+        (False, True, Severity.ERROR, (), "create web again"),
+    ],
+)
+def test_a_modelled_reader_of_variables_is_told_that_they_are_gone(
+    keeps: bool,
+    has: bool,
+    severity: Severity,
+    consequences: tuple[str, ...],
+    advice: str,
+    tmp_path: Path,
+) -> None:
+    report = modelled(tmp_path, keeps=Known(keeps, "modelled"), has=has)
+    (finding,) = [each for each in report.findings if each.severity is not Severity.INFO]
+    assert (finding.code, finding.target, finding.alias) == ("LD601", "web", "helloapp")
+    assert (finding.severity, finding.consequences) == (severity, consequences)
+    assert finding.fixes[0].title.startswith(advice)
+
+
+def test_a_modelled_engine_whose_environment_is_not_seen_is_judged_by_the_process(
+    tmp_path: Path,
+) -> None:
+    unseen = Unknown(gap=Gap.DENIED, detail="run as root")
+    report = modelled(tmp_path, keeps=unseen, has=False)
+    assert "LD601" in {each.code for each in report.findings}
+
+
+def test_variables_that_a_modelled_engine_may_or_may_not_go_on_setting_are_a_skip(
+    tmp_path: Path,
+) -> None:
+    unseen = Unknown(gap=Gap.DENIED, detail="run as root")
+    report = modelled(tmp_path, keeps=unseen, has=True)
+    assert "LD601" not in {each.code for each in report.findings}
+    assert "LD601" in {each.code for each in report.skipped}
 
 
 def test_a_link_on_a_user_defined_network_is_one(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from linkdoctor.collect.procfs import NotProven, Proc, prove, read_inside
+from linkdoctor.collect.procfs import NotProven, Proc, hold, owners_of, prove, read_inside
 
 
 @pytest.fixture
@@ -94,3 +94,50 @@ def test_a_process_whose_mounts_name_the_container_is_proven(tmp_path: Path) -> 
         assert held.pid == 7
     with pytest.raises(NotProven), prove(7, "b" * 64, tmp_path):
         pass
+
+
+# Who holds a socket
+
+
+def process(
+    proc: Path, pid: int, name: bytes, *, sockets: Sequence[int] = (), children: Sequence[int] = ()
+) -> None:
+    """A process of a made-up /proc."""
+    threads = proc / str(pid) / "task" / str(pid)
+    threads.mkdir(parents=True)
+    (threads / "children").write_text(" ".join(map(str, children)))
+    (proc / str(pid) / "comm").write_bytes(name + b"\n")
+    (proc / str(pid) / "fd").mkdir()
+    (proc / str(pid) / "fd" / "0").symlink_to("/dev/null")
+    for number, inode in enumerate(sockets, start=3):
+        (proc / str(pid) / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
+
+
+def test_the_first_of_a_tree_that_holds_a_socket_owns_it(tmp_path: Path) -> None:
+    process(tmp_path, 7, b"tini", children=[8, 9, 10])
+    process(tmp_path, 8, b"nginx", sockets=[100], children=[11])
+    process(tmp_path, 9, b"php-fpm: pool w", sockets=[1, 200])
+    process(tmp_path, 11, b"worker", sockets=[100, 300])
+    process(tmp_path, 12, b"stranger", sockets=[400])
+    with hold(7, tmp_path) as held:
+        owners = owners_of(held, {100, 200, 300, 400, 500})
+    assert owners == {100: "nginx", 200: "php-fpm: pool w", 300: "worker"}
+
+
+def test_only_what_can_be_printed_of_a_name_is_kept(tmp_path: Path) -> None:
+    process(tmp_path, 7, b"\x1b[31m\xe2\x80\xaeab\n\xffc", sockets=[100], children=[8])
+    process(tmp_path, 8, b"\x01\x02", sockets=[200])
+    with hold(7, tmp_path) as held:
+        assert owners_of(held, {100, 200}) == {100: "[31mab\ufffdc"}
+
+
+def test_an_endless_family_is_not_followed_for_ever(tmp_path: Path) -> None:
+    process(tmp_path, 7, b"first", children=[7] * 1000)
+    with hold(7, tmp_path) as held:
+        assert owners_of(held, {100}) == {}
+
+
+def test_a_process_with_very_many_descriptors_is_not_searched_to_the_end(tmp_path: Path) -> None:
+    process(tmp_path, 7, b"hoarder", sockets=range(1000, 4000))
+    with hold(7, tmp_path) as held:
+        assert 0 < len(owners_of(held, set(range(1000, 4000)))) <= 1024

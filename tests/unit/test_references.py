@@ -252,6 +252,42 @@ def test_no_reads(text: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis-cli -p ${X:-6379}",
+        'X="${X:-6379}"',
+        ": ${X:=6379}",
+        "export X=${X-6379}",
+        'port = int(os.environ.get("X", 6379))',
+        "port = os.getenv('X', '6379')",
+        "port: process.env.X || 6379,",
+        "# ${X:-1}\ndial ${X:-6379}",
+    ],
+)
+def test_ports_that_a_script_takes_for_numbers(text: str) -> None:
+    (read,) = link_variables_read(text.replace("X", "REDIS_PORT"), "s")
+    assert (read.variable, read.prefix, read.port) == ("REDIS_PORT", "REDIS", 6379)
+    assert read.optional
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dial $X",
+        "dial ${X:-none}",
+        "dial ${X:-0} ${X:-99999}",
+        "dial ${X##*:} ${X:-6379}",
+        "X=6380\ndial ${X:-6379}",
+        "unset X\ndial ${X:-6379}",
+        'case "$X" in tcp://*) X=6379;; esac\ndial ${X:-6379}',
+        "# dial ${X:-6379}",
+    ],
+)
+def test_ports_that_a_script_may_cope_with(text: str) -> None:
+    assert link_variables_read(text.replace("X", "REDIS_PORT"), "s") == ()
+
+
 def test_reads_are_sorted_and_limited_and_clean() -> None:
     text = "\n".join(f"$V{number}_PORT_1_TCP" for number in range(1000))
     reads = link_variables_read(text, "x\x1b\ud800")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pyte
 import pytest
 
+from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import (
     Completeness,
     Finding,
@@ -19,10 +22,11 @@ from linkdoctor.model.report import (
     Summary,
     Verdict,
 )
-from linkdoctor.model.snapshot import Tool
+from linkdoctor.model.snapshot import Snapshot, Tool
 from linkdoctor.model.world import World
 from linkdoctor.render.layout import width_of
-from linkdoctor.render.text import render_text, sightings
+from linkdoctor.render.seen import sightings
+from linkdoctor.render.text import render_text
 
 HOSTILE = "evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u200b\ud800\nnext"
 
@@ -314,6 +318,90 @@ def test_verbose_shows_the_background() -> None:
     assert "2 findings suppressed" in shown
     assert "LD201 web/helloapp: no environment of the running process of web" in shown
     assert "app: read from inspect, /proc/" in shown
+
+
+def told(*snapshots: Snapshot, width: int = 500) -> list[str]:
+    """What verbose tells of the places of evidence."""
+    shown = text(report(), width, verbose=True, seen=sightings(snapshots))
+    return [line.strip() for line in shown.splitlines() if line.startswith("  ")]
+
+
+def test_verbose_tells_where_the_evidence_of_the_host_is_from() -> None:
+    assert told(World().snapshot())[0] == (
+        "host host1: networks from GET /networks; addresses, listening sockets, routes, "
+        "interfaces from netlink; firewall from iptables-save; environment of the engine from "
+        "/proc/1/environ; events from GET /events"
+    )
+
+
+def test_verbose_tells_the_places_of_a_container_once_each() -> None:
+    world = World().run("app", listen=[5000], answers={"db": []}, complaints=[])
+    (line,) = [line for line in told(world.snapshot()) if line.startswith("app: ")]
+    assert re.fullmatch(
+        r"app: read from inspect, /proc/\d+, /proc, /var/lib/docker/containers/\w+, "
+        r"its own resolver, docker logs app",
+        line,
+    )
+
+
+def test_a_gap_of_many_containers_is_told_once() -> None:
+    world = World()
+    gap = Unknown(gap=Gap.DENIED, detail="not permitted")
+    for number in range(200):
+        world.run(f"web{number}")
+        world.unknown(f"web{number}", "listeners", gap)
+        world.unknown(f"web{number}", "process_environment", gap)
+    (line,) = [line for line in told(world.snapshot(), width=2000) if line.startswith("no ")]
+    assert line.startswith("no environment, sockets of web0, ")
+    assert line.endswith(" and 188 more: not permitted")
+
+
+def test_gaps_are_told_apart_by_their_reasons_and_what_they_kept_away() -> None:
+    world = World().run("app").run("db").run("web").stop("web")
+    world.unknown("app", "listeners", Unknown(gap=Gap.DENIED, detail="not permitted"))
+    world.unknown("db", "listeners", Unknown(gap=Gap.VANISHED, detail="it was gone"))
+    world.unknown("web", "resolver", Unknown(gap=Gap.DENIED, detail="not permitted"))
+    found = [line for line in told(world.snapshot()) if line.startswith("no ")]
+    assert found == [
+        "no sockets of app: not permitted",
+        "no sockets of db: it was gone",
+        "no resolver of web: not permitted",
+    ]
+
+
+def test_the_gaps_of_a_host_name_the_host() -> None:
+    denied = Unknown(gap=Gap.DENIED, detail="run as root")
+    bare = msgspec.structs.replace(
+        World().run("app").snapshot(), firewall=denied, routes=denied, events=denied
+    )
+    assert "no firewall, routes, events of host host1: run as root" in told(bare)
+
+
+def test_what_was_not_asked_for_is_one_line() -> None:
+    found = told(World().run("app").run("web").snapshot())
+    assert found[-1] == "not asked for: probes (--probe) and log (--logs)"
+    assert not [line for line in found if line.startswith("no ")]
+
+
+def test_what_was_asked_for_is_not_called_so() -> None:
+    asked = World().run("app", probes=[], complaints=[]).snapshot()
+    assert not [line for line in told(asked) if line.startswith("not asked")]
+
+
+def test_several_hosts_are_told_apart() -> None:
+    snapshots = (World("host1").run("app").snapshot(), World("host2").run("app").snapshot())
+    shown = text(
+        report(hosts=(host(), host("host2"))), 500, verbose=True, seen=sightings(snapshots)
+    )
+    assert "  app on host1: read from" in shown
+    assert "  app on host2: read from" in shown
+
+
+def test_hostile_places_do_nothing_to_a_terminal() -> None:
+    world = World(HOSTILE).run("app", answers={HOSTILE: []})
+    world.unknown("app", "listeners", Unknown(gap=Gap.DENIED, detail=HOSTILE))
+    shown = text(report(), 80, verbose=True, seen=sightings([world.snapshot()]))
+    assert all(each.isprintable() or each == "\n" for each in shown)
 
 
 # --- mediums --------------------------------------------------------------------------------

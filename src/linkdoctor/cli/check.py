@@ -162,7 +162,8 @@ def report_text(
     note: str = "",
 ) -> str:
     """Lay out a report for standard output or a file."""
-    from linkdoctor.render.text import render_text, sightings
+    from linkdoctor.render.seen import sightings
+    from linkdoctor.render.text import render_text
 
     width, colour, ascii_only = output.paper(to_file=to_file)
     names = {each.rule.code: each.rule.name for each in rules}

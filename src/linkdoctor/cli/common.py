@@ -271,6 +271,8 @@ def engines_meant(
             raise CliError(f"{option} is empty")
     if probe_external and not probe:
         raise CliError("--probe-external widens --probe: give both")
+    if probe and snapshots and not (hosts or contexts):
+        raise CliError("--probe needs an engine: what is saved in a file cannot be probed any more")
     named = bool(hosts or contexts or snapshots)
     return Engines(
         hosts=tuple(hosts or ()) if named else config.hosts,

@@ -11,6 +11,8 @@ import msgspec
 
 __all__ = [
     "ContainerAnswer",
+    "EventAnswer",
+    "HealthAnswer",
     "IdAnswer",
     "InfoAnswer",
     "ListAnswer",
@@ -32,10 +34,18 @@ class VersionAnswer(msgspec.Struct):
     Components: list[_Component] | None = None
 
 
+class _FirewallBackend(msgspec.Struct):
+    Driver: str = ""
+
+
 class InfoAnswer(msgspec.Struct):
     """``GET /info``."""
 
     Name: str = ""
+    SystemTime: str = ""
+    LiveRestoreEnabled: bool = False
+    FirewallBackend: _FirewallBackend | None = None
+    DockerRootDir: str = ""
 
 
 class ListAnswer(msgspec.Struct):
@@ -53,8 +63,18 @@ class IdAnswer(msgspec.Struct):
     Id: str
 
 
-class _HealthAnswer(msgspec.Struct):
+class _HealthCheck(msgspec.Struct):
+    ExitCode: int = 0
+    Output: str = ""
+    End: str = ""
+
+
+class HealthAnswer(msgspec.Struct):
+    """``State.Health`` of an inspect."""
+
     Status: str = ""
+    FailingStreak: int = 0
+    Log: list[_HealthCheck] | None = None
 
 
 class _State(msgspec.Struct):
@@ -65,7 +85,7 @@ class _State(msgspec.Struct):
     Error: str = ""
     StartedAt: str = ""
     FinishedAt: str = ""
-    Health: _HealthAnswer | None = None
+    Health: HealthAnswer | None = None
 
 
 class _Config(msgspec.Struct):
@@ -80,20 +100,27 @@ class _RestartPolicy(msgspec.Struct):
     Name: str = ""
 
 
-class _HostConfig(msgspec.Struct):
-    NetworkMode: str = ""
-    Links: list[str] | None = None
-    RestartPolicy: _RestartPolicy | None = None
-    ExtraHosts: list[str] | None = None
-
-
 class _Binding(msgspec.Struct):
     HostIp: str = ""
     HostPort: str = ""
 
 
+class _HostConfig(msgspec.Struct):
+    NetworkMode: str = ""
+    Links: list[str] | None = None
+    RestartPolicy: _RestartPolicy | None = None
+    ExtraHosts: list[str] | None = None
+    PortBindings: dict[str, list[_Binding] | None] | None = None
+    PublishAllPorts: bool = False
+
+
+class _EndpointIpam(msgspec.Struct):
+    IPv4Address: str = ""
+
+
 class _EndpointAnswer(msgspec.Struct):
     NetworkID: str = ""
+    IPAMConfig: _EndpointIpam | None = None
     IPAddress: str = ""
     GlobalIPv6Address: str = ""
     Aliases: list[str] | None = None
@@ -121,11 +148,15 @@ class ContainerAnswer(msgspec.Struct):
     NetworkSettings: _NetworkSettings
     Path: str = ""
     Args: list[str] | None = None
+    HostsPath: str = ""
+    ResolvConfPath: str = ""
     Mounts: list[_Mount] | None = None
 
 
 class _IpamConfig(msgspec.Struct):
     Subnet: str = ""
+    Gateway: str = ""
+    AuxiliaryAddresses: dict[str, str] | None = None
 
 
 class _Ipam(msgspec.Struct):
@@ -138,8 +169,23 @@ class NetworkAnswer(msgspec.Struct):
     Id: str
     Name: str
     Driver: str = ""
+    Internal: bool = False
     IPAM: _Ipam | None = None
     Options: dict[str, str] | None = None
+
+
+class _Actor(msgspec.Struct):
+    ID: str = ""
+    Attributes: dict[str, str] | None = None
+
+
+class EventAnswer(msgspec.Struct):
+    """One line of ``GET /events``."""
+
+    Action: str = ""
+    Actor: _Actor | None = None
+    time: int = 0
+    nanoseconds: int = msgspec.field(name="timeNano", default=0)
 
 
 class TopAnswer(msgspec.Struct):

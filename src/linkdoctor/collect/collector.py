@@ -7,7 +7,7 @@ and ``top``, and only for the containers that links or expectations concern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect import afar, process, procfs, sockets
+from linkdoctor.collect import afar, process, procfs, sockets, stored
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     IdAnswer,
@@ -24,6 +24,10 @@ from linkdoctor.collect.answers import (
     NetworkAnswer,
 )
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
+from linkdoctor.collect.events import read_events
+from linkdoctor.collect.host import look_at_host
+from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
+from linkdoctor.collect.probing import with_probes
 from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
     details_of,
@@ -34,8 +38,13 @@ from linkdoctor.collect.translate import (
 )
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
-from linkdoctor.model.links import HostsLine, parse_hosts, parse_link_name
-from linkdoctor.model.references import VariableRead, link_variables_read
+from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
+from linkdoctor.model.references import (
+    HostReference,
+    VariableRead,
+    link_variables_read,
+    references_in_script,
+)
 from linkdoctor.model.snapshot import (
     Container,
     Details,
@@ -55,6 +64,7 @@ from linkdoctor.model.variables import Variable, redact
 __all__ = ["Further", "Progress", "collect"]
 
 T = TypeVar("T")
+P = TypeVar("P")
 Progress = Callable[[str], None]
 
 _ROUNDS = 3
@@ -67,6 +77,9 @@ _NOT_ASKED_AFAR = Unknown(
 )
 _ONLY_NEAR = Unknown(
     gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
+)
+_NO_DIRECTORY = Unknown(
+    gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
 )
 _LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
 
@@ -87,6 +100,13 @@ class _Inspected(msgspec.Struct, frozen=True):
     answer: ContainerAnswer | Unknown
 
 
+class _Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What the entry-point script tells; nothing if there is none."""
+
+    reads: tuple[VariableRead, ...] = ()
+    hosts: tuple[HostReference, ...] = ()
+
+
 class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of a container's running process."""
 
@@ -94,7 +114,7 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
     resolver: Evidence[Resolver] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
-    script_reads: Evidence[tuple[VariableRead, ...]] = _NOT_RUNNING
+    script: Evidence[_Script] = _NOT_RUNNING
 
 
 def collect(
@@ -113,9 +133,14 @@ def collect(
     Raises:
         EngineError: the engine does not answer, or not as a Docker engine does.
     """
-    engine = _engine(client)
+    info = _info(client)
+    engine = _engine(client, info)
     containers, settled = _settled_containers(client, deadline, progress)
     addresses, listeners = _host(client)
+    networks = _networks(client)
+    host = look_at_host(
+        client.socket_path, networks, info.FirewallBackend.Driver if info.FirewallBackend else ""
+    )
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=tool,
@@ -123,13 +148,26 @@ def collect(
         endpoint=client.endpoint,
         engine=engine,
         containers=tuple(sorted(containers, key=lambda each: (each.name, each.id))),
-        networks=_networks(client),
+        networks=networks,
         host_addresses=addresses,
         host_listeners=listeners,
+        firewall=host.firewall,
+        routes=host.routes,
+        interfaces=host.interfaces,
+        keeps_link_variables=host.keeps_link_variables,
+        events=read_events(client, info.SystemTime, podman=engine.product == "Podman"),
         probed=further.probe,
         settled=settled,
     )
-    return _with_dns_answers(snapshot, deadline) if client.socket_path else snapshot
+    near = client.socket_path is not None
+    snapshot = _with_dns_answers(snapshot, deadline) if near else snapshot
+    if further.logs:
+        snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
+    if not further.probe:
+        return snapshot
+    return with_probes(
+        snapshot, deadline, near=near, external=further.probe_external, progress=progress
+    )
 
 
 def _settled_containers(
@@ -185,7 +223,8 @@ def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
 
 
 def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
-    return DnsAnswer(name=name, addresses=_dns_addresses(container, name, deadline))
+    answer = _dns_addresses(container, name, deadline)
+    return DnsAnswer(name=name.removesuffix("."), addresses=answer)
 
 
 def _dns_addresses(
@@ -208,18 +247,22 @@ def _dns_addresses(
         return Unknown(gap=Gap.DENIED, detail=str(error))
 
 
-def _engine(client: EngineClient) -> Engine:
+def _info(client: EngineClient) -> InfoAnswer:
     try:
-        name = client.get("/info", InfoAnswer).Name
+        return client.get("/info", InfoAnswer)
     except NotThere:
-        name = ""
+        return InfoAnswer()
+
+
+def _engine(client: EngineClient, info: InfoAnswer) -> Engine:
     components = client.version.Components or ()
     podman = any("podman" in each.Name.lower() for each in components)
     return Engine(
-        name=name,
+        name=info.Name,
         version=client.version.Version,
         api_version=client.version.ApiVersion,
         product="Podman" if podman else "Docker",
+        live_restore=info.LiveRestoreEnabled,
     )
 
 
@@ -280,14 +323,74 @@ def _containers(
         for name in each.listed.Names or ()
         if (link := parse_link_name(name))
     }
+    sources = frozenset(source for each in inspected for source in _sources_of(each.answer))
     near = client.socket_path is not None
     progress("reading processes, hosts files and sockets")
 
-    def container_of(each: _Inspected) -> Container:
-        return _container(client, each, live, near, deadline)
+    with stored.opened(_engine_pid(client)) as disk:
+        data_root = _data_root(client, inspected) if disk else ""
 
-    with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        return list(pool.map(container_of, inspected))
+        def container_of(each: _Inspected) -> Container:
+            links = _stored_links(disk, each.answer, data_root)
+            served = _serves(each, sources)
+            container = _container(client, each, live, near, deadline, served=served)
+            return msgspec.structs.replace(container, stored_links=links)
+
+        with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
+            containers = list(pool.map(container_of, inspected))
+    return with_health_complaints(containers, (each.answer for each in inspected))
+
+
+def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
+    """Give the names, or ids, of the sources of a container's links."""
+    if isinstance(answer, Unknown):
+        return set()
+    endpoints = (answer.NetworkSettings.Networks or {}).values()
+    links = [*(answer.HostConfig.Links or ()), *(link for e in endpoints for link in e.Links or ())]
+    return {link.partition(":")[0].removeprefix("/") for link in links}
+
+
+def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
+    """Tell whether the ports of a container are anyone's: then it matters who listens there."""
+    listed, answer = inspected.listed, inspected.answer
+    if isinstance(answer, Unknown):
+        return False
+    names = {name.removeprefix("/") for name in listed.Names or ()}
+    return (
+        not names.isdisjoint(sources)
+        or not {listed.Id, listed.Id[:12]}.isdisjoint(sources)
+        or any(parse_link_name(name) for name in names)
+        or any((answer.NetworkSettings.Ports or {}).values())
+        or answer.HostConfig.NetworkMode == "host"
+    )
+
+
+def _engine_pid(client: EngineClient) -> int | None:
+    return sockets.peer_pid(client.socket_path) if client.socket_path else None
+
+
+def _data_root(client: EngineClient, inspected: Iterable[_Inspected]) -> str:
+    """Ask where the engine keeps its files, if a container does not tell it by itself."""
+    answers = [each.answer for each in inspected]
+    if all(isinstance(each, Unknown) or stored.directory_of(each) for each in answers):
+        return ""
+    try:
+        return client.get("/info", InfoAnswer).DockerRootDir
+    except (EngineError, NotThere):
+        return ""
+
+
+def _stored_links(
+    disk: procfs.Proc | None, answer: ContainerAnswer | Unknown, data_root: str
+) -> Evidence[tuple[StoredLink, ...]]:
+    if isinstance(answer, Unknown):
+        return answer
+    if disk is None:
+        return _ONLY_NEAR
+    directory = stored.directory_of(answer, data_root)
+    if directory is None:
+        return _NO_DIRECTORY
+    return _had(lambda: stored.read_stored_links(disk, directory), f"{directory}/hostconfig.json")
 
 
 def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
@@ -309,6 +412,8 @@ def _container(
     live: set[tuple[str, str]],
     near: bool,
     deadline: Deadline,
+    *,
+    served: bool,
 ) -> Container:
     listed, answer = inspected.listed, inspected.answer
     names = tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
@@ -325,10 +430,11 @@ def _container(
             resolver=answer,
             listeners=answer,
             script_reads=answer,
+            script_hosts=answer,
         )
     details = details_of(answer)
     name = answer.Name.removeprefix("/")
-    lived = _lived(client, answer, details, near, deadline)
+    lived = _lived(client, answer, details, near, deadline, served=served)
     return Container(
         id=answer.Id,
         name=name,
@@ -341,7 +447,8 @@ def _container(
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
         listeners=lived.listeners,
-        script_reads=lived.script_reads,
+        script_reads=_part(lived.script, lambda script: script.reads),
+        script_hosts=_part(lived.script, lambda script: script.hosts),
     )
 
 
@@ -371,6 +478,8 @@ def _lived(
     details: Details,
     near: bool,
     deadline: Deadline,
+    *,
+    served: bool,
 ) -> _Lived:
     if details.pid <= 0 or details.status not in (Status.RUNNING, Status.PAUSED):
         return _Lived()
@@ -380,13 +489,13 @@ def _lived(
             hosts_file=_LATE,
             resolver=_LATE,
             listeners=_LATE,
-            script_reads=_LATE,
+            script=_LATE,
         )
     if not near:
         return _afar(client, answer, details, _ONLY_NEAR)
     try:
         with procfs.prove(details.pid, answer.Id) as held:
-            seen = _near(held, answer)
+            seen = _near(held, answer, served=served)
     except procfs.NotProven as reason:
         return _afar(client, answer, details, Unknown(gap=Gap.DENIED, detail=str(reason)))
     return _completed(seen, lambda: _afar(client, answer, details, _ONLY_NEAR))
@@ -394,7 +503,7 @@ def _lived(
 
 def _completed(near: _Lived, afar_too: Callable[[], _Lived]) -> _Lived:
     """Ask the engine for what this user may not read in /proc, and for nothing else."""
-    fields = ("process_environment", "hosts_file", "resolver", "script_reads")
+    fields = ("process_environment", "hosts_file", "resolver", "script")
     denied = [field for field in fields if _is_denied(getattr(near, field))]
     if not denied:
         return near
@@ -406,7 +515,7 @@ def _is_denied(evidence: object) -> bool:
     return isinstance(evidence, Unknown) and evidence.gap is Gap.DENIED
 
 
-def _near(held: procfs.Proc, answer: ContainerAnswer) -> _Lived:
+def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived:
     proc = f"/proc/{held.pid}"
     return _Lived(
         process_environment=_had(lambda: _environment(held), f"{proc}/environ"),
@@ -420,17 +529,26 @@ def _near(held: procfs.Proc, answer: ContainerAnswer) -> _Lived:
             ),
             f"{proc}/root/etc/resolv.conf",
         ),
-        listeners=_had(
-            lambda: sockets.in_namespace(
-                Path(f"/proc/self/fd/{held.descriptor}/ns/net"), sockets.listeners_here
-            ),
-            f"{proc}/ns/net",
-        ),
-        script_reads=_had(
+        listeners=_had(lambda: _listeners(held, owned=served), f"{proc}/ns/net"),
+        script=_had(
             lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)),
             f"{proc}/root",
         ),
     )
+
+
+def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
+    """Read the listening sockets, and of TCP sockets the names of the processes that own them."""
+    found = sockets.in_namespace(
+        Path(f"/proc/self/fd/{held.descriptor}/ns/net"), sockets.sockets_here
+    )
+    inodes = {inode for listener, inode in found if listener.protocol == "tcp" and inode}
+    owners = procfs.owners_of(held, inodes) if owned and inodes else {}
+    # Several sockets at one place (SO_REUSEPORT) are one listener.
+    names: dict[Listener, str] = {}
+    for listener, inode in found:
+        names[listener] = names.get(listener) or owners.get(inode, "")
+    return tuple(sorted(msgspec.structs.replace(each, owner=name) for each, name in names.items()))
 
 
 def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
@@ -449,7 +567,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             hosts_file=_NOT_ASKED_AFAR,
             resolver=_NOT_ASKED_AFAR,
             listeners=near,
-            script_reads=_NOT_ASKED_AFAR,
+            script=_NOT_ASKED_AFAR,
         )
 
     def read(path: str) -> bytes:
@@ -465,7 +583,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
         ),
         listeners=near,
-        script_reads=_had(lambda: _script(answer, read), "docker cp"),
+        script=_had(lambda: _script(answer, read), "docker cp"),
     )
 
 
@@ -480,20 +598,31 @@ def _had(action: Callable[[], T], source: str) -> Evidence[T]:
         return Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
-    except (EngineError, afar.Unreadable) as error:
+    except (EngineError, afar.Unreadable, stored.Damaged) as error:
         return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
-def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> tuple[VariableRead, ...]:
+def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
     for path in script_places(program_of(answer), answer.Config.Env or ()):
         try:
             content = read(path)
         except (NotThere, FileNotFoundError, NotADirectoryError):
             continue
         except afar.Unreadable:
-            return ()
-        return link_variables_read(_text(content), path) if content.startswith(b"#!") else ()
-    return ()
+            return _Script()
+        if not content.startswith(b"#!"):
+            return _Script()
+        text = _text(content)
+        return _Script(
+            reads=link_variables_read(text, path), hosts=references_in_script(text, path)
+        )
+    return _Script()
+
+
+def _part(evidence: Evidence[T], part: Callable[[T], P]) -> Evidence[P]:
+    if isinstance(evidence, Unknown):
+        return evidence
+    return Known(part(evidence.value), evidence.source)
 
 
 def _text(content: bytes) -> str:

@@ -1,8 +1,8 @@
-"""The engine's API, read-only: the only module that imports the docker SDK.
+"""The engine's API: the only module that imports the docker SDK.
 
 The SDK decides where the engine is (URL, context, TLS, ``DOCKER_*``) and gives the connection
 pool; requests go straight to that pool, because the SDK's own methods cost three times as much
-per inspect. Only GET requests exist here.
+per inspect. An examination sends GET requests only; what writes is :mod:`.control`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ __all__ = [
     "EngineClient",
     "EngineError",
     "NotThere",
+    "Refused",
+    "TooLarge",
     "Url",
     "connect",
     "endpoint_of",
@@ -58,6 +60,18 @@ class EngineError(Exception):
 
 class EndpointError(EngineError):
     """The engine is named in a way that cannot be right: wrong usage, not an engine's failure."""
+
+
+class TooLarge(EngineError):
+    """The answer is larger than what is read of it."""
+
+
+class Refused(EngineError):
+    """The engine answered with an error; its words are not kept, they may hold anything."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(f"GET {path} was answered with status {status}")
+        self.status = status
 
 
 class NotThere(Exception):
@@ -146,47 +160,70 @@ class EngineClient:
 
     def get_bytes(self, path: str, /, *, limit: int, **query: str) -> bytes:
         """Ask for an answer of at most `limit` bytes; raises as :meth:`get`."""
-        left = self._deadline.left()
-        if left <= 0:
-            raise EngineError(f"no time left: {self._deadline.seconds:g} s are over")
         url = self._prefix + path + (f"?{urlencode(query)}" if query else "")
+        status, body = self.send("GET", url, self._deadline, limit=limit, shown=path)
+        if status in (_NOT_FOUND, _NOT_RUNNING):
+            raise NotThere(path)
+        if status != _OK:
+            raise Refused(path, status)
+        return body
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        deadline: Deadline,
+        *,
+        limit: int,
+        shown: str,
+        body: bytes | None = None,
+        longest: float = _LONGEST_REQUEST,
+    ) -> tuple[int, bytes]:
+        """Send one request and give status and answer, whatever the status; errors name `shown`.
+
+        Only :mod:`linkdoctor.collect.control` sends anything but GET.
+
+        Raises:
+            EngineError: no answer, or none in time.
+        """
+        left = deadline.left()
+        if left <= 0:
+            raise EngineError(f"no time left: {deadline.seconds:g} s are over")
+        content = {} if body is None else {"Content-Type": "application/json"}
         try:
             response: _Body = self._pool.urlopen(
-                "GET",
+                method,
                 url,
-                headers={"User-Agent": "linkdoctor"},
+                body=body,
+                headers={"User-Agent": "linkdoctor", **content},
                 preload_content=False,
                 retries=False,
                 redirect=False,
-                timeout=urllib3.Timeout(total=min(left, _LONGEST_REQUEST)),
+                timeout=urllib3.Timeout(total=min(left, longest)),
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise EngineError(_why(error, self.endpoint)) from None
         try:
-            body = self._read(response, path, limit)
+            answer = self._read(response, f"{method} {shown}", limit, deadline)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             response.close()
             raise EngineError(
-                f"the engine broke off its answer to GET {path}: {_kind(error)}"
+                f"the engine broke off its answer to {method} {shown}: {_kind(error)}"
             ) from None
         except EngineError:
             response.close()
             raise
         response.release_conn()
-        if response.status in (_NOT_FOUND, _NOT_RUNNING):
-            raise NotThere(path)
-        if response.status != _OK:
-            raise EngineError(f"GET {path} was answered with status {response.status}")
-        return body
+        return response.status, answer
 
-    def _read(self, response: _Body, path: str, limit: int) -> bytes:
+    def _read(self, response: _Body, request: str, limit: int, deadline: Deadline) -> bytes:
         body = bytearray()
         while chunk := response.read1(1 << 18):
             body += chunk
             if len(body) > limit:
-                raise EngineError(f"the answer to GET {path} is larger than {limit >> 20} MiB")
-            if self._deadline.left() <= 0:
-                raise EngineError(f"no time left: {self._deadline.seconds:g} s are over")
+                raise TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")
+            if deadline.left() <= 0:
+                raise EngineError(f"no time left: {deadline.seconds:g} s are over")
         return bytes(body)
 
     def _version(self) -> VersionAnswer:

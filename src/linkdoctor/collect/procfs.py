@@ -1,4 +1,4 @@
-"""Files of containers on the engine's own machine, through ``/proc/<pid>/root``.
+"""Files of containers and of the engine on its own machine, through ``/proc/<pid>/root``.
 
 A container is hostile: a symbolic link inside it must never lead out of it, a named pipe must
 not hold us up, and a pid may belong to another process by the time it is read.
@@ -9,13 +9,20 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
-__all__ = ["NotProven", "Proc", "prove", "read_inside"]
+__all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
 
 _MOST_LINKS = 40
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MOST_PROCESSES = 64
+_MOST_THREADS = 64
+_MOST_DESCRIPTORS = 1024
+_LONGEST_NAME = 15
+_LONGEST_LIST = 16 * 1024
 
 
 class NotProven(Exception):
@@ -23,7 +30,7 @@ class NotProven(Exception):
 
 
 class Proc:
-    """The proven process of a container, held by a descriptor of its ``/proc`` directory.
+    """A process, held by a descriptor of its ``/proc`` directory.
 
     Once the process has ended, reads through the descriptor fail: they never reach another
     process that was given the same pid.
@@ -46,19 +53,32 @@ def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[
     Raises:
         NotProven: the process is not there, or is not the container's, or may not be looked at.
     """
-    if pid <= 0 or len(container_id) < 12:
+    if len(container_id) < 12:
+        raise NotProven("the engine names no process")
+    with hold(pid, proc) as held:
+        if not any(
+            container_id.encode() in _slurp(held.descriptor, name)
+            for name in ("mountinfo", "cgroup")
+        ):
+            raise NotProven("the process with its pid on this machine is not the container's")
+        yield held
+
+
+@contextmanager
+def hold(pid: int, proc: Path = Path("/proc")) -> Generator[Proc]:
+    """Hold on to whatever process has this pid now, unproven.
+
+    Raises:
+        NotProven: the process is not there.
+    """
+    if pid <= 0:
         raise NotProven("the engine names no process")
     try:
         descriptor = os.open(proc / str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         raise NotProven("its process is not visible in this /proc") from None
     try:
-        held = Proc(pid, descriptor)
-        if not any(
-            container_id.encode() in _slurp(descriptor, name) for name in ("mountinfo", "cgroup")
-        ):
-            raise NotProven("the process with its pid on this machine is not the container's")
-        yield held
+        yield Proc(pid, descriptor)
     finally:
         os.close(descriptor)
 
@@ -78,10 +98,94 @@ def _slurp(descriptor: int, name: str, limit: int = 1 << 20) -> bytes:
         os.close(file)
 
 
-def read_inside(held: Proc, path: str, limit: int) -> bytes:
-    """Read at most `limit` bytes of a regular file of a container, as the container names it.
+def owners_of(held: Proc, inodes: Collection[int]) -> dict[int, str]:
+    """Give the names of the processes that hold sockets, by the sockets' inodes.
 
-    Symbolic links are followed by hand, inside the container's root only.
+    Only a process and its descendants are asked, parents before children; what another process
+    holds, or one that may not be looked at, is left out. A pid that changed hands meanwhile does
+    no harm: only the process that holds the very socket is named.
+
+    A process may call itself anything: only what can be printed of its name is kept.
+    """
+    wanted = set(inodes)
+    owners: dict[int, str] = {}
+    queue = [held.pid]
+    for pid in queue:  # it grows while it is walked
+        if not wanted:
+            break
+        try:
+            process = os.open(f"../{pid}", _DIRECTORY, dir_fd=held.descriptor)
+        except OSError:
+            continue
+        try:
+            if found := _sockets_of(process, wanted):
+                name = _name_of(process)
+                owners.update(dict.fromkeys(found, name))
+                wanted -= found
+            room = _MOST_PROCESSES - len(queue)
+            queue += islice(_children_of(process), room) if room > 0 and wanted else ()
+        finally:
+            os.close(process)
+    return {inode: name for inode, name in owners.items() if name}
+
+
+def _sockets_of(process: int, wanted: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for number in _entries(process, "fd", _MOST_DESCRIPTORS):
+        try:
+            leads_to = os.readlink(f"fd/{number}", dir_fd=process)
+        except OSError:
+            continue  # closed meanwhile, or not to be looked at
+        inode = leads_to.removeprefix("socket:[").removesuffix("]")
+        if leads_to.startswith("socket:[") and inode.isdecimal() and int(inode) in wanted:
+            found.add(int(inode))
+    return found
+
+
+def _children_of(process: int) -> Iterator[int]:
+    """Give the pids of the children, which each thread of a process has for itself."""
+    for thread in _entries(process, "task", _MOST_THREADS):
+        for word in _little(process, f"task/{thread}/children", _LONGEST_LIST).split():
+            if word.isdigit():
+                yield int(word)
+
+
+def _entries(process: int, name: str, most: int) -> list[str]:
+    try:
+        directory = os.open(name, _DIRECTORY, dir_fd=process)
+    except OSError:
+        return []
+    try:
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in islice(entries, most)]
+    except OSError:
+        return []
+    finally:
+        os.close(directory)
+
+
+def _name_of(process: int) -> str:
+    name = _little(process, "comm", _LONGEST_NAME + 1).decode("utf-8", "replace")
+    return "".join(letter for letter in name if letter.isprintable()).strip()
+
+
+def _little(process: int, name: str, limit: int) -> bytes:
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    except OSError:
+        return b""
+    try:
+        return _read(file, limit)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+
+
+def read_inside(held: Proc, path: str, limit: int) -> bytes:
+    """Read at most `limit` bytes of a regular file, as the process itself names it.
+
+    Symbolic links are followed by hand, inside the process's root only.
 
     Raises:
         OSError: there is no such regular file, or it may not be read.

@@ -5,20 +5,32 @@ The only module that imports dnspython, and only when there is something to ask.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Resolver
+
+if TYPE_CHECKING:
+    import dns.resolver
 
 __all__ = ["ask", "parse_resolver"]
 
 _LIFETIME = 1.0
 
 _MOST = 8
+_MOST_DOTS = 15
 
 
 def parse_resolver(text: str) -> Resolver:
-    """Read a ``resolv.conf``; the last ``search`` line counts, as in every resolver."""
+    """Read a ``resolv.conf``; the last ``search`` line counts, as in every resolver.
+
+    ``ndots`` is 1 unless an option says otherwise, and at most 15. A name with fewer dots is tried
+    with the search domains first, by glibc and by musl; one with enough dots as it is, after which
+    glibc tries the search domains too, and musl does not.
+    """
     nameservers: list[str] = []
     search: tuple[str, ...] = ()
+    ndots = 1
     for line in text.splitlines():
         words = line.partition("#")[0].split()
         match words:
@@ -26,16 +38,27 @@ def parse_resolver(text: str) -> Resolver:
                 nameservers.append(address)
             case ["search" | "domain", *domains]:
                 search = tuple(domain for domain in domains[:_MOST] if domain != ".")
+            case ["options", *options]:
+                ndots = _ndots(options, ndots)
             case _:
                 continue
-    return Resolver(nameservers=tuple(nameservers[:_MOST]), search=search)
+    return Resolver(nameservers=tuple(nameservers[:_MOST]), search=search, ndots=ndots)
+
+
+def _ndots(options: list[str], before: int) -> int:
+    for option in options:
+        word, colon, number = option.partition(":")
+        if word == "ndots" and colon and number.isascii() and number.isdecimal():
+            before = min(int(number[:4]), _MOST_DOTS)
+    return before
 
 
 def ask(resolver: Resolver, name: str) -> Evidence[tuple[str, ...]]:
     """Ask for a name as the C library of a container would, from the namespace of this thread.
 
     A server that fails, or does not answer within a second, leaves the answer Unknown: only
-    *no such name* is an answer that says so.
+    *no such name* is an answer that says so. A name that ends with a dot is asked for as it is; one
+    without an IPv4 address is asked for its IPv6 addresses.
     """
     import dns.exception
     import dns.name
@@ -45,6 +68,7 @@ def ask(resolver: Resolver, name: str) -> Evidence[tuple[str, ...]]:
     try:
         asker.nameservers = [each.partition("%")[0] for each in resolver.nameservers]
         asker.search = [dns.name.from_text(domain) for domain in resolver.search]
+        asker.ndots = resolver.ndots
     except (ValueError, dns.exception.DNSException):
         return Unknown(gap=Gap.UNSUPPORTED, detail="its resolv.conf cannot be used")
     if not asker.nameservers:
@@ -52,11 +76,16 @@ def ask(resolver: Resolver, name: str) -> Evidence[tuple[str, ...]]:
     asker.lifetime = asker.timeout = _LIFETIME
     source = f"DNS server {', '.join(resolver.nameservers)}"
     try:
-        answer = asker.resolve(name, "A", search=True, raise_on_no_answer=False)
+        found = _addresses(asker, name, "A") or _addresses(asker, name, "AAAA")
     except dns.resolver.NXDOMAIN:
         return Known((), source)
     except dns.exception.Timeout:
         return Unknown(gap=Gap.TIMED_OUT, detail=f"{source} did not answer within a second")
     except (dns.exception.DNSException, OSError):
         return Unknown(gap=Gap.UNSUPPORTED, detail=f"{source} gave no usable answer")
-    return Known(tuple(sorted(record.to_text() for record in answer)), source)
+    return Known(found, source)
+
+
+def _addresses(asker: dns.resolver.Resolver, name: str, kind: str) -> tuple[str, ...]:
+    answer = asker.resolve(name, kind, search=True, raise_on_no_answer=False)
+    return tuple(sorted(record.to_text() for record in answer))

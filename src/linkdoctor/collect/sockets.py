@@ -1,4 +1,4 @@
-"""Raw sockets: who listens in a network namespace, and which addresses it has.
+"""Raw sockets: who listens in a network namespace, which addresses it has, who answers there.
 
 ``SOCK_DIAG`` with the state LISTEN asks the kernel for listening sockets alone, where
 ``/proc/net/tcp`` would walk its whole table of connections.
@@ -7,24 +7,34 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import ipaddress
 import os
 import socket
 import struct
+import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from linkdoctor.model.snapshot import Listener
+import msgspec
+
+from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 
 __all__ = [
+    "Dialled",
     "NamespaceDenied",
     "addresses_here",
+    "dial",
     "in_namespace",
+    "interfaces_here",
     "knock",
     "listeners_here",
     "peer_pid",
+    "routes_here",
+    "sockets_here",
 ]
 
 T = TypeVar("T")
@@ -36,12 +46,34 @@ _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TCP_LISTEN, _UNCONNECTED = 10, 7
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
+_INODE_AT = 68
 _MOST_SOCKETS = 10_000
 _CLONE_NEWNET = 0x40000000
 _TIMEOUT = 5.0
 
 _RTM_GETADDR, _RTM_NEWADDR = 22, 20
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_RTM_GETLINK, _RTM_GETROUTE = 18, 26
+_LINK, _ROUTE, _HOP = struct.Struct("=BxHiII"), struct.Struct("=BBBBBBBBI"), struct.Struct("=HBBi")
+_IFLA_IFNAME, _IFLA_MTU, _IFF_UP = 3, 4, 1
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 6, 9, 15
+_RT_TABLE_MAIN, _RTN_UNICAST, _RTM_F_CLONED = 254, 1, 0x200
+_MOST_ROUTES = 10_000
+
+
+_NO_ROUTE = frozenset(
+    {
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.ENETDOWN,
+        errno.EADDRNOTAVAIL,
+        errno.EACCES,  # a route of type prohibit
+        errno.EPERM,
+        errno.EINVAL,  # a route of type blackhole
+    }
+)
+"""What the kernel says of a peer that it has no way to."""
 
 
 class NamespaceDenied(Exception):
@@ -98,7 +130,19 @@ def listeners_here() -> tuple[Listener, ...]:
     Raises:
         OSError: the kernel does not answer.
     """
-    found: set[Listener] = set()
+    return tuple(sorted({listener for listener, _ in sockets_here()}))
+
+
+def sockets_here() -> tuple[tuple[Listener, int], ...]:
+    """Give the listening sockets of the namespace of this thread, each with its inode, sorted.
+
+    Several sockets may listen at one place (``SO_REUSEPORT``). A process that holds a socket has
+    a descriptor that leads to its inode; no two sockets of this machine share one.
+
+    Raises:
+        OSError: the kernel does not answer.
+    """
+    found: set[tuple[Listener, int]] = set()
     for protocol, number, state in (
         ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
         ("udp", socket.IPPROTO_UDP, _UNCONNECTED),
@@ -107,8 +151,14 @@ def listeners_here() -> tuple[Listener, ...]:
             request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
             for payload in _dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, request):
                 if listener := _listener(payload, protocol):
-                    found.add(listener)
+                    found.add((listener, _inode(payload)))
     return tuple(sorted(found))
+
+
+def _inode(payload: bytes) -> int:
+    """Read the last field of ``struct inet_diag_msg``; 0 if there is none."""
+    end = _INODE_AT + 4
+    return int.from_bytes(payload[_INODE_AT:end], sys.byteorder) if len(payload) >= end else 0
 
 
 def _listener(payload: bytes, protocol: str) -> Listener | None:
@@ -141,14 +191,95 @@ def addresses_here() -> tuple[str, ...]:
 def _interface_addresses(
     payload: bytes,
 ) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    position = 8
+    for kind, value in _attributes(payload, 8):
+        if kind in (_IFA_ADDRESS, _IFA_LOCAL) and len(value) in (4, 16):
+            yield ipaddress.ip_address(value)
+
+
+def _attributes(payload: bytes, position: int) -> Iterator[tuple[int, bytes]]:
+    """Give the attributes of a netlink answer, which begin at a position."""
     while position + 4 <= len(payload):
         length, kind = struct.unpack_from("=HH", payload, position)
         if length < 4:
             return
-        value = payload[position + 4 : position + length]
-        if kind in (_IFA_ADDRESS, _IFA_LOCAL) and len(value) in (4, 16):
-            yield ipaddress.ip_address(value)
+        yield kind & 0x3FFF, payload[position + 4 : position + length]
+        position += (length + 3) & ~3
+
+
+def interfaces_here() -> tuple[Interface, ...]:
+    """Give the interfaces of the namespace of this thread, sorted.
+
+    Raises:
+        OSError: the kernel does not answer.
+    """
+    return tuple(sorted(interface for _, interface in _numbered_interfaces()))
+
+
+def _numbered_interfaces() -> Iterator[tuple[int, Interface]]:
+    request = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+    for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETLINK, request):
+        if len(payload) < _LINK.size:
+            continue
+        _, _, number, flags, _ = _LINK.unpack_from(payload)
+        attributes = dict(_attributes(payload, _LINK.size))
+        name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")
+        mtu = int.from_bytes(attributes.get(_IFLA_MTU, b""), sys.byteorder)
+        yield number, Interface(name=name, mtu=mtu, up=bool(flags & _IFF_UP))
+
+
+def routes_here() -> tuple[Route, ...]:
+    """Give the routes of the main table of the namespace of this thread, sorted.
+
+    Those of link-local addresses are left out: every interface has one.
+
+    Raises:
+        OSError: the kernel does not answer, or has more routes than are read.
+    """
+    names = {number: interface.name for number, interface in _numbered_interfaces()}
+    found: set[Route] = set()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        request = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+        for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETROUTE, request):
+            found.update(_routes(payload, names))
+            if len(found) > _MOST_ROUTES:
+                raise OSError("there are more routes than are read")
+    return tuple(sorted(found))
+
+
+def _routes(payload: bytes, names: Mapping[int, str]) -> Iterator[Route]:
+    if len(payload) < _ROUTE.size:
+        return
+    family, length, _, _, table, _, _, kind, flags = _ROUTE.unpack_from(payload)
+    attributes = dict(_attributes(payload, _ROUTE.size))
+    table = int.from_bytes(attributes.get(_RTA_TABLE, bytes([table])), sys.byteorder)
+    if table != _RT_TABLE_MAIN or kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
+        return
+    size = 4 if family == socket.AF_INET else 16
+    address = ipaddress.ip_address(attributes.get(_RTA_DST, bytes(size)))
+    if address.is_link_local:
+        return
+    metric = int.from_bytes(attributes.get(_RTA_PRIORITY, b""), sys.byteorder)
+    for number, gateway in _hops(attributes):
+        yield Route(
+            destination=f"{address}/{length}",
+            interface=names.get(number, ""),
+            gateway=str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else "",
+            metric=metric,
+        )
+
+
+def _hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give the interface and the gateway of each way that a route has."""
+    if _RTA_OIF in attributes:
+        number = int.from_bytes(attributes[_RTA_OIF], sys.byteorder)
+        yield number, attributes.get(_RTA_GATEWAY, b"")
+    several, position = attributes.get(_RTA_MULTIPATH, b""), 0
+    while position + _HOP.size <= len(several):
+        length, _, _, number = _HOP.unpack_from(several, position)
+        if length < _HOP.size:
+            return
+        own = dict(_attributes(several[position : position + length], _HOP.size))
+        yield number, own.get(_RTA_GATEWAY, b"")
         position += (length + 3) & ~3
 
 
@@ -180,6 +311,42 @@ def knock(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_TIMEOUT)
         client.connect(str(path))
+
+
+class Dialled(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an attempt to connect."""
+
+    outcome: ProbeOutcome
+    seconds: float
+
+
+def dial(address: str, port: int, timeout: float) -> Dialled:
+    """Connect by TCP from the namespace of this thread, and hang up at once. Nothing is sent.
+
+    Args:
+        address: an IPv4 or IPv6 address, never a name.
+        port: the port.
+        timeout: seconds to wait for an answer.
+
+    Raises:
+        OSError: this machine cannot try it (no descriptors left, for one).
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as client:
+        client.settimeout(timeout)
+        begun = time.monotonic()
+        try:
+            client.connect((address, port))
+            outcome = ProbeOutcome.CONNECTED
+        except TimeoutError:
+            outcome = ProbeOutcome.TIMED_OUT
+        except (ConnectionRefusedError, ConnectionResetError):
+            outcome = ProbeOutcome.REFUSED
+        except OSError as error:
+            if error.errno not in _NO_ROUTE:
+                raise
+            outcome = ProbeOutcome.NO_ROUTE
+        return Dialled(outcome=outcome, seconds=time.monotonic() - begun)
 
 
 def peer_pid(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from linkdoctor.collect.answers import ContainerAnswer, NetworkAnswer
+from linkdoctor.collect.answers import ContainerAnswer, HealthAnswer, NetworkAnswer
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
 from linkdoctor.model.references import (
     link_variables_read,
@@ -27,6 +27,7 @@ from linkdoctor.model.variables import redact
 __all__ = ["details_of", "labels_of", "network_of", "pairs", "program_of", "script_places"]
 
 _LONGEST_TEXT = 4096
+_LONGEST_PORT = 5
 _QUOTED_PROGRAM = re.compile(r'exec: "(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMPOSE = "com.docker.compose."
 _COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
@@ -45,7 +46,7 @@ def details_of(answer: ContainerAnswer) -> Details:
         error=_without_program(state.Error, answer.Path)[:_LONGEST_TEXT],
         started_at=state.StartedAt,
         finished_at=state.FinishedAt,
-        health=Health(status=state.Health.Status) if state.Health else None,
+        health=_health(state.Health),
         restart_policy=(host.RestartPolicy.Name if host.RestartPolicy else "") or "no",
         hostname=config.Hostname,
         network_mode=host.NetworkMode or "default",
@@ -53,6 +54,7 @@ def details_of(answer: ContainerAnswer) -> Details:
         endpoints=_endpoints(answer),
         exposed=_ports(config.ExposedPorts or ()),
         published=tuple(sorted(_publications(answer))),
+        requested=tuple(sorted(_requested(answer))),
         extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
         environment=redact(environment),
         references=tuple(
@@ -71,6 +73,18 @@ def details_of(answer: ContainerAnswer) -> Details:
     )
 
 
+def _health(answer: HealthAnswer | None) -> Health | None:
+    """Translate the health without the output of the check, which may hold anything."""
+    # Podman prints an empty one, Docker for a check that was switched off `none`.
+    if answer is None or answer.Status in ("", "none"):
+        return None
+    return Health(
+        status=answer.Status,
+        exit_code=answer.Log[-1].ExitCode if answer.Log else None,
+        failing_streak=answer.FailingStreak,
+    )
+
+
 def _without_program(error: str, program: str) -> str:
     """Take the program out of the engine's words: it may be an argument that holds a secret."""
     error = _QUOTED_PROGRAM.sub('exec: "…"', error)
@@ -81,9 +95,16 @@ def _without_program(error: str, program: str) -> str:
 
 def _status(text: str) -> Status:
     try:
-        return Status(text)
+        return _STATUSES_OF_PODMAN.get(text) or Status(text)
     except ValueError:
         return Status.DEAD
+
+
+_STATUSES_OF_PODMAN = {
+    "configured": Status.CREATED,
+    "initialized": Status.CREATED,
+    "stopped": Status.EXITED,
+}
 
 
 def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -120,15 +141,24 @@ def _endpoints(answer: ContainerAnswer) -> tuple[Endpoint, ...]:
     networks = answer.NetworkSettings.Networks or {}
     return tuple(
         Endpoint(
-            network=name,
+            network=_network_name(name, endpoint.NetworkID),
             network_id=endpoint.NetworkID,
             address=endpoint.IPAddress,
             address6=endpoint.GlobalIPv6Address,
+            fixed_address=endpoint.IPAMConfig.IPv4Address if endpoint.IPAMConfig else "",
             aliases=tuple(sorted({*(endpoint.Aliases or ()), *(endpoint.DNSNames or ())})),
             links=_stored_links(endpoint.Links or ()),
         )
         for name, endpoint in sorted(networks.items())
     )
+
+
+def _network_name(name: str, network_id: str) -> str:
+    """Give the network's name; Podman's inspect calls its default network otherwise than its list.
+
+    Its id is no id there, so that a network of Docker's that is called so is not taken for it.
+    """
+    return "bridge" if name == network_id == "podman" else name
 
 
 def _ports(texts: Iterable[str]) -> tuple[Port, ...]:
@@ -144,15 +174,39 @@ def _readable_ports(texts: Iterable[str]) -> Iterator[Port]:
 
 
 def _publications(answer: ContainerAnswer) -> Iterator[Publication]:
+    """Give the bindings that there are: of a container that does not run, none."""
+    host = answer.HostConfig
     for text, bindings in (answer.NetworkSettings.Ports or {}).items():
+        asked = (host.PortBindings or {}).get(text) or ()
+        fixed = {_fixed_port(each.HostPort) for each in asked} - {0}
         for binding in bindings or ():
-            if binding.HostPort.isdecimal():
+            if number := _fixed_port(binding.HostPort):
                 for port in _readable_ports([text]):
                     yield Publication(
                         port=port,
                         host_address=binding.HostIp,
-                        host_port=int(binding.HostPort),
+                        host_port=number,
+                        ephemeral=bool(asked or host.PublishAllPorts) and number not in fixed,
                     )
+
+
+def _requested(answer: ContainerAnswer) -> Iterator[Publication]:
+    for text, bindings in (answer.HostConfig.PortBindings or {}).items():
+        for binding in bindings or ():
+            number = _fixed_port(binding.HostPort)
+            for port in _readable_ports([text]):
+                yield Publication(
+                    port=port,
+                    host_address=binding.HostIp,
+                    host_port=number,
+                    ephemeral=number == 0,
+                )
+
+
+def _fixed_port(text: str) -> int:
+    """Read a port of the host; 0 where the engine may choose one, freely or from a range."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_PORT else 0
+    return number if number < 1 << 16 else 0
 
 
 def _extra_hosts(entries: Iterable[str]) -> Iterator[HostsLine]:
@@ -166,15 +220,32 @@ def _extra_hosts(entries: Iterable[str]) -> Iterator[HostsLine]:
 
 def network_of(answer: NetworkAnswer) -> Network:
     """Translate a network."""
-    subnets = (each.Subnet for each in (answer.IPAM.Config if answer.IPAM else None) or ())
-    icc = (answer.Options or {}).get("com.docker.network.bridge.enable_icc", "true")
+    pools = (answer.IPAM.Config if answer.IPAM else None) or ()
+    subnets = (each.Subnet for each in pools)
+    reserved = {
+        address.partition("/")[0]
+        for each in pools
+        for address in (each.Gateway, *(each.AuxiliaryAddresses or {}).values())
+    }
+    options = answer.Options or {}
+    icc = options.get("com.docker.network.bridge.enable_icc", "true")
     return Network(
         id=answer.Id,
         name=answer.Name,
         driver=answer.Driver,
         subnets=tuple(sorted(each for each in subnets if each)),
+        reserved=tuple(sorted(each for each in reserved if each)),
         icc=icc.lower() not in ("false", "0", "f"),
+        bridge=options.get("com.docker.network.bridge.name", f"br-{answer.Id[:12]}")
+        if answer.Driver == "bridge"
+        else "",
+        mtu=_mtu(options.get("com.docker.network.driver.mtu", "")),
+        internal=answer.Internal,
     )
+
+
+def _mtu(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,5}", text) else None
 
 
 def program_of(answer: ContainerAnswer) -> str:

@@ -4,12 +4,50 @@ from __future__ import annotations
 
 import shlex
 
-__all__ = ["connect_network", "inspect_format", "logs", "remove", "restart", "shell", "start"]
+from linkdoctor.model.actions import (
+    ConnectNetwork,
+    Rename,
+    Restart,
+    SetRestartPolicy,
+    Start,
+    Unpause,
+)
+
+__all__ = [
+    "connect_network",
+    "inspect_format",
+    "logs",
+    "one_call",
+    "remove",
+    "restart",
+    "shell",
+    "start",
+]
 
 
 def shell(*words: str) -> str:
     """Join words into one command, each quoted so that no name can be more than a word."""
     return " ".join(shlex.quote(word) for word in words)
+
+
+def one_call(
+    action: Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork,
+) -> str:
+    """Give the command for an action that is one call to the engine."""
+    match action:
+        case Start(container=name):
+            return start(name)
+        case Unpause(container=name):
+            return shell("docker", "unpause", name)
+        case Restart(container=name):
+            return restart(name)
+        case Rename(container=name, to=new):
+            return shell("docker", "rename", name, new)
+        case SetRestartPolicy(container=name, policy=policy):
+            return shell("docker", "update", "--restart", policy, name)
+        case ConnectNetwork(network=network, container=name, aliases=aliases):
+            options = [word for alias in aliases for word in ("--alias", alias)]
+            return shell("docker", "network", "connect", *options, network, name)
 
 
 def start(*containers: str) -> str:
@@ -34,8 +72,8 @@ def logs(container: str) -> str:
 
 def connect_network(network: str, container: str, *, alias: str | None = None) -> str:
     """Give the command that connects a container to a network, under an alias if one is given."""
-    options = ("--alias", alias) if alias else ()
-    return shell("docker", "network", "connect", *options, network, container)
+    aliases = (alias,) if alias else ()
+    return one_call(ConnectNetwork(network=network, container=container, aliases=aliases))
 
 
 def inspect_format(template: str, container: str) -> str:

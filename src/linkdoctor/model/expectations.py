@@ -2,7 +2,8 @@
 
 False alarms would come from here. So an expectation is either certain (the user or the command
 line says so) or needs support: a link under another alias that fits, a container of that very
-name out of reach, or the container's own resolver saying that there is no such name.
+name out of reach, the container's own resolver saying that there is no such name, or its log
+saying that the name did not resolve.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from enum import StrEnum
 
 import msgspec
 
+from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.links import environment_prefix
+from linkdoctor.model.reach import is_answered, searched_names
 from linkdoctor.model.references import VariableRead
-from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
 LABEL = "linkdoctor.expects"
 _ALIKE = 0.75
 _LONGEST_NAME = 253
+_SECONDS = len("2026-01-01T10:00:00")
 
 
 class Origin(StrEnum):
@@ -41,10 +45,11 @@ class Origin(StrEnum):
     CONFIGURATION = "configuration"
     VARIABLE = "link variable"
     SETTING = "setting"
+    SCRIPT = "entry script"
     IMAGE = "image"
 
 
-_ASKED = (Origin.SETTING, Origin.LABEL, Origin.CONFIGURATION)
+_ASKED = (Origin.SETTING, Origin.SCRIPT, Origin.LABEL, Origin.CONFIGURATION)
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,13 +74,16 @@ class Unmet(msgspec.Struct, frozen=True, kw_only=True):
     """Containers of that name on other examined engines."""
     asked: bool = False
     """The container's own resolver says that there is no such name."""
+    complaint: Complaint | None = None
+    """The container's log says, since its last start, that the name did not resolve."""
     undecided: bool = False
     """Nothing supports it, but the container's own resolver could not be asked either."""
 
     @property
     def rests_on_the_resolver_alone(self) -> bool:
-        """Tell whether no link, no container and no declaration supports it."""
-        return not (self.expectation.certain or self.link or self.nearby or self.elsewhere)
+        """Tell whether no link, no container, no declaration and no log supports it."""
+        supported = self.link or self.nearby or self.elsewhere or self.complaint
+        return not (self.expectation.certain or supported)
 
 
 def unmet_expectations(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
@@ -96,21 +104,30 @@ def unmet_expectations(host: str, container: Container, topology: Topology) -> I
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
-    """Give the names that only the container's own resolver can decide on."""
+    """Give the names that only the container's own resolver can decide on.
+
+    A name with a dot at its end is to be asked for as it is, without search domains.
+    """
     if topology.details(container).status is not Status.RUNNING:
         return ()
     names = {
         expectation.names[0]
         for expectation in expectations_of(host, container, topology)
-        if expectation.origin in _ASKED and not _is_met(host, container, expectation, topology)
+        if _can_be_asked(expectation) and not _is_met(host, container, expectation, topology)
     }
-    # On a network that spans hosts the source may be on another one.
-    names |= {
-        link.alias
-        for link in topology.links_of(host, container)
-        if link.kind is LinkKind.NETWORK and topology.source_of(link) is None
-    }
+    # The embedded DNS forwards what it does not know: anything may answer in the source's place.
+    # And on a network that spans hosts the source may be on another one.
+    links = [link for link in topology.links_of(host, container) if link.kind is LinkKind.NETWORK]
+    names |= {link.alias for link in links if not is_answered(link, topology)}
+    names |= {f"{name}." for link in links for name in _searched_names(link, topology)}
     return tuple(sorted(names))
+
+
+def _searched_names(link: Link, topology: Topology) -> tuple[str, ...]:
+    try:
+        return searched_names(link, topology)
+    except MissingEvidence:
+        return ()
 
 
 def expectations_of(host: str, container: Container, topology: Topology) -> Iterator[Expectation]:
@@ -135,6 +152,15 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
             yield Expectation(
                 names=(reference.host,),
                 origin=Origin.SETTING,
+                where=reference.where,
+                ports=(port,) if port else (),
+            )
+    for reference in topology.script_hosts_if_had(container):
+        if "." not in reference.host and ":" not in reference.host:
+            port = reference.port or reference.default_port
+            yield Expectation(
+                names=(reference.host,),
+                origin=Origin.SCRIPT,
                 where=reference.where,
                 ports=(port,) if port else (),
             )
@@ -183,22 +209,24 @@ def _supported(
 ) -> Unmet | None:
     name = expectation.names[0]
     link = _meant_link(host, container, expectation, topology)
-    answer = topology.dns_answer_if_had(container, name) if expectation.origin in _ASKED else None
+    asks = _can_be_asked(expectation)
+    answer = topology.dns_answer_if_had(container, name) if asks else None
     if answer:
         return None
-    if expectation.origin is Origin.IMAGE and (
-        link is None or _is_configured(container, link, topology)
-    ):
+    complaint = _complaint(container, expectation, topology)
+    if expectation.origin is Origin.IMAGE and complaint is None and link is None:
         return None
-    nearby = None if expectation.origin is Origin.VARIABLE else topology.named(host, name)
+    nearby = _nearby(host, expectation, topology)
     if nearby is container:
         return None
     elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
     # A bare word in a variable may be no host at all: with a port it surely is one.
     asked = answer == () and (expectation.certain or bool(expectation.ports))
-    if not (expectation.certain or link or nearby or elsewhere or asked):
+    if not (expectation.certain or link or nearby or elsewhere or asked or complaint):
         undecided = (
-            expectation.origin is Origin.SETTING and answer is None and bool(expectation.ports)
+            expectation.origin in (Origin.SETTING, Origin.SCRIPT)
+            and answer is None
+            and bool(expectation.ports)
         )
         return Unmet(expectation=expectation, undecided=True) if undecided else None
     return Unmet(
@@ -207,13 +235,51 @@ def _supported(
         nearby=nearby,
         elsewhere=() if nearby else elsewhere,
         asked=asked,
+        complaint=complaint,
     )
 
 
+def _can_be_asked(expectation: Expectation) -> bool:
+    """Tell whether the resolver's answer counts: what a script waits for has a port."""
+    return expectation.origin in _ASKED and (
+        expectation.origin is not Origin.SCRIPT or bool(expectation.ports)
+    )
+
+
+def _nearby(host: str, expectation: Expectation, topology: Topology) -> Container | None:
+    """Find the container of that name. A script comes with the image: its port must fit too."""
+    found = topology.named(host, expectation.names[0])
+    if expectation.origin is Origin.VARIABLE or found is None:
+        return None
+    if expectation.origin is not Origin.SCRIPT:
+        return found
+    exposed = {port.number for port in topology.details(found).exposed}
+    return found if exposed.intersection(expectation.ports) else None
+
+
+def _complaint(
+    container: Container, expectation: Expectation, topology: Topology
+) -> Complaint | None:
+    """Find in the log, since the last start, that the name did not resolve."""
+    if expectation.origin is Origin.VARIABLE:
+        return None
+    names = {name.lower() for name in expectation.names}
+    begun = topology.details(container).started_at[:_SECONDS]
+    for complaint in topology.complaints(container):
+        if (
+            complaint.kind is ComplaintKind.UNRESOLVED
+            and complaint.host.lower() in names
+            and complaint.last[:_SECONDS] >= begun
+        ):
+            return complaint
+    return None
+
+
 def _is_configured(container: Container, link: Link, topology: Topology) -> bool:
-    """Tell whether the container's settings name the link's alias: then no default is used."""
+    """Tell whether the container's settings or its script name the link: it is in use as it is."""
     names = {link.alias.lower(), link.source_name.lower()}
-    return any(each.host in names for each in topology.details(container).references)
+    used = (*topology.details(container).references, *topology.script_hosts_if_had(container))
+    return any(each.host in names for each in used)
 
 
 def _meant_link(
@@ -221,7 +287,7 @@ def _meant_link(
 ) -> Link | None:
     """Find the link that was meant: its source exposes the port, or its names are alike.
 
-    A link that the container's settings name is in use as it is and was not meant.
+    A link that is in use as it is was not meant.
     """
     fitting = [
         link

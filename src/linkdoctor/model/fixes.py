@@ -6,27 +6,80 @@ target with a ghost link, or with a source that is down, kills it (engine lab).
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import MissingEvidence
-from linkdoctor.model.links import HostsLine, Port, StoredLink
+from linkdoctor.model.actions import (
+    Action,
+    ConnectNetwork,
+    Recreate,
+    Rename,
+    Restart,
+    SetRestartPolicy,
+    Start,
+    Unpause,
+)
+from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
-from linkdoctor.model.snapshot import Container, Details, Publication
+from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 
-__all__ = ["compose_service", "cross_host", "on_host", "recreate", "restart_target", "start_source"]
+__all__ = [
+    "KEPT",
+    "address_of_host",
+    "commands_of",
+    "compose_service",
+    "cross_host",
+    "doing",
+    "is_wanted",
+    "on_host",
+    "present_links",
+    "recreate",
+    "recreate_on_bridge",
+    "recreate_source",
+    "restart_target",
+    "start_source",
+    "through_compose",
+]
+
+KEPT = "-before"
+"""Behind the name of the container that a person keeps until its successor works."""
 
 _ENVIRONMENT = "{{range .Config.Env}}{{println .}}{{end}}"
+_NO_NETWORK_OF_ITS_OWN = ("none", "host")
+_Call: TypeAlias = Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork
+
+
+def doing(title: str, safety: Safety, *calls: _Call) -> Fix:
+    """Advise actions that are one call to the engine each, in this order."""
+    return Fix(
+        title=title,
+        safety=safety,
+        commands=tuple(commands.one_call(each) for each in calls),
+        actions=calls,
+    )
+
+
+def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
+    """Give the commands that a person would type for an action; none if its container is gone.
+
+    Raises:
+        MissingEvidence: a container that is to be recreated was not inspected.
+    """
+    if not isinstance(action, Recreate):
+        return (commands.one_call(action),)
+    container = topology.named(host, action.container)
+    return () if container is None else _typed(topology, container, action)
 
 
 def start_source(source: Container) -> Fix:
     """Advise to start a source."""
-    return Fix(
-        title=f"start {source.name}", safety=Safety.SAFE, commands=(commands.start(source.name),)
-    )
+    return doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
@@ -41,17 +94,12 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
         )
     if ghosts:
         return recreate(topology, host, target, why="a restart would kill it: it has a ghost link")
+    again = Restart(container=target.name)
     if down:
-        return Fix(
-            title=f"start {', '.join(down)}, then restart {target.name}",
-            safety=Safety.RESTART,
-            commands=(commands.start(*down), commands.restart(target.name)),
-        )
-    return Fix(
-        title=f"restart {target.name}",
-        safety=Safety.RESTART,
-        commands=(commands.restart(target.name),),
-    )
+        first = [Start(container=each) for each in down]
+        title = f"start {', '.join(down)}, then restart {target.name}"
+        return doing(title, Safety.RESTART, *first, again)
+    return doing(f"restart {target.name}", Safety.RESTART, again)
 
 
 def _obstacles(
@@ -85,72 +133,197 @@ def recreate(
     *,
     links: Sequence[StoredLink] | None = None,
     publish: Sequence[Publication] = (),
+    published: Sequence[Publication] | None = None,
+    expose: Sequence[Port] = (),
     extra_hosts: Sequence[HostsLine] = (),
+    drop_extra_hosts: Sequence[str] = (),
+    network: str | None = None,
+    aliases: Sequence[str] = (),
+    dns_search: Sequence[str] | None = None,
     why: str = "",
 ) -> Fix:
-    """Advise to recreate a container, with its own links or with others, and further ports.
+    """Advise to recreate a container, the same but for what is given.
+
+    `publish` comes on top of the bindings that it has, `published` takes their place; so do
+    `extra_hosts` and `links`. The others are as :class:`Recreate` has them.
 
     The old container is kept, stopped and renamed, so that nothing is lost. Its environment and
-    volumes are taken over from it; values need not be printed for that.
+    volumes are taken over from it; values need not be printed for that. One that belongs to a
+    Compose project is for Compose to recreate: that fix has no actions.
     """
     reason = f" ({why})" if why else ""
     owner = compose_service(target)
     if owner is not None:
-        project, service = owner
-        command = commands.shell(
-            *("docker", "compose", "--project-name", project, "up", "--detach"),
-            *("--no-deps", "--force-recreate", service),
-        )
-        corrected = [*(["links"] if links is not None else []), *(["ports"] if publish else [])]
+        ports = publish or expose or published is not None
+        corrected = [*(["links"] if links is not None else []), *(["ports"] if ports else [])]
         first = (
             f"correct the {' and '.join(corrected)} in the Compose file, then " if corrected else ""
         )
         return Fix(
             title=f"{first}recreate {target.name} through its Compose project{reason}",
             safety=Safety.RECREATE,
-            commands=(command,),
+            commands=(through_compose(*owner),),
         )
-    old = f"{target.name}-before"
-    details = topology.details(target)
-    # The kept container must not come back at the next boot beside the new one.
-    tame = ("--restart", "no", old)
-    run = commands.shell(
-        *("docker", "run", "--detach", "--name", target.name, "--env-file", "/dev/stdin"),
-        *("--volumes-from", old),
-        *_options(target, details, links, publish, extra_hosts),
-        target.image,
+    action = Recreate(
+        container=target.name,
+        links=None if links is None else tuple(links),
+        publish=tuple(publish),
+        published=None if published is None else tuple(published),
+        expose=tuple(expose),
+        extra_hosts=tuple(extra_hosts),
+        drop_extra_hosts=tuple(drop_extra_hosts),
+        network=network,
+        aliases=tuple(aliases),
+        dns_search=None if dns_search is None else tuple(dns_search),
     )
     return Fix(
         title=f"recreate {target.name}{reason}, with the command and any further options that it "
-        f"had; remove {old} when the new one works",
+        f"had; remove {target.name}{KEPT} when the new one works",
         safety=Safety.RECREATE,
-        commands=(
-            commands.shell("docker", "rename", target.name, old),
-            *(
-                [commands.shell("docker", "update", *tame)]
-                if details.restart_policy != "no"
-                else []
-            ),
-            commands.shell("docker", "stop", old),
-            f"{commands.inspect_format(_ENVIRONMENT, old)} | {run}",
-        ),
+        commands=_typed(topology, target, action),
+        actions=(action,),
     )
 
 
-def _options(
+def through_compose(project: str, service: str) -> str:
+    """Give the command by which Compose recreates a service's containers."""
+    return commands.shell(
+        *("docker", "compose", "--project-name", project, "up", "--detach"),
+        *("--no-deps", "--force-recreate", service),
+    )
+
+
+def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str, ...]:
+    """Give the commands for a recreation: the old container is kept, with its policy off."""
+    old = f"{target.name}{KEPT}"
+    details = _changed(topology.details(target), action)
+    run = commands.shell(
+        *("docker", "run", "--detach", "--name", target.name, "--env-file", "/dev/stdin"),
+        *("--volumes-from", old),
+        *_options(target, details, action),
+        target.image,
+    )
+    # The kept container must not come back at the next boot beside the new one.
+    tame = ("--restart", "no", old)
+    return (
+        commands.shell("docker", "rename", target.name, old),
+        *([commands.shell("docker", "update", *tame)] if details.restart_policy != "no" else []),
+        commands.shell("docker", "stop", old),
+        f"{commands.inspect_format(_ENVIRONMENT, old)} | {run}",
+    )
+
+
+def _changed(details: Details, action: Recreate) -> Details:
+    dropped = set(action.drop_extra_hosts)
+    kept = tuple(each for each in details.extra_hosts if not dropped.intersection(each.names))
+    details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts))
+    if action.network is None:
+        return details
+    mode = "default" if action.network == DEFAULT_BRIDGE else action.network
+    return msgspec.structs.replace(details, network_mode=mode, endpoints=())
+
+
+def recreate_on_bridge(
+    topology: Topology,
+    host: str,
     target: Container,
-    details: Details,
-    links: Sequence[StoredLink] | None,
-    publish: Sequence[Publication],
-    extra_hosts: Sequence[HostsLine],
-) -> Iterator[str]:
+    *,
+    links: Sequence[StoredLink] | None = None,
+) -> Fix:
+    """Advise to recreate a container with its links, on the default bridge wherever it is now.
+
+    Networks of its own that it is on are joined again.
+    """
+    endpoints = topology.details(target).endpoints
+    links = present_links(topology.details(target)) if links is None else links
+    if any(each.network == DEFAULT_BRIDGE for each in endpoints):
+        return recreate(topology, host, target, links=links, why="on the default bridge")
+    fix = recreate(
+        topology, host, target, links=links, network=DEFAULT_BRIDGE, why="on the default bridge"
+    )
+    own = (target.name, target.id[:12])
+    others = tuple(
+        ConnectNetwork(
+            network=each.network,
+            container=target.name,
+            aliases=tuple(name for name in each.aliases if name not in own),
+        )
+        for each in endpoints
+        if each.network not in _NO_NETWORK_OF_ITS_OWN
+    )
+    return _followed_by(fix, *others) if fix.actions else fix
+
+
+def _followed_by(fix: Fix, *calls: _Call) -> Fix:
+    return msgspec.structs.replace(
+        fix,
+        commands=(*fix.commands, *(commands.one_call(each) for each in calls)),
+        actions=(*fix.actions, *calls),
+    )
+
+
+def recreate_source(
+    topology: Topology,
+    host: str,
+    source: Container,
+    *,
+    links: Sequence[StoredLink] | None = None,
+    published: Sequence[Publication] | None = None,
+    expose: Sequence[Port] = (),
+    aliases: Sequence[str] = (),
+    why: str,
+) -> Fix:
+    """Advise to recreate a source and, after it, the targets whose links would be ghosts.
+
+    Those are targets with a legacy link that run, or were refused because of a link; one that was
+    stopped on purpose is left alone.
+    """
+    first = recreate(
+        topology,
+        host,
+        source,
+        links=links,
+        published=published,
+        expose=expose,
+        aliases=aliases,
+        why=why,
+    )
+    targets = {
+        link.target.name: link.target
+        for link in topology.links_to(host, source)
+        if link.kind is LinkKind.LEGACY and is_wanted(topology, link.target)
+    }
+    if not targets:
+        return first
+    after = [recreate(topology, host, target) for _, target in sorted(targets.items())]
+    return Fix(
+        title=f"{first.title}; after it do the same with {', '.join(sorted(targets))}, whose link "
+        "would be a ghost otherwise",
+        safety=Safety.RECREATE,
+        commands=(*first.commands, *(command for fix in after for command in fix.commands)),
+        # Where one of them is its owner's to recreate, all of it is for a person.
+        actions=tuple(action for fix in (first, *after) for action in fix.actions)
+        if all(fix.actions for fix in (first, *after))
+        else (),
+    )
+
+
+def is_wanted(topology: Topology, target: Container) -> bool:
+    """Tell whether a container runs, or would if a link had not kept it from starting."""
+    details = topology.details(target)
+    up = details.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
+    return up or parse_refusal(details.error) is not None
+
+
+def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
+    published = _bindings(details, action)
     network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
     if details.network_mode not in ("default", DEFAULT_BRIDGE):
         yield from ("--network", details.network_mode)
-        for alias in network.aliases if network else ():
+        for alias in (*(network.aliases if network else ()), *action.aliases):
             if alias not in (target.name, details.hostname) and alias != target.id[:12]:
                 yield from ("--network-alias", alias)
-    for link in _links(details) if links is None else links:
+    for link in present_links(details) if action.links is None else action.links:
         yield from ("--link", f"{link.source}:{link.alias}")
     if details.restart_policy != "no":
         yield from ("--restart", details.restart_policy)
@@ -162,20 +335,29 @@ def _options(
             each.host_port,
             each.port,
         )
-        for each in (*details.published, *publish)
+        for each in published
     }
     for address, host_port, port in sorted(bindings):
         where = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-        yield from ("--publish", f"{where}{host_port}:{port}")
-    published = {each.port for each in (*details.published, *publish)}
-    for port in details.exposed:
-        if port not in published:
-            yield from ("--expose", str(port))
-    for line in (*details.extra_hosts, *extra_hosts):
+        number = f"{host_port}:" if host_port else ":" if where else ""
+        yield from ("--publish", f"{where}{number}{port}")
+    bound = {each.port for each in published}
+    for port in sorted({*details.exposed, *action.expose} - bound):
+        yield from ("--expose", str(port))
+    for line in details.extra_hosts:
         yield from ("--add-host", f"{line.names[0]}:{line.address}")
+    for domain in action.dns_search or ():
+        yield from ("--dns-search", domain)
 
 
-def _links(details: Details) -> tuple[StoredLink, ...]:
+def _bindings(details: Details, action: Recreate) -> tuple[Publication, ...]:
+    # A container that does not run has no bindings, only those that were asked for.
+    present = details.published or details.requested
+    return (*(present if action.published is None else action.published), *action.publish)
+
+
+def present_links(details: Details) -> tuple[StoredLink, ...]:
+    """Give the links that a container has now, by the names of today."""
     per_network = (link for each in details.endpoints for link in each.links)
     return details.stored_links or tuple(per_network)
 
@@ -186,7 +368,27 @@ def on_host(host: str, fix: Fix) -> Fix:
         fix,
         title=f"on {host}: {fix.title}",
         commands=(f"# on {commands.shell(host)}:", *fix.commands),
+        host=host if fix.actions else "",
     )
+
+
+def address_of_host(topology: Topology, host: str) -> str:
+    """Give the address under which other hosts may reach this one; '' if it is not known.
+
+    An address on one of the engine's own bridges is not reachable from elsewhere.
+    """
+    subnets = [
+        ipaddress.ip_network(subnet, strict=False)
+        for network in topology.networks(host)
+        for subnet in network.subnets
+    ]
+    for snapshot in topology.snapshots():
+        if snapshot.host == host and isinstance(snapshot.host_addresses, Known):
+            for text in snapshot.host_addresses.value:
+                address = ipaddress.ip_address(text)
+                if address.version == 4 and not any(address in subnet for subnet in subnets):
+                    return text
+    return ""
 
 
 def cross_host(
@@ -198,8 +400,13 @@ def cross_host(
     other_host: str,
     source: Container,
     address: str,
+    drop_extra_hosts: Sequence[str] = (),
 ) -> tuple[Fix, ...]:
-    """Advise the three ways to reach a source on another host, with the names of both sides."""
+    """Advise the three ways to reach a source on another host, with the names of both sides.
+
+    `drop_extra_hosts` are names whose extra hosts the target loses. Without an address of the
+    other host the first way is for a person only.
+    """
     dial = address or other_host
     exposed = topology.details(source).exposed
     port = exposed[0].number if exposed else 80
@@ -213,9 +420,13 @@ def cross_host(
         topology,
         host,
         target,
-        links=tuple(link for link in _links(topology.details(target)) if link.alias != alias),
+        links=tuple(
+            link for link in present_links(topology.details(target)) if link.alias != alias
+        ),
         extra_hosts=(HostsLine(address=dial, names=(alias,)),),
+        drop_extra_hosts=drop_extra_hosts,
     )
+    known = bool(address and published.actions and pinned.actions)
     where = (f"# on {commands.shell(other_host)}:", f"# on {commands.shell(host)}:")
     return (
         Fix(
@@ -223,6 +434,8 @@ def cross_host(
             f"{dial} in {target.name}",
             safety=Safety.RECREATE,
             commands=(where[0], *published.commands, where[1], *pinned.commands),
+            actions=pinned.actions if known else (),
+            elsewhere=(msgspec.structs.replace(published, host=other_host),) if known else (),
         ),
         Fix(
             title=f"put {target.name} and {source.name} on one overlay network (needs swarm mode "

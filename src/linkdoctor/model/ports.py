@@ -12,7 +12,15 @@ import msgspec
 from linkdoctor.model.snapshot import Container, Listener, Status
 from linkdoctor.model.topology import Link, Topology
 
-__all__ = ["Door", "Doors", "dialled_ports", "doors_of", "has_just_started"]
+__all__ = [
+    "Door",
+    "Doors",
+    "dialled_ports",
+    "door_of",
+    "doors_of",
+    "has_just_started",
+    "is_loopback",
+]
 
 _STARTING = timedelta(seconds=10)
 
@@ -72,8 +80,8 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
         return None
     listeners = topology.listeners(source)
     return Doors(
-        dialled=tuple((port, _door(port, listeners)) for port in sorted(dialled)),
-        exposed=tuple((port, _door(port, listeners)) for port in sorted(exposed)),
+        dialled=tuple((port, door_of(port, listeners)) for port in sorted(dialled)),
+        exposed=tuple((port, door_of(port, listeners)) for port in sorted(exposed)),
     )
 
 
@@ -95,7 +103,8 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _door(port: int, listeners: Iterable[Listener]) -> Door:
+def door_of(port: int, listeners: Iterable[Listener]) -> Door:
+    """Tell how a TCP port of the container with these listening sockets answers."""
     addresses = [
         listener.address
         for listener in listeners
@@ -103,10 +112,11 @@ def _door(port: int, listeners: Iterable[Listener]) -> Door:
     ]
     if not addresses:
         return Door.CLOSED
-    return Door.LOOPBACK if all(map(_is_loopback, addresses)) else Door.OPEN
+    return Door.LOOPBACK if all(map(is_loopback, addresses)) else Door.OPEN
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Tell whether only a namespace itself reaches an address: 127.0.0.0/8 and ::1."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

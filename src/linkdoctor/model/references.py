@@ -24,6 +24,7 @@ __all__ = [
     "link_variables_read",
     "references_in_arguments",
     "references_in_environment",
+    "references_in_script",
 ]
 
 
@@ -1086,11 +1087,145 @@ def _shell_commands(text: str) -> list[list[str]] | None:
     return None if quote or escaped else [words for words in commands if words]
 
 
+# --- the hosts that a script names ---------------------------------------------------------
+
+_HERE_DOCUMENT = re.compile(r"(?<!<)<<-?\s{0,8}(['\"\\]?)([A-Za-z_][A-Za-z0-9_]{0,63})\1")
+_ASKERS = frozenset({"ping", "ping6", "nslookup", "getent"})
+_NUMBER_OPTIONS = frozenset({"-c", "-w", "-W", "-i", "-s", "-t", "-I"})
+_READERS = _set(
+    """
+    [ [[ test case cat sed grep egrep fgrep awk gawk expr tr cut sort tee local declare readonly
+    apt-get apk yum dnf pip pip3 npm yarn gem git chown chmod mkdir cp mv ln usage die fail warn
+    """
+)
+"""What they are given is compared, changed, printed or downloaded, not dialled."""
+_IS_A_TEST = re.compile(r"\]\s{0,8}(?:&&|\|\|)|\btest\s[^;&|]{1,200}(?:&&|\|\|)")
+
+
+def references_in_script(text: str, where: str) -> tuple[HostReference, ...]:
+    """Give the hosts that a shell script names outright: no variables, nothing conditional.
+
+    Read are URLs, ``host:port`` with the port of a service, and what ``wait-for-it``, ``nc``,
+    ``ping`` and the clients of databases are given. Comments, here-documents, texts of several
+    lines and blocks behind a condition are left out. A script of another language gives nothing.
+    """
+    if len(text) > _LONGEST_SCRIPT or not _is_for_a_shell(text):
+        return ()
+    found: set[tuple[_Found, str]] = set()
+    for number, line in _unconditional_lines(text):
+        place = f"line {number} of {_printable_place(where)}"
+        found.update((host, place) for host in _in_line_of_script(line))
+    unique: dict[tuple[str, int], HostReference] = {}
+    for reference in sorted(_references(found), key=_by_line):
+        unique.setdefault((reference.host, reference.port or 0), reference)
+    return tuple(sorted(unique.values(), key=lambda each: (each.host, each.port or 0)))
+
+
+def _by_line(reference: HostReference) -> tuple[int, str, int]:
+    return int(reference.where.split(maxsplit=2)[1]), reference.host, reference.port or 0
+
+
+def _is_for_a_shell(text: str) -> bool:
+    words = text[:256].split("\n", maxsplit=1)[0].removeprefix("#!").split()
+    if not text.startswith("#!") or not words:
+        return False
+    program = words[1] if _program(words[0]) == "env" and len(words) > 1 else words[0]
+    return _program(program) in _SHELLS
+
+
+def _unconditional_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Give the lines, with their numbers, that run whatever the circumstances."""
+    depth, quote, end = 0, "", ""
+    held, first = "", 0
+    for number, piece in enumerate(text.split("\n"), start=1):
+        if end:
+            end = "" if piece.strip() == end else end
+            continue
+        first = first or number
+        if piece.endswith("\\") and len(held) < _LONGEST_TEXT:
+            held += piece[:-1] + " "
+            continue
+        line, start = held + piece, first
+        held, first = "", 0
+        was_quoted, quote = bool(quote), _quote_after(line, quote)
+        if was_quoted or quote:
+            continue
+        code = _without_comment(line)
+        opened = _blocks_opened(code)
+        if depth <= 0 and opened <= 0 and not code.lstrip().startswith(("if ", "elif ")):
+            yield start, line
+        depth = max(0, depth + opened)
+        here = _HERE_DOCUMENT.search(code)
+        end = here[2] if here else ""
+
+
+def _quote_after(line: str, quote: str) -> str:
+    """Give the quote that is open after a line; '' for none."""
+    escaped, before = False, " "
+    for letter in line:
+        if escaped:
+            escaped = False
+        elif letter == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter == "#" and before.isspace():
+            return ""
+        before = letter
+    return quote
+
+
+def _in_line_of_script(line: str) -> list[_Found]:
+    if len(line) > _LONGEST_TEXT or _IS_A_TEST.search(line) or "<<" in line:
+        return []
+    found: list[_Found] = []
+    for words in _shell_commands(line) or ():
+        if any(map(_is_loose, words)):
+            return []
+        words = _without_keywords(words)
+        program = _program(words[0]) if words else ""
+        if not words or program in _SILENT or program in _READERS or program.endswith(")"):
+            continue
+        found += _in_simple_command(words)
+        found += [host for _, hosts in _in_command(words) for host in hosts]
+        found += _in_question(program, words[1:])
+    return found
+
+
+def _without_keywords(words: list[str]) -> list[str]:
+    start = next((n for n, word in enumerate(words) if word not in _KEYWORDS), len(words))
+    return words[start:]
+
+
+def _in_question(program: str, arguments: Sequence[str]) -> list[_Found]:
+    """Read ``ping -c 1 db``, ``getent hosts db`` and ``nslookup db``."""
+    if program not in _ASKERS or (
+        program == "getent" and arguments[:1] not in (["hosts"], ["ahosts"])
+    ):
+        return []
+    words = arguments[1:] if program == "getent" else arguments
+    plain = [
+        word
+        for number, word in enumerate(words)
+        if not word.startswith("-") and (not number or words[number - 1] not in _NUMBER_OPTIONS)
+    ]
+    place = _place(plain[0]) if plain else None
+    return _dialled([place], Form.OPTION) if place and place[1] is None else []
+
+
 # --- link variables that a script reads ----------------------------------------------------
 
 _WORD_OF_SCRIPT = re.compile(r"[A-Za-z0-9_]+")
 _LINK_VARIABLE = re.compile(
     r"([A-Z_][A-Z0-9_]*)_PORT_([0-9]{1,5})_(TCP|UDP)(?:_ADDR|_PORT|_PROTO)?"
+)
+_PORT_WORD = "([A-Z_][A-Z0-9_]{0,200}_PORT)"
+_NUMBER_READ = re.compile(
+    rf"\$\{{{_PORT_WORD}:?[-=]([0-9]{{1,5}})\}}"
+    rf"|(?:environ\.get|getenv)\(['\"]{_PORT_WORD}['\"], ?['\"]?([0-9]{{1,5}})['\"]?\)"
+    rf"|process\.env\.{_PORT_WORD} ?(?:\|\||\?\?) ?['\"]?([0-9]{{1,5}})\b"
 )
 _LOOK_AROUND = 256
 _DEFAULTS = (":-", "-", ":=", "=", ":+", "+")
@@ -1103,10 +1238,14 @@ def link_variables_read(text: str, where: str) -> tuple[VariableRead, ...]:
     """Give the link variables that a script reads, in the strict form with port and protocol.
 
     A variable is needed only if the script reads it without a condition: a test of any variable
-    of that link, a guarded block, a default or an assignment make it optional.
+    of that link, a guarded block, a default or an assignment make it optional. A plain ``X_PORT``
+    is among them, and optional, where its default shows that the script takes it for a number.
     """
-    if "_PORT_" not in text or len(text) > _LONGEST_SCRIPT:
+    if "_PORT" not in text or len(text) > _LONGEST_SCRIPT:
         return ()
+    numbers = _numbers_read(text, where)
+    if "_PORT_" not in text:
+        return numbers
     optional: dict[str, bool] = {}
     tested: set[str] = set()
     assigned: set[str] = set()
@@ -1127,7 +1266,7 @@ def link_variables_read(text: str, where: str) -> tuple[VariableRead, ...]:
             elif (reads_if_set := _reads_if_set(code, match)) is not None:
                 optional[word] = optional.get(word, False) or may_lack or reads_if_set
     caught = "KeyError" in text
-    return tuple(
+    found = tuple(
         _variable_read(
             word,
             optional=optional[word] or caught or word in assigned or _prefix(word) in tested,
@@ -1135,6 +1274,51 @@ def link_variables_read(text: str, where: str) -> tuple[VariableRead, ...]:
         )
         for word in sorted(optional)[:_MOST_READS]
     )
+    return (*found, *numbers)[:_MOST_READS]
+
+
+def _numbers_read(text: str, where: str) -> tuple[VariableRead, ...]:
+    """Give the ``X_PORT`` that a script takes for numbers: it has a number for their default.
+
+    A script that knows a link's form of them (``tcp://…``), cuts them or sets them itself may
+    well cope with it: then they are left out.
+    """
+    if "tcp:" in text:
+        return ()
+    ports: dict[str, int] = {}
+    coped_with: set[str] = set()
+    for line in text.replace("\\\n", " ").split("\n"):
+        code = _without_comment(line) if "_PORT" in line else ""
+        for match in _NUMBER_READ.finditer(code):
+            word = match[1] or match[3] or match[5]
+            port = _port(match[2] or match[4] or match[6])
+            if port is not None and _link_variable(word) is None:
+                ports.setdefault(word, port)
+        for match in _WORD_OF_SCRIPT.finditer(code):
+            if match.group().endswith("_PORT") and _copes(code, match):
+                coped_with.add(match.group())
+    return tuple(
+        VariableRead(
+            variable=word,
+            prefix=word.removesuffix("_PORT"),
+            port=ports[word],
+            protocol="tcp",
+            optional=True,
+            where=_printable_place(where),
+        )
+        for word in sorted(ports.keys() - coped_with)[:_MOST_READS]
+    )
+
+
+def _copes(code: str, match: re.Match[str]) -> bool:
+    """Tell whether a line sets a variable to something else, unsets it or cuts it."""
+    if code.split(maxsplit=1)[0] == "unset":
+        return True
+    if code[max(0, match.start() - 2) : match.start()] == "${":
+        return code[match.end() : match.end() + 1] in ("#", "%", "/")
+    if not _is_assignment(code, match):
+        return False
+    return _NUMBER_READ.match(code[match.end() + 1 :].lstrip("'\"")) is None
 
 
 def _variable_read(word: str, *, optional: bool, where: str) -> VariableRead:
@@ -1145,8 +1329,12 @@ def _variable_read(word: str, *, optional: bool, where: str) -> VariableRead:
         port=port,
         protocol=protocol,
         optional=optional,
-        where="".join(letter if letter.isprintable() else "?" for letter in where[:_LOOK_AROUND]),
+        where=_printable_place(where),
     )
+
+
+def _printable_place(where: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in where[:_LOOK_AROUND])
 
 
 def _link_variable(word: str) -> tuple[str, int, str] | None:

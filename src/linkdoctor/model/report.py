@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from enum import IntEnum, StrEnum
+from typing import Any
 
 import msgspec
 
+from linkdoctor.model.actions import Action
 from linkdoctor.model.snapshot import Tool
 
 __all__ = [
     "SCHEMA",
+    "UNPRINTED",
     "Completeness",
     "ExitCode",
     "Finding",
@@ -25,9 +28,12 @@ __all__ = [
     "Verdict",
     "exit_code",
     "fingerprint",
+    "printable",
 ]
 
 SCHEMA = "linkdoctor.report/1"
+UNPRINTED = ("actions", "host", "elsewhere")
+"""The fields of a fix that are for `linkdoctor fix` and stay out of the JSON contract."""
 
 
 class Severity(StrEnum):
@@ -102,6 +108,12 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     safety: Safety
     commands: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    """The same, as `linkdoctor fix` carries it out; none where it is for a person only."""
+    host: str = ""
+    """Where the actions are for, if that is not the finding's host."""
+    elsewhere: tuple[Fix, ...] = ()
+    """What has to be done on other hosts first; its commands are among `commands`."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +177,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
+
+
+def printable(report: Report) -> dict[str, Any]:
+    """Give a report as its JSON contract has it."""
+    plain: dict[str, Any] = msgspec.to_builtins(report)
+    for finding in plain["findings"]:
+        for fix in finding["fixes"]:
+            for field in UNPRINTED:
+                del fix[field]
+    return plain
 
 
 def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:

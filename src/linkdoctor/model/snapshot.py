@@ -123,6 +123,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str = ""
     address: str = ""
     address6: str = ""
+    fixed_address: str = ""
+    """The IPv4 address that ``--ip`` asked for: the container has it at every start."""
     aliases: tuple[str, ...] = ()
     """Names that the embedded DNS answers on this network, besides the container's name."""
     links: tuple[StoredLink, ...] = ()
@@ -197,7 +199,8 @@ class ProbeOutcome(StrEnum):
     TIMED_OUT = "no answer"
     NO_ROUTE = "no route"
     NOT_TRIED = "not tried"
-    """The name leads to an address outside the networks of the containers examined."""
+    """The name leads to an address outside the networks of the containers examined; or, without an
+    address, there was no time left."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -231,6 +234,10 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...] = ()
     exposed: tuple[Port, ...] = ()
     published: tuple[Publication, ...] = ()
+    """The bindings that there are; none while the container does not run."""
+    requested: tuple[Publication, ...] = ()
+    """The bindings that were asked for port by port (``-p``, not ``-P``), whether or not the
+    container runs; host port 0 where the engine was to choose, freely or from a range."""
     extra_hosts: tuple[HostsLine, ...] = ()
     environment: tuple[Variable, ...] = ()
     """``Config.Env``: what the image and the user set, not what links add."""
@@ -277,12 +284,16 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     driver: str
     subnets: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+    """Addresses of the subnets that are no container's: the gateway's, and those set aside."""
     icc: bool = True
     """False where containers may talk only over links (``enable_icc=false``)."""
     bridge: str = ""
     """The interface of a bridge network on the host."""
     mtu: int | None = None
     """The MTU that the network's options set; None for the engine's default."""
+    internal: bool = False
+    """No traffic of the network leaves the host."""
 
 
 class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,6 +311,8 @@ class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str = ""
     source_port: int | None = None
     destination_port: int | None = None
+    conditional: bool = False
+    """Further conditions narrow it, which are not kept."""
 
 
 class Firewall(msgspec.Struct, frozen=True, kw_only=True):
@@ -310,6 +323,12 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[str, ...] = ()
     """The chains of the filter table whose names begin with ``DOCKER``."""
     rules: tuple[FirewallRule, ...] = ()
+    """Those that decide about new connections of containers; rules for connections that are
+    there already are left out."""
+    managed: bool = True
+    """False if the engine was told not to manage the firewall (``--iptables=false``)."""
+    filters_bridges: bool = True
+    """Traffic within a bridge passes the firewall (``bridge-nf-call-iptables``)."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -319,6 +338,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """A network; ``0.0.0.0/0`` or ``::/0`` is the default route."""
     interface: str
     gateway: str = ""
+    metric: int = 0
+    """Of two routes to one destination, that with the lower metric is used."""
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True, order=True):

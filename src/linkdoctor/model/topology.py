@@ -7,6 +7,7 @@ Unknown raises :class:`~linkdoctor.model.evidence.MissingEvidence`, so that a ru
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -24,7 +25,7 @@ from linkdoctor.model.links import (
     injected_variables,
     parse_link_name,
 )
-from linkdoctor.model.references import VariableRead
+from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     Complaint,
     Container,
@@ -36,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Listener,
     Network,
     Probe,
+    Resolver,
     Route,
     Snapshot,
     Status,
@@ -92,10 +94,12 @@ class _Host:
         "by_name",
         "by_network_name",
         "by_short_id",
+        "ids",
         "links",
         "links_of",
         "live",
         "snapshot",
+        "typed",
     )
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -105,6 +109,14 @@ class _Host:
         self.by_short_id = {
             container.id[:_SHORT_ID]: container for container in self.by_id.values()
         }
+        self.ids = sorted(self.by_id)
+        self.typed = frozenset(
+            link.source
+            for container in snapshot.containers
+            if isinstance(container.stored_links, Known)
+            for link in container.stored_links.value
+        )
+        """The names under which sources were typed, of all links on the engine's disk."""
         self.by_network_name: dict[tuple[str, str], Container] = {}
         """By network and name in lower case: what the embedded DNS answers there."""
         self.live: dict[tuple[str, str], Container] = {}
@@ -180,6 +192,19 @@ class Topology:
         """Give the container that has this name on this host today."""
         return self._hosts[host].by_name.get(name)
 
+    def looked_up(self, host: str, reference: str) -> Container | None:
+        """Give the container that the engine finds by what was typed.
+
+        It tries the id, then the name, then the beginning of an id that no other one shares.
+        """
+        each = self._hosts[host]
+        found = each.by_id.get(reference) or each.by_name.get(reference)
+        if found is not None or not reference:
+            return found
+        first = bisect_left(each.ids, reference)
+        begun = [one for one in each.ids[first : first + 2] if one.startswith(reference)]
+        return each.by_id[begun[0]] if len(begun) == 1 else None
+
     def engine_version(self, host: str) -> tuple[int, ...]:
         """Give the version of a host's engine."""
         return engine_version(self._hosts[host].snapshot.engine.version)
@@ -196,6 +221,10 @@ class Topology:
         """Tell whether the default bridge was made with ``icc=false``."""
         bridge = self.network(host, DEFAULT_BRIDGE)
         return bridge is not None and not bridge.icc
+
+    def product(self, host: str) -> str:
+        """Give the kind of a host's engine: Docker, or Podman, which has no links."""
+        return self._hosts[host].snapshot.engine.product
 
     def taken_at(self, host: str) -> str:
         """Give the time of a host's snapshot, RFC 3339."""
@@ -233,6 +262,11 @@ class Topology:
         """Give the link variables that the container's entry-point script reads."""
         return self._had(Need.ENTRY_SCRIPT, container.name, container.script_reads)
 
+    def script_hosts_if_had(self, container: Container) -> tuple[HostReference, ...]:
+        """Give the hosts that the entry-point script names, or none if it could not be read."""
+        self._reads.add(Need.ENTRY_SCRIPT)
+        return container.script_hosts.value if isinstance(container.script_hosts, Known) else ()
+
     def dns_answer(self, container: Container, name: str) -> tuple[str, ...]:
         """Give the addresses that the container's own resolver answers for a name."""
         for answer in container.dns_answers:
@@ -254,6 +288,10 @@ class Topology:
         except MissingEvidence:
             return ()
 
+    def resolver(self, container: Container) -> Resolver:
+        """Give what the container's ``resolv.conf`` says."""
+        return self._had(Need.DNS_ANSWER, container.name, container.resolver)
+
     def read_from(self, evidence: Evidence[T]) -> str:
         """Give the place where a piece of evidence was read; '' if it was not had."""
         return evidence.source if isinstance(evidence, Known) else ""
@@ -270,9 +308,21 @@ class Topology:
         """Give the firewall rules of a host that concern containers."""
         return self._had(Need.FIREWALL, host, self._hosts[host].snapshot.firewall)
 
+    def firewall_read_from(self, host: str) -> str:
+        """Give the place where the firewall rules of a host were read; '' if they were not."""
+        return self.read_from(self._hosts[host].snapshot.firewall)
+
     def routes(self, host: str) -> tuple[Route, ...]:
         """Give the routes of a host."""
         return self._had(Need.ROUTES, host, self._hosts[host].snapshot.routes)
+
+    def routes_read_from(self, host: str) -> str:
+        """Give the place where the routes of a host were read; '' if they were not."""
+        return self.read_from(self._hosts[host].snapshot.routes)
+
+    def interfaces_read_from(self, host: str) -> str:
+        """Give the place where the interfaces of a host were read; '' if they were not."""
+        return self.read_from(self._hosts[host].snapshot.interfaces)
 
     def interfaces(self, host: str) -> tuple[Interface, ...]:
         """Give the network interfaces of a host."""
@@ -286,6 +336,11 @@ class Topology:
         """Give the links as typed, which the engine looks up by name at its next start."""
         return self._had(Need.STORED_LINKS, container.name, container.stored_links)
 
+    def is_typed(self, host: str, name: str) -> bool:
+        """Tell whether a link on the engine's disk, as far as it was read, asks for this name."""
+        self._reads.add(Need.STORED_LINKS)
+        return name in self._hosts[host].typed
+
     def was_probed(self, host: str) -> bool:
         """Tell whether the user asked for probes."""
         return self._hosts[host].snapshot.probed
@@ -293,6 +348,11 @@ class Topology:
     def probes(self, container: Container) -> tuple[Probe, ...]:
         """Give what came of the probes from a container's network namespace."""
         return self._had(Need.PROBES, container.name, container.probes)
+
+    def found_by_probes(self, container: Container, alias: str) -> tuple[Probe, ...]:
+        """Give the probes of one alias, to support what is proved otherwise."""
+        known = container.probes.value if isinstance(container.probes, Known) else ()
+        return tuple(probe for probe in known if probe.alias == alias)
 
     def complaints(self, container: Container) -> tuple[Complaint, ...]:
         """Give what the container's log says of peers; nothing if it was not read."""
@@ -306,7 +366,18 @@ class Topology:
 
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
-        return self.details(container).status in (Status.RUNNING, Status.PAUSED, Status.STOPPING)
+        return self.details(container).status in _UP
+
+    def running_on(self, host: str, network: str) -> tuple[Container, ...]:
+        """Give the running containers on a network; one of which nothing is known is left out."""
+        self._reads.add(Need.DETAILS)
+        return tuple(
+            container
+            for container in self._hosts[host].snapshot.containers
+            if isinstance(container.details, Known)
+            and container.details.value.status in _UP
+            and any(each.network == network for each in container.details.value.endpoints)
+        )
 
     # --- links ---------------------------------------------------------------------------
 
@@ -344,7 +415,11 @@ class Topology:
         if by_id is not None and not by_id.id.startswith(name):
             by_id = None
         there = host.by_network_name.get((link.network, name.lower()))
-        return host.by_name.get(name) or by_id or there
+        named = host.by_name.get(name)
+        if named is not None and self.endpoint(named, link.network) is not None:
+            return named
+        # The embedded DNS knows only who is on the network: there an alias counts before a name.
+        return there or named or by_id
 
     def endpoint(self, container: Container, network: str) -> Endpoint | None:
         """Give a container's endpoint on a network, or None if it is not on it."""
@@ -484,6 +559,7 @@ class Topology:
         )
 
 
+_UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
@@ -492,7 +568,12 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
     if isinstance(target.details, Unknown):
         return
     details = target.details.value
-    if details.network_mode in _DEFAULT_MODES:
+    # One that was made without a network may have been connected to the bridge since; its links
+    # work from its next start on (engine lab).
+    joined = details.network_mode == "none" and any(
+        each.network == DEFAULT_BRIDGE for each in details.endpoints
+    )
+    if details.network_mode in _DEFAULT_MODES or joined:
         for stored in details.stored_links:
             yield _link(host, LinkKind.LEGACY, target, stored, DEFAULT_BRIDGE)
     for endpoint in details.endpoints:

@@ -21,6 +21,7 @@ __all__ = [
     "is_address",
     "parse_link_variable",
     "redact",
+    "tells_a_place",
 ]
 
 
@@ -94,6 +95,12 @@ def parse_link_variable(name: str) -> LinkVariable | None:
         if name.endswith(suffix) and len(name) > len(suffix):
             return LinkVariable(prefix=name.removesuffix(suffix), field=field)
     return None
+
+
+def tells_a_place(name: str) -> bool:
+    """Tell whether a link variable of this name holds an address, a port or a protocol."""
+    parsed = parse_link_variable(name)
+    return parsed is not None and parsed.field is not LinkField.NAME and "_ENV_" not in name
 
 
 def address_of(variable: Variable) -> str | None:

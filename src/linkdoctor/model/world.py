@@ -27,6 +27,7 @@ from linkdoctor.model.references import (
     link_variables_read,
     references_in_arguments,
     references_in_environment,
+    references_in_script,
 )
 from linkdoctor.model.snapshot import (
     Complaint,
@@ -56,6 +57,7 @@ from linkdoctor.model.variables import Variable, redact
 
 __all__ = ["World"]
 
+_CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
 _NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
@@ -75,6 +77,8 @@ class World:
         host_listeners: Sequence[Listener] = (),
         routes: Sequence[Route] = (),
         mtu: int = 1500,
+        manages_firewall: bool = True,
+        filters_bridges: bool = True,
         keeps_link_variables: bool = False,
         product: str = "Docker",
         events: Sequence[Event] = (),
@@ -89,6 +93,7 @@ class World:
                 name="bridge",
                 driver="bridge",
                 subnets=("172.17.0.0/16",),
+                reserved=("172.17.0.1",),
                 icc=icc,
                 bridge="docker0",
             )
@@ -97,12 +102,18 @@ class World:
         self._host_listeners = tuple(host_listeners)
         self._routes = tuple(routes)
         self._mtu = mtu
+        self._manages_firewall = manages_firewall
+        self._filters_bridges = filters_bridges
         self._keeps_link_variables = keeps_link_variables
         self._product = product
         self._events = tuple(events)
         self._pairs: list[FirewallRule] = []
         """The firewall rules of links, which only ``icc=False`` brings."""
+        self._own_rules: list[FirewallRule] = []
+        """The firewall rules of the administrator."""
         self._flushed = False
+        self._chains: tuple[str, ...] = ()
+        """The engine's chains that a flush left in place, empty."""
         self._next_address = 2
         self._next_id = 1
         self._pointers: dict[tuple[str, str], str] = {}
@@ -120,6 +131,8 @@ class World:
         driver: str = "bridge",
         subnets: Sequence[str] = (),
         mtu: int | None = None,
+        icc: bool = True,
+        internal: bool = False,
     ) -> World:
         """Make a user-defined network."""
         self._networks[name] = Network(
@@ -127,8 +140,11 @@ class World:
             name=name,
             driver=driver,
             subnets=tuple(subnets),
+            reserved=tuple(each.replace(".0/", ".1/").partition("/")[0] for each in subnets),
             bridge=f"br-{name}" if driver == "bridge" else "",
             mtu=mtu,
+            icc=icc,
+            internal=internal,
         )
         return self
 
@@ -140,6 +156,7 @@ class World:
         expose: Iterable[int] = (),
         listen: Iterable[int] = (),
         listen_on: str = "0.0.0.0",
+        owner: str = "",
         publish: Mapping[int, int] | None = None,
         publish_on: str = "0.0.0.0",
         ephemeral: bool = False,
@@ -158,6 +175,7 @@ class World:
         answers: Mapping[str, Sequence[str]] | None = None,
         mounts_hosts_file: bool = False,
         mode: str | None = None,
+        fixed: bool = False,
         search: Sequence[str] = (),
         ndots: int = 1,
         probes: Sequence[Probe] | None = None,
@@ -166,6 +184,8 @@ class World:
         """Start a container.
 
         `mode` is a network mode without a network of one's own: none, host, container:NAME.
+        `ephemeral` says that `publish` holds the ports that the engine chose for ``-P``.
+        `fixed` gives the address as `--ip` does.
         """
         container_id = f"{self._next_id:064x}"
         self._next_id += 1
@@ -175,6 +195,12 @@ class World:
         )
         # Of two links with one alias the engine keeps the first, without a word.
         links = tuple(sorted({each.alias: each for each in reversed(typed)}.values()))
+        bindings = tuple(
+            Publication(
+                port=Port(inside), host_address=publish_on, host_port=outside, ephemeral=ephemeral
+            )
+            for inside, outside in (publish or {}).items()
+        )
         variables = tuple((env or {}).items())
         extra = tuple(HostsLine(address=at, names=(of,)) for of, at in (add_host or {}).items())
         details = Details(
@@ -185,19 +211,12 @@ class World:
             hostname=hostname or container_id[:12],
             network_mode=mode or network or "default",
             stored_links=() if network else links,
-            endpoints=(self._endpoint(network, name, container_id, aliases, links),)
+            endpoints=(self._endpoint(network, name, container_id, aliases, links, fixed),)
             if mode is None
             else (),
             exposed=exposed,
-            published=tuple(
-                Publication(
-                    port=Port(inside),
-                    host_address=publish_on,
-                    host_port=outside,
-                    ephemeral=ephemeral,
-                )
-                for inside, outside in (publish or {}).items()
-            ),
+            published=bindings,
+            requested=() if ephemeral else bindings,
             extra_hosts=extra,
             environment=redact(variables),
             references=_references(variables, command),
@@ -222,13 +241,13 @@ class World:
             ),
             listeners=Known(
                 tuple(
-                    Listener(address=listen_on, port=port, protocol="tcp")
+                    Listener(address=listen_on, port=port, protocol="tcp", owner=owner)
                     for port in sorted(listen)
                 ),
                 f"/proc/{details.pid}/ns/net",
             ),
             script_reads=Known(link_variables_read(script, "/entrypoint.sh"), "/proc"),
-            script_hosts=Known((), "/proc"),
+            script_hosts=Known(references_in_script(script, "/entrypoint.sh"), "/proc"),
             probes=_NOT_PROBED if probes is None else Known(tuple(probes), "probe"),
             complaints=_LOG_NOT_READ
             if complaints is None
@@ -252,19 +271,36 @@ class World:
 
     def restart_source(self, name: str) -> World:
         """Start a stopped source: it has an address again."""
-        self.change(name, status=Status.RUNNING, pid=999, exit_code=0)
+        self.change(
+            name,
+            status=Status.RUNNING,
+            pid=999,
+            exit_code=0,
+            published=self._details(name).requested,
+        )
         return self.move(name)
 
     def stop(self, name: str, *, exit_code: int = 0) -> World:
-        """Stop a container."""
-        self.change(name, status=Status.EXITED, pid=0, exit_code=exit_code)
+        """Stop a container; as a target it takes the firewall rules of its links along."""
+        address = self._details(name).endpoints[0].address
+        sources = {each.source for each in self._details(name).stored_links} & set(self._containers)
+        ends = {self._details(each).endpoints[0].address for each in sources}
+        self._pairs = [
+            each
+            for each in self._pairs
+            if not (
+                address in (each.source, each.destination)
+                and {each.source, each.destination} - {address} <= ends
+            )
+        ]
+        self.change(name, status=Status.EXITED, pid=0, exit_code=exit_code, published=())
         endpoint = self._details(name).endpoints[0]
         gone = msgspec.structs.replace(endpoint, address="")
         return self.change(name, endpoints=(gone,))
 
     def refuse(self, name: str, error: str) -> World:
         """Leave a container as a refused start leaves it."""
-        return self.change(name, status=Status.CREATED, pid=0, error=error)
+        return self.change(name, status=Status.CREATED, pid=0, error=error, published=())
 
     def move(self, name: str) -> World:
         """Restart a source so that it gets another address; live hosts lines follow."""
@@ -278,6 +314,16 @@ class World:
                 if owner == target.id and pointer == source.id:
                     self.hosts(target.name, alias, address=new.address)
         return self
+
+    def join(self, name: str, network: str, *, aliases: Sequence[str] = ()) -> World:
+        """Connect a container to one more network."""
+        endpoint = self._endpoint(network, name, self._containers[name].id, aliases, (), False)
+        return self.change(name, endpoints=(*self._details(name).endpoints, endpoint))
+
+    def take(self, name: str, address: str) -> World:
+        """Give a container that nobody is linked to another address of its network."""
+        endpoint = self._details(name).endpoints[0]
+        return self.change(name, endpoints=(msgspec.structs.replace(endpoint, address=address),))
 
     def recreate(self, name: str) -> World:
         """Remove a container and run another of that name: links to it become ghosts."""
@@ -296,7 +342,46 @@ class World:
 
     def rename(self, old: str, new: str) -> World:
         """Rename a container: links follow, its process and its hosts file do not."""
-        self._containers[new] = msgspec.structs.replace(self._containers.pop(old), name=new)
+        renamed = msgspec.structs.replace(self._containers.pop(old), name=new)
+        self._containers[new] = renamed
+        for target in tuple(self._containers.values()):
+            if isinstance(target.details, Known):
+                links = tuple(
+                    StoredLink(new, link.alias)
+                    if self._pointers.get((target.id, link.alias)) == renamed.id
+                    else link
+                    for link in target.details.value.stored_links
+                )
+                self.change(target.name, stored_links=links)
+        return self
+
+    def unlink(self, name: str, alias: str) -> World:
+        """Remove a live link, as ``docker rm --link`` does; disk and process keep it."""
+        self.hosts(name, alias, address=None)
+        links = tuple(each for each in self._details(name).stored_links if each.alias != alias)
+        self._pointers.pop((self._containers[name].id, alias), None)
+        return self.change(name, stored_links=links)
+
+    def restart_engine(self, *, live_restore: bool = False) -> World:
+        """Restart the engine: it looks up the links on its disk by the names of today.
+
+        All containers are started anew, unless they live on (``live_restore``).
+        """
+        self._pointers.clear()
+        for target in tuple(self._containers.values()):
+            typed = target.stored_links.value if isinstance(target.stored_links, Known) else ()
+            found: dict[str, str] = {}
+            for link in typed:
+                source = self._containers.get(link.source)
+                if source is None:
+                    break
+                if link.alias not in found:
+                    found[link.alias] = source.name
+                    self._pointers[target.id, link.alias] = source.id
+            links = tuple(sorted(StoredLink(name, alias) for alias, name in found.items()))
+            self.change(target.name, stored_links=links)
+        for name in () if live_restore else tuple(self._containers):
+            self._begin(name)
         return self
 
     def remove(self, name: str) -> World:
@@ -334,9 +419,18 @@ class World:
         )
         return self
 
-    def flush_firewall(self) -> World:
-        """Take away the engine's chains, as a restart of another firewall does."""
+    def flush_firewall(self, *, keep_chains: bool = False) -> World:
+        """Take away the engine's chains, as a restart of another firewall does.
+
+        With `keep_chains` they are left, empty, as ``iptables -F`` does.
+        """
         self._flushed = True
+        self._chains = _CHAINS if keep_chains else ()
+        return self
+
+    def filter(self, *rules: FirewallRule) -> World:
+        """Add firewall rules of the administrator."""
+        self._own_rules += rules
         return self
 
     def forget_pairs(self) -> World:
@@ -386,8 +480,13 @@ class World:
         )
 
     def _firewall(self) -> Firewall:
-        if self._flushed:
-            return Firewall(backend="iptables-nft")
+        if self._flushed or not self._manages_firewall:
+            return Firewall(
+                backend="iptables-nft",
+                chains=self._chains,
+                managed=self._manages_firewall,
+                filters_bridges=self._filters_bridges,
+            )
         bridges = [each for each in self._networks.values() if each.bridge]
         jumps = [
             FirewallRule(chain="FORWARD", verdict="DOCKER", out_interface=each.bridge)
@@ -404,8 +503,10 @@ class World:
         ]
         return Firewall(
             backend="iptables-nft",
-            chains=("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER"),
-            rules=(*jumps, *drops, *self._pairs),
+            chains=_CHAINS,
+            rules=(*jumps, *drops, *self._pairs, *self._own_rules),
+            managed=self._manages_firewall,
+            filters_bridges=self._filters_bridges,
         )
 
     def _all_routes(self) -> tuple[Route, ...]:
@@ -448,10 +549,13 @@ class World:
         container_id: str,
         aliases: Sequence[str],
         links: tuple[StoredLink, ...],
+        fixed: bool,
     ) -> Endpoint:
+        address = self._new_address(network or "bridge")
         return Endpoint(
             network=network or "bridge",
-            address=self._new_address(network or "bridge"),
+            address=address,
+            fixed_address=address if fixed else "",
             aliases=(name, container_id[:12], *aliases) if network else (),
             links=links if network else (),
         )
@@ -479,6 +583,7 @@ class World:
                 address=address,
                 exposed=there.exposed,
                 source_environment=(variable.name for variable in there.environment),
+                keeps_variables=self._keeps_link_variables,
             )
             if not self._networks["bridge"].icc:
                 self._open(details.endpoints[0].address, address, there.exposed)
@@ -487,7 +592,10 @@ class World:
                     alias=each.alias, address=address, hostname=there.hostname, source=source.name
                 )
             )
-        lines.append(HostsLine(address=details.endpoints[0].address, names=(details.hostname,)))
+        lines += [
+            HostsLine(address=each.address, names=(details.hostname,))
+            for each in details.endpoints[:1]
+        ]
         own = {variable.name for variable in details.environment}
         environment = (
             *details.environment,

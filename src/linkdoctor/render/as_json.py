@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.model.report import Report, printable
 from linkdoctor.render.neutral import is_harmless
 
 __all__ = ["render_json"]
@@ -18,7 +19,7 @@ def render_json(result: msgspec.Struct) -> str:
     Whatever a terminal could obey is escaped, as JSON allows for any character; a lone surrogate,
     which no strict reader takes, becomes U+FFFD.
     """
-    plain: Any = msgspec.to_builtins(result)
+    plain: Any = printable(result) if isinstance(result, Report) else msgspec.to_builtins(result)
     text = json.dumps(plain, indent=2, ensure_ascii=False)
     return "".join(line + "\n" for line in map(_harmless, text.split("\n")))
 

@@ -9,7 +9,6 @@ from itertools import groupby
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.report import (
     Finding,
     Fix,
@@ -20,11 +19,11 @@ from linkdoctor.model.report import (
     Skipped,
     Verdict,
 )
-from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.neutral import is_harmless
+from linkdoctor.render.seen import Sighting, seen_lines
 
-__all__ = ["Sighting", "render_text", "sightings"]
+__all__ = ["render_text"]
 
 _UNREACHABLE = "LD002"
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
@@ -37,48 +36,6 @@ _STYLES = {
     Severity.WARNING: Style.WARNING,
     Severity.INFO: Style.INFO,
 }
-
-
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one container's evidence was read, or why it was not had."""
-
-    host: str
-    container: str
-    places: tuple[str, ...]
-    gaps: tuple[str, ...]
-
-
-def sightings(snapshots: Iterable[Snapshot]) -> tuple[Sighting, ...]:
-    """Tell for each container which evidence was read from where."""
-    return tuple(
-        _sighting(snapshot.host, container)
-        for snapshot in snapshots
-        for container in snapshot.containers
-    )
-
-
-def _sighting(host: str, container: Container) -> Sighting:
-    evidence = {
-        "details": container.details,
-        "environment": container.process_environment,
-        "hosts file": container.hosts_file,
-        "resolver": container.resolver,
-        "sockets": container.listeners,
-        "script": container.script_reads,
-        "stored links": container.stored_links,
-        "probes": container.probes,
-        "log": container.complaints,
-    }
-    return Sighting(
-        host=host,
-        container=container.name,
-        places=tuple(
-            dict.fromkeys(each.source for each in evidence.values() if isinstance(each, Known))
-        ),
-        gaps=tuple(
-            f"{what}: {each.detail}" for what, each in evidence.items() if isinstance(each, Unknown)
-        ),
-    )
 
 
 def render_text(
@@ -507,10 +464,4 @@ def _background(
         f"{counted(report.summary.suppressed, 'finding')} suppressed",
         hanging="  ",
     )
-    for each in seen:
-        on = f" on {medium.name(each.host)}" if several else ""
-        places = ", ".join(medium.say(place, _LONGEST_VALUE) for place in each.places)
-        text = f"{medium.name(each.container)}{on}: read from {places or 'nowhere'}"
-        yield from wrapped(text, medium.width, "  ", "    ")
-        for gap in each.gaps:
-            yield from medium.paragraph(f"no {gap}", indent="    ", hanging="      ")
+    yield from seen_lines(seen, medium, several=several)

@@ -1,0 +1,394 @@
+"""A link that was asked for, and that the engine does not have.
+
+## What it means
+
+The target was made with a link, but the running engine has none under that alias: inspect does not
+print it.
+
+## Why it matters
+
+The engine writes no hosts line and sets no variable for it at the target's next start, and keeps
+those of the running target right no more: the alias is unknown or leads astray, without an error.
+
+## How it is proved
+
+The engine's own `hostconfig.json` of the running target asks for the link. Where that cannot be
+read: a variable `<ALIAS>_NAME=/target/alias` in its process, or a hosts line as the engine writes
+it (address, alias, short id, name). It happens when the engine starts after a source was renamed or
+removed: at the first typed name that it does not find it gives up on all the rest of the target's
+links (engine lab). `docker rm --link` does it too, until the engine's next start.
+
+## What it is not
+
+Variables that the image or the user set are not a link's; nor are those that name another target
+(LD111) or extra hosts. A link that is printed and does nothing is LD112, one that was dropped for
+another with the same alias LD305. Links on a user-defined network are no matter of the disk.
+
+## How to mend it
+
+Create the target again, with the link asked for, once its source exists under the name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
+from linkdoctor.model.fixes import recreate_source
+from linkdoctor.model.links import HostsLine, StoredLink, environment_prefix
+from linkdoctor.model.registration import Fate, Registration, registrations
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
+from linkdoctor.model.variables import Variable, is_address
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+_SHORT_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report each link that a running target of the default bridge was made with and has not."""
+    target = place.container
+    if not topology.is_running(target):
+        return
+    if topology.details(target).network_mode not in ("default", DEFAULT_BRIDGE, ""):
+        return
+    has = {
+        link.alias for link in topology.links_of(place.host, target) if link.kind is LinkKind.LEGACY
+    }
+    try:
+        stored = registrations(topology, place.host, target)
+    except MissingEvidence:
+        yield from _by_its_traces(place, has, topology)
+        raise
+    for link, lost in _dropped(stored, has):
+        yield _asked_for(place, link, lost, stored, topology)
+
+
+def _dropped(
+    stored: Sequence[Registration], has: set[str]
+) -> Iterator[tuple[Registration, tuple[str, ...]]]:
+    """Give each dropped link, the first of its alias, and the later ones that were lost with it."""
+    seen = set(has)
+    failed = False
+    for index, each in enumerate(stored):
+        if each.link.alias in seen or (failed and each.fate is Fate.LOST):
+            continue
+        seen.add(each.link.alias)
+        later: list[str] = []
+        if each.fate is Fate.FAILED:
+            failed = True
+            later = [one.link.alias for one in stored[index + 1 :] if one.link.alias not in seen]
+        yield each, tuple(dict.fromkeys(later))
+
+
+def _asked_for(
+    place: Place,
+    dropped: Registration,
+    lost: Sequence[str],
+    stored: Sequence[Registration],
+    topology: Topology,
+) -> Hit:
+    target, alias, typed = place.container, dropped.link.alias, dropped.link.source
+    failed = dropped.fate is Fate.FAILED
+    why = ""
+    if failed and dropped.source is None:
+        also = f" and gave up {', '.join(lost)} with it" if lost else ""
+        why = f": it found nothing called {typed} when it started{also}"
+    return Hit(
+        message=f"{target.name} was made with a link to {typed} as {alias}, but the engine has no "
+        f"such link{why}.",
+        evidence=(
+            Proof(
+                what=f"link {alias} of {target.name} in inspect",
+                observed="none",
+                expected=f"{typed}:{alias}, as on the engine's disk",
+                where=topology.read_from(target.stored_links),
+            ),
+            *_traces(place, alias, topology),
+        ),
+        fixes=tuple(_fixes(place, dropped, stored, topology)),
+        source=dropped.source.name if dropped.source is not None else typed,
+        alias=alias,
+    )
+
+
+def _fixes(
+    place: Place, dropped: Registration, stored: Sequence[Registration], topology: Topology
+) -> Iterator[Fix]:
+    target = place.container
+    if dropped.fate is Fate.FAILED and dropped.source is not None:
+        yield Fix(
+            title=f"give {dropped.source.name} a network of its own, since a container with the "
+            f"host's cannot be linked to; then create {target.name} again",
+            safety=Safety.MANUAL,
+        )
+        return
+    absent = list(dict.fromkeys(each.link.source for each in stored if each.source is None))
+    if absent:
+        names = ", ".join(absent)
+        yield Fix(
+            title=f"let containers called {names} exist again: rename those that were renamed, "
+            "create those that are gone",
+            safety=Safety.MANUAL,
+        )
+    links = {
+        each.link.alias: StoredLink(
+            each.source.name if each.source is not None else each.link.source, each.link.alias
+        )
+        for each in reversed(stored)
+    }
+    # What is live leads where its pointer leads, whatever name was typed.
+    links |= {each.alias: each for each in topology.details(target).stored_links}
+    why = f"after {', '.join(absent)} is back" if absent else f"with the link {dropped.link.alias}"
+    asked = tuple(sorted(links.values()))
+    yield recreate_source(topology, place.host, target, links=asked, why=why)
+
+
+def _by_its_traces(place: Place, has: set[str], topology: Topology) -> Iterator[Hit]:
+    """Find dropped links by what the engine left in the target when it still had them."""
+    target = place.container
+    lines = {line.names[0]: line for line in _written_lines(place, topology)}
+    named = {_alias_of(variable): variable for variable in _named(place, topology)}
+    for alias in sorted((lines.keys() | named.keys()) - has):
+        line = lines.get(alias)
+        source = _source_of(place, alias, line, topology)
+        name = source.name if source is not None else "a container"
+        yield Hit(
+            message=f"{target.name} was started with a link to {name} as {alias}, but the engine "
+            "has no such link now.",
+            evidence=_traces(place, alias, topology),
+            fixes=tuple(_fixes_by_traces(place, alias, source, topology)),
+            source=source.name if source is not None else "",
+            alias=alias,
+        )
+
+
+def _fixes_by_traces(
+    place: Place, alias: str, source: Container | None, topology: Topology
+) -> Iterator[Fix]:
+    target = place.container
+    if source is None:
+        yield Fix(
+            title=f"create {target.name} again with a link to its source as {alias}",
+            safety=Safety.MANUAL,
+        )
+        return
+    links = (*topology.details(target).stored_links, StoredLink(source.name, alias))
+    why = f"with the link {alias}"
+    yield recreate_source(topology, place.host, target, links=links, why=why)
+
+
+def _source_of(
+    place: Place, alias: str, line: HostsLine | None, topology: Topology
+) -> Container | None:
+    names = line.names[1:] if line is not None else (alias,)
+    found = (topology.looked_up(place.host, each) for each in names)
+    return next((each for each in found if each is not None), None)
+
+
+def _traces(place: Place, alias: str, topology: Topology) -> tuple[Proof, ...]:
+    target = place.container
+    lines = tuple(
+        Proof(
+            what=f"hosts line of {alias}",
+            observed=f"{line.address} {' '.join(line.names)}",
+            expected="a link behind it",
+            where=topology.read_from(target.hosts_file),
+        )
+        for line in _written_lines(place, topology)
+        if line.names[0] == alias
+    )
+    variables = tuple(
+        Proof(
+            what=variable.name,
+            observed=variable.value or "",
+            expected="a link behind it",
+            where=topology.read_from(target.process_environment),
+        )
+        for variable in _named(place, topology)
+        if _alias_of(variable) == alias
+    )
+    return (*variables, *lines)
+
+
+def _written_lines(place: Place, topology: Topology) -> Iterator[HostsLine]:
+    """Give the hosts lines that have the form of those that the engine writes for links."""
+    details = topology.details(place.container)
+    try:
+        lines = topology.hosts_file(place.container)
+    except MissingEvidence:
+        return
+    for line in lines:
+        own = len(line.names) == 2 and line.names[1] in (
+            details.hostname,
+            place.container.id[:12],
+        )
+        if (
+            len(line.names) in (2, 3)
+            and _SHORT_ID.fullmatch(line.names[1])
+            and is_address(line.address)
+            and not own
+            and line not in details.extra_hosts
+        ):
+            yield line
+
+
+def _named(place: Place, topology: Topology) -> Iterator[Variable]:
+    """Give the variables of the process that name a link of this very target."""
+    target = place.container
+    own = {variable.name for variable in topology.details(target).environment}
+    try:
+        variables = topology.process_environment(target)
+    except MissingEvidence:
+        return
+    for variable in variables:
+        alias = _alias_of(variable)
+        if (
+            variable.name not in own
+            and variable.name == f"{environment_prefix(alias)}_NAME"
+            and variable.value == f"/{target.name}/{alias}"
+        ):
+            yield variable
+
+
+def _alias_of(variable: Variable) -> str:
+    return (variable.value or "").rpartition("/")[2]
+
+
+_NOT_NEAR = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
+
+
+def _restarted() -> World:
+    """The source was renamed, and the engine restarted."""
+    return (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("other", expose=[80], listen=[80])
+        .run("web", link=["app:helloapp", "other:second"])
+        .rename("app", "app2")
+        .restart_engine()
+    )
+
+
+def _unlinked() -> World:
+    return World.tutorial().unlink("web", "helloapp")
+
+
+RULE = Rule(
+    code="LD109",
+    name="dropped-link",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a link that was asked for, and that the engine does not have",
+    needs=frozenset({Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE}),
+    check=EachContainer(check),
+    explains=frozenset({"LD203", "LD301"}),
+    cases=(
+        Case(
+            title="the source was renamed, then the engine restarted; a later link is lost with it",
+            given=lambda: (_restarted().snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the live link was removed with docker rm --link",
+            given=lambda: (_unlinked().snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the disk cannot be read, and the process still has the variables",
+            given=lambda: (_unlinked().unknown("web", "stored_links", _NOT_NEAR).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the disk cannot be read, and the hosts line still stands",
+            given=lambda: (
+                World.tutorial()
+                .rename("app", "app2")
+                .restart_engine(live_restore=True)
+                .unknown("web", "stored_links", _NOT_NEAR)
+                .unknown("web", "process_environment", _NOT_NEAR)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="another container with the host's network took the source's name",
+            given=lambda: (
+                World.tutorial()
+                .rename("app", "app2")
+                .run("app", mode="host")
+                .unlink("web", "helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(title="healthy", given=lambda: (World.tutorial().snapshot(),)),
+        Case(
+            title="the source was renamed, and the engine has not restarted yet",
+            given=lambda: (World.tutorial().rename("app", "app2").snapshot(),),
+        ),
+        Case(
+            title="the engine restarted, and all names were there",
+            given=lambda: (World.tutorial().restart_engine().snapshot(),),
+        ),
+        Case(
+            title="the user set the variable",
+            given=lambda: (
+                World()
+                .run("web", env={"APP_NAME": "/web/app"})
+                .unknown("web", "stored_links", _NOT_NEAR)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="extra hosts are the user's",
+            given=lambda: (
+                World()
+                .run("web", add_host={"helloapp": "10.0.0.9"})
+                .unknown("web", "stored_links", _NOT_NEAR)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the target was renamed, and has its link",
+            given=lambda: (World.tutorial().rename("web", "shop").snapshot(),),
+        ),
+        Case(
+            title="the alias was asked for twice, and is there",
+            given=lambda: (
+                World()
+                .run("one", expose=[80])
+                .run("two", expose=[80])
+                .run("web", link=["one:same", "two:same"])
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on a user-defined network the disk holds the link too",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("app", network="back")
+                .run("web", network="back", link="app:helloapp")
+                .retype("web", "app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="engine 29 sets no variables, and the link is there",
+            given=lambda: (
+                World(engine="29.0.0")
+                .run("app", expose=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a target that is down",
+            given=lambda: (_unlinked().stop("web").snapshot(),),
+        ),
+    ),
+)

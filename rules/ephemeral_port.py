@@ -1,0 +1,214 @@
+"""Something relies on a port of the host that the engine chose by itself.
+
+## What it means
+
+The container's port is published with `--publish-all`, with `--publish` without a port of the
+host, or with a range of them. The engine then chooses the port at each start, and something
+outside counts on it.
+
+## Why it matters
+
+It works today. At the next start of the container, or of the engine, the port moves, and whoever
+dials the old number finds nobody, or another container.
+
+## How it is proved
+
+Inspect shows that no single port of the host was asked for. That something counts on it is said as
+in LD505: by the label `linkdoctor.publish`, by `publishes` in the configuration, or by the settings
+of another container that name the host's address or name with the port of today.
+
+## What it is not
+
+A port that was asked for by its number stays. A port that nobody outside counts on may move. A
+program that looks the port up at each use, with `docker port`, needs no fixed one.
+
+## How to mend it
+
+Create the container again with a fixed port of the host. One below 32768 is out of the engine's
+own range; where the number of today is kept, another container may be given it first after a
+reboot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import on_host, recreate_source
+from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.outside import LABEL, dials_at, wanted_ports
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Publication
+from linkdoctor.model.topology import Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report ports that are counted on and will move."""
+    if not topology.is_running(place.container):
+        return
+    yield from _meant_for_outside(place, topology)
+    for snapshot in topology.snapshots():
+        yield from _dialled(place, snapshot.host, topology)
+
+
+def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+    container = place.container
+    for number, where in sorted(wanted_ports(container, topology).items()):
+        found = [
+            each
+            for each in topology.details(container).published
+            if each.port.number == number and each.port.protocol == "tcp"
+        ]
+        if not found or not all(each.ephemeral for each in found):
+            continue
+        today = found[0].host_port
+        yield Hit(
+            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            f"{place.host}, but the engine chose port {today} for it, and chooses another at the "
+            "next start.",
+            evidence=(
+                _binding(place.host, container, found, topology),
+                Proof(what="meant for outside", observed=f"port {number}", where=where),
+            ),
+            fixes=_fixes(place.host, container, found, topology),
+            key=str(number),
+        )
+
+
+def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
+    caller = place.container
+    for dial, bindings in dials_at(host, caller, place.host, topology):
+        found = [each.publication for each in bindings]
+        if not all(each.ephemeral for each in found):
+            continue
+        source = bindings[0].container
+        yield Hit(
+            message=f"{caller.name} on {place.host} dials {dial.host}:{dial.port}, a port that "
+            f"the engine of {host} chose for {source.name}; it chooses another at the next start "
+            f"of {source.name}.",
+            evidence=(
+                _binding(host, source, found, topology),
+                Proof(
+                    what=f"dialled by {caller.name}",
+                    observed=f"{dial.host}:{dial.port}",
+                    where=dial.where,
+                ),
+            ),
+            fixes=tuple(
+                on_host(host, fix) if host != place.host and fix.commands else fix
+                for fix in _fixes(host, source, found, topology)
+            ),
+            source=source.name,
+            alias=dial.host,
+            key=str(dial.port),
+        )
+
+
+def _binding(
+    host: str, container: Container, found: Sequence[Publication], topology: Topology
+) -> Proof:
+    return Proof(
+        what=f"host binding of {container.name} {found[0].port} on {host}",
+        observed=f"port {found[0].host_port}, of the engine's choice",
+        expected="a fixed port",
+        where=topology.read_from(container.details),
+    )
+
+
+def _fixes(
+    host: str, container: Container, found: Sequence[Publication], topology: Topology
+) -> tuple[Fix, ...]:
+    today = found[0].host_port
+    pinned = tuple(
+        Publication(port=each.port, host_address=each.host_address, host_port=today)
+        if each.port == found[0].port
+        else each
+        for each in topology.details(container).published
+    )
+    return (
+        recreate_source(
+            topology,
+            host,
+            container,
+            published=pinned,
+            why=f"with port {today} of {host} fixed, so that whoever dials it goes on to reach it",
+        ),
+        Fix(
+            title="better, where what dials it can be changed: publish it at a fixed port below "
+            "32768, which the engine gives to nobody by itself",
+            safety=Safety.MANUAL,
+        ),
+    )
+
+
+def _dialled_from_afar(*, ephemeral: bool) -> tuple[World, World]:
+    return (
+        World("host1", addresses=("10.77.0.1",)).run(
+            "app", publish={5000: 32768}, ephemeral=ephemeral, listen=[5000]
+        ),
+        World("host2", addresses=("10.77.0.2",)).run(
+            "web", env={"APP_URL": "http://10.77.0.1:32768/"}
+        ),
+    )
+
+
+RULE = Rule(
+    code="LD511",
+    name="ephemeral-port",
+    severity=Severity.INFO,
+    since="0.1",
+    summary="something relies on a port of the host that the engine chose by itself",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES}),
+    check=EachContainer(check),
+    cases=(
+        Case(
+            title="a container on another host dials it",
+            given=lambda: tuple(each.snapshot() for each in _dialled_from_afar(ephemeral=True)),
+            expect=(Expected(target="web", alias="10.77.0.1", severity=Severity.INFO),),
+        ),
+        Case(
+            title="a label says that the port is meant for outside",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 32768}, ephemeral=True, labels={LABEL: "5000"})
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.INFO),),
+        ),
+        Case(
+            title="the configuration says so",
+            given=lambda: (World().run("app", publish={5000: 32768}, ephemeral=True).snapshot(),),
+            knowledge=Knowledge(declarations=(Declaration(container="app", publishes=(5000,)),)),
+            expect=(Expected(target="app", severity=Severity.INFO),),
+        ),
+        Case(
+            title="the port was asked for",
+            given=lambda: tuple(each.snapshot() for each in _dialled_from_afar(ephemeral=False)),
+        ),
+        Case(
+            title="nobody outside counts on it",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 32768}, ephemeral=True)
+                .run("web", link="app:helloapp", env={"APP_URL": "http://helloapp:5000/"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the container tells others its own address",
+            given=lambda: (
+                World("host1", addresses=("10.77.0.1",))
+                .run(
+                    "app",
+                    publish={5000: 32768},
+                    ephemeral=True,
+                    env={"APP_URL": "http://10.77.0.1:32768/"},
+                )
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,235 @@
+"""Something foreign answers in the place of a link's source.
+
+## What it means
+
+The source of a link on a user-defined network is not there. The embedded DNS forwards the alias to
+the servers of the host, and one of them knows it: a wildcard record, a search domain, a provider
+that answers every name.
+
+## Why it matters
+
+The alias resolves, so nothing looks wrong: the target talks to a stranger, sends it passwords
+perhaps, and reports odd answers instead of a missing name.
+
+## How it is proved
+
+The target's own resolver, asked from its network namespace, answers the alias with addresses of
+which none is in a subnet of the target's networks.
+
+## What it is not
+
+A source that runs on the link's network is answered by the embedded DNS itself. An address on any
+of the target's networks, as on an overlay network with other hosts, is no stranger's; nor is one
+that the source has elsewhere. A hosts line or another container with the alias comes before DNS.
+Where the source exists and has stopped (LD101), is on another network (LD402) or on another engine
+(LD401), that is the cause; where nothing answers, it is LD306.
+
+## How to mend it
+
+Create the source on the network of the link, and give it an alias that no DNS server outside knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model import commands
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Details, Status
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a link on a user-defined network whose alias leads out of the target's networks."""
+    if link.kind is not LinkKind.NETWORK:
+        return
+    if topology.details(link.target).status is not Status.RUNNING or is_answered(link, topology):
+        return
+    source = topology.source_of(link)
+    answer = _answer(link, source, topology)
+    if not answer or _is_in_the_hosts_file(link, topology):
+        return
+    subnets = subnets_of(link.host, link.target, topology)
+    if subnets is None or any(is_inside(each, subnets) for each in answer):
+        return
+    if source is not None and addresses_of(link.host, source, topology).intersection(answer):
+        return
+    listed = ", ".join(answer)
+    yield Hit(
+        message=f"In {link.target.name}, {link.alias} means {listed}, which is on none of its "
+        f"networks: {link.source_name} is not on network {link.network}, and a foreign DNS server "
+        "answers in its place.",
+        evidence=(
+            Proof(
+                what=f"answer of the resolver of {link.target.name} for {link.alias}",
+                observed=listed,
+                expected=f"an address in {', '.join(subnets)}",
+                where="its own resolver",
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"create {link.source_name} on network {link.network}",
+                safety=Safety.MANUAL,
+                commands=(
+                    commands.shell(
+                        *("docker", "run", "--network", link.network),
+                        *("--name", link.source_name, "…"),
+                    ),
+                ),
+            ),
+            Fix(
+                title=f"give {link.source_name} an alias in {link.target.name} that no DNS server "
+                "outside knows",
+                safety=Safety.MANUAL,
+            ),
+        ),
+    )
+
+
+def _answer(link: Link, source: Container | None, topology: Topology) -> tuple[str, ...]:
+    if is_local(topology.network(link.host, link.network)) and topology.providers_of(
+        link.host, link.target, link.alias, links=False
+    ):
+        return ()
+    if source is not None and _is_away_for_good_reason(topology.details(source)):
+        return topology.dns_answer_if_had(link.target, link.alias) or ()
+    return topology.dns_answer(link.target, link.alias)
+
+
+def _is_away_for_good_reason(source: Details) -> bool:
+    """Tell whether nobody may miss the source: a job that has done its work, or a restart."""
+    done = source.status is Status.EXITED and source.exit_code == 0
+    return done or source.status is Status.RESTARTING
+
+
+def _is_in_the_hosts_file(link: Link, topology: Topology) -> bool:
+    return any(link.alias in line.names for line in topology.hosts_file(link.target))
+
+
+def _linked(answer: str) -> World:
+    return (
+        World()
+        .network("back", subnets=["172.18.0.0/16"])
+        .run("web", network="back", link="app:helloapp", answers={"helloapp": [answer]})
+    )
+
+
+RULE = Rule(
+    code="LD307",
+    name="foreign-answer",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="something foreign answers in the place of a link's source",
+    needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
+    check=EachLink(check),
+    explains=frozenset({"LD310", "LD510"}),
+    cases=(
+        Case(
+            title="the source does not exist, and a wildcard answers",
+            given=lambda: (_linked("10.9.9.9").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the source has stopped, and a wildcard answers",
+            given=lambda: (
+                _linked("10.9.9.9")
+                .run("app", network="back")
+                .stop("app", exit_code=137)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on an overlay network a stranger answers",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay", subnets=["10.0.1.0/24"])
+                .run("web", network="wide", link="app:helloapp", answers={"helloapp": ["10.9.9.9"]})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on an overlay network the source of another host answers",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay", subnets=["10.0.1.0/24"])
+                .run("web", network="wide", link="app:helloapp", answers={"helloapp": ["10.0.1.7"]})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="an address on the target's network",
+            given=lambda: (_linked("172.18.0.77").snapshot(),),
+        ),
+        Case(
+            title="the source is on another network and has that address there",
+            given=lambda: (
+                World()
+                .network("back", subnets=["172.18.0.0/16"])
+                .network("front", subnets=["172.20.0.0/16"])
+                .run("app", network="front")
+                .run(
+                    "web",
+                    network="back",
+                    link="app:helloapp",
+                    answers={"helloapp": ["172.20.0.2"]},
+                )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a network without subnets tells nothing",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("web", network="back", link="app:helloapp", answers={"helloapp": ["10.9.9.9"]})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="an extra host comes before DNS",
+            given=lambda: (
+                World()
+                .network("back", subnets=["172.18.0.0/16"])
+                .run(
+                    "web",
+                    network="back",
+                    link="app:helloapp",
+                    add_host={"helloapp": "10.0.0.5"},
+                    answers={"helloapp": ["10.9.9.9"]},
+                )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the source runs: the embedded DNS answers itself",
+            given=lambda: (_linked("172.18.0.3").run("app", network="back").snapshot(),),
+        ),
+        Case(
+            title="the source has ended and the resolver was not asked",
+            given=lambda: (
+                World()
+                .network("back", subnets=["172.18.0.0/16"])
+                .run("app", network="back")
+                .run("web", network="back", link="app:helloapp")
+                .stop("app")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a link on the default bridge is no matter of DNS",
+            given=lambda: (
+                World()
+                .run("app")
+                .run("web", link="app:helloapp", answers={"helloapp": ["10.9.9.9"]})
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,394 @@
+"""The engine could not start a container because a port of the host is taken.
+
+## What it means
+
+`docker run`, `docker start` or a boot failed: another container, or a program of the host, holds
+the port that the container is to be published at. It was left behind, not running.
+
+## Why it matters
+
+The service is down, and the reason is shown nowhere but in inspect. No restart policy tries again.
+A target that is linked to it reaches nobody.
+
+## How it is proved
+
+The container is created, exited or dead, and `State.Error` is one of the engine's messages about a
+taken port. The words differ by version; linkdoctor knows those of engines 20.10 to 28. Who holds
+the port is read from the bindings of the other containers, then from the listening sockets of the
+host, whose program is known only if it runs in a container on the host's network.
+
+## What it is not
+
+A container that stopped for another reason. An attempt that was repeated with success under
+another name (same image, same port, running), which nothing is linked to, is info only. A range of
+ports that are all taken is not reported.
+
+## How to mend it
+
+If the port is free by now, start the container. Otherwise create it again at another port of the
+host, or let go whoever holds this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from linkdoctor.model import commands
+from linkdoctor.model.actions import Start
+from linkdoctor.model.evidence import MissingEvidence, Need
+from linkdoctor.model.fixes import doing, is_wanted, recreate_source
+from linkdoctor.model.links import parse_refusal
+from linkdoctor.model.outside import (
+    PortConflict,
+    bindings,
+    free_port,
+    overlap,
+    parse_port_conflict,
+)
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Details, Listener, Publication, Status
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+class _Holder(NamedTuple):
+    """Who holds the port now; nobody and not seen are told apart by `seen`."""
+
+    name: str = ""
+    container: Container | None = None
+    where: str = ""
+    seen: bool = True
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report a container whose last start failed because a port of the host was taken."""
+    container = place.container
+    details = topology.details(container)
+    if details.status not in (Status.CREATED, Status.EXITED, Status.DEAD):
+        return
+    conflict = parse_port_conflict(details.error)
+    if conflict is None:
+        return
+    protocol = _protocol(conflict, details)
+    holder = _holder(place, conflict, protocol, topology)
+    links = _missing_it(place, topology)
+    taken = _told(place, conflict, holder)
+    evidence = tuple(_evidence(place, conflict, protocol, holder, topology))
+    fixes = tuple(_fixes(place, conflict, protocol, holder, links, topology))
+    for link in links:
+        yield Hit(
+            message=f"The engine could not start {container.name}, which {link.target.name} is to "
+            f"reach as {link.alias}: {taken}.",
+            evidence=evidence,
+            fixes=fixes,
+            target=link.target.name,
+            source=container.name,
+            alias=link.alias,
+            key=str(conflict.port),
+        )
+    if not links:
+        yield Hit(
+            message=f"The engine could not start {container.name}: {taken}.",
+            evidence=evidence,
+            fixes=fixes,
+            severity=Severity.INFO if _was_repeated(place, conflict, topology) else None,
+            key=str(conflict.port),
+        )
+
+
+def _protocol(conflict: PortConflict, details: Details) -> str:
+    asked = [each.port.protocol for each in details.requested if each.host_port == conflict.port]
+    return conflict.protocol or (asked[0] if asked else "tcp")
+
+
+def _told(place: Place, conflict: PortConflict, holder: _Holder) -> str:
+    port = f"port {conflict.port} of {place.host}"
+    if holder.name:
+        return f"{port} is taken by {holder.name}"
+    return f"{port} was taken; {'it is free now' if holder.seen else 'by whom was not seen'}"
+
+
+def _holder(place: Place, conflict: PortConflict, protocol: str, topology: Topology) -> _Holder:
+    for binding in bindings(place.host, topology):
+        held = binding.publication
+        if (
+            (held.host_port, held.port.protocol) == (conflict.port, protocol)
+            and overlap(held.host_address, conflict.address)
+            and binding.container is not place.container
+        ):
+            return _Holder(
+                name=binding.container.name,
+                container=binding.container,
+                where=topology.read_from(binding.container.details),
+            )
+    try:
+        listeners = topology.host_listeners(place.host)
+    except MissingEvidence:
+        return _Holder(seen=False)
+    if not any(_holds(each, conflict, protocol) for each in listeners):
+        return _Holder()
+    for _, other in topology.containers(place.host):
+        owner = _owner_on_the_hosts_network(other, conflict, protocol, topology)
+        if owner:
+            return _Holder(
+                name=f"{owner} in {other.name}, which is on the host's network",
+                container=other,
+                where=topology.read_from(other.listeners),
+            )
+    return _Holder(
+        name=f"a program of {place.host} itself", where=f"listening sockets of {place.host}"
+    )
+
+
+def _holds(listener: Listener, conflict: PortConflict, protocol: str) -> bool:
+    return (listener.port, listener.protocol) == (conflict.port, protocol) and overlap(
+        listener.address, conflict.address
+    )
+
+
+def _owner_on_the_hosts_network(
+    container: Container, conflict: PortConflict, protocol: str, topology: Topology
+) -> str:
+    """Give the program of a container that listens on the port of the host, or ''.
+
+    All containers on the host's network see all its sockets; only those of its own programs have
+    an owner.
+    """
+    try:
+        if topology.details(container).network_mode != "host":
+            return ""
+    except MissingEvidence:
+        return ""
+    owners = (
+        each.owner
+        for each in topology.listeners_if_had(container)
+        if _holds(each, conflict, protocol)
+    )
+    return next((owner for owner in owners if owner), "")
+
+
+def _missing_it(place: Place, topology: Topology) -> tuple[Link, ...]:
+    """Give the links whose targets run, or were refused because of the link."""
+    return tuple(
+        link
+        for link in topology.links_to(place.host, place.container)
+        if is_wanted(topology, link.target)
+    )
+
+
+def _was_repeated(place: Place, conflict: PortConflict, topology: Topology) -> bool:
+    details = topology.details(place.container)
+    ports = {each.port for each in details.requested if each.host_port == conflict.port}
+    return details.status is Status.CREATED and any(
+        binding.container.image == place.container.image and binding.publication.port in ports
+        for binding in bindings(place.host, topology)
+    )
+
+
+def _evidence(
+    place: Place, conflict: PortConflict, protocol: str, holder: _Holder, topology: Topology
+) -> Iterator[Proof]:
+    yield Proof(
+        what=f"State.Error of {place.container.name}",
+        observed=topology.details(place.container).error,
+        expected="none",
+        where=topology.read_from(place.container.details),
+    )
+    if holder.name:
+        yield Proof(
+            what=f"holder of {conflict.port}/{protocol} on {place.host}",
+            observed=holder.name,
+            expected="nobody",
+            where=holder.where,
+        )
+
+
+def _fixes(
+    place: Place,
+    conflict: PortConflict,
+    protocol: str,
+    holder: _Holder,
+    links: tuple[Link, ...],
+    topology: Topology,
+) -> Iterator[Fix]:
+    container = place.container
+    starts = [Start(container=each) for each in (container.name, *_refused(links, topology))]
+    if not holder.name and holder.seen:
+        yield doing(
+            f"start {container.name}: port {conflict.port} is free now", Safety.SAFE, *starts
+        )
+        return
+    if not holder.name:
+        yield Fix(
+            title=f"see who holds port {conflict.port}; start {container.name} once it is free",
+            safety=Safety.MANUAL,
+        )
+        return
+    yield _elsewhere(place, conflict, protocol, topology)
+    if holder.container is not None:
+        yield Fix(
+            title=f"let {container.name} have port {conflict.port}: stop "
+            f"{holder.container.name}, then start {container.name}",
+            safety=Safety.MANUAL,
+            commands=(
+                commands.shell("docker", "stop", holder.container.name),
+                *map(commands.one_call, starts),
+            ),
+        )
+    else:
+        yield Fix(
+            title=f"or end the program of {place.host} that listens on port {conflict.port}, then "
+            f"start {container.name}",
+            safety=Safety.MANUAL,
+        )
+
+
+def _refused(links: tuple[Link, ...], topology: Topology) -> tuple[str, ...]:
+    """Give the targets that the engine refused to start while the source was down."""
+    return tuple(
+        sorted(
+            {
+                link.target.name
+                for link in links
+                if link.kind is LinkKind.LEGACY
+                and parse_refusal(topology.details(link.target).error) is not None
+            }
+        )
+    )
+
+
+def _elsewhere(place: Place, conflict: PortConflict, protocol: str, topology: Topology) -> Fix:
+    container = place.container
+    try:
+        port = free_port(place.host, conflict.port + 1, protocol, topology)
+    except MissingEvidence:
+        port = None
+    if port is None:
+        return Fix(
+            title=f"create {container.name} again at another port of {place.host}",
+            safety=Safety.MANUAL,
+        )
+    return recreate_source(
+        topology,
+        place.host,
+        container,
+        published=tuple(
+            Publication(port=each.port, host_address=each.host_address, host_port=port)
+            if (each.host_port, each.port.protocol) == (conflict.port, protocol)
+            else each
+            for each in topology.details(container).requested
+        ),
+        why=f"at port {port} of {place.host}, which is free",
+    )
+
+
+_PREFIX = f"driver failed programming external connectivity on endpoint app ({1:064x}): "
+_ALLOCATED = f"{_PREFIX}Bind for 0.0.0.0:18000 failed: port is already allocated"
+_IN_USE = (
+    f"{_PREFIX}Error starting userland proxy: listen tcp4 0.0.0.0:18000: bind: "
+    "address already in use"
+)
+_IN_USE_28 = (
+    f"failed to set up container networking: {_PREFIX}failed to bind host port for "
+    "0.0.0.0:18000:172.17.0.3:5000/tcp: address already in use"
+)
+
+
+def _refused_beside(error: str = _ALLOCATED) -> World:
+    return (
+        World()
+        .run("db", publish={5432: 18000}, image="db")
+        .run("app", publish={5000: 18000})
+        .refuse("app", error)
+    )
+
+
+def _refused_by_the_host(error: str) -> World:
+    listener = Listener(address="0.0.0.0", port=18000, protocol="tcp")
+    return World(host_listeners=(listener,)).run("app", publish={5000: 18000}).refuse("app", error)
+
+
+RULE = Rule(
+    code="LD508",
+    name="host-port-conflict",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a container could not start because a port of the host is taken",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.HOST_LISTENERS}),
+    check=EachContainer(check),
+    explains=frozenset(
+        {"LD101", "LD104", "LD201", "LD302", "LD303", "LD306", "LD307", "LD502", "LD503", "LD510"}
+    ),
+    cases=(
+        Case(
+            title="another container has the port",
+            given=lambda: (_refused_beside().snapshot(),),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a target waits for it",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("web", link="app:helloapp")
+                .stop("app")
+                .run("db", publish={5432: 18000}, image="db")
+                .change("app", error=_ALLOCATED)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a program of the host has it (20.10, 26.1)",
+            given=lambda: (_refused_by_the_host(_IN_USE).snapshot(),),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a program of the host has it (28.5)",
+            given=lambda: (_refused_by_the_host(_IN_USE_28).snapshot(),),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a container on the host's network has it",
+            given=lambda: (
+                _refused_by_the_host(_IN_USE)
+                .run("proxy", mode="host", listen=[18000], owner="nginx")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app"),),
+        ),
+        Case(
+            title="the port is free by now",
+            given=lambda: (
+                World().run("app", publish={5000: 18000}).refuse("app", _ALLOCATED).snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a leftover of an attempt that was repeated with success",
+            given=lambda: (
+                World()
+                .run("app2", publish={5000: 18001})
+                .run("app", publish={5000: 18000})
+                .refuse("app", _ALLOCATED)
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.INFO),),
+        ),
+        Case(
+            title="a container that stopped for another reason",
+            given=lambda: (_refused_beside('exec: "serve": executable file not found').snapshot(),),
+        ),
+        Case(
+            title="it was started meanwhile, and shows the old error no more",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("db", publish={5432: 18001}, image="db")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

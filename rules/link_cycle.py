@@ -1,0 +1,207 @@
+"""Links that lead in a circle, once the engine looks them up again.
+
+## What it means
+
+While the engine runs, a link is a pointer to one container. On its disk it is the text that was
+typed, and the engine's next start looks it up by the names of that day. After a rename or a
+recreation these names can lead from a container back to itself, over others or at once.
+
+## Why it matters
+
+A container that is linked to itself, or to one that is linked back to it, can hang the engine for
+good when it starts. Today nothing shows: the pointers of the running engine lead to
+other containers.
+
+## How it is proved
+
+The links in the engine's own `hostconfig.json` of each container are looked up as the engine does
+it: by id, by name, by the beginning of an id, and no further than to the first that is not found.
+
+## What it is not
+
+Two targets of one source, or a chain of links, are no circle. A renamed source whose name nothing
+took is LD110. Links of containers on user-defined networks are names, looked up at each query.
+
+## How to mend it
+
+Create one container of the circle again, with the links that it has now, or without the one that
+closes the circle, *before* the engine restarts. Containers that need each other belong on a
+user-defined network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from linkdoctor.model.circles import Step, circles, leads_to
+from linkdoctor.model.evidence import MissingEvidence, Need
+from linkdoctor.model.fixes import recreate_source
+from linkdoctor.model.registration import Fate, registrations
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container
+from linkdoctor.model.topology import LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+
+
+def check(host: str, topology: Topology) -> Iterator[Hit]:
+    """Report each circle of stored links once, on the container whose recreation opens it."""
+    steps: dict[str, list[Step]] = {}
+    missing: MissingEvidence | None = None
+    for _, container in topology.containers(host):
+        try:
+            steps[container.id] = _steps(host, container, topology)
+        except MissingEvidence as error:
+            missing = error
+    for circle in circles(steps):
+        yield _hit(host, circle, steps, topology)
+    if missing is not None:
+        raise missing
+
+
+def _steps(host: str, target: Container, topology: Topology) -> list[Step]:
+    return [
+        Step(target=target, alias=each.link.alias, typed=each.link.source, source=each.source)
+        for each in registrations(topology, host, target)
+        if each.fate is Fate.KEPT and each.source is not None
+    ]
+
+
+def _hit(
+    host: str, circle: Sequence[Step], steps: Mapping[str, Sequence[Step]], topology: Topology
+) -> Hit:
+    opening = next((step for step in circle if _opens(host, step.target, steps, topology)), None)
+    step = opening or circle[0]
+    first = circle.index(step)
+    turned = (*circle[first:], *circle[:first])
+    chain = " → ".join((*(each.target.name for each in turned), step.target.name))
+    drop = Fix(
+        title=f"before the engine restarts: create {step.target.name} again without the link "
+        f"{step.alias}, and let containers that need each other meet on a user-defined network",
+        safety=Safety.MANUAL,
+    )
+    fixes: tuple[Fix, ...] = (drop,)
+    if opening is not None:
+        why = "with the links that it has now, before the engine restarts"
+        fixes = (recreate_source(topology, host, step.target, why=why), drop)
+    return Hit(
+        message=f"By the names that were typed, the links lead in a circle ({chain}); the "
+        "engine's next start can hang for good.",
+        evidence=tuple(
+            Proof(
+                what=f"link {each.alias} of {each.target.name} on the engine's disk",
+                observed=f"{each.typed}:{each.alias}, which is {each.source.name} today",
+                expected=_expected(host, each, topology),
+                where=topology.read_from(each.target.stored_links),
+            )
+            for each in turned
+        ),
+        fixes=fixes,
+        target=step.target.name,
+        source=step.source.name,
+        alias=step.alias,
+    )
+
+
+def _opens(
+    host: str, target: Container, steps: Mapping[str, Sequence[Step]], topology: Topology
+) -> bool:
+    """Tell whether a container, created again with the links of today, is in no circle."""
+    links = topology.links_of(host, target)
+    shown = [topology.source_shown(link) for link in links if link.kind is LinkKind.LEGACY]
+    sources = [source.id for source in shown if source is not None]
+    return not leads_to(target.id, sources, steps)
+
+
+def _expected(host: str, step: Step, topology: Topology) -> str:
+    for link in topology.links_of(host, step.target):
+        if link.kind is LinkKind.LEGACY and link.alias == step.alias:
+            live = topology.source_shown(link)
+            if live is not None and live is not step.source:
+                return f"{live.name}, to which the link leads now"
+    return "no way back"
+
+
+def _swapped() -> World:
+    """The blue and green of a deployment: the new one takes the name of the old."""
+    return (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("proxy", link="app:backend")
+        .rename("app", "app-old")
+        .rename("proxy", "app")
+    )
+
+
+def _mutual() -> World:
+    return (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("web", link="app:helloapp")
+        .retype("app", "web:front")
+    )
+
+
+RULE = Rule(
+    code="LD108",
+    name="link-cycle",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="links that lead in a circle at the engine's next start",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
+    check=EachHost(check),
+    explains=frozenset({"LD109", "LD110"}),
+    cases=(
+        Case(
+            title="a target took the name of its own source",
+            given=lambda: (_swapped().snapshot(),),
+            expect=(Expected(target="app", alias="backend"),),
+        ),
+        Case(
+            title="two containers that are linked to each other",
+            given=lambda: (_mutual().snapshot(),),
+            expect=(Expected(target="app", alias="front"),),
+        ),
+        Case(
+            title="a circle of three, beside a chain",
+            given=lambda: (
+                _mutual()
+                .run("deep", link="app:app")
+                .retype("app", "far:front")
+                .run("far", link="web:web")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", alias="front"),),
+        ),
+        Case(
+            title="the circle is closed by a link that the engine gives up before",
+            given=lambda: (_mutual().retype("app", "nobody:x", "web:front").snapshot(),),
+        ),
+        Case(
+            title="a chain, and two targets of one source",
+            given=lambda: (
+                World()
+                .run("db", expose=[5432])
+                .run("app", expose=[5000], link="db:db")
+                .run("web", link=["app:app", "db:db"])
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the source was renamed, and nothing took its name",
+            given=lambda: (World.tutorial().rename("app", "app-old").snapshot(),),
+        ),
+        Case(
+            title="on a user-defined network two containers may name each other",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("app", network="back", link="web:front")
+                .run("web", network="back", link="app:helloapp")
+                .retype("app", "web:front")
+                .retype("web", "app:helloapp")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

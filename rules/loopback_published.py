@@ -1,0 +1,264 @@
+"""A port that is needed from outside is published on the host's loopback address only.
+
+## What it means
+
+The container's port is bound to `127.0.0.1` (or `::1`) of its host, and something needs it from
+outside that host.
+
+## Why it matters
+
+Only programs on the host itself reach it. A connection to the host's own address is refused, also
+one from a container of that very host.
+
+## How it is proved
+
+Every host binding of the port is on a loopback address. That something needs it from outside is
+said as in LD505: by the label `linkdoctor.publish`, by `publishes` in the configuration, or by the
+settings of another container that name the host's address or name with the port, where nothing
+else of the host listens.
+
+## What it is not
+
+A binding on the loopback address that nobody outside needs is intended: a proxy on the host may
+stand before it. A port that is bound to another address too is reachable. A container on the
+host's own network may dial the loopback address.
+
+## How to mend it
+
+If it is intended, take the label away, or let a proxy on the host listen at its own address.
+Otherwise create the container again with the port published on every address, or on that of one
+network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import on_host, recreate_source
+from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.outside import (
+    LABEL,
+    Binding,
+    dials_at,
+    is_bound_to_loopback,
+    wanted_ports,
+)
+from linkdoctor.model.ports import is_loopback
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Listener, Publication
+from linkdoctor.model.topology import Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report ports that are needed from outside and lead no further than the loopback address."""
+    if not topology.is_running(place.container):
+        return
+    yield from _meant_for_outside(place, topology)
+    for snapshot in topology.snapshots():
+        yield from _dialled(place, snapshot.host, topology)
+
+
+def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+    container = place.container
+    published = topology.details(container).published
+    for number, where in sorted(wanted_ports(container, topology).items()):
+        found = [
+            each for each in published if each.port.number == number and each.port.protocol == "tcp"
+        ]
+        if not found or not all(map(is_bound_to_loopback, found)):
+            continue
+        bound = _shown(found)
+        yield Hit(
+            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            f"{place.host}, but is published on {bound} only.",
+            evidence=(
+                Proof(
+                    what=f"host binding of {container.name} {number}/tcp",
+                    observed=bound,
+                    expected=f"an address of {place.host}",
+                    where=topology.read_from(container.details),
+                ),
+                Proof(what="meant for outside", observed=f"port {number}", where=where),
+            ),
+            fixes=_fixes(place.host, container, found, topology),
+            key=str(number),
+        )
+
+
+def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
+    caller = place.container
+    for dial, bindings in dials_at(host, caller, place.host, topology):
+        found = [each.publication for each in bindings]
+        if not all(map(is_bound_to_loopback, found)) or _is_served(host, dial.port, topology):
+            continue
+        source = bindings[0].container
+        bound = _shown(found)
+        yield Hit(
+            message=f"{caller.name} on {place.host} dials {dial.host}:{dial.port}, which is "
+            f"{host}; {source.name} there is published on {bound} only.",
+            evidence=(
+                Proof(
+                    what=f"host binding of {source.name} {found[0].port} on {host}",
+                    observed=bound,
+                    expected=f"{dial.host}:{dial.port}",
+                    where=topology.read_from(source.details),
+                ),
+                Proof(
+                    what=f"dialled by {caller.name}",
+                    observed=f"{dial.host}:{dial.port}",
+                    where=dial.where,
+                ),
+            ),
+            fixes=tuple(
+                on_host(host, fix) if host != place.host and fix.commands else fix
+                for fix in _fixes(host, source, _of(bindings, source), topology)
+            ),
+            source=source.name,
+            alias=dial.host,
+            key=str(dial.port),
+        )
+
+
+def _of(bindings: Sequence[Binding], container: Container) -> list[Publication]:
+    return [each.publication for each in bindings if each.container is container]
+
+
+def _shown(publications: Sequence[Publication]) -> str:
+    return ", ".join(
+        sorted(f"{_bracketed(each.host_address)}:{each.host_port}" for each in publications)
+    )
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _is_served(host: str, port: int, topology: Topology) -> bool:
+    return any(
+        each.protocol == "tcp" and each.port == port and not is_loopback(each.address)
+        for each in topology.host_listeners(host)
+    )
+
+
+def _fixes(
+    host: str, container: Container, found: Sequence[Publication], topology: Topology
+) -> tuple[Fix, ...]:
+    opened = tuple(
+        Publication(port=each.port, host_address="", host_port=each.host_port)
+        if each in found
+        else each
+        for each in topology.details(container).published
+    )
+    number = found[0].host_port
+    return (
+        recreate_source(
+            topology,
+            host,
+            container,
+            published=opened,
+            why=f"with port {number} published on every address of {host}; anyone who reaches "
+            f"{host} reaches it then",
+        ),
+        Fix(
+            title=f"or leave it, if only {host} itself is to reach it, and let a proxy there "
+            "listen for those outside",
+            safety=Safety.MANUAL,
+        ),
+    )
+
+
+def _hosts(*, publish_on: str = "127.0.0.1", listener: str = "127.0.0.1") -> tuple[World, World]:
+    listening = Listener(address=listener, port=18000, protocol="tcp")
+    return (
+        World("host1", addresses=("10.77.0.1",), host_listeners=(listening,)).run(
+            "app", publish={5000: 18000}, publish_on=publish_on, listen=[5000]
+        ),
+        World("host2", addresses=("10.77.0.2",)).run(
+            "web", env={"APP_URL": "http://10.77.0.1:18000/"}
+        ),
+    )
+
+
+RULE = Rule(
+    code="LD506",
+    name="loopback-published",
+    severity=Severity.WARNING,
+    since="0.1",
+    summary="a port that is needed from outside is published on the loopback address only",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
+    check=EachContainer(check),
+    explains=frozenset({"LD511"}),
+    cases=(
+        Case(
+            title="a label says that the port is meant for outside",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 5000}, publish_on="127.0.0.1", labels={LABEL: "5000"})
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="the configuration says so, and it is bound to ::1",
+            given=lambda: (World().run("app", publish={5000: 5000}, publish_on="::1").snapshot(),),
+            knowledge=Knowledge(declarations=(Declaration(container="app", publishes=(5000,)),)),
+            expect=(Expected(target="app", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a container on another host dials it",
+            given=lambda: tuple(each.snapshot() for each in _hosts()),
+            expect=(Expected(target="web", alias="10.77.0.1", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a container of the same host dials it at the host's address",
+            given=lambda: (
+                _hosts()[0].run("near", env={"APP_URL": "http://10.77.0.1:18000/"}).snapshot(),
+            ),
+            expect=(Expected(target="near", alias="10.77.0.1"),),
+        ),
+        Case(
+            title="nobody outside needs it",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 5000}, publish_on="127.0.0.1")
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="it is published on every address",
+            given=lambda: tuple(
+                each.snapshot() for each in _hosts(publish_on="0.0.0.0", listener="0.0.0.0")
+            ),
+        ),
+        Case(
+            title="a proxy of the host listens at its own address",
+            given=lambda: tuple(each.snapshot() for each in _hosts(listener="10.77.0.1")),
+        ),
+        Case(
+            title="a container on the host's own network",
+            given=lambda: (
+                _hosts()[0]
+                .run("near", mode="host", env={"APP_URL": "http://host1:18000/"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the container tells others its own address",
+            given=lambda: (
+                World("host1", addresses=("10.77.0.1",))
+                .run(
+                    "app",
+                    publish={5000: 18000},
+                    publish_on="127.0.0.1",
+                    env={"APP_URL": "http://10.77.0.1:18000/"},
+                )
+                .snapshot(),
+            ),
+        ),
+    ),
+)

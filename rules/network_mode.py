@@ -1,0 +1,166 @@
+"""A container has links, and a network mode in which links do nothing.
+
+## What it means
+
+The target was created with `--network none`, `host` or `container:…`. The engine prints its links
+all the same.
+
+## Why it matters
+
+Nothing stands behind such a link: no variable, no hosts line, no name. With `none` there is not
+even a way to the source. Engines refuse links together with `host` and `container:…` today and
+leave nothing behind; where they are seen, another program or an old engine made them.
+
+## How it is proved
+
+Inspect of the running target prints links, its network mode is none, host or that of another
+container, and it has no endpoint on the default bridge.
+
+## What it is not
+
+A target that was created with `none` and has been connected to the default bridge since: its links
+work from its next start on (LD303 until then). A target in the default mode that left the bridge is
+LD112. A *source* in container mode is reached through the container whose network it shares.
+
+## How to mend it
+
+Give the target a network: connect one that has none to the default bridge and restart it. One with
+the network of the host or of another container must be created again, on the default bridge or on
+a user-defined network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model import commands
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import recreate_on_bridge
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Details, Endpoint, Status
+from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+_NONE = "none"
+_HOST = "host"
+_OF_ANOTHER = "container:"
+
+
+def check(place: Place, topology: Topology) -> Iterator[Hit]:
+    """Report each link of a container whose network mode knows no links."""
+    target = place.container
+    if not topology.is_running(target):
+        return
+    details = topology.details(target)
+    mode = details.network_mode
+    if mode not in (_NONE, _HOST) and not mode.startswith(_OF_ANOTHER):
+        return
+    if topology.endpoint(target, DEFAULT_BRIDGE) is not None:
+        return
+    fixes = _fixes(place, details, topology)
+    for link in details.stored_links:
+        yield Hit(
+            message=f"{target.name} is linked to {link.source} as {link.alias}, but the link has "
+            f"no effect: {_why(place, mode, topology)}.",
+            evidence=(
+                Proof(
+                    what=f"network mode of {target.name}",
+                    observed=mode,
+                    expected=f"{DEFAULT_BRIDGE}, or a user-defined network",
+                    where=topology.read_from(target.details),
+                ),
+            ),
+            fixes=fixes,
+            source=link.source,
+            alias=link.alias,
+        )
+
+
+def _why(place: Place, mode: str, topology: Topology) -> str:
+    if mode == _NONE:
+        return "the container has no network"
+    if mode == _HOST:
+        return "the container has the network of the host"
+    owner = topology.namespace_owner(place.host, place.container)
+    whose = owner.name if owner is not None else "another container"
+    return f"the container has the network of {whose}"
+
+
+def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...]:
+    target = place.container
+    anew = recreate_on_bridge(topology, place.host, target)
+    if details.network_mode != _NONE:
+        return (anew,)
+    join = Fix(
+        title=f"connect {target.name} to the default bridge and restart it",
+        safety=Safety.RESTART,
+        commands=(
+            commands.shell("docker", "network", "disconnect", _NONE, target.name),
+            commands.connect_network(DEFAULT_BRIDGE, target.name),
+            commands.restart(target.name),
+        ),
+    )
+    return (join, anew)
+
+
+def _in_mode(mode: str) -> World:
+    return (
+        World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp", mode=mode)
+    )
+
+
+RULE = Rule(
+    code="LD404",
+    name="network-mode",
+    severity=Severity.ERROR,
+    since="0.1",
+    summary="a container has links, and a network mode in which links do nothing",
+    needs=frozenset({Need.DETAILS}),
+    check=EachContainer(check),
+    explains=frozenset({"LD201", "LD301", "LD302", "LD303", "LD304", "LD510"}),
+    cases=(
+        Case(
+            title="the target has no network",
+            given=lambda: (_in_mode("none").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the target has the network of the host",
+            given=lambda: (_in_mode("host").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the target has the network of another container",
+            given=lambda: (_in_mode("container:app").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="created without a network, and connected to the bridge since",
+            given=lambda: (
+                _in_mode("none")
+                .change("web", endpoints=(Endpoint(network="bridge", address="172.17.0.9"),))
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="no network, but no link either",
+            given=lambda: (World().run("web", mode="none").snapshot(),),
+        ),
+        Case(
+            title="no network, and stopped for good",
+            given=lambda: (_in_mode("none").change("web", status=Status.EXITED, pid=0).snapshot(),),
+        ),
+        Case(title="on the bridge", given=lambda: (World.tutorial().snapshot(),)),
+        Case(
+            title="the source shares another container's network",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("inner", mode="container:app")
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,183 @@
+"""A legacy link hands secrets of the source to its target.
+
+## What it means
+
+A link on the default bridge copies the source's whole environment, but for `HOME` and `PATH`, into
+the target's as `<ALIAS>_ENV_…`. Among those names are such as hold secrets.
+
+## Why it matters
+
+Whoever can read the target's environment (its program, each child of it, a page of debug output, a
+crash report) has the source's password, whether the target needs it or not.
+
+## How it is proved
+
+A variable `<ALIAS>_ENV_…` in the environment of the target's *process*, which the target does not
+set itself, has a name that ends as names of secrets do: `PASSWORD`, `SECRET`, `TOKEN`, `API_KEY`
+and the like, word by word. **No value is read, kept or shown.**
+
+## What it is not
+
+`…_PASSWORD_FILE` holds a path, `ALLOW_EMPTY_PASSWORD` a switch, `MONKEY` and `TOKENIZER_PATH` are
+other words. A variable of that form that the target sets itself is its own affair. Links on
+user-defined networks, and those of engine 29, hand over no variables.
+
+## How to mend it
+
+Move the target and its link to a user-defined network, hand it only what it needs, and change the
+secrets: they may have been read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.migration import to_network
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+_WORD = re.compile(r"[A-Z]+|[0-9]+")
+_SECRETS = frozenset(
+    {"PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "SECRET", "SECRETS", "TOKEN", "TOKENS"}
+) | {"CREDENTIAL", "CREDENTIALS", "APIKEY", "SECRETKEY", "PRIVATEKEY", "ACCESSKEY"}
+_ENDINGS = ("PASSWORD", "PASSWD")
+"""No other word ends so: `PGPASSWORD`."""
+_KEYS = frozenset(
+    {"API", "PRIVATE", "ACCESS", "SECRET", "ENCRYPTION", "SIGNING", "MASTER", "AUTH", "DEPLOY"}
+)
+"""Before `KEY`: a bare key may be anything, as the fingerprint in `GPG_KEY`."""
+_SWITCHES = frozenset(
+    {"ALLOW", "RANDOM", "REQUIRE", "REQUIRED", "ENABLE", "ENABLED", "DISABLE", "DISABLED", "NO"}
+) | {"EMPTY", "USE", "GENERATE", "FORGOT", "RESET", "SHOW", "HIDE", "PUBLIC"}
+"""They make a switch of what follows: `MYSQL_RANDOM_ROOT_PASSWORD=yes`."""
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report a legacy link that puts names of secrets into the target's process."""
+    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
+        return
+    handed = f"{link.prefix}_ENV_"
+    names = sorted(
+        variable.name
+        for variable in topology.variables_of(link)
+        if variable.name.startswith(handed) and _names_a_secret(variable.name[len(handed) :])
+    )
+    if not names:
+        return
+    yield Hit(
+        message=f"The link {link.alias} hands {len(names)} of {link.source_name}'s variables whose "
+        f"names are those of secrets to {link.target.name}: {', '.join(names)}.",
+        evidence=(
+            Proof(
+                what=f"variables of {link.alias} in the process of {link.target.name}",
+                observed=", ".join(names),
+                expected="none that names a secret",
+                where=topology.read_from(link.target.process_environment),
+            ),
+        ),
+        fixes=(
+            to_network(topology, link.host, link.target),
+            Fix(
+                title=f"then change the secrets of {link.source_name}: whatever reads the "
+                f"environment of {link.target.name} may have them",
+                safety=Safety.MANUAL,
+            ),
+        ),
+    )
+
+
+def _names_a_secret(name: str) -> bool:
+    words = _WORD.findall(name.upper())
+    while words and words[-1].isdigit():
+        words.pop()
+    if not words or not _SWITCHES.isdisjoint(words[:-1]):
+        return False
+    if words[-3:] == ["SECRET", "KEY", "BASE"] or words[-2:] == ["MYSQL", "PWD"]:
+        return True
+    if words[-1] == "KEY":
+        return words[-2:-1] != [] and words[-2] in _KEYS
+    return words[-1] in _SECRETS or words[-1].endswith(_ENDINGS)
+
+
+def _handing(env: dict[str, str], *, engine: str = "20.10.24") -> World:
+    return World(engine=engine).run("pg", expose=[5432], env=env).run("web", link="pg:db")
+
+
+_SECRET_NAMES = {
+    "POSTGRES_PASSWORD": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "PGPASSWORD": "x",
+    "github_token": "x",
+    "SECRET_KEY_BASE": "x",
+    "API_KEY_2": "x",
+}
+_OTHER_NAMES = {
+    "MONKEY": "x",
+    "GPG_KEY": "x",
+    "TOKENIZER_PATH": "x",
+    "POSTGRES_PASSWORD_FILE": "/run/secrets/pw",
+    "ALLOW_EMPTY_PASSWORD": "yes",
+    "TOKEN_TTL": "60",
+    "PWD": "/",
+    "AWS_ACCESS_KEY_ID": "x",
+}
+
+
+def _secret(name: str) -> Case:
+    return Case(
+        title=f"the source has {name}",
+        given=lambda: (_handing({name: "x"}).snapshot(),),
+        expect=(Expected(target="web", alias="db", severity=Severity.WARNING),),
+    )
+
+
+RULE = Rule(
+    code="LD207",
+    name="secret-exposure",
+    severity=Severity.WARNING,
+    since="0.1",
+    summary="a legacy link hands secrets of the source to its target",
+    needs=frozenset(
+        {Need.DETAILS, Need.PROCESS_ENV, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}
+    ),
+    check=EachLink(check),
+    cases=(
+        *map(_secret, _SECRET_NAMES),
+        Case(
+            title="many secrets are one finding",
+            given=lambda: (_handing(_SECRET_NAMES).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="names that only look like those of secrets",
+            given=lambda: (_handing(_OTHER_NAMES).snapshot(),),
+        ),
+        Case(
+            title="the target sets such a variable itself",
+            given=lambda: (
+                World()
+                .run("pg", expose=[5432])
+                .run("web", link="pg:db", env={"DB_ENV_POSTGRES_PASSWORD": "x"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="engine 29 hands nothing over",
+            given=lambda: (_handing(_SECRET_NAMES, engine="29.1.0").snapshot(),),
+        ),
+        Case(
+            title="a link on a user-defined network hands nothing over",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("pg", network="back", env=_SECRET_NAMES)
+                .run("web", network="back", link="pg:db")
+                .snapshot(),
+            ),
+        ),
+    ),
+)

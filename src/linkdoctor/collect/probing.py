@@ -1,0 +1,293 @@
+"""Tries what links promise: resolves each alias and connects to each port, as the target would.
+
+Only with ``--probe``, and only near: from the target's own network namespace, where its process is
+proven. From afar a probe would need ``exec``, which runs programs in containers. A connection is
+closed as soon as it stands; nothing is sent.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from linkdoctor.collect import procfs, sockets
+from linkdoctor.collect.engine import Deadline
+from linkdoctor.collect.resolver import ask
+from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
+from linkdoctor.model.ports import dialled_ports
+from linkdoctor.model.reach import is_inside
+from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Snapshot, Status
+from linkdoctor.model.topology import Link, Topology
+
+__all__ = ["may_be_dialled", "with_probes"]
+
+T = TypeVar("T")
+
+_PATIENCE = 2.0
+"""Seconds that a connection may take."""
+_IN_HAND = _PATIENCE + 0.5
+"""Seconds that must be left for a probe to begin: one cut short would pass for a silent peer."""
+_MOST_PROBES = 256
+_MOST_EXPOSED = 16
+_WORKERS = 8
+_FROM_AFAR = Unknown(
+    gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
+)
+_FAILED = Unknown(gap=Gap.DENIED, detail="the kernel would not let a probe begin")
+
+
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A link and the ports to be tried."""
+
+    link: Link
+    ports: tuple[int, ...]
+
+
+class _Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of a link at the address that the alias means."""
+
+    link: Link
+    port: int
+    address: str
+
+
+def with_probes(
+    snapshot: Snapshot,
+    deadline: Deadline,
+    *,
+    near: bool,
+    external: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Snapshot:
+    """Probe every link of every running target; what comes of it stands in the targets.
+
+    Args:
+        snapshot: what is known of the engine.
+        deadline: probes that could not end before it are not tried.
+        near: whether the engine's processes may be on this machine.
+        external: dial also where an alias leads outside the networks of the containers examined.
+        progress: is told what is being done.
+    """
+    topology = Topology([snapshot])
+    targets = [
+        each
+        for _, each in topology.containers()
+        if _runs(each) and topology.links_of(snapshot.host, each)
+    ]
+    if not near:
+        return _with(snapshot, {each.id: _FROM_AFAR for each in targets})
+    found: dict[str, Evidence[tuple[Probe, ...]]] = {}
+    plans: list[_Plan] = []
+    for target in targets:
+        try:
+            plans += _plans(snapshot.host, target, topology)
+        except MissingEvidence as missing:
+            found[target.id] = missing.unknown
+    if plans:
+        progress(f"probing {len(plans)} link{'s' if len(plans) > 1 else ''}")
+    results = _tried(plans, _Bounds(snapshot, external=external), deadline)
+    for target in targets:
+        if target.id not in found:
+            own = [result for link, result in results if link.target.id == target.id]
+            found[target.id] = _joined(own)
+    return _with(snapshot, found)
+
+
+def may_be_dialled(address: str, *, subnets: tuple[str, ...], external: bool) -> bool:
+    """Tell whether a probe may connect to an address.
+
+    Never to one that leads back into the target itself (loopback), to many hosts or to none.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    if (
+        parsed.is_loopback
+        or parsed.is_multicast
+        or parsed.is_unspecified
+        or parsed.is_link_local
+        or parsed.is_reserved
+    ):
+        return False
+    return external or is_inside(str(parsed), subnets)
+
+
+class _Bounds:
+    """Where probes may go: the networks that the examined containers are on."""
+
+    def __init__(self, snapshot: Snapshot, *, external: bool) -> None:
+        self._external = external
+        endpoints = [
+            endpoint
+            for each in snapshot.containers
+            if isinstance(each.details, Known)
+            for endpoint in each.details.value.endpoints
+        ]
+        if isinstance(snapshot.networks, Known):
+            joined = {endpoint.network for endpoint in endpoints}
+            self._subnets = tuple(
+                subnet
+                for network in snapshot.networks.value
+                if network.name in joined
+                for subnet in network.subnets
+            )
+        else:
+            self._subnets = tuple(
+                address
+                for endpoint in endpoints
+                for address in (endpoint.address, endpoint.address6)
+                if address
+            )
+
+    def allow(self, address: str) -> bool:
+        return may_be_dialled(address, subnets=self._subnets, external=self._external)
+
+
+def _runs(container: Container) -> bool:
+    details = container.details
+    return isinstance(details, Known) and details.value.status is Status.RUNNING
+
+
+def _plans(host: str, target: Container, topology: Topology) -> list[_Plan]:
+    return [
+        _Plan(link=link, ports=_ports(link, topology)) for link in topology.links_of(host, target)
+    ]
+
+
+def _ports(link: Link, topology: Topology) -> tuple[int, ...]:
+    """Give the ports that a link promises: those that the target dials, then the exposed ones."""
+    dialled = sorted(dialled_ports(link, topology))
+    source = topology.source_shown(link)
+    exposed = () if source is None else topology.details(source).exposed
+    offered = [port.number for port in exposed if port.protocol == "tcp"][:_MOST_EXPOSED]
+    return tuple(dict.fromkeys((*dialled, *offered)))
+
+
+def _tried(
+    plans: list[_Plan], bounds: _Bounds, deadline: Deadline
+) -> list[tuple[Link, Probe | Unknown]]:
+    """Resolve every alias, then try every port: 256 of them, eight at a time."""
+    results: list[tuple[Link, Probe | Unknown]] = []
+    attempts: list[_Attempt] = []
+
+    def address_of(plan: _Plan) -> str | Unknown | None:
+        return _address(plan.link, deadline)
+
+    def answer_to(attempt: _Attempt) -> Probe | Unknown:
+        return _dialled(attempt, deadline)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        addresses = list(pool.map(address_of, plans))
+        for plan, address in zip(plans, addresses, strict=True):
+            if isinstance(address, Unknown):
+                results.append((plan.link, address))
+            elif address is None:
+                results += [(plan.link, _untried(plan.link, port)) for port in plan.ports]
+            elif not address:
+                no_name = Probe(alias=plan.link.alias, port=None, outcome=ProbeOutcome.NO_NAME)
+                results.append((plan.link, no_name))
+            elif not bounds.allow(address):
+                results += [(plan.link, _untried(plan.link, port, address)) for port in plan.ports]
+            else:
+                attempts += [
+                    _Attempt(link=plan.link, port=port, address=address) for port in plan.ports
+                ]
+        tried, left_out = attempts[:_MOST_PROBES], attempts[_MOST_PROBES:]
+        answers = pool.map(answer_to, tried)
+        results += zip((each.link for each in tried), answers, strict=True)
+    results += [(each.link, _untried(each.link, each.port)) for each in left_out]
+    return results
+
+
+def _untried(link: Link, port: int, address: str = "") -> Probe:
+    return Probe(alias=link.alias, port=port, outcome=ProbeOutcome.NOT_TRIED, address=address)
+
+
+def _address(link: Link, deadline: Deadline) -> str | Unknown | None:
+    """Give the address that the alias means in the target.
+
+    '' if the name does not resolve, None if no time was left. The hosts file comes before DNS,
+    and IPv4 before IPv6; of several addresses the first one counts.
+    """
+    hosts, resolver = link.target.hosts_file, link.target.resolver
+    if isinstance(hosts, Unknown):
+        return hosts
+    name = link.alias.lower()
+    known = [line.address for line in hosts.value if name in (each.lower() for each in line.names)]
+    if known:
+        return next((each for each in known if ":" not in each), known[0])
+    if isinstance(resolver, Unknown):
+        return resolver
+    if deadline.left() < _IN_HAND:
+        return None
+    answer = _inside(link.target, lambda: ask(resolver.value, link.alias))
+    if answer is None:
+        return _FAILED
+    if isinstance(answer, Unknown):
+        # That the name has no answer now, for whatever reason, is what the target meets too.
+        return answer if answer.gap is Gap.DENIED else ""
+    return answer.value[0] if answer.value else ""
+
+
+def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
+    if deadline.left() < _IN_HAND:
+        return _untried(attempt.link, attempt.port)
+
+    def dial() -> Evidence[sockets.Dialled]:
+        return Known(sockets.dial(attempt.address, attempt.port, _PATIENCE), "probe")
+
+    answer = _inside(attempt.link.target, dial)
+    if answer is None:
+        return _FAILED
+    if isinstance(answer, Unknown):
+        return answer
+    return Probe(
+        alias=attempt.link.alias,
+        port=attempt.port,
+        outcome=answer.value.outcome,
+        address=attempt.address,
+        milliseconds=round(answer.value.seconds * 1000, 1),
+    )
+
+
+def _inside(target: Container, action: Callable[[], Evidence[T]]) -> Evidence[T] | None:
+    """Do something in a container's network namespace; None if the kernel would not let it."""
+    if isinstance(target.details, Unknown):
+        return target.details
+    try:
+        with procfs.prove(target.details.value.pid, target.id) as held:
+            return sockets.in_namespace(Path(f"/proc/self/fd/{held.descriptor}/ns/net"), action)
+    except (procfs.NotProven, sockets.NamespaceDenied) as error:
+        return Unknown(gap=Gap.DENIED, detail=str(error))
+    except OSError:
+        return None
+
+
+def _joined(results: list[Probe | Unknown]) -> Evidence[tuple[Probe, ...]]:
+    """Join what came of a target's probes; where one could not begin, the whole is Unknown."""
+    unknown = next((each for each in results if isinstance(each, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    probes = [each for each in results if isinstance(each, Probe)]
+    return Known(tuple(sorted(probes, key=_order)), "its network namespace")
+
+
+def _order(probe: Probe) -> tuple[str, int]:
+    return (probe.alias, probe.port or 0)
+
+
+def _with(snapshot: Snapshot, found: dict[str, Evidence[tuple[Probe, ...]]]) -> Snapshot:
+    return msgspec.structs.replace(
+        snapshot,
+        containers=tuple(
+            msgspec.structs.replace(each, probes=found[each.id]) if each.id in found else each
+            for each in snapshot.containers
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Plans, applies, verifies and undoes what a report advises."""

@@ -1,0 +1,134 @@
+"""What an engine's firewall lets through between containers of one bridge."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+import msgspec
+
+from linkdoctor.model.links import Port
+from linkdoctor.model.snapshot import Firewall, FirewallRule
+
+__all__ = ["Way", "chains_in_place", "chains_on_the_way", "is_blocked", "ways_on"]
+
+_CHAIN = "DOCKER"
+"""The chain in which the engine keeps what it lets through (engine lab: 20.10 to 28.5)."""
+_ENTRANCE = "FORWARD"
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """From which address the engine's rules for links let through to which ports of another."""
+
+    target: str
+    source: str
+    ports: tuple[Port, ...]
+    rules: tuple[FirewallRule, ...]
+    """The rules that make it up: two for each port, there and back, unless someone took one."""
+
+
+def chains_in_place(firewall: Firewall) -> bool:
+    """Tell whether traffic comes by the engine's chain at all: jumps lead to it."""
+    return _CHAIN in firewall.chains and _CHAIN in chains_on_the_way(firewall.rules)
+
+
+def chains_on_the_way(rules: Iterable[FirewallRule]) -> frozenset[str]:
+    """Give the chains to which jumps lead from FORWARD, itself among them."""
+    jumps: dict[str, set[str]] = {}
+    for rule in rules:
+        jumps.setdefault(rule.chain, set()).add(rule.verdict)
+    reached, pending = {_ENTRANCE}, [_ENTRANCE]
+    while pending:
+        new = jumps.get(pending.pop(), set()) - reached
+        reached |= new
+        pending += new
+    return frozenset(reached)
+
+
+def ways_on(firewall: Firewall, bridge: str) -> tuple[Way, ...]:
+    """Give the ways that the engine's rules for links open on a bridge.
+
+    A rule for a published port lets in from outside the bridge, and is none of them; nor is a
+    rule outside the engine's own chain.
+    """
+    found: dict[tuple[str, str], list[tuple[Port, FirewallRule]]] = {}
+    for rule in firewall.rules:
+        if _is_of_a_link(rule, bridge):
+            there, back = rule.destination_port, rule.source_port
+            if there is not None and back is None:
+                opened = (rule.source, rule.destination), Port(there, rule.protocol)
+            elif back is not None and there is None:
+                opened = (rule.destination, rule.source), Port(back, rule.protocol)
+            else:
+                continue
+            found.setdefault(opened[0], []).append((opened[1], rule))
+    return tuple(
+        Way(
+            target=target,
+            source=source,
+            ports=tuple(sorted({port for port, _ in opened})),
+            rules=tuple(rule for _, rule in opened),
+        )
+        for (target, source), opened in sorted(found.items(), key=lambda each: each[0])
+    )
+
+
+def _is_of_a_link(rule: FirewallRule, bridge: str) -> bool:
+    return (
+        rule.chain == _CHAIN
+        and rule.verdict == "ACCEPT"
+        and rule.in_interface == rule.out_interface == bridge
+        and not rule.conditional
+        and _is_one_address(rule.source)
+        and _is_one_address(rule.destination)
+    )
+
+
+def _is_one_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_blocked(firewall: Firewall, bridge: str, *, target: str, source: str, port: Port) -> bool:
+    """Tell whether a target certainly cannot open a connection to a source's port.
+
+    The engine's own rule drops what stays within the bridge, and no rule of anyone could accept
+    it before: one whose further conditions are not known counts as one that could.
+    """
+    if not firewall.filters_bridges or not chains_in_place(firewall):
+        return False
+    drops = any(
+        rule.verdict == "DROP" and rule.in_interface == rule.out_interface == bridge
+        for rule in firewall.rules
+        if not rule.conditional and not rule.source and not rule.destination
+    )
+    return drops and not any(
+        rule.verdict == "ACCEPT"
+        and rule.protocol in ("", "all", port.protocol)
+        and rule.destination_port in (None, port.number)
+        and rule.source_port is None
+        and _holds(rule.source, target)
+        and _holds(rule.destination, source)
+        and _is_through(rule.in_interface, bridge)
+        and _is_through(rule.out_interface, bridge)
+        for rule in firewall.rules
+    )
+
+
+def _holds(network: str, address: str) -> bool:
+    if not network:
+        return True
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _is_through(pattern: str, interface: str) -> bool:
+    """Tell whether a rule's interface, as in ``eth0``, ``!eth0`` or ``eth+``, is this one."""
+    name = pattern.removeprefix("!")
+    same = interface.startswith(name[:-1]) if name.endswith("+") else name in ("", interface)
+    return same != pattern.startswith("!")

@@ -1,0 +1,152 @@
+"""A proxy before an engine that kills its client at a request of one's choice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from . import plain
+
+_CREDENTIALS = struct.Struct("3i")
+
+
+class When(StrEnum):
+    """When the client is killed."""
+
+    BEFORE = "before"
+    """The request never reaches the engine."""
+    DURING = "during"
+    """The engine got the request, and then sees its client hang up."""
+    AFTER = "after"
+    """The engine has done it; the client never learns."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Kill the client at its nth request, or at its nth that changes something."""
+
+    when: When
+    nth: int
+    writes: bool
+    with_guardian: bool = False
+    """Whoever else spoke through the proxy since the aim is killed first."""
+
+
+class CuttingProxy:
+    """Passes requests on, one connection to the engine for each, and kills one client."""
+
+    def __init__(self, engine: Path, path: Path) -> None:
+        self.url = f"unix://{path}"
+        self.cut: Cut | None = None
+        self.victim = 0
+        self.fell_at: str | None = None
+        self._engine = engine
+        self._seen = 0
+        self._others: set[int] = set()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._open: set[socket.socket] = {self._listener}
+        self._threads: list[threading.Thread] = []
+        self._spawn(threading.Thread(target=self._accept))
+
+    def aim(self, victim: int, cut: Cut) -> None:
+        """Choose the process to kill, and when; it must not have asked anything yet."""
+        self.cut, self._seen, self.fell_at, self.victim = cut, 0, None, victim
+        self._others = set()
+
+    def close(self) -> None:
+        """Cut every connection and wait for the threads."""
+        for each in tuple(self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10.0)
+            assert not thread.is_alive()
+        for each in self._open:
+            each.close()
+
+    def _spawn(self, thread: threading.Thread) -> None:
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.add(client)
+            self._spawn(threading.Thread(target=self._serve, args=(client,)))
+
+    def _serve(self, client: socket.socket) -> None:
+        found = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid = int(_CREDENTIALS.unpack(found)[0])
+        with contextlib.suppress(OSError), client.makefile("rb") as asking:
+            while line := asking.readline():
+                method, path, _ = line.decode().split(" ")
+                length = 0
+                while (header := asking.readline().strip().lower()) != b"":
+                    if header.startswith(b"content-length:"):
+                        length = int(header.partition(b":")[2])
+                body = asking.read(length)
+                when = self._falls(pid, method, path)
+                if when is not None and when is not When.AFTER:
+                    self._kill(pid)
+                if when is When.BEFORE:
+                    return
+                answer = self._forward(method, path, body, hang_up=when is When.DURING)
+                if when is When.AFTER:
+                    self._kill(pid)
+                    return
+                client.sendall(answer)
+
+    def _falls(self, pid: int, method: str, path: str) -> When | None:
+        cut = self.cut
+        if pid != self.victim:
+            self._others.add(pid)
+        if cut is None or pid != self.victim or self.fell_at is not None:
+            return None
+        self._seen += method != "GET" or not cut.writes
+        if self._seen < cut.nth:
+            return None
+        self.fell_at = f"{method} {path}"
+        return cut.when
+
+    def _kill(self, pid: int) -> None:
+        if self.cut is not None and self.cut.with_guardian:
+            for other in self._others:
+                os.kill(other, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
+
+    def _forward(self, method: str, path: str, body: bytes, *, hang_up: bool) -> bytes:
+        connection = plain.UnixConnection(self._engine, timeout=60.0)
+        try:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, body or None, headers)
+            if hang_up:
+                return b""
+            with connection.getresponse() as response:
+                content = response.read()
+                head = f"HTTP/1.1 {response.status} {response.reason}\r\n"
+        finally:
+            connection.close()
+        return head.encode() + f"Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+@contextlib.contextmanager
+def cutting(engine: Path, path: Path) -> Generator[CuttingProxy, None, None]:
+    """A proxy at a unix socket of its own."""
+    proxy = CuttingProxy(engine, path)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

@@ -1,0 +1,173 @@
+"""Probes: where they may go, what came of them, and what is said where there can be none."""
+
+from __future__ import annotations
+
+import socket
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linkdoctor.collect import sockets
+from linkdoctor.collect.engine import Deadline
+from linkdoctor.collect.probing import may_be_dialled, with_probes
+from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.links import Port
+from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot
+from linkdoctor.model.world import World
+
+SUBNETS = ("172.17.0.0/16", "fd00:17::/64")
+
+
+def probes(snapshot: Snapshot, name: str) -> Evidence[tuple[Probe, ...]]:
+    return next(each.probes for each in snapshot.containers if each.name == name)
+
+
+@pytest.mark.parametrize(
+    ("address", "inside", "anywhere"),
+    [
+        ("172.17.0.2", True, True),
+        ("::ffff:172.17.0.2", True, True),
+        ("fd00:17::2", True, True),
+        ("10.9.9.9", False, True),
+        ("2001:db8::1", False, True),
+        ("127.0.0.1", False, False),
+        ("127.9.9.9", False, False),
+        ("::1", False, False),
+        ("::ffff:127.0.0.1", False, False),
+        ("0.0.0.0", False, False),
+        ("::", False, False),
+        ("224.0.0.1", False, False),
+        ("169.254.169.254", False, False),
+        ("fe80::1%eth0", False, False),
+        ("255.255.255.255", False, False),
+        ("helloapp", False, False),
+        ("", False, False),
+    ],
+)
+def test_where_a_probe_may_go(address: str, inside: bool, anywhere: bool) -> None:
+    assert may_be_dialled(address, subnets=SUBNETS, external=False) is inside
+    assert may_be_dialled(address, subnets=SUBNETS, external=True) is anywhere
+
+
+@given(st.text(max_size=60))
+def test_no_text_passes_for_an_address(text: str) -> None:
+    may_be_dialled(text, subnets=SUBNETS, external=True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_connection_is_closed_at_once_and_nothing_is_sent(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as server:
+        server.bind((address, 0))
+        server.listen()
+        server.settimeout(5.0)
+        dialled = sockets.dial(address, server.getsockname()[1], 2.0)
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(5.0)
+            assert peer.recv(16) == b""
+    assert dialled.outcome is ProbeOutcome.CONNECTED
+    assert 0 <= dialled.seconds < 2.0
+
+
+def test_a_refused_connection_is_told_from_a_missing_route() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        assert sockets.dial("127.0.0.1", port, 2.0).outcome is ProbeOutcome.REFUSED
+    # Class E has no route anywhere.
+    assert sockets.dial("255.255.255.255", 9, 2.0).outcome is ProbeOutcome.NO_ROUTE
+
+
+def test_a_silent_peer_times_out() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        waiting: list[socket.socket] = []
+        try:
+            for _ in range(3):  # until the queue of the listener is full
+                client = socket.socket()
+                client.setblocking(False)
+                client.connect_ex(server.getsockname())
+                waiting.append(client)
+            dialled = sockets.dial("127.0.0.1", server.getsockname()[1], 0.2)
+        finally:
+            for client in waiting:
+                client.close()
+    assert dialled.outcome is ProbeOutcome.TIMED_OUT
+    assert 0.1 < dialled.seconds < 2.0
+
+
+def test_from_afar_nothing_is_tried_and_the_reason_is_given() -> None:
+    seen = with_probes(World.tutorial().snapshot(), Deadline(5), near=False)
+    unknown = probes(seen, "web")
+    assert isinstance(unknown, Unknown)
+    assert unknown.gap is Gap.UNSUPPORTED
+    assert unknown.detail == "from afar a probe would need exec, which check never does"
+    assert probes(seen, "app") == probes(World.tutorial().snapshot(), "app")
+
+
+def test_a_process_that_is_not_the_containers_is_not_entered() -> None:
+    unknown = probes(with_probes(World.tutorial().snapshot(), Deadline(5), near=True), "web")
+    assert isinstance(unknown, Unknown)
+    assert unknown.gap is Gap.DENIED
+
+
+def test_a_target_that_does_not_run_is_not_probed() -> None:
+    before = World.tutorial().stop("web").snapshot()
+    assert with_probes(before, Deadline(5), near=True) == before
+
+
+def test_an_address_outside_is_named_and_not_dialled() -> None:
+    world = World.tutorial().hosts("web", "helloapp", address="10.9.9.9")
+    assert probes(with_probes(world.snapshot(), Deadline(5), near=True), "web") == Known(
+        (Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.NOT_TRIED, address="10.9.9.9"),),
+        "its network namespace",
+    )
+
+
+def test_without_networks_the_containers_own_addresses_are_the_bounds() -> None:
+    unknown = Unknown(gap=Gap.DENIED, detail="blanked by the test")
+    outside = World.tutorial().hosts("web", "helloapp", address="172.17.0.99").snapshot()
+    blind = msgspec.structs.replace(outside, networks=unknown)
+    seen = probes(with_probes(blind, Deadline(5), near=True), "web")
+    assert isinstance(seen, Known)
+    assert [each.outcome for each in seen.value] == [ProbeOutcome.NOT_TRIED]
+
+
+def test_dialled_ports_come_first_and_exposed_ones_are_bounded() -> None:
+    world = (
+        World()
+        .run("app", expose=range(5000, 5040), listen=[5000])
+        .run("web", link="app:helloapp", env={"API_URL": "http://helloapp:9000/"})
+    )
+    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    assert isinstance(seen, Known)
+    assert [each.port for each in seen.value] == [*range(5000, 5016), 9000]
+    assert {(each.outcome, each.address) for each in seen.value} == {(ProbeOutcome.NOT_TRIED, "")}
+
+
+def test_what_is_beyond_the_bound_of_an_engine_is_not_tried() -> None:
+    world = World().run("app", expose=range(5000, 5016), listen=[5000])
+    for number in range(20):
+        world.run(f"web{number:02}", link="app:helloapp")
+    seen = with_probes(world.snapshot(), Deadline(5), near=True)
+    told = [each.probes for each in seen.containers if each.name != "app"]
+    assert [isinstance(each, Unknown) for each in told] == [True] * 16 + [False] * 4
+
+
+def test_a_link_without_ports_is_resolved_only() -> None:
+    world = World().run("app").run("web", link="app:helloapp")
+    assert probes(with_probes(world.snapshot(), Deadline(5), near=True), "web") == Known(
+        (), "its network namespace"
+    )
+
+
+def test_udp_is_not_probed() -> None:
+    ports = (Port(53, "udp"), Port(5000))
+    world = World.tutorial().change("app", exposed=ports)
+    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    assert isinstance(seen, Known)
+    assert [each.port for each in seen.value] == [5000]
