@@ -12,6 +12,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
+SITUATIONS := tests/lab/test_forty_situations.py tests/lab/test_causes.py
 stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
@@ -87,7 +88,7 @@ lab: $(TOOLS)
 engines: $(TOOLS)
 	@for each in 26.1 28.5; do \
 		printf '\n== the facts of links on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(FACTS) || exit 1; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(FACTS) $(SITUATIONS) || exit 1; \
 	done
 
 clean:

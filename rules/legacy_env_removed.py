@@ -16,7 +16,8 @@ silently do something else: redmine falls back to SQLite, cassandra seeds itself
 The version of the engine, and a link variable that the target reads without a default, as for
 LD203. On engine 29 it is an error where the process lacks the variable, or where it has it only
 from before the upgrade. Where the engine was told to keep the variables, it is a warning: engine
-30 takes that away too.
+30 takes that away too. Engine 28.5 is in the lab; of 29 there are a real engine's recorded answers,
+with the escape variable modelled after its documentation.
 
 ## What it is not
 

@@ -18,7 +18,8 @@ The subnets of the bridge networks are compared with each other and with the rou
 main table, which are read from the kernel. Reported are routes over another interface than the
 network's own bridge to the whole subnet, or to a part of it: the more specific route wins there.
 Two networks with common addresses are rare, since the engine refuses the second one, unless an
-address driver of another maker gives them.
+address driver of another maker gives them. So the lab makes the stray route on a real host, and
+two networks with one subnet are a case of the model only.
 
 ## What it is not
 

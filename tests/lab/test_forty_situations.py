@@ -419,7 +419,8 @@ def test_each_fault_is_named_and_nothing_beside_it(
     found = [
         f"{each.code} {each.target.removeprefix(mine)}/{each.alias}"
         for each in diagnosis.findings
-        if each.target.startswith(mine)
+        # From 28.4 on every legacy link is said to be deprecated.
+        if each.target.startswith(mine) and each.code != "LD605"
     ]
     assert found == list(situation.found)
 

@@ -237,7 +237,8 @@ class World:
                 f"/proc/{details.pid}/root/etc/resolv.conf",
             ),
             stored_links=Known(
-                () if network else typed, f"/var/lib/docker/containers/{container_id}"
+                () if network else typed,
+                f"/var/lib/docker/containers/{container_id}/hostconfig.json",
             ),
             listeners=Known(
                 tuple(

@@ -17,6 +17,8 @@ __all__ = ["Sighting", "seen_lines", "sightings"]
 _LONGEST_PLACE = 200
 _CONTAINERS_SHOWN = 12
 _OF_A_PROCESS = re.compile(r"(/proc/\d+)/.*")
+_ON_DISK = re.compile(r".*/containers/[0-9a-f]{64}(/[a-z.]+)")
+_COMMAND = re.compile(r"(docker logs) .*")
 _ONLY_ON_DEMAND = re.compile(r"only (--[a-z-]+)\b.*")
 
 
@@ -52,15 +54,28 @@ def _of_one_engine(snapshot: Snapshot) -> Iterator[Sighting]:
         places=tuple(f"{', '.join(whats)} from {source}" for source, whats in sources.items()),
         gaps=_gaps(pieces),
     )
+    # What was asked for may still concern only some of the containers.
+    given = snapshot.probed or any(
+        isinstance(each.complaints, Known) for each in snapshot.containers
+    )
     for container in snapshot.containers:
         pieces = tuple(_of_container(container))
         places = (each.source for _, each in pieces if isinstance(each, Known))
         yield Sighting(
             host=snapshot.host,
             container=container.name,
-            places=tuple(dict.fromkeys(_OF_A_PROCESS.sub(r"\1", place) for place in places)),
-            gaps=_gaps(pieces),
+            places=tuple(dict.fromkeys(map(_in_short, places))),
+            gaps=tuple(gap for gap in _gaps(pieces) if not given or not _is_on_demand(gap)),
         )
+
+
+def _in_short(place: str) -> str:
+    """Leave out of a place what says only which container it is about."""
+    return _COMMAND.sub(r"\1", _ON_DISK.sub(r"…\1", _OF_A_PROCESS.sub(r"\1", place)))
+
+
+def _is_on_demand(gap: tuple[str, str]) -> bool:
+    return _ONLY_ON_DEMAND.fullmatch(gap[1]) is not None
 
 
 def _of_host(snapshot: Snapshot) -> Iterator[_Piece]:
@@ -87,7 +102,7 @@ def _of_container(container: Container) -> Iterator[_Piece]:
         yield "hosts in the script", container.script_hosts
     yield "stored links", container.stored_links
     for asked in container.dns_answers:
-        yield f"the resolver's answer for {asked.name}", asked.addresses
+        yield f"answer of the resolver for {asked.name}", asked.addresses
     yield "probes", container.probes
     yield "log", container.complaints
 
