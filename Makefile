@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# A lab's engines belong to the process that started them: a file of tests stays in one.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 # Their recipes install; a change of what is to be installed makes them run again.
 RUNTIME := $(VENV)/.runtime
@@ -59,11 +61,11 @@ lint: $(TOOLS)
 
 unit: $(TOOLS)
 	$(call stage,unit tests)
-	@$(PYTEST) $(UNIT)
+	@$(PYTEST) -n 2 $(UNIT)
 
 versions: $(TOOLS)
 	$(call stage,unit tests on every other Python)
-	@$(BIN)/python tests/each_python.py $(UNIT)
+	@$(BIN)/python tests/each_python.py -n 2 $(UNIT)
 
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
@@ -82,13 +84,13 @@ packaging: $(TOOLS)
 
 lab: $(TOOLS)
 	$(call stage,lab tests)
-	@$(PYTEST) tests/lab
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/lab
 
 # The machine's own engine runs the whole lab; the others, what linkdoctor knows of Docker.
 engines: $(TOOLS)
 	@for each in 26.1 28.5; do \
 		printf '\n== the facts of links on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(FACTS) $(SITUATIONS) || exit 1; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
 	done
 
 clean:

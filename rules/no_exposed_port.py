@@ -29,10 +29,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate, recreate_source
+from linkdoctor.model.fixes import for_a_person, recreate, recreate_source
 from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES, Port
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container
@@ -96,7 +94,7 @@ def _fixes(
     )
     after = recreate(topology, link.host, link.target, why=f"after {source.name}")
     # By itself it changes nothing: the first step is for a person.
-    yield msgspec.structs.replace(after, actions=())
+    yield for_a_person(after)
 
 
 RULE = Rule(

@@ -7,6 +7,7 @@ command line (for a container's first process: its cgroup) shows that it belongs
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import itertools
 import os
@@ -52,7 +53,13 @@ def claim() -> Path:
 
 
 def sweep() -> None:
-    """Take down every home, and delete every namespace, whose owner is dead."""
+    """Take down every home, and delete every namespace, whose owner is dead; one run at a time."""
+    with (Path(tempfile.gettempdir()) / f"{PREFIX}sweep.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _sweep()
+
+
+def _sweep() -> None:
     for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if home.is_dir() and not _owner_lives(home):
             demolish(home)

@@ -36,6 +36,7 @@ __all__ = [
     "compose_service",
     "cross_host",
     "doing",
+    "for_a_person",
     "is_wanted",
     "on_host",
     "present_links",
@@ -370,6 +371,11 @@ def on_host(host: str, fix: Fix) -> Fix:
         commands=(f"# on {commands.shell(host)}:", *fix.commands),
         host=host if fix.actions else "",
     )
+
+
+def for_a_person(fix: Fix) -> Fix:
+    """Take out what linkdoctor could carry out: the fix makes no sense by itself."""
+    return msgspec.structs.replace(fix, actions=())
 
 
 def address_of_host(topology: Topology, host: str) -> str:

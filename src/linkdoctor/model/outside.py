@@ -114,16 +114,15 @@ def dials_at(
     details = topology.details(caller)
     if not details.references or (caller_host == host and details.network_mode == "host"):
         return
-    by_port: dict[int, list[Binding]] = {}
-    for binding in bindings(host, topology):
-        if binding.publication.port.protocol == "tcp":
-            by_port.setdefault(binding.publication.host_port, []).append(binding)
     for dial in dials(caller, topology):
-        found = by_port.get(dial.port, [])
+        found = tuple(
+            Binding(container=container, publication=publication)
+            for container, publication in topology.published_at(host, dial.port)
+        )
         if any(each.container is caller for each in found) or not found:
             continue
         if topology.is_host_address(host, dial.host):
-            yield dial, tuple(found)
+            yield dial, found
 
 
 def is_bound_to_loopback(publication: Publication) -> bool:

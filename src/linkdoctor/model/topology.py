@@ -37,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Listener,
     Network,
     Probe,
+    Publication,
     Resolver,
     Route,
     Snapshot,
@@ -90,6 +91,7 @@ class _Host:
 
     __slots__ = (
         "by_address",
+        "by_host_port",
         "by_id",
         "by_name",
         "by_network_name",
@@ -97,6 +99,7 @@ class _Host:
         "ids",
         "links",
         "links_of",
+        "links_to",
         "live",
         "snapshot",
         "typed",
@@ -121,6 +124,10 @@ class _Host:
         """By network and name in lower case: what the embedded DNS answers there."""
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
+        self.by_host_port: dict[int, list[tuple[Container, Publication]]] = {}
+        """The TCP ports of the host that lead to containers."""
+        self.links_to: dict[str, list[Link]] | None = None
+        """By the source's id; made when it is first asked for."""
         for container in snapshot.containers:
             for name in container.names:
                 if link_name := parse_link_name(name):
@@ -132,6 +139,9 @@ class _Host:
                             self.by_address[address] = container
                     for name in _names_on(container, endpoint):
                         self.by_network_name.setdefault((endpoint.network, name), container)
+                for each in container.details.value.published:
+                    if each.port.protocol == "tcp":
+                        self.by_host_port.setdefault(each.host_port, []).append((container, each))
         self.links = tuple(
             link
             for container in snapshot.containers
@@ -179,7 +189,21 @@ class Topology:
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
         """Give the links of other containers that lead to this one."""
-        return tuple(link for link in self._hosts[host].links if self.source_shown(link) is source)
+        each = self._hosts[host]
+        if each.links_to is None:
+            each.links_to = {}
+            for link in each.links:
+                shown = self.source_shown(link)
+                if shown is not None:
+                    each.links_to.setdefault(shown.id, []).append(link)
+        if any(link.kind is LinkKind.LEGACY for link in each.links[:1]):
+            self._reads.add(Need.LINK_ANSWER)
+        return tuple(each.links_to.get(source.id, ()))
+
+    def published_at(self, host: str, port: int) -> tuple[tuple[Container, Publication], ...]:
+        """Give the containers to which a TCP port of a host leads, with the binding of each."""
+        self._reads.add(Need.DETAILS)
+        return tuple(self._hosts[host].by_host_port.get(port, ()))
 
     def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
         """Give every container with its host."""

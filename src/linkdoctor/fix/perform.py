@@ -1,0 +1,536 @@
+"""Carries out one action on an engine, proves it, and puts things back if it fails."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
+from linkdoctor.collect.engine import EngineError
+from linkdoctor.fix.guardian import Guardian, GuardianError
+from linkdoctor.fix.journal import Call, Journal, JournalError, Step
+from linkdoctor.fix.lock import Lock
+from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.recovery import (
+    Lost,
+    NotGood,
+    Patience,
+    Recorder,
+    Which,
+    can_start,
+    finish,
+    prove,
+    put_back,
+    state_before,
+    watch,
+)
+from linkdoctor.fix.recreation import (
+    NEW_SUFFIX,
+    OLD_SUFFIX,
+    Owner,
+    Recreation,
+    Surroundings,
+    owner,
+    recreation,
+    unrepeatable,
+)
+from linkdoctor.model.actions import (
+    Action,
+    ConnectNetwork,
+    Recreate,
+    Rename,
+    Restart,
+    SetRestartPolicy,
+    Start,
+    Unpause,
+)
+
+__all__ = ["Verify", "perform"]
+
+T = TypeVar("T")
+
+Verify = Callable[[], str | None]
+"""Looks at the concerned links again: None if they are clean, else what is still wrong, a clause
+without a full stop."""
+
+
+class _No(Exception):
+    """The action is refused; nothing was changed."""
+
+
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What all steps are carried out with."""
+
+    control: Control
+    journal: Journal
+    verify: Verify
+    keep_old: bool
+    lock: Lock | None
+    patience: Patience
+    environment: Mapping[str, str]
+
+
+def perform(
+    action: Action,
+    control: Control,
+    journal: Journal,
+    *,
+    verify: Verify = lambda: None,
+    keep_old: bool = False,
+    lock: Lock | None = None,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    environment: Mapping[str, str] = os.environ,
+) -> Outcome:
+    """Carry out one action and prove it.
+
+    A recreation that fails is put back; the others leave what they did, for
+    :func:`linkdoctor.fix.undo.undo`. Whatever is raised midway, a Ctrl-C too, a recreation is put
+    back first.
+
+    Args:
+        action: what to do.
+        control: the engine.
+        journal: notes each call before it is made.
+        verify: is asked after the action; a recreation is put back if it finds fault.
+        keep_old: the old container of a recreation stays, stopped, with its restart policy off.
+        lock: of the engine; a guardian holds it as long as it has something to do.
+        patience: how long things are waited for.
+        environment: of the guardian, which needs ``DOCKER_*`` to find the engine.
+    """
+    run = _Run(
+        control=control,
+        journal=journal,
+        verify=verify,
+        keep_old=keep_old,
+        lock=lock,
+        patience=patience,
+        environment=environment,
+    )
+    try:
+        return _carry_out(run, action)
+    except (_No, EngineError, JournalError) as error:
+        return _refused(action, str(error))
+
+
+def _carry_out(run: _Run, action: Action) -> Outcome:
+    match action:
+        case Start():
+            return _start(run, action)
+        case Unpause():
+            return _unpause(run, action)
+        case Restart():
+            return _restart(run, action)
+        case Rename():
+            return _rename(run, action)
+        case SetRestartPolicy():
+            return _set_policy(run, action)
+        case ConnectNetwork():
+            return _connect(run, action)
+        case Recreate():
+            return _recreate(run, action)
+
+
+def _refused(action: Action, reason: str) -> Outcome:
+    return Outcome(action=action, result=Result.NOT_FIXED, reason=reason)
+
+
+# Steps of one call
+
+
+def _start(run: _Run, action: Start) -> Outcome:
+    seen = run.control.look(action.container)
+    if seen.running:
+        return _nothing_to_do(run, action, seen)
+    act = lambda: run.control.start(seen.id)  # noqa: E731 - one use
+    return _one_call(run, action, seen, Call.START, "", act, prove_it=True)
+
+
+def _unpause(run: _Run, action: Unpause) -> Outcome:
+    seen = run.control.look(action.container)
+    if seen.status != "paused":
+        return _nothing_to_do(run, action, seen)
+    act = lambda: run.control.unpause(seen.id)  # noqa: E731 - one use
+    return _one_call(run, action, seen, Call.UNPAUSE, "", act, prove_it=True)
+
+
+def _restart(run: _Run, action: Restart) -> Outcome:
+    seen = run.control.look(action.container)
+    if seen.status == "paused":
+        raise _No(f"{seen.name} is paused; let it go on first")
+    for alias in seen.link_aliases:
+        source = run.control.link(seen.name, alias)
+        if source is None:
+            raise _No(
+                f"{seen.name} has a ghost link, {alias}: a restart would kill it; recreate it"
+            )
+        if not source.running:
+            raise _No(
+                f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
+                f"would kill {seen.name}; start the source first"
+            )
+    act = lambda: run.control.restart(seen.id)  # noqa: E731 - one use
+    return _one_call(run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True)
+
+
+def _rename(run: _Run, action: Rename) -> Outcome:
+    seen = run.control.look(action.container)
+    if seen.name == action.to:
+        return _nothing_to_do(run, action, seen)
+    owned = owner(run.control.inspect_raw(seen.id))
+    if owned is not None:
+        return _owned(action, seen, owned)
+    act = lambda: run.control.rename(seen.id, action.to)  # noqa: E731 - one use
+    outcome = _one_call(run, action, seen, Call.RENAME, action.to, act)
+    if outcome.result is Result.FIXED and seen.link_aliases:
+        note = (
+            f"Until the engine restarts, the hosts file of {action.to} does not follow when a "
+            "source gets another address."
+        )
+        return msgspec.structs.replace(outcome, notes=(note,))
+    return outcome
+
+
+def _set_policy(run: _Run, action: SetRestartPolicy) -> Outcome:
+    seen = run.control.look(action.container)
+    if seen.restart_policy == action.policy:
+        return _nothing_to_do(run, action, seen)
+    act = lambda: run.control.update_restart_policy(seen.id, action.policy)  # noqa: E731 - one use
+    return _one_call(run, action, seen, Call.POLICY, action.policy, act)
+
+
+def _connect(run: _Run, action: ConnectNetwork) -> Outcome:
+    seen = run.control.look(action.container)
+    for name, identity, aliases in seen.networks:
+        if action.network not in (name, identity):
+            continue
+        if set(action.aliases) <= set(aliases):
+            return _nothing_to_do(run, action, seen)
+        raise _No(f"{seen.name} is on {name} already, without these aliases; recreate it")
+    endpoint: Raw = {"Aliases": list(action.aliases)} if action.aliases else {}
+    act = lambda: run.control.connect_network(  # noqa: E731 - one use
+        action.network, seen.id, endpoint
+    )
+    return _one_call(run, action, seen, Call.CONNECT, action.network, act)
+
+
+def _one_call(
+    run: _Run,
+    action: Action,
+    seen: Seen,
+    kind: Call,
+    name: str,
+    act: Callable[[], object],
+    *,
+    prove_it: bool = False,
+    interrupts: bool = False,
+) -> Outcome:
+    number = run.journal.begin(action, state_before(seen), engine=run.control.engine_id())
+    do = Recorder(run.journal, number)
+    began = time.monotonic()
+    took = 0.0
+    result, reason = Result.FIXED, ""
+    try:
+        do.call(kind, seen.id, name, act)
+        took = time.monotonic() - began
+        if prove_it:
+            prove(run.control, seen.id, run.patience)
+        reason = run.verify() or ""
+    except Unanswered as error:
+        # The step stays open in the journal: whether it was done is for `resume` to find out.
+        return Outcome(
+            action=action,
+            result=Result.NOT_FIXED,
+            reason=str(error),
+            step=number,
+            container=seen.id,
+        )
+    except (EngineError, NotGood) as error:
+        reason = str(error)
+    if reason:
+        result = Result.NOT_FIXED
+    run.journal.end(number, result)
+    return Outcome(
+        action=action,
+        result=result,
+        reason=reason,
+        step=number,
+        container=seen.id,
+        interrupted=took if interrupts else 0.0,
+    )
+
+
+def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
+    reason = run.verify()
+    result = Result.NOT_FIXED if reason else Result.FIXED
+    return Outcome(
+        action=action,
+        result=result,
+        reason=reason or "",
+        notes=("It was so already; nothing was changed.",),
+        container=seen.id,
+    )
+
+
+# Recreation
+
+
+def _owned(action: Action, seen: Seen, owned: Owner) -> Outcome:
+    whose = f"{owned.kind} project {owned.project}" if owned.project else owned.kind
+    return Outcome(
+        action=action,
+        result=Result.NOT_FIXED,
+        reason=f"{seen.name} belongs to {whose}, which would undo the change; use its own command",
+        container=seen.id,
+        owner=owned,
+    )
+
+
+class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    seen: Seen
+    order: Recreation
+    overlap: bool
+
+
+def _recreate(run: _Run, action: Recreate) -> Outcome:
+    raw = run.control.inspect_raw(action.container)
+    seen = run.control.look(raw["Id"])
+    owned = owner(raw)
+    if owned is not None:
+        return _owned(action, seen, owned)
+    prepared = _prepare(run.control, action, raw, seen)
+    number = run.journal.begin(
+        action,
+        state_before(seen),
+        engine=run.control.engine_id(),
+        keep_old=run.keep_old,
+        overlap=prepared.overlap,
+    )
+    try:
+        guardian = Guardian(
+            run.control.where,
+            run.journal.path,
+            number,
+            environment=run.environment,
+            lock=run.lock,
+            patience=run.patience,
+        )
+    except GuardianError as error:
+        run.journal.end(number, Result.NOT_FIXED)
+        return Outcome(action=action, result=Result.NOT_FIXED, reason=str(error), step=number)
+    with guardian:
+        outcome = _replace(run, action, prepared, number)
+    if outcome.result is Result.NOT_FIXED and _step(run.journal, number).result == Result.UNDONE:
+        # What could not be put back at once, the guardian has put back since.
+        return msgspec.structs.replace(
+            outcome, result=Result.UNDONE, notes=(), container=seen.id, kept=""
+        )
+    return outcome
+
+
+def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepared:
+    """Find out beforehand all that can be found out; raises _No."""
+    if (why := unrepeatable(raw)) is not None:
+        raise _No(f"{seen.name} cannot be recreated: {why}")
+    if seen.name.endswith((OLD_SUFFIX, NEW_SUFFIX)):
+        raise _No(f"{seen.name} is left over from an interrupted run; use --resume or --undo")
+    for suffix in (OLD_SUFFIX, NEW_SUFFIX):
+        if control.find(seen.name + suffix) is not None:
+            raise _No(
+                f"{seen.name}{suffix} is there, from an earlier run: use --resume or --undo with "
+                "its journal, or remove it"
+            )
+    image = control.image_raw(raw["Image"])
+    if image is None:
+        raise _No(f"{seen.name} cannot be recreated: the image that it was made of is gone")
+    by_name = control.image_raw(raw["Config"]["Image"])
+    given = raw["HostConfig"].get("VolumesFrom") or ()
+    lenders = {each.partition(":")[0] for each in given}
+    around = Surroundings(
+        api=control.api,
+        host_name=control.host_name(),
+        name_leads_to=None if by_name is None else by_name["Id"],
+        image=image,
+        gone=frozenset(each for each in lenders if control.find(each) is None),
+    )
+    try:
+        order = recreation(raw, action, around)
+    except ValueError as error:
+        raise _No(f"{seen.name} cannot be recreated: {error}") from None
+    for name in order.needs:
+        source = control.find(name)
+        if name == seen.name or (source is not None and source.id == seen.id):
+            raise _No(f"{seen.name} would be linked to itself")
+        if source is None:
+            raise _No(f"there is no container {name} to link {seen.name} to")
+        if not source.running:
+            raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
+    # A container with a dead link could not be started again: it goes only when the new one runs.
+    overlap = seen.running and not can_start(control, seen) and not _clashes(order)
+    return _Prepared(seen=seen, order=order, overlap=overlap)
+
+
+def _clashes(order: Recreation) -> bool:
+    """Tell whether two such containers get into each other's way when both run."""
+    host = order.body["HostConfig"]
+    mode = host["NetworkMode"]
+    own = order.body.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+    endpoints = [*own.values(), *(endpoint for _, endpoint in order.connect)]
+    bindings = [each for found in host["PortBindings"].values() for each in found]
+    return (
+        mode == "host"
+        or mode.startswith("container:")
+        or bool(order.body.get("MacAddress"))
+        or any(each.get("HostPort") not in ("", "0", None) for each in bindings)
+        or any(each.get("IPAMConfig") or each.get("MacAddress") for each in endpoints)
+        or any(not _read_only(each) for each in host["Binds"])
+        or any(
+            each.get("Type") in ("bind", "volume") and not each.get("ReadOnly")
+            for each in host.get("Mounts") or ()
+        )
+        or bool(host["VolumesFrom"])
+        or bool(host.get("Devices"))
+    )
+
+
+def _read_only(bind: str) -> bool:
+    options = bind.split(":")[2:]
+    return bool(options) and "ro" in options[0].split(",")
+
+
+class _Clock:
+    """How long nothing served under the name."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        self._since = self._since or time.monotonic()
+
+    def end(self) -> None:
+        if self._since is not None:
+            self.seconds += time.monotonic() - self._since
+            self._since = None
+
+
+def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> Outcome:
+    do = Recorder(run.journal, number)
+    clock = _Clock()
+    try:
+        new = _bring_up(run, prepared, do, clock)
+        run.journal.verified(number, new)
+    except (EngineError, JournalError, NotGood) as error:
+        return _fall_back(run, action, number, str(error), clock)
+    except BaseException:
+        _fall_back(run, action, number, "it was interrupted", clock)
+        raise
+    notes: tuple[str, ...] = ()
+    kept = ""
+    try:
+        kept = finish(run.control, _step(run.journal, number), do.relaxed())
+        run.journal.end(number, Result.FIXED, kept=kept)
+    except (EngineError, JournalError) as error:
+        notes = (
+            f"The new container runs, but {prepared.seen.name}{OLD_SUFFIX} could not be put away "
+            f"({error}): use --resume.",
+        )
+    return Outcome(
+        action=action,
+        result=Result.FIXED,
+        notes=notes,
+        step=number,
+        container=new,
+        kept=kept,
+        interrupted=clock.seconds,
+    )
+
+
+def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> str:
+    """Put the new container in the old one's place, and prove it; gives its id.
+
+    The new one is created under its final name, since a rename would keep its hosts file from
+    following its sources (engine lab); the old one makes way for it, running.
+    """
+    control, old, order = run.control, prepared.seen, prepared.order
+    away = old.name + OLD_SUFFIX
+    do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
+    new = do.call(Call.CREATE, "", old.name, lambda: control.create(old.name, order.body))
+    for network, endpoint in order.connect:
+        do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
+    if old.wanted_up and not prepared.overlap:
+        clock.begin()
+        do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
+    do.call(Call.START, new, "", lambda: control.start(new))
+    clock.end()
+    prove(control, new, run.patience)
+    if fault := run.verify():
+        raise NotGood(fault)
+    return new
+
+
+def _connecting(control: Control, network: str, new: str, endpoint: Raw) -> Callable[[], None]:
+    return lambda: control.connect_network(network, new, endpoint)
+
+
+def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Clock) -> Outcome:
+    """Put the old container back; where that fails, the guardian goes on trying."""
+    step = _step(run.journal, number)
+    do = Recorder(run.journal, number, strict=False)
+    ran = step.before.running
+    if ran and step.called(Call.STOP):
+        clock.begin()
+    try:
+        ended = put_back(run.control, step, do)
+        ended = watch(run.control, step, do, run.patience) or ended
+    except (EngineError, Lost) as error:
+        return Outcome(
+            action=action,
+            result=Result.NOT_FIXED,
+            reason=reason,
+            notes=(
+                f"The old container could not be put back ({error}). It is tried again for a while "
+                f"in the background; then use --resume with {run.journal.path}.",
+            ),
+            step=number,
+        )
+    clock.end()
+    if ended.which is Which.OLD:
+        _end(run.journal, number, Result.UNDONE)
+        return Outcome(
+            action=action,
+            result=Result.UNDONE,
+            reason=reason,
+            notes=tuple(f"{each}." for each in ended.notes),
+            step=number,
+            container=step.before.id,
+            interrupted=clock.seconds,
+        )
+    _end(run.journal, number, Result.NOT_FIXED, kept=step.before.id)
+    return Outcome(
+        action=action,
+        result=Result.NOT_FIXED,
+        reason=reason,
+        notes=(
+            *(f"{each}." for each in ended.notes),
+            f"The new container was left in its place; {step.before.name}{OLD_SUFFIX} is kept.",
+        ),
+        step=number,
+        container=step.new_id,
+        kept=step.before.id,
+        interrupted=clock.seconds,
+    )
+
+
+def _step(journal: Journal, number: int) -> Step:
+    return next(each for each in journal.steps() if each.number == number)
+
+
+def _end(journal: Journal, number: int, result: Result, *, kept: str = "") -> None:
+    try:
+        journal.end(number, result, kept=kept)
+    except JournalError:
+        pass  # the guardian finds the step open, and nothing left to do

@@ -1,0 +1,387 @@
+"""Brings an interrupted recreation to one of its two ends: the old container, or the new one.
+
+What it does depends on what there is, not on how it came about, and doing it twice does no harm:
+so the run itself, its guardian and a later ``--resume`` all call the same functions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
+from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
+from linkdoctor.fix.recreation import NEW_SUFFIX, OLD_SUFFIX, is_copy_of
+
+__all__ = [
+    "Ended",
+    "Lost",
+    "NotGood",
+    "Patience",
+    "Recorder",
+    "Which",
+    "can_start",
+    "finish",
+    "prove",
+    "put_back",
+    "resume_recreation",
+    "state_before",
+    "watch",
+]
+
+T = TypeVar("T")
+
+_LATE = 3.0
+_GLANCE = 0.2
+_NANO = 1e-9
+_HEALTH_INTERVAL = 30.0
+_HEALTH_RETRIES = 3
+
+
+class NotGood(Exception):
+    """A container did not prove itself; the message is a clause that says why."""
+
+
+class Lost(Exception):
+    """Neither end can be reached; the message is a clause that says why."""
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things are waited for, in seconds."""
+
+    steady: float = 1.5
+    """A container has to run that long without a restart."""
+    health: float = 300.0
+    """A health check gets its own time, but no longer than this."""
+    glance: float = _GLANCE
+    """Between two looks."""
+
+
+class Which(StrEnum):
+    """One of the two containers of a recreation."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """Which container runs under the name now."""
+
+    which: Which
+    notes: tuple[str, ...] = ()
+    """Clauses on what is not as it was."""
+
+
+class Recorder:
+    """Makes the calls of one step, each with a line in the journal before and after it."""
+
+    def __init__(self, journal: Journal, step: int, *, strict: bool = True) -> None:
+        """Take the step's number; not `strict`: a full disk does not keep the call from going."""
+        self.journal = journal
+        self.step = step
+        self._strict = strict
+
+    def call(self, kind: Call, container: str, name: str, act: Callable[[], T]) -> T:
+        """Make one call; raises JournalError before it was made, or what it raises."""
+        self._note(lambda: self.journal.before(self.step, kind, container, name))
+        try:
+            result = act()
+        except ControlError:
+            self._note(lambda: self.journal.after(self.step, kind, container, name, failed=True))
+            raise
+        about = str(result) if kind is Call.CREATE else container
+        self._note(lambda: self.journal.after(self.step, kind, about, name))
+        return result
+
+    def relaxed(self) -> Recorder:
+        """Give one for putting things back, which a full disk must not prevent."""
+        return Recorder(self.journal, self.step, strict=False)
+
+    def _note(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except JournalError:
+            if self._strict:
+                raise
+
+
+def state_before(seen: Seen) -> Before:
+    """Keep of a container what taking a step back needs."""
+    return Before(
+        id=seen.id,
+        name=seen.name,
+        running=seen.wanted_up,
+        paused=seen.status == "paused",
+        restart_policy=seen.restart_policy,
+        stop_timeout=seen.stop_timeout,
+        networks=tuple(name for name, _, _ in seen.networks),
+    )
+
+
+def can_start(control: Control, container: Seen) -> bool:
+    """Tell whether each link on the default bridge leads to a running source.
+
+    Otherwise the engine refuses to start the container, or to start it again (engine lab).
+    """
+    sources = (control.link(container.name, alias) for alias in container.link_aliases)
+    return all(source is not None and source.running for source in sources)
+
+
+def prove(control: Control, container: str, patience: Patience) -> None:
+    """Wait until a container runs steadily and, if it has a health check, is healthy.
+
+    Raises:
+        NotGood: it does not, or not in time.
+        EngineError: it cannot be seen.
+    """
+    first = control.look(container)
+    began = time.monotonic()
+    allowed = min(_health_time(control, container), patience.health) if first.health else 0.0
+    seen = first
+    while True:
+        _still_good(seen, first)
+        passed = time.monotonic() - began
+        if passed >= patience.steady and seen.health in ("", "healthy"):
+            return
+        if passed >= max(allowed, patience.steady):
+            raise NotGood(f"its health check did not succeed within {passed:.0f} s")
+        time.sleep(patience.glance)
+        seen = control.look(container)
+
+
+def _still_good(seen: Seen, first: Seen) -> None:
+    if seen.status == "restarting" or seen.restart_count > first.restart_count:
+        raise NotGood(f"it ended (exit code {seen.exit_code}) and is started again and again")
+    if not seen.running:
+        raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
+    if seen.started_at != first.started_at:
+        raise NotGood("it was started anew meanwhile")
+    if seen.health == "unhealthy":
+        raise NotGood("its health check fails")
+
+
+def _health_time(control: Control, container: str) -> float:
+    """Give the time after which a health check must have spoken, from its own settings."""
+    check = control.inspect_raw(container)["Config"].get("Healthcheck") or {}
+    interval = (check.get("Interval") or 0) * _NANO or _HEALTH_INTERVAL
+    timeout = (check.get("Timeout") or 0) * _NANO or _HEALTH_INTERVAL
+    retries = check.get("Retries") or _HEALTH_RETRIES
+    start = (check.get("StartPeriod") or 0) * _NANO
+    return float(start + (interval + timeout) * retries + _LATE)
+
+
+def put_back(control: Control, step: Step, do: Recorder) -> Ended:
+    """Bring the old container back to its name, and to run if it did.
+
+    Where the old one cannot be started again (its link's source is gone) the new one is started
+    instead: never neither.
+
+    Raises:
+        Lost: no end could be reached; what is there was left as it is.
+        EngineError: the engine cannot be asked.
+    """
+    before = step.before
+    old = control.find(before.id)
+    new = _new_one(control, step)
+    if old is None:
+        if new is None:
+            raise Lost("the old container is gone, and there is no new one")
+        return _forward(control, before, None, new, do, ())
+    if old.wanted_up or not before.running:
+        if new is not None:
+            _retire(control, new, do)
+        notes = _take_name(control, before, old, do)
+        _restore_policy(control, before, old, do)
+        return Ended(which=Which.OLD, notes=notes)
+    if new is not None and not can_start(control, old):
+        why = f"{before.name} as it was cannot start again, because of its links"
+        return _forward(control, before, old, new, do, (why,))
+    return _swap_back(control, before, old, new, do)
+
+
+def _swap_back(
+    control: Control, before: Before, old: Seen, new: Seen | None, do: Recorder
+) -> Ended:
+    """Start the old container in the new one's place; remove the new one only after that."""
+    if new is not None:
+        _halt(control, new, do)
+        if new.name == before.name:
+            aside = before.name + NEW_SUFFIX
+            do.call(Call.RENAME, new.id, aside, lambda: control.rename(new.id, aside))
+    notes = _take_name(control, before, old, do)
+    try:
+        do.call(Call.START, old.id, "", lambda: control.start(old.id))
+    except ControlError as error:
+        if new is None:
+            raise Lost(f"the old container does not start: {error}") from None
+        away = before.name + OLD_SUFFIX
+        do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
+        why = f"The old container does not start again: {error}"
+        return _forward(control, before, old, control.look(new.id), do, (why,))
+    if new is not None:
+        _retire(control, new, do)
+    _restore_policy(control, before, old, do)
+    return Ended(which=Which.OLD, notes=notes)
+
+
+def _forward(
+    control: Control,
+    before: Before,
+    old: Seen | None,
+    new: Seen,
+    do: Recorder,
+    notes: tuple[str, ...],
+) -> Ended:
+    if old is not None and old.name == before.name:
+        away = before.name + OLD_SUFFIX
+        do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
+    if new.name != before.name:
+        do.call(Call.RENAME, new.id, before.name, lambda: control.rename(new.id, before.name))
+    if not new.running:
+        try:
+            do.call(Call.START, new.id, "", lambda: control.start(new.id))
+        except ControlError as error:
+            raise Lost(f"neither the old container nor the new one starts: {error}") from None
+    return Ended(which=Which.NEW, notes=notes)
+
+
+def _take_name(control: Control, before: Before, old: Seen, do: Recorder) -> tuple[str, ...]:
+    if old.name == before.name:
+        return ()
+    try:
+        do.call(Call.RENAME, old.id, before.name, lambda: control.rename(old.id, before.name))
+    except Conflict:
+        return (
+            f"The name {before.name} was taken by another container meanwhile: "
+            f"the old container is now called {old.name}",
+        )
+    if old.link_aliases and before.running:
+        return (
+            f"{before.name} was renamed and named back: until the engine restarts, its hosts file "
+            "does not follow when a source gets another address",
+        )
+    return ()
+
+
+def _restore_policy(control: Control, before: Before, old: Seen, do: Recorder) -> None:
+    if old.restart_policy != before.restart_policy:
+        policy = before.restart_policy
+        act = lambda: control.update_restart_policy(old.id, policy)  # noqa: E731 - one use
+        do.call(Call.POLICY, old.id, policy, act)
+
+
+def _halt(control: Control, container: Seen, do: Recorder) -> None:
+    if container.wanted_up:
+        do.call(Call.STOP, container.id, "", lambda: control.stop(container.id))
+
+
+def _retire(control: Control, container: Seen, do: Recorder) -> None:
+    """Stop a container and remove it. Its volumes stay: they are the old one's."""
+    try:
+        now = control.look(container.id)
+        _halt(control, now, do)
+        act = lambda: control.remove(container.id, force=True)  # noqa: E731 - one use
+        do.call(Call.REMOVE, container.id, "", act)
+    except Missing:
+        pass  # gone already
+
+
+def _new_one(control: Control, step: Step) -> Seen | None:
+    """Find the new container, even if the engine's answer to its creation was never seen."""
+    if step.new_id:
+        return control.find(step.new_id)
+    if not step.called(Call.CREATE):
+        return None
+    names = control.names()
+    for name in (step.before.name, step.before.name + NEW_SUFFIX):
+        identity = names.get(name)
+        if identity is None or identity == step.before.id:
+            continue
+        found = control.find(identity)
+        if found is not None and _is_ours(control, found, step):
+            return found
+    return None
+
+
+def _is_ours(control: Control, found: Seen, step: Step) -> bool:
+    # A stranger may have taken the name: ours never ran, and is set up as the old one is.
+    if not found.never_started:
+        return False
+    try:
+        return is_copy_of(control.inspect_raw(found.id), control.inspect_raw(step.before.id))
+    except Missing:
+        return False
+
+
+def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> Ended | None:
+    """Wait for what a call may still bring about whose answer was not seen, and mend it.
+
+    Gives the last end that was reached, or None if nothing more happened.
+    """
+    asked = step.unanswered
+    if asked is None:
+        return None
+    longest = max(0, step.before.stop_timeout) if asked.call is Call.STOP else 0
+    until = time.monotonic() + longest + _LATE
+    ended: Ended | None = None
+    while time.monotonic() < until:
+        time.sleep(patience.glance)
+        if not _is_put_back(control, step):
+            ended = put_back(control, step, do)
+            if ended.which is Which.NEW:
+                break
+    return ended
+
+
+def _is_put_back(control: Control, step: Step) -> bool:
+    old = control.find(step.before.id)
+    if old is None or (step.before.running and not old.wanted_up):
+        return False
+    return _new_one(control, step) is None
+
+
+def finish(control: Control, step: Step, do: Recorder) -> str:
+    """Remove the old container, or keep it quiet; gives its id if it is kept."""
+    old = control.find(step.before.id)
+    if old is None:
+        return ""
+    if not step.keep_old:
+        _retire(control, old, do)
+        return ""
+    _halt(control, old, do)
+    if old.restart_policy != "no":  # it must not come back beside the new one at the next boot
+        act = lambda: control.update_restart_policy(old.id, "no")  # noqa: E731 - one use
+        do.call(Call.POLICY, old.id, "no", act)
+    return old.id
+
+
+def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
+    """Bring an interrupted recreation to an end, and note it.
+
+    Raises:
+        Lost: no end could be reached; the step stays open.
+        EngineError: the engine cannot be asked.
+    """
+    do = Recorder(journal, step.number, strict=False)
+    new = control.find(step.new_id) if step.new_id else None
+    if step.verified and new is not None and new.running:
+        kept = finish(control, step, do)
+        journal.end(step.number, "fixed", kept=kept)
+        return Ended(which=Which.NEW)
+    ended = put_back(control, step, do)
+    ended = watch(control, step, do, patience) or ended
+    if ended.which is Which.OLD:
+        journal.end(step.number, "undone")
+        return ended
+    found = _new_one(control, step)
+    try:
+        prove(control, found.id if found else step.new_id, patience)
+    except NotGood as error:
+        raise Lost(f"the new container did not prove itself: {error}") from None
+    kept = finish(control, step, do)
+    journal.end(step.number, "fixed", kept=kept)
+    return ended

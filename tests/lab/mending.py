@@ -1,0 +1,70 @@
+"""linkdoctor's executor, let loose on the engines of the lab."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from linkdoctor.api import Url
+from linkdoctor.collect.control import Control, controlling
+from linkdoctor.fix.journal import Journal
+from linkdoctor.fix.outcome import Outcome
+from linkdoctor.fix.perform import Verify, perform
+from linkdoctor.fix.recovery import Patience
+from linkdoctor.model.actions import Action
+
+from . import plain
+from .engine import SEARCH_PATH
+from .situations import Lab
+
+QUICK = Patience(steady=0.6, health=15.0, glance=0.1)
+BARE: Mapping[str, str] = {"PATH": SEARCH_PATH}
+
+
+@contextlib.contextmanager
+def control_of(lab: Lab) -> Generator[Control, None, None]:
+    """The writing client of a lab's engine."""
+    with controlling(Url(lab.url), {}) as control:
+        yield control
+
+
+def mend(
+    lab: Lab,
+    action: Action,
+    journal: Path,
+    *,
+    keep_old: bool = False,
+    verify: Verify = lambda: None,
+) -> Outcome:
+    """Carry out one action."""
+    with control_of(lab) as control, Journal(journal, continued=journal.exists()) as written:
+        return perform(
+            action,
+            control,
+            written,
+            keep_old=keep_old,
+            verify=verify,
+            patience=QUICK,
+            environment=BARE,
+        )
+
+
+def create(lab: Lab, name: str, body: Mapping[str, Any]) -> str:
+    """Create a container from a body in the engine's own words, unseen by any library."""
+    version = lab.api.version()["ApiVersion"]
+    answer = plain.post(lab.engine.socket, f"/v{version}/containers/create?name={name}", dict(body))
+    return str(json.loads(answer)["Id"])
+
+
+def api_version(lab: Lab) -> tuple[int, ...]:
+    """The newest API of a lab's engine."""
+    return tuple(int(part) for part in lab.api.version()["ApiVersion"].split("."))
+
+
+def leftovers_of(lab: Lab) -> list[str]:
+    """The names of what a recreation left behind."""
+    names = [name for names in lab.listed().values() for name in names]
+    return sorted(name for name in names if "-linkdoctor-" in name)
