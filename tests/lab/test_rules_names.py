@@ -17,7 +17,7 @@ from linkdoctor.collect.sockets import in_namespace
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Finding, Report, Safety, Severity
 
-from .examining import advised, apply, codes, diagnose, only_fault, words
+from .examining import advised, apply, codes, diagnose, only_fault, told, words
 from .situations import Lab
 
 SLEEP = ["sleep", "100000"]
@@ -385,3 +385,14 @@ def test_an_extra_host_that_leads_to_the_other_host_is_healthy(two_hosts: tuple[
     second.run("db", listen=5432, publish={5432: 5432})
     report = diagnose(first, second)
     assert (report.findings, report.skipped) == ((), ())
+
+
+def test_of_an_alias_with_a_slash_the_last_part_is_the_name(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:a/b")
+    assert lab.links("web") == ["/app:/web/a/b"]
+    assert len(lab.hosts_lines("web", "b")) == 1
+    assert "B_PORT" in lab.process_environment("web")
+    assert told(diagnose(lab)) == []
+    lab.recreate("app")
+    assert told(diagnose(lab)) == ["LD102 web/b"]

@@ -100,8 +100,9 @@ def parse_stored_link(text: str) -> StoredLink:
     """
     source, colon, rest = text.partition(":")
     source = source.removeprefix("/")
-    # An alias may hold a slash only as the separator between target and alias.
-    alias = rest.rpartition("/")[2] if rest.startswith("/") else rest
+    # An alias may be given with slashes: what stands behind the last is written to the hosts file
+    # and made into variables (engine lab).
+    alias = rest.rpartition("/")[2]
     alias = alias if colon else source.rpartition("/")[2]
     if not source or not alias:
         raise ValueError(f"no link: {text[:80]!r}")
@@ -110,7 +111,8 @@ def parse_stored_link(text: str) -> StoredLink:
 
 def parse_link_name(name: str) -> tuple[str, str] | None:
     """Read ``web/helloapp``, an entry of the list's ``Names``: (target, alias), else None."""
-    target, slash, alias = name.removeprefix("/").partition("/")
+    target, slash, path = name.removeprefix("/").partition("/")
+    alias = path.rpartition("/")[2]
     return (target, alias) if slash and target and alias else None
 
 
