@@ -236,7 +236,7 @@ def test_a_narrow_terminal(stale: Path) -> None:
     pyte.ByteStream(screen).feed(on_a_terminal(["check", "--snapshot", str(stale)], 40))
     lines = [line.rstrip() for line in screen.display]
     assert "      docker restart web" in lines
-    assert any(line.startswith("ERROR  LD201 stale-env") for line in lines)
+    assert any(line.startswith("ERROR   LD201 stale-env") for line in lines)
 
 
 def test_an_output_that_knows_ascii_only(stale: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_finding_in_full() -> None:
     assert text(report(finding(consequences=("LD302",))), names={"LD302": "hosts-mismatch"}) == (
         "✗ 1 error on host1: 5 containers, 3 links examined\n"
         "\n"
-        "ERROR  LD201 stale-env   web → app as helloapp\n"
+        "ERROR   LD201 stale-env   web → app as helloapp\n"
         "  web was started when app had 172.17.0.2; app has 172.17.0.4 today.\n"
         "  HELLOAPP_PORT_5000_TCP_ADDR: 172.17.0.2 ≠ 172.17.0.4  (/proc/4929/environ)\n"
         "  also explains: LD302 hosts-mismatch\n"
@@ -478,3 +478,9 @@ def test_endless_names_are_cut() -> None:
     shown = text(report(bad))
     assert len(shown) < 6000
     assert "too long to be printed" in shown
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_the_longest_severity_stands_apart_from_the_code(severity: Severity) -> None:
+    head = text(report(finding(severity=severity)))
+    assert f"\n{severity.value.upper():<7} LD201 " in head

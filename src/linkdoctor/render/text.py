@@ -222,7 +222,7 @@ def _header(cause: tuple[Finding, ...], medium: Medium, several: bool) -> Iterat
     parts = [f"{medium.name(first.code)} {medium.name(first.name)}", _subject(cause, medium)]
     if several and first.host:
         parts.append(f"on {medium.name(first.host)}")
-    lines = list(_side_by_side([f"{severity:<7}", *parts], medium.width))
+    lines = list(_side_by_side([f"{severity:<8}", *parts], medium.width))
     style = _STYLES[first.severity]
     yield medium.paint(severity, style) + lines[0].removeprefix(severity)
     yield from lines[1:]
