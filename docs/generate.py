@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.fix.plan import SCHEMA as PLAN_SCHEMA
+from linkdoctor.fix.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import UNPRINTED, Report
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
@@ -37,6 +39,7 @@ def documents() -> dict[str, str]:
         "rules/README.md": index(rules),
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
+        "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
     }
 
 

@@ -17,7 +17,7 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import check, demo, explain, rules, show, snapshot
+from linkdoctor.cli import check, demo, explain, fix, rules, show, snapshot
 from linkdoctor.cli.common import CliError, examples
 from linkdoctor.cli.output import complain, emit
 from linkdoctor.model.report import ExitCode
@@ -48,6 +48,7 @@ app = typer.Typer(
     epilog=examples(
         "linkdoctor check                 examine this machine's engine",
         "linkdoctor check web             only what concerns the container web",
+        "linkdoctor fix                   the plan that mends it; --apply carries it out",
         "linkdoctor show web              what web is linked to, and what it really got",
         "linkdoctor explain LD201         the page of a diagnosis",
         "linkdoctor demo                  a recorded example; needs no engine",
@@ -84,7 +85,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, show, rules, explain, demo, snapshot):
+for _module in (check, fix, show, rules, explain, demo, snapshot):
     _module.register(app)
 
 

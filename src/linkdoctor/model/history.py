@@ -80,12 +80,12 @@ def _events(finding: Finding, target: Container | None, topology: Topology) -> I
         return
     begun = ""
     if target is not None and isinstance(target.details, Known):
-        begun = target.details.value.started_at[:_SECONDS]
+        begun = _moment(target.details.value.started_at)
     today = topology.taken_at(finding.host)[:_DAY]
     told = [
         f"{_WORDS[event.action]} {_clock(event.time, today)}"
         for event in topology.events(finding.host, finding.source)
-        if event.action in _WORDS and event.time[:_SECONDS] > begun
+        if event.action in _WORDS and _moment(event.time) > begun
     ]
     if told:
         earlier = ["…"] if len(told) > _MOST_EVENTS else []
@@ -94,6 +94,12 @@ def _events(finding: Finding, target: Container | None, topology: Topology) -> I
             observed=", ".join([*earlier, *told[-_MOST_EVENTS:]]),
             where="docker events",
         )
+
+
+def _moment(time: str) -> str:
+    """Write a time so that two can be compared as texts, to the microsecond; '' stays ''."""
+    head, _, fraction = time.removesuffix("Z").partition(".")
+    return f"{head}.{fraction[:6]:0<6}" if head else ""
 
 
 def _clock(time: str, today: str) -> str:

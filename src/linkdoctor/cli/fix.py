@@ -1,0 +1,411 @@
+"""``linkdoctor fix``: plan what mends the findings, and carry it out if told to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linkdoctor.cli import output
+from linkdoctor.cli.common import (
+    CliError,
+    ConfigOption,
+    ContextOption,
+    Engines,
+    Format,
+    FormatOption,
+    HostOption,
+    RulesOption,
+    SnapshotOption,
+    TimeoutOption,
+    codes_meant,
+    complete_code,
+    configuration,
+    containers_meant,
+    engines_meant,
+    examples,
+    look,
+    rules_of,
+)
+from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
+
+if TYPE_CHECKING:
+    from linkdoctor.api import ContextName, Examination, Url
+    from linkdoctor.fix.plan import Advice
+    from linkdoctor.fix.run import Answer, Done
+    from linkdoctor.fix.use_cases import Applied, Outcome, Plan, Scope, Step
+    from linkdoctor.model.report import Report
+    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.plan import AdviceLine, Mark, StepLine
+
+__all__ = ["Allowed", "fix", "register"]
+
+
+class Allowed(StrEnum):
+    """How far ``--apply`` may go."""
+
+    SAFE = "safe"
+    RESTART = "restart"
+    RECREATE = "recreate"
+
+
+def fix(
+    containers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CONTAINER",
+            help="Mend only what concerns these containers, by name or id.",
+            show_default=False,
+        ),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Carry the plan out. Without it nothing is changed.")
+    ] = False,
+    allow: Annotated[
+        Allowed | None,
+        typer.Option(
+            help="The widest steps: safe interrupts nothing, restart restarts containers, "
+            "recreate replaces them. Default: recreate for a plan, safe with --apply.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --apply: do not ask before each step.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan only, as without --apply.")
+    ] = False,
+    plan_out: Annotated[
+        Path | None,
+        typer.Option("--plan-out", metavar="FILE", help="Write the plan there too, as JSON."),
+    ] = None,
+    keep_old: Annotated[
+        bool, typer.Option("--keep-old", help="Keep the containers that are replaced, stopped.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write down what is done. Default: a new file in "
+            "~/.local/state/linkdoctor.",
+        ),
+    ] = None,
+    undo: Annotated[
+        Path | None,
+        typer.Option(metavar="JOURNAL", help="Take back what a journal says was done."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="JOURNAL", help="Bring a run that was cut off to a safe end."),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait for another run to end.")
+    ] = 0.0,
+    host: HostOption = None,
+    context: ContextOption = None,
+    snapshot: SnapshotOption = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODES",
+            help="Mend only what these rules find: codes, names or beginnings like LD2.",
+            autocompletion=complete_code,
+        ),
+    ] = None,
+    fail_on: Annotated[
+        Severity | None,
+        typer.Option(help="The least severity that exits with 1. Default: error."),
+    ] = None,
+    format_: FormatOption = Format.TEXT,
+    timeout: TimeoutOption = None,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Plan what mends broken links; with --apply, do it and prove it.
+
+    Without --apply nothing is changed. A container that is replaced is kept until the new one has
+    proved itself, and is put back if it does not.
+    """
+    settings = configuration(config)
+    _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
+    if plan_out is not None:
+        output.refuse_unwritable(plan_out)
+    engines = engines_meant(host, context, snapshot, timeout, settings)
+    if undo is not None or resume is not None:
+        raise typer.Exit(_from_journal(engines, undo, resume, wait))
+    loaded = rules_of(rules, settings)
+    selected = codes_meant(select or settings.select, loaded)
+    ignored = codes_meant(settings.ignore, loaded)
+
+    from linkdoctor.api import Selection
+    from linkdoctor.fix.use_cases import Scope, make_plan, wider
+    from linkdoctor.render.layout import Medium
+
+    with output.Progress() as progress:
+        seen = look(engines, progress)
+    names = containers_meant(containers or (), seen) if seen.snapshots else frozenset()
+    scope = Scope(
+        engines=tuple(_engines(engines)),
+        rules=tuple(loaded),
+        selection=Selection(
+            select=selected,
+            ignore=ignored,
+            containers=names,
+            fail_on=fail_on or settings.fail_on or Severity.ERROR,
+        ),
+        declarations=settings.container,
+        timeout=engines.timeout,
+    )
+    acting = apply and not dry_run
+    if acting and engines.snapshots:
+        raise CliError("a snapshot cannot be mended: give --apply an engine, with -H or --context")
+    width, colour, ascii_only = output.paper()
+    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    permitted = Safety(allow or (Allowed.SAFE if acting else Allowed.RECREATE))
+    planned = make_plan(seen, scope, allow=permitted)
+    if plan_out is not None:
+        output.write_atomically(plan_out, _json(planned))
+    if not acting:
+        more = {each.allow: each.steps for each in wider(seen, scope, permitted)}
+        _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
+        raise typer.Exit(exit_code(_report(seen, scope)))
+    applied = _applied(
+        scope, seen, permitted, medium, yes=yes, keep_old=keep_old, journal=journal, wait=wait
+    )
+    _print_applied(applied, medium, format_)
+    raise typer.Exit(exit_code(applied.report))
+
+
+def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
+    if sum((apply, undo is not None, resume is not None)) > 1:
+        raise CliError("--apply, --undo and --resume exclude one another")
+    if apply and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise CliError("--apply asks before each step and there is no terminal: add --yes")
+
+
+def _engines(engines: Engines) -> Iterable[Url | ContextName]:
+    from linkdoctor.api import ContextName, Url
+
+    yield from (Url(url) for url in engines.hosts)
+    yield from (ContextName(name) for name in engines.contexts)
+    if engines.default:
+        yield Url()
+
+
+def _report(seen: Examination, scope: Scope) -> Report:
+    from linkdoctor.api import report_on
+
+    return report_on(
+        seen, scope.rules or (), selection=scope.selection, declarations=scope.declarations
+    )
+
+
+def _applied(
+    scope: Scope,
+    seen: Examination,
+    allow: Safety,
+    medium: Medium,
+    *,
+    yes: bool,
+    keep_old: bool,
+    journal: Path | None,
+    wait: float,
+) -> Applied:
+    from linkdoctor.api import EngineError
+    from linkdoctor.fix.run import Answer
+    from linkdoctor.fix.use_cases import FixError, apply
+
+    def told(step: Step, done: Done | None) -> None:
+        if done is None:
+            output.complain(medium.say(f"step {step.number}: {step.title} ..."))
+
+    try:
+        return apply(
+            scope,
+            allow=allow,
+            confirm=(lambda _: Answer.YES) if yes else _asking(medium),
+            told=told,
+            keep_old=keep_old,
+            journal=journal,
+            wait=wait,
+            examination=seen,
+        )
+    except (EngineError, FixError) as error:
+        raise CliError(str(error), ExitCode.INCOMPLETE) from None
+
+
+def _asking(medium: Medium) -> Callable[[Step], Answer]:
+    from linkdoctor.fix.run import Answer
+    from linkdoctor.render.plan import step_lines
+
+    answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
+
+    def ask(step: Step) -> Answer:
+        for line in step_lines(_line(step), medium):
+            typer.echo(line, err=True)
+        said = typer.prompt("do it? [y]es, [n]o, [q]uit", default="n", err=True)
+        return answers.get(said.strip().lower()[:1], Answer.NO)
+
+    return ask
+
+
+def _from_journal(
+    engines: Engines, undo_from: Path | None, resume_from: Path | None, wait: float
+) -> ExitCode:
+    from linkdoctor.api import EngineError
+    from linkdoctor.fix.use_cases import FixError, Result, resume, undo
+
+    where = list(_engines(engines))
+    if len(where) != 1:
+        raise CliError("a journal is about one engine: name it with -H or --context")
+    try:
+        if undo_from is not None:
+            outcomes = undo(undo_from, where[0], wait=wait)
+        else:
+            outcomes = resume(Path(str(resume_from)), where[0], wait=wait)
+    except (EngineError, FixError) as error:
+        raise CliError(str(error), ExitCode.INCOMPLETE) from None
+    output.emit(_outcomes(outcomes))
+    failed = any(each.result is Result.NOT_FIXED for each in outcomes)
+    return ExitCode.FINDINGS if failed else ExitCode.OK
+
+
+def _outcomes(outcomes: Sequence[Outcome]) -> str:
+    from linkdoctor.render.layout import Medium, text_of
+
+    width, colour, ascii_only = output.paper()
+    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    if not outcomes:
+        return "nothing was left to do\n"
+    lines: list[str] = []
+    for each in outcomes:
+        what = type(each.action).__name__.lower()
+        reason = f": {each.reason}" if each.reason else ""
+        text = f"{what} {each.action.container}: {each.result.value}{reason}"
+        lines += medium.paragraph(text, hanging="  ")
+        for note in each.notes:
+            lines += medium.paragraph(note, indent="  ", hanging="    ")
+    return text_of(lines)
+
+
+def _print_plan(
+    planned: Plan, medium: Medium, format_: Format, more: dict[Safety, int], *, several: bool
+) -> None:
+    if format_ is Format.JSON:
+        output.emit_bytes(_json(planned))
+        return
+    from linkdoctor.render.layout import counted
+    from linkdoctor.render.plan import render_plan
+
+    count = counted(len(planned.steps), "step")
+    if planned.steps:
+        head = f"{count} would mend what is listed here; nothing has been changed (--apply does it)"
+    elif planned.advice:
+        head = "nothing can be mended without you"
+    else:
+        head = "nothing to mend"
+    text = render_plan(
+        [_line(step) for step in planned.steps],
+        [_advice(each) for each in planned.advice],
+        head=head,
+        wider=more,
+        medium=medium,
+        several=several,
+    )
+    output.emit(text)
+
+
+def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
+    if format_ is Format.JSON:
+        output.emit_bytes(_json(applied))
+        return
+    from linkdoctor.fix.use_cases import Result
+    from linkdoctor.render.layout import counted
+    from linkdoctor.render.plan import render_plan
+
+    done = [each for one in applied.rounds for each in one.done]
+    fixed = sum(each.result is Result.FIXED for each in done)
+    summary = applied.report.summary
+    left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
+    head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
+    tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
+    output.emit(
+        render_plan(
+            [_line(each.step, _mark(each)) for each in done],
+            [_advice(each) for each in applied.left.advice],
+            head=head,
+            wider={each.allow: each.steps for each in applied.wider},
+            medium=medium,
+            several=len(applied.report.hosts) > 1,
+            tail=tail,
+        )
+    )
+
+
+def _json(value: Plan | Applied) -> bytes:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
+
+
+def _line(step: Step, mark: Mark | None = None) -> StepLine:
+    from linkdoctor.render.plan import StepLine
+
+    return StepLine(
+        number=step.number,
+        host=step.host,
+        safety=step.safety,
+        title=step.title,
+        reason=step.reason,
+        codes=step.codes,
+        interrupts=step.interrupts,
+        seconds=step.seconds,
+        commands=step.commands,
+        undo=step.undo,
+        mark=mark,
+    )
+
+
+def _mark(done: Done) -> Mark:
+    from linkdoctor.fix.use_cases import Result
+    from linkdoctor.render.plan import Mark
+
+    return Mark(
+        word=done.result.value if done.result is not None else "not begun",
+        reason=done.reason,
+        notes=done.notes,
+        good=done.result is Result.FIXED,
+    )
+
+
+def _advice(advice: Advice) -> AdviceLine:
+    from linkdoctor.render.plan import AdviceLine
+
+    subject = f"{advice.target}/{advice.alias}" if advice.alias else advice.target
+    return AdviceLine(
+        host=advice.host,
+        code=advice.code,
+        severity=advice.severity,
+        subject=subject or f"host {advice.host}",
+        reason=advice.reason,
+        fixes=advice.fixes,
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "fix",
+        short_help="Plan what mends broken links, and do it if told to.",
+        epilog=examples(
+            "linkdoctor fix                                the plan; nothing is changed",
+            "linkdoctor fix web --apply                    what interrupts nothing, step by step",
+            "linkdoctor fix --apply --allow restart --yes",
+            "linkdoctor fix --undo JOURNAL                 take it back",
+            more="Exit codes: as of check, for what is left.",
+        ),
+    )(fix)

@@ -1,0 +1,709 @@
+"""A report turned into ordered steps. Pure: nothing is asked of an engine, nothing is changed.
+
+Findings are taken one after another, in the report's order. Each asks for the actions of the first
+of its fixes that can be carried out; what these need is added (a source that has to run, a target
+whose link would be a ghost), what they make needless disappears. A finding whose actions cannot be
+carried out, or contradict those of an earlier one, is listed with the reason instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from linkdoctor.fix.merging import Contradiction, merged
+from linkdoctor.model.actions import (
+    Action,
+    ConnectNetwork,
+    Recreate,
+    Rename,
+    Restart,
+    SetRestartPolicy,
+    Start,
+    Unpause,
+)
+from linkdoctor.model.commands import one_call, shell
+from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.fixes import (
+    KEPT,
+    commands_of,
+    compose_service,
+    is_wanted,
+    present_links,
+    through_compose,
+)
+from linkdoctor.model.links import StoredLink
+from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
+from linkdoctor.model.snapshot import Container, Status, Tool
+from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
+
+__all__ = ["SCHEMA", "STOP_TIMEOUT", "Advice", "Plan", "Step", "plan", "rank"]
+
+SCHEMA = "linkdoctor.plan/1"
+STOP_TIMEOUT = 10
+"""Seconds that the engine gives a container to stop, unless it was made with another number."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One action, and all that a person wants to know before it is carried out."""
+
+    number: int
+    host: str
+    safety: Safety
+    title: str
+    reason: str
+    """Why it is needed, one sentence."""
+    codes: tuple[str, ...]
+    """The codes of the findings that it serves."""
+    fingerprints: tuple[str, ...]
+    """The findings that it serves, alone or with other steps."""
+    mends: tuple[str, ...]
+    """Those among them of which nothing may be left after it."""
+    action: Action
+    interrupts: tuple[str, ...]
+    """The containers that do not serve meanwhile: its own, and those linked to it, which wait."""
+    seconds: int
+    """For how long at most, but for the time that starting takes; 0 if nothing is interrupted."""
+    commands: tuple[str, ...]
+    """What a person would type for it."""
+    undo: tuple[str, ...]
+    """What takes these commands back; none where nothing is left to be taken back."""
+    after: tuple[int, ...]
+    """The steps without which it makes no sense."""
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that no step serves."""
+
+    host: str
+    code: str
+    severity: Severity
+    target: str
+    alias: str
+    fingerprint: str
+    reason: str
+    """Why nothing is planned for it, a clause."""
+    fixes: tuple[tuple[str, tuple[str, ...]], ...]
+    """What a person can do: each with its title and its commands."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done, in order, and what is left to a person."""
+
+    schema: str = SCHEMA
+    tool: Tool
+    taken_at: str
+    """When the engines were examined, RFC 3339, UTC."""
+    allow: Safety
+    """The widest steps that were planned."""
+    findings: int
+    """How many findings there are, planned for or not."""
+    steps: tuple[Step, ...]
+    advice: tuple[Advice, ...]
+
+
+_T = TypeVar("_T")
+
+
+class _Phase(IntEnum):
+    """The order of the tasks of one container."""
+
+    RENAME = 0
+    UNPAUSE = 1
+    POLICY = 2
+    CONNECT = 3
+    START = 4
+    RESTART = 5
+    RECREATE = 6
+    CONNECT_AFTERWARDS = 7
+
+
+_Key: TypeAlias = tuple[str, str]
+"""A container: its host and its name."""
+
+
+class _Task(msgspec.Struct, frozen=True, kw_only=True):
+    phase: _Phase
+    action: Action
+    findings: tuple[int, ...] = ()
+    why: tuple[str, ...] = ()
+
+
+class _Refused(Exception):
+    """A fix cannot be carried out; the message is a clause."""
+
+
+_Work: TypeAlias = dict[_Key, tuple[_Task, ...]]
+
+_SAFETY = {_Phase.RESTART: Safety.RESTART, _Phase.RECREATE: Safety.RECREATE}
+_RANKS = (Safety.SAFE, Safety.RESTART, Safety.RECREATE)
+
+
+def rank(safety: Safety) -> int:
+    """Give how far a step goes: 0 interrupts nothing."""
+    return _RANKS.index(safety)
+
+
+def plan(
+    report: Report,
+    topology: Topology,
+    *,
+    allow: Safety = Safety.RECREATE,
+    remarks: bool = False,
+    unmendable: frozenset[str] = frozenset(),
+) -> Plan:
+    """Plan what mends the findings of a report.
+
+    Args:
+        report: of the topology, as the diagnosis made it.
+        topology: what was seen.
+        allow: the widest steps that may be planned.
+        remarks: plan for findings of severity `info`, too.
+        unmendable: fingerprints for which nothing is to be planned: it was tried in vain.
+    """
+    seen = _Seen(topology)
+    work: _Work = {}
+    earlier: dict[_Key, set[_Key]] = {}
+    last: dict[int, _Key] = {}
+    advice: list[Advice] = []
+    for number, finding in enumerate(report.findings):
+        draft = _Draft(seen, work, allow)
+        if finding.severity is Severity.INFO and not remarks:
+            continue
+        reason = "it was tried in vain" if finding.fingerprint in unmendable else ""
+        if not reason:
+            reason = _take(draft, finding, number, report.findings)
+        if reason:
+            advice.append(_advice(finding, reason))
+            continue
+        work.update(draft.pending)
+        for after, before in draft.order:
+            earlier.setdefault(after, set()).add(before)
+        last[number] = draft.last
+    return Plan(
+        tool=report.tool,
+        taken_at=report.taken_at,
+        allow=allow,
+        findings=len(report.findings),
+        steps=_steps(report, seen, work, earlier),
+        advice=tuple(advice),
+    )
+
+
+def _take(draft: _Draft, finding: Finding, number: int, findings: tuple[Finding, ...]) -> str:
+    """Plan the first fix of a finding that can be; gives why none can be, or ''."""
+    reasons: list[str] = []
+    for fix in finding.fixes:
+        if not fix.actions:
+            continue
+        draft.forget()
+        try:
+            draft.fix(finding, fix, number)
+        except _Refused as refused:
+            reasons.append(str(refused))
+        except MissingEvidence as missing:
+            reasons.append(f"it was not seen whether it can be done: {missing}")
+        else:
+            return ""
+    return reasons[0] if reasons else "it takes a person"
+
+
+def _advice(finding: Finding, reason: str) -> Advice:
+    return Advice(
+        host=finding.host,
+        code=finding.code,
+        severity=finding.severity,
+        target=finding.target,
+        alias=finding.alias,
+        fingerprint=finding.fingerprint,
+        reason=reason,
+        fixes=tuple((fix.title, fix.commands) for fix in finding.fixes),
+    )
+
+
+class _Seen:
+    """What was seen, with an index of links by their sources."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self._links_to: dict[tuple[str, str], list[Link]] = {}
+        for link in topology.links():
+            source = topology.source_shown(link)
+            if source is not None:
+                self._links_to.setdefault((link.host, source.id), []).append(link)
+
+    def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
+        """Give the links that lead to a container."""
+        return tuple(self._links_to.get((host, source.id), ()))
+
+
+class _Draft:
+    """What one more fix would add to the work planned so far."""
+
+    def __init__(self, seen: _Seen, work: Mapping[_Key, tuple[_Task, ...]], allow: Safety) -> None:
+        self._seen, self._topology = seen, seen.topology
+        self._work, self._allow = work, allow
+        self.pending: _Work = {}
+        self.order: list[tuple[_Key, _Key]] = []
+        self.last: _Key = ("", "")
+        self._checked: set[tuple[_Key, _Phase]] = set()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.pending, self.order, self._checked = {}, [], set()
+
+    def fix(self, finding: Finding, fix: Fix, number: int) -> None:
+        """Add a fix; raises _Refused or MissingEvidence."""
+        host = fix.host or finding.host
+        before: list[_Key] = []
+        for part in fix.elsewhere:
+            there = part.host or host
+            before += [self._add(there, action, number) for action in part.actions]
+        recreated: set[str] = set()
+        previous: _Key | None = None
+        for action in fix.actions:
+            afterwards = action.container in recreated
+            key = self._add(host, action, number, afterwards=afterwards)
+            self.order += [(key, each) for each in before if each != key]
+            if previous is not None and previous != key:
+                self.order.append((key, previous))
+            previous = key
+            if isinstance(action, Recreate):
+                recreated.add(action.container)
+            self.last = key
+
+    def _add(
+        self,
+        host: str,
+        action: Action,
+        number: int | None,
+        *,
+        afterwards: bool = False,
+        why: str = "",
+    ) -> _Key:
+        key = (host, action.container)
+        container = self._topology.named(host, action.container)
+        if container is None:
+            raise _Refused(f"there is no container {action.container} on {host}")
+        phase = _phase(action, afterwards)
+        present = {each.phase for each in self._tasks(key)}
+        if phase in (_Phase.RESTART, _Phase.START) and _Phase.RECREATE in present:
+            phase, action = _Phase.RECREATE, Recreate(container=action.container)
+        elif phase is _Phase.RESTART and _Phase.START in present:
+            phase, action = _Phase.START, Start(container=action.container)
+        if phase in (_Phase.RESTART, _Phase.START) and self._ghosts(host, container):
+            names = ", ".join(self._ghosts(host, container))
+            why = f"{container.name} has a ghost link ({names}), with which it cannot be started"
+            phase, action = _Phase.RECREATE, Recreate(container=container.name)
+        needed = _SAFETY.get(phase, Safety.SAFE)
+        if rank(needed) > rank(self._allow):
+            raise _Refused(f"it takes --allow {needed.value}")
+        findings = () if number is None else (number,)
+        self._put(key, _Task(phase=phase, action=action, findings=findings, why=_one(why)))
+        if (key, phase) not in self._checked:
+            self._checked.add((key, phase))
+            if phase is _Phase.RECREATE:
+                self._prepare_recreation(host, container)
+            elif phase in (_Phase.RESTART, _Phase.START):
+                self._prepare_start(host, container)
+        elif phase is _Phase.RECREATE:
+            self._need_sources(host, container)
+        return key
+
+    def _tasks(self, key: _Key) -> tuple[_Task, ...]:
+        return self.pending.get(key) or self._work.get(key, ())
+
+    def _put(self, key: _Key, task: _Task) -> None:
+        try:
+            self.pending[key] = _with(self._tasks(key), task, self._links_of(key))
+        except Contradiction as error:
+            raise _Refused(
+                f"it contradicts what is planned for {key[1]} already: {error}"
+            ) from None
+
+    def _links_of(self, key: _Key) -> tuple[StoredLink, ...]:
+        container = self._topology.named(*key)
+        details = container.details if container is not None else None
+        return present_links(details.value) if isinstance(details, Known) else ()
+
+    def _ghosts(self, host: str, container: Container) -> tuple[str, ...]:
+        links = self._topology.links_of(host, container)
+        return tuple(
+            sorted(
+                link.alias
+                for link in links
+                if link.kind is LinkKind.LEGACY and self._topology.source_of(link) is None
+            )
+        )
+
+    def _prepare_start(self, host: str, container: Container) -> None:
+        for link in self._topology.links_of(host, container):
+            source = self._topology.source_of(link) if link.kind is LinkKind.LEGACY else None
+            if source is not None:
+                self._need_running(host, source, container)
+        self._let_go_on(host, container)
+
+    def _prepare_recreation(self, host: str, container: Container) -> None:
+        owner = compose_service(container)
+        if owner is not None:
+            raise _Refused(
+                f"{container.name} belongs to the Compose project {owner[0]}, which alone is to "
+                f"recreate it: {through_compose(*owner)}"
+            )
+        self._topology.details(container)
+        self._let_go_on(host, container)
+        self._need_sources(host, container)
+        for link in self._seen.links_to(host, container):
+            target = link.target
+            if link.kind is not LinkKind.LEGACY or not is_wanted(self._topology, target):
+                continue
+            again = Recreate(container=target.name)
+            why = f"its link to {container.name}, which is replaced, would be a ghost"
+            self._add(host, again, None, why=why)
+
+    def _let_go_on(self, host: str, container: Container) -> None:
+        if self._topology.details(container).status is Status.PAUSED:
+            why = f"{container.name} is paused, and cannot be restarted or replaced so"
+            self._add(host, Unpause(container=container.name), None, why=why)
+
+    def _need_sources(self, host: str, container: Container) -> None:
+        """See to it that the engine will accept the links of the new container."""
+        tasks = self._tasks((host, container.name))
+        orders = (each.action for each in tasks if isinstance(each.action, Recreate))
+        for link in _legacy_links(self._topology, host, container, next(orders)):
+            source = self._topology.named(host, link.source)
+            if source is None:
+                raise _Refused(
+                    f"there is no container {link.source} on {host} to link {container.name} to"
+                )
+            self._need_running(host, source, container)
+
+    def _need_running(self, host: str, source: Container, target: Container) -> None:
+        if self._topology.is_running(source):
+            return
+        starting = (_Phase.START, _Phase.RESTART, _Phase.RECREATE)
+        if any(each.phase in starting for each in self._tasks((host, source.name))):
+            return
+        why = f"{target.name}, which is linked to {source.name}, cannot be started while it is down"
+        self._add(host, Start(container=source.name), None, why=why)
+
+
+def _phase(action: Action, afterwards: bool) -> _Phase:
+    match action:
+        case Rename():
+            return _Phase.RENAME
+        case Unpause():
+            return _Phase.UNPAUSE
+        case SetRestartPolicy():
+            return _Phase.POLICY
+        case ConnectNetwork():
+            return _Phase.CONNECT_AFTERWARDS if afterwards else _Phase.CONNECT
+        case Start():
+            return _Phase.START
+        case Restart():
+            return _Phase.RESTART
+        case Recreate():
+            return _Phase.RECREATE
+
+
+def _one(why: str) -> tuple[str, ...]:
+    return (why,) if why else ()
+
+
+def _with(
+    tasks: tuple[_Task, ...], new: _Task, present: tuple[StoredLink, ...]
+) -> tuple[_Task, ...]:
+    """Add a task to those of a container; what it makes needless goes. Raises Contradiction."""
+    kept: list[_Task] = []
+    for each in tasks:
+        if each.action == new.action and each.phase is new.phase:
+            new = _joined(each, new, present)
+        elif each.phase is new.phase and each.phase is not _Phase.CONNECT_AFTERWARDS:
+            if each.phase is _Phase.CONNECT and not _same_network(each.action, new.action):
+                kept.append(each)
+            else:
+                new = _joined(each, new, present)
+        elif (new.phase, each.phase) in _NEEDLESS:
+            new = msgspec.structs.replace(
+                new, findings=_union(each.findings, new.findings), why=_union(each.why, new.why)
+            )
+        else:
+            kept.append(each)
+    return tuple(sorted([*kept, new], key=_task_order))
+
+
+_NEEDLESS = {
+    (_Phase.RECREATE, _Phase.START),
+    (_Phase.RECREATE, _Phase.RESTART),
+    (_Phase.START, _Phase.RESTART),
+}
+
+
+def _same_network(one: Action, other: Action) -> bool:
+    return (
+        isinstance(one, ConnectNetwork)
+        and isinstance(other, ConnectNetwork)
+        and one.network == other.network
+    )
+
+
+def _joined(old: _Task, new: _Task, present: tuple[StoredLink, ...]) -> _Task:
+    return _Task(
+        phase=old.phase,
+        action=merged(old.action, new.action, present),
+        findings=_union(old.findings, new.findings),
+        why=_union(old.why, new.why),
+    )
+
+
+def _union(one: tuple[_T, ...], other: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _task_order(task: _Task) -> tuple[int, str]:
+    return (task.phase, str(task.action))
+
+
+def _legacy_links(
+    topology: Topology, host: str, container: Container, order: Recreate
+) -> tuple[StoredLink, ...]:
+    """Give the links on the default bridge that the new container will have."""
+    details = topology.details(container)
+    mode = details.network_mode if order.network is None else order.network
+    if mode not in ("default", DEFAULT_BRIDGE, ""):
+        return ()
+    if order.links is not None:
+        return order.links
+    legacy = (each for each in topology.links_of(host, container) if each.kind is LinkKind.LEGACY)
+    return tuple(
+        StoredLink(source.name if (source := topology.source_of(each)) else each.source_name, "")
+        for each in legacy
+    )
+
+
+# --- order ----------------------------------------------------------------------------------------
+
+
+def _steps(
+    report: Report, seen: _Seen, work: _Work, earlier: Mapping[_Key, set[_Key]]
+) -> tuple[Step, ...]:
+    topology = seen.topology
+    needs = {key: _before(topology, key, work, earlier.get(key, set())) for key in work}
+    numbers: dict[_Key, list[int]] = {}
+    steps: list[Step] = []
+    placed = [(key, task) for key in _ordered(needs) for task in work[key]]
+    final = {
+        finding: number
+        for number, (_, task) in enumerate(placed, start=1)
+        for finding in task.findings
+    }
+    renamed = {
+        (key[0], key[1]): task.action.to for key, task in placed if isinstance(task.action, Rename)
+    }
+    for number, (key, task) in enumerate(placed, start=1):
+        previous = [each for near in needs[key] for each in numbers.get(near, ())]
+        own = numbers.setdefault(key, [])
+        steps.append(
+            _step(
+                report,
+                seen,
+                key,
+                task,
+                number=number,
+                after=(*sorted(previous), *own),
+                mends=[each for each in task.findings if final[each] == number],
+                renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
+            )
+        )
+        own.append(number)
+    return tuple(steps)
+
+
+def _before(
+    topology: Topology, key: _Key, work: _Work, explicit: Iterable[_Key]
+) -> tuple[_Key, ...]:
+    """Give the containers with work of their own that come before one: its sources, mostly."""
+    host, name = key
+    container = topology.named(host, name)
+    found = set(explicit)
+    if container is not None and isinstance(container.details, Known):
+        for link in topology.links_of(host, container):
+            source = topology.source_shown(link)
+            if source is not None:
+                found.add((host, source.name))
+    for task in work[key]:
+        if isinstance(task.action, Recreate):
+            found |= {(host, link.source) for link in task.action.links or ()}
+    return tuple(sorted(each for each in found if each in work and each != key))
+
+
+def _ordered(needs: Mapping[_Key, tuple[_Key, ...]]) -> Iterator[_Key]:
+    """Give each key after those that it needs; a circle is opened at its first name."""
+    done: set[_Key] = set()
+    entered: set[_Key] = set()
+    for start in sorted(needs):
+        stack = [start]
+        while stack:
+            key = stack[-1]
+            waiting = [each for each in needs[key] if each not in entered]
+            if key not in entered:
+                entered.add(key)
+                waiting = [each for each in needs[key] if each not in entered]
+            if waiting:
+                stack.append(waiting[0])
+                continue
+            stack.pop()
+            if key not in done:
+                done.add(key)
+                yield key
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _step(
+    report: Report,
+    seen: _Seen,
+    key: _Key,
+    task: _Task,
+    *,
+    number: int,
+    after: tuple[int, ...],
+    mends: list[int],
+    renamed: Mapping[str, str],
+) -> Step:
+    (host, name), topology = key, seen.topology
+    findings = [report.findings[each] for each in task.findings]
+    safety = _SAFETY.get(task.phase, Safety.SAFE)
+    container = topology.named(host, name)
+    interrupts = () if safety is Safety.SAFE else (name, *_waiting(seen, host, container))
+    action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
+    return Step(
+        number=number,
+        host=host,
+        safety=safety,
+        title=_title(task.action),
+        reason=_reason(findings, task.why),
+        codes=tuple(sorted({each.code for each in findings})),
+        fingerprints=tuple(sorted({each.fingerprint for each in findings})),
+        mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
+        action=action,
+        interrupts=tuple(renamed.get(each, each) for each in interrupts),
+        seconds=0 if safety is Safety.SAFE else STOP_TIMEOUT,
+        commands=commands_of(topology, host, task.action),
+        undo=_undo(topology, host, task.action),
+        after=after,
+    )
+
+
+def _renamed(action: Action, names: Mapping[str, str]) -> Action:
+    """Give an action as it is when other steps have given containers their new names."""
+    name = names.get(action.container)
+    if name is not None:
+        action = msgspec.structs.replace(action, container=name)
+    if isinstance(action, Recreate) and action.links is not None:
+        links = tuple(
+            StoredLink(names.get(each.source, each.source), each.alias) for each in action.links
+        )
+        action = msgspec.structs.replace(action, links=links)
+    return action
+
+
+def _waiting(seen: _Seen, host: str, container: Container | None) -> tuple[str, ...]:
+    if container is None:
+        return ()
+    return tuple(
+        sorted(
+            {
+                link.target.name
+                for link in seen.links_to(host, container)
+                if isinstance(link.target.details, Known) and seen.topology.is_running(link.target)
+            }
+        )
+    )
+
+
+def _title(action: Action) -> str:
+    match action:
+        case Start(container=name):
+            return f"start {name}"
+        case Unpause(container=name):
+            return f"let {name} go on"
+        case Restart(container=name):
+            return f"restart {name}"
+        case Rename(container=name, to=new):
+            return f"rename {name} to {new}"
+        case SetRestartPolicy(container=name, policy=policy):
+            return f"give {name} the restart policy {policy}"
+        case ConnectNetwork(network=network, container=name, aliases=aliases):
+            under = f" as {', '.join(aliases)}" if aliases else ""
+            return f"connect {name} to network {network}{under}"
+        case Recreate():
+            changes = "; ".join(_changes(action))
+            return f"recreate {action.container}" + (f" ({changes})" if changes else "")
+
+
+def _changes(action: Recreate) -> Iterator[str]:
+    if action.links is not None:
+        links = ", ".join(f"{each.source}:{each.alias}" for each in action.links)
+        yield f"links: {links}" if links else "no links"
+    ports = (*(action.published or ()), *action.publish)
+    if ports:
+        shown = (f"{each.host_address}:{each.host_port}:{each.port}".lstrip(":") for each in ports)
+        yield f"published: {', '.join(shown)}"
+    if action.expose:
+        yield f"exposed: {', '.join(map(str, action.expose))}"
+    if action.drop_extra_hosts:
+        yield f"without the extra hosts {', '.join(action.drop_extra_hosts)}"
+    for line in action.extra_hosts:
+        yield f"{', '.join(line.names)} means {line.address}"
+    if action.network is not None:
+        yield f"on network {action.network}"
+    if action.aliases:
+        yield f"also called {', '.join(action.aliases)}"
+    if action.dns_search is not None:
+        domains = [each for each in action.dns_search if each != "."]
+        yield f"search domains: {', '.join(domains)}" if domains else "without search domains"
+
+
+def _reason(findings: list[Finding], why: tuple[str, ...]) -> str:
+    if findings:
+        first = findings[0].message
+        more = len(findings) - 1
+        return f"{first} {_more(more)}" if more else first
+    return f"{'; '.join(why)}."
+
+
+def _more(number: int) -> str:
+    return f"({number} more {'finding' if number == 1 else 'findings'} with it.)"
+
+
+def _undo(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
+    container = topology.named(host, action.container)
+    details = container.details if container is not None else None
+    policy = details.value.restart_policy if isinstance(details, Known) else "no"
+    match action:
+        case Start(container=name):
+            return (shell("docker", "stop", name),)
+        case Unpause(container=name):
+            return (shell("docker", "pause", name),)
+        case Restart():
+            return ()
+        case Rename(container=name, to=new):
+            return (one_call(Rename(container=new, to=name)),)
+        case SetRestartPolicy(container=name):
+            return (one_call(SetRestartPolicy(container=name, policy=policy)),)
+        case ConnectNetwork(network=network, container=name):
+            return (shell("docker", "network", "disconnect", network, name),)
+        case Recreate(container=name):
+            old = f"{name}{KEPT}"
+            back = SetRestartPolicy(container=name, policy=policy)
+            return (
+                shell("docker", "rm", "--force", name),
+                shell("docker", "rename", old, name),
+                *([one_call(back)] if policy != "no" else []),
+                shell("docker", "start", name),
+            )

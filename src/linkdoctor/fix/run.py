@@ -1,0 +1,174 @@
+"""Carries out a plan: one step after another, each proved by a new examination of its host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from linkdoctor.collect.control import Control
+from linkdoctor.fix.journal import Journal
+from linkdoctor.fix.lock import Lock
+from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.perform import perform
+from linkdoctor.fix.plan import Plan, Step
+from linkdoctor.fix.recovery import Patience
+from linkdoctor.model.actions import Recreate
+from linkdoctor.model.report import Finding, Report
+
+__all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]
+
+_PAUSE = 0.5
+
+
+class Answer(StrEnum):
+    """What is said to a step before it is carried out."""
+
+    YES = "yes"
+    NO = "no"
+    STOP = "stop"
+    """No, and to all that follow."""
+
+
+Confirm = Callable[[Step], Answer]
+"""Is asked before each step."""
+
+Examine = Callable[[str], Report]
+"""Examines a host once more; raises EngineError if it cannot be asked."""
+
+
+class Hand(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine is changed with."""
+
+    control: Control
+    journal: Journal
+    lock: Lock
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one step of a plan."""
+
+    step: Step
+    result: Result | None
+    """None if it was not begun."""
+    reason: str = ""
+    """Why it is not fixed, or was not begun; a clause."""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """For how long nothing served under the container's name."""
+
+
+Told = Callable[[Step, Done | None], None]
+"""Is told that a step begins (None), and how it ended."""
+
+
+def carry_out(
+    plan: Plan,
+    hands: Mapping[str, Hand],
+    examine: Examine,
+    *,
+    confirm: Confirm = lambda _: Answer.YES,
+    told: Told = lambda _, __: None,
+    keep_old: bool = False,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    settle: float = 5.0,
+    environment: Mapping[str, str],
+) -> tuple[Done, ...]:
+    """Carry out the steps of a plan in their order; one that needs a failed one is left out.
+
+    Args:
+        plan: what to do.
+        hands: of each host that the plan has steps for.
+        examine: is asked after each step that is to mend something.
+        confirm: is asked before each step.
+        told: is told how it goes.
+        keep_old: containers that are replaced stay, stopped.
+        patience: how long a container is waited for.
+        settle: seconds that a fault may still be seen after a step that is to mend it.
+        environment: ``DOCKER_*`` variables, for guardians.
+
+    Raises:
+        JournalError: nothing more can be written down, so nothing more is done.
+    """
+    done: list[Done] = []
+    failed: set[int] = set()
+    stopped = False
+    for step in plan.steps:
+        missing = [number for number in step.after if number in failed]
+        if stopped:
+            result = Done(step=step, result=None, reason="it was not wanted")
+        elif missing:
+            numbers = " and ".join(map(str, missing))
+            reason = f"step {numbers}, which it needs, was not carried out"
+            result = Done(step=step, result=None, reason=reason)
+        elif (answer := confirm(step)) is not Answer.YES:
+            stopped = answer is Answer.STOP
+            result = Done(step=step, result=None, reason="it was not wanted")
+        else:
+            told(step, None)
+            hand = hands[step.host]
+            outcome = perform(
+                step.action,
+                hand.control,
+                hand.journal,
+                verify=_verifying(step, examine, settle),
+                keep_old=keep_old,
+                lock=hand.lock,
+                patience=patience,
+                environment=environment,
+            )
+            result = _done(step, outcome)
+            told(step, result)
+        if result.result is not Result.FIXED:
+            failed.add(step.number)
+        done.append(result)
+    return tuple(done)
+
+
+def _done(step: Step, outcome: Outcome) -> Done:
+    return Done(
+        step=step,
+        result=outcome.result,
+        reason=outcome.reason,
+        notes=outcome.notes,
+        seconds=round(outcome.interrupted, 1),
+    )
+
+
+def _verifying(step: Step, examine: Examine, settle: float) -> Callable[[], str | None]:
+    """Make the look at what a step is to have mended."""
+
+    def verify() -> str | None:
+        if not step.mends:
+            return None
+        until = time.monotonic() + settle
+        while True:
+            fault = _fault(step, examine(step.host))
+            if fault is None or time.monotonic() >= until:
+                return fault
+            time.sleep(_PAUSE)
+
+    return verify
+
+
+def _fault(step: Step, report: Report) -> str | None:
+    """Say what is still wrong of what a step is to have mended; None if nothing is."""
+    left = [each for each in report.findings if each.fingerprint in step.mends]
+    if left:
+        return f"{_named(left[0])} is still there"
+    unseen = [
+        each
+        for each in report.skipped
+        if each.code in step.codes and each.subject.partition("/")[0] == step.action.container
+    ]
+    if unseen and not isinstance(step.action, Recreate):
+        # A recreation is not put back for want of evidence.
+        return f"{unseen[0].code} could not be looked for again: no {unseen[0].missing}"
+    return None
+
+
+def _named(finding: Finding) -> str:
+    where = f"{finding.target}/{finding.alias}" if finding.alias else finding.target
+    return f"{finding.code} {where}"

@@ -1,0 +1,437 @@
+"""What can be done with a fix, typed: plan, apply, undo, resume. All that the CLI calls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from linkdoctor.api import (
+    DEFAULT_TIMEOUT,
+    ContextName,
+    EngineError,
+    Examination,
+    LoadedRule,
+    Progress,
+    Selection,
+    Url,
+    examine,
+    known_images,
+    load_rules,
+    report_on,
+)
+from linkdoctor.collect.control import Control, controlling
+from linkdoctor.collect.engine import endpoint_of
+from linkdoctor.fix.journal import Journal, JournalError, default_path, state_directory
+from linkdoctor.fix.journal import read as read_journal
+from linkdoctor.fix.journal import steps as steps_of
+from linkdoctor.fix.lock import LockError, locked
+from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.plan import Plan, Step, rank
+from linkdoctor.fix.plan import plan as plan_of
+from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
+from linkdoctor.fix.undo import resume as resume_steps
+from linkdoctor.fix.undo import undo as undo_steps
+from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.report import Report, Safety
+from linkdoctor.model.snapshot import Tool
+from linkdoctor.model.topology import Topology
+
+__all__ = [
+    "APPLIED_SCHEMA",
+    "Answer",
+    "Applied",
+    "Confirm",
+    "Done",
+    "FixError",
+    "Outcome",
+    "Plan",
+    "Result",
+    "Round",
+    "Safety",
+    "Scope",
+    "Step",
+    "Told",
+    "Wider",
+    "apply",
+    "interrupted",
+    "make_plan",
+    "plan",
+    "resume",
+    "undo",
+    "wider",
+]
+
+APPLIED_SCHEMA = "linkdoctor.applied/1"
+_MOST_ROUNDS = 5
+"""What comes to light only after a step, such as a new address, takes a round of its own."""
+
+
+class FixError(Exception):
+    """A fix cannot be planned or applied; the message is one line."""
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What is examined and mended, and how."""
+
+    engines: tuple[Url | ContextName, ...] = (Url(),)
+    rules: tuple[LoadedRule, ...] | None = None
+    """By default every installed one."""
+    selection: Selection = Selection()
+    declarations: tuple[Declaration, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT
+    """Seconds that each examination of one engine may take."""
+
+
+class Wider(msgspec.Struct, frozen=True, kw_only=True):
+    """What a wider permission would add."""
+
+    allow: Safety
+    steps: int
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan, and what became of its steps."""
+
+    plan: Plan
+    done: tuple[Done, ...]
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done, and what is left."""
+
+    schema: str = APPLIED_SCHEMA
+    tool: Tool
+    rounds: tuple[Round, ...]
+    left: Plan
+    """What could still be done with the same permission, and what is left to a person."""
+    wider: tuple[Wider, ...]
+    journals: tuple[str, ...]
+    """The files by which it can be undone; none if nothing was done."""
+    report: Report
+    """The last examination."""
+
+
+def plan(
+    scope: Scope = Scope(),  # noqa: B008 - frozen
+    *,
+    allow: Safety = Safety.RECREATE,
+    environment: Mapping[str, str] = os.environ,
+) -> Plan:
+    """Examine engines and plan what mends their findings; only GET requests are made.
+
+    Raises:
+        EndpointError: an engine is named in a way that cannot be right.
+    """
+    seen = examine(scope.engines, timeout=scope.timeout, environment=environment)
+    return make_plan(seen, scope, allow=allow)
+
+
+def make_plan(
+    examination: Examination,
+    scope: Scope,
+    *,
+    allow: Safety = Safety.RECREATE,
+    report: Report | None = None,
+    unmendable: frozenset[str] = frozenset(),
+) -> Plan:
+    """Plan what mends the findings in what was seen."""
+    found = _report(examination, scope) if report is None else report
+    knowledge = Knowledge(images=known_images(), declarations=scope.declarations)
+    return plan_of(
+        found,
+        Topology(examination.snapshots, knowledge),
+        allow=allow,
+        remarks=bool(scope.selection.select),
+        unmendable=unmendable,
+    )
+
+
+def wider(examination: Examination, scope: Scope, allow: Safety) -> tuple[Wider, ...]:
+    """Tell how many more steps each wider permission would take."""
+    found = _report(examination, scope)
+    more: list[Wider] = []
+    for further in (Safety.RESTART, Safety.RECREATE):
+        if rank(further) > rank(allow):
+            planned = make_plan(examination, scope, allow=further, report=found).steps
+            steps = sum(rank(each.safety) > rank(allow) for each in planned)
+            more.append(Wider(allow=further, steps=steps))
+    counts = [each.steps for each in more]
+    return tuple(
+        each for each, count in zip(more, [0, *counts], strict=False) if each.steps > count
+    )
+
+
+def apply(
+    scope: Scope = Scope(),  # noqa: B008 - frozen
+    *,
+    allow: Safety = Safety.SAFE,
+    confirm: Confirm = lambda _: Answer.YES,
+    planned: Callable[[Plan], None] = lambda _: None,
+    told: Told = lambda _, __: None,
+    progress: Progress = lambda _: None,
+    keep_old: bool = False,
+    journal: Path | None = None,
+    wait: float = 0.0,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    examination: Examination | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Applied:
+    """Plan and carry out, until nothing more can be done within the permission.
+
+    Args:
+        scope: what is examined and mended.
+        allow: the widest steps that are taken.
+        confirm: is asked before each step.
+        planned: is told each plan before its first step; it may raise to stop everything.
+        told: is told when a step begins and how it ended.
+        progress: is told what is being read.
+        keep_old: containers that are replaced stay, stopped.
+        journal: where to write down what is done; by default a new file in the state directory.
+        wait: seconds to wait for another run on the same engine.
+        patience: how long containers are waited for.
+        examination: what was seen already, of the engines of `scope`.
+        environment: ``DOCKER_*`` variables are read from it.
+
+    Raises:
+        EndpointError: an engine is named in a way that cannot be right.
+        EngineError: an engine that is to be changed does not answer.
+        FixError: another run holds the lock, or the journal cannot be written.
+    """
+    scope = msgspec.structs.replace(scope, rules=_rules(scope))
+
+    def look() -> Examination:
+        return examine(
+            scope.engines, timeout=scope.timeout, environment=environment, progress=progress
+        )
+
+    try:
+        with _Hands(scope, environment, journal, wait) as hands:
+            return _apply(
+                scope,
+                hands,
+                look() if examination is None else examination,
+                look,
+                allow=allow,
+                confirm=confirm,
+                planned=planned,
+                told=told,
+                keep_old=keep_old,
+                patience=patience,
+                environment=environment,
+            )
+    except (LockError, JournalError) as error:
+        raise FixError(str(error)) from None
+
+
+def _apply(
+    scope: Scope,
+    hands: _Hands,
+    seen: Examination,
+    look: Callable[[], Examination],
+    *,
+    allow: Safety,
+    confirm: Confirm,
+    planned: Callable[[Plan], None],
+    told: Told,
+    keep_old: bool,
+    patience: Patience,
+    environment: Mapping[str, str],
+) -> Applied:
+    rounds: list[Round] = []
+    vain: set[str] = set()
+    while True:
+        report = _report(seen, scope)
+        todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
+        if not todo.steps or len(rounds) == _MOST_ROUNDS:
+            break
+        planned(todo)
+        hands.take({step.host for step in todo.steps}, seen)
+        done = carry_out(
+            todo,
+            hands.held,
+            _looking(hands, seen, scope),
+            confirm=confirm,
+            told=told,
+            keep_old=keep_old,
+            patience=patience,
+            environment=environment,
+        )
+        rounds.append(Round(plan=todo, done=done))
+        vain |= {
+            each for one in done if one.result is not Result.FIXED for each in one.step.fingerprints
+        }
+        seen = look()
+        if not any(one.result is Result.FIXED for one in done):
+            report = _report(seen, scope)
+            todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
+            break
+    return Applied(
+        tool=report.tool,
+        rounds=tuple(rounds),
+        left=todo,
+        wider=wider(seen, scope, allow),
+        journals=hands.journals(),
+        report=report,
+    )
+
+
+def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
+    """Make what examines one host once more."""
+    return lambda host: _report(hands.look(host, seen), scope)
+
+
+def undo(
+    journal: Path,
+    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
+    *,
+    wait: float = 0.0,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[Outcome, ...]:
+    """Take the steps of a journal back, the last one first.
+
+    Raises:
+        EngineError: the engine does not answer.
+        FixError: another run holds the lock, or the journal cannot be used.
+    """
+    with _engine(engine, wait, environment) as control, _continued(journal) as written:
+        return undo_steps(written, control, patience=patience)
+
+
+def resume(
+    journal: Path,
+    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
+    *,
+    wait: float = 0.0,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[Outcome, ...]:
+    """Bring the interrupted steps of a journal to an end.
+
+    Raises:
+        EngineError: the engine does not answer.
+        FixError: another run holds the lock, or the journal cannot be used.
+    """
+    with _engine(engine, wait, environment) as control, _continued(journal) as written:
+        return resume_steps(written, control, patience=patience)
+
+
+def interrupted(
+    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
+    *,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[Path, ...]:
+    """Find the journals in the state directory with a step on this engine that is not over.
+
+    Raises:
+        EngineError: the engine does not answer.
+    """
+    found: list[Path] = []
+    with controlling(engine, environment) as control:
+        identity = control.engine_id()
+    for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
+        with contextlib.suppress(JournalError):
+            known = steps_of(read_journal(path))
+            if any(each.open and each.engine == identity for each in known):
+                found.append(path)
+    return tuple(found)
+
+
+class _Hands:
+    """The engines that are changed: connected to, locked and written down when first needed."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        environment: Mapping[str, str],
+        journal: Path | None,
+        wait: float,
+    ) -> None:
+        self._scope, self._environment = scope, environment
+        self._journal, self._wait = journal, wait
+        self._stack = contextlib.ExitStack()
+        self.held: dict[str, Hand] = {}
+
+    def __enter__(self) -> _Hands:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def take(self, hosts: set[str], seen: Examination) -> None:
+        """Take hold of the engines of hosts; raises EngineError, LockError, JournalError."""
+        several = len(hosts | self.held.keys()) > 1
+        for host in sorted(hosts - self.held.keys()):
+            where = self._where(host, seen)
+            control = self._stack.enter_context(controlling(where, self._environment))
+            lock = self._stack.enter_context(locked(control.engine_id(), wait=self._wait))
+            path = self._journal or default_path(self._environment)
+            if several:  # a journal is about one engine
+                path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
+            journal = self._stack.enter_context(Journal(path, continued=path.exists()))
+            self.held[host] = Hand(control=control, journal=journal, lock=lock)
+
+    def journals(self) -> tuple[str, ...]:
+        """Give the files that were written."""
+        return tuple(str(each.journal.path) for _, each in sorted(self.held.items()))
+
+    def look(self, host: str, seen: Examination) -> Examination:
+        """Examine one host once more, under the name that it had; raises EngineError."""
+        now = examine(
+            [self._where(host, seen)], timeout=self._scope.timeout, environment=self._environment
+        )
+        for lost in now.unreachable:
+            raise EngineError(f"the engine does not answer any more: {lost.reason}")
+        others = [each for each in seen.snapshots if each.host != host]
+        again = [msgspec.structs.replace(each, host=host) for each in now.snapshots]
+        return Examination(snapshots=(*others, *again))
+
+    def _where(self, host: str, seen: Examination) -> Url | ContextName:
+        endpoint = next(each.endpoint for each in seen.snapshots if each.host == host)
+        for where in self._scope.engines:
+            if endpoint_of(where, self._environment) == endpoint:
+                return where
+        raise FixError(f"{host} was read from a file, and cannot be changed")
+
+
+@contextlib.contextmanager
+def _engine(
+    engine: Url | ContextName, wait: float, environment: Mapping[str, str]
+) -> Generator[Control, None, None]:
+    try:
+        with (
+            controlling(engine, environment) as control,
+            locked(control.engine_id(), wait=wait),
+        ):
+            yield control
+    except (LockError, JournalError) as error:
+        raise FixError(str(error)) from None
+
+
+def _continued(path: Path) -> Journal:
+    if not path.is_file():
+        raise FixError(f"there is no journal {path}")
+    return Journal(path, continued=True)
+
+
+def _rules(scope: Scope) -> tuple[LoadedRule, ...]:
+    return load_rules() if scope.rules is None else scope.rules
+
+
+def _report(examination: Examination, scope: Scope) -> Report:
+    return report_on(
+        examination,
+        _rules(scope),
+        selection=scope.selection,
+        declarations=scope.declarations,
+    )
+
+
+def _harmless(host: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "_", host)[:64]

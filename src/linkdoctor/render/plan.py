@@ -1,0 +1,135 @@
+"""A plan of fixes, and what became of it, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from linkdoctor.model.report import Safety, Severity
+from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
+
+__all__ = ["AdviceLine", "Mark", "StepLine", "render_plan", "step_lines", "wider_lines"]
+
+_LONGEST_COMMAND = 32 * 1024
+_STYLES = {
+    Safety.SAFE: Style.GOOD,
+    Safety.RESTART: Style.WARNING,
+    Safety.RECREATE: Style.ERROR,
+}
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a step."""
+
+    word: str
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    good: bool = False
+
+
+class StepLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One step as it is shown."""
+
+    number: int
+    host: str
+    safety: Safety
+    title: str
+    reason: str
+    codes: tuple[str, ...]
+    interrupts: tuple[str, ...]
+    seconds: int
+    commands: tuple[str, ...]
+    undo: tuple[str, ...]
+    mark: Mark | None = None
+
+
+class AdviceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding that no step serves."""
+
+    host: str
+    code: str
+    severity: Severity
+    subject: str
+    reason: str
+    fixes: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def render_plan(
+    steps: Sequence[StepLine],
+    advice: Sequence[AdviceLine],
+    *,
+    head: str,
+    wider: Mapping[Safety, int],
+    medium: Medium,
+    several: bool = False,
+    tail: Iterable[str] = (),
+) -> str:
+    """Lay out a plan: its steps in order, what is left to a person, and what more could be done.
+
+    Args:
+        steps: in the order in which they are carried out.
+        advice: the findings that no step serves.
+        head: the first line.
+        wider: how many more steps each wider permission would take.
+        medium: what is written on.
+        several: name the hosts.
+        tail: further lines at the end.
+    """
+    lines = [*medium.paragraph(head, limit=_LONGEST_COMMAND)]
+    for step in steps:
+        lines += ["", *step_lines(step, medium, several=several)]
+    if advice:
+        lines += ["", "left to you:"]
+        for each in advice:
+            lines += _advice(each, medium, several)
+    lines += wider_lines(wider, medium)
+    for line in tail:
+        lines += ["", *medium.paragraph(line, limit=_LONGEST_COMMAND)]
+    return text_of(lines)
+
+
+def step_lines(step: StepLine, medium: Medium, *, several: bool = False) -> Iterator[str]:
+    """Lay out one step."""
+    on = f" on {medium.name(step.host)}" if several else ""
+    codes = f" ({', '.join(step.codes)})" if step.codes else ""
+    head = medium.say(f"step {step.number}: {step.title}{on}{codes}")
+    safety = medium.paint(f"[{step.safety.value}]", _STYLES.get(step.safety, Style.STRONG))
+    yield f"{head} {safety}"
+    yield from medium.paragraph(step.reason, indent="  ")
+    if step.interrupts:
+        names = listed([medium.name(each) for each in step.interrupts], 8)
+        text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
+        yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
+    for command in step.commands:
+        yield f"      {medium.say(command, _LONGEST_COMMAND)}"
+    if step.undo:
+        yield "  undo:"
+        for command in step.undo:
+            yield f"      {medium.say(command, _LONGEST_COMMAND)}"
+    if step.mark is not None:
+        style = Style.GOOD if step.mark.good else Style.ERROR
+        reason = f": {step.mark.reason}" if step.mark.reason else ""
+        yield "  " + medium.paint(medium.say(f"{step.mark.word}{reason}"), style)
+        for note in step.mark.notes:
+            yield from medium.paragraph(note, indent="  ", hanging="    ")
+
+
+def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:
+    """Say what a wider permission would add."""
+    if wider:
+        yield ""
+    for safety, count in wider.items():
+        yield from medium.paragraph(
+            f"--allow {safety.value} would take {counted(count, 'more step', 'more steps')}"
+        )
+
+
+def _advice(advice: AdviceLine, medium: Medium, several: bool) -> Iterator[str]:
+    on = f" on {medium.name(advice.host)}" if several else ""
+    head = f"{advice.code} {medium.name(advice.subject)}{on}: {advice.reason}"
+    yield from medium.paragraph(head, indent="  ", hanging="    ")
+    for title, commands in advice.fixes:
+        yield from medium.paragraph(title, indent="    ", hanging="      ")
+        for command in commands:
+            yield f"      {medium.say(command, _LONGEST_COMMAND)}"

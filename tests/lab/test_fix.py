@@ -1,0 +1,240 @@
+"""`linkdoctor fix` on a real engine: each fault that it can mend is mended, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from .engine import SEARCH_PATH
+from .examining import codes, diagnose, told
+from .situations import Lab
+
+PAGE = (0, "app\n")
+MARK = "/data/mark"
+
+
+class Fault(NamedTuple):
+    """A fault, how it is made, and what `check` calls it."""
+
+    code: str
+    make: Callable[[Lab], object]
+    reaches: str | None = "http://helloapp:5000/"
+    """What the target gets through the link when all is well; None where that is not the point."""
+    target: str = "web"
+
+
+def pair(lab: Lab, **web: Any) -> None:
+    """The classic pair; the target has data in a volume without a name."""
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", binds=["/data"], **web)
+    code, said = lab.exec("web", f"echo kept > {MARK}")
+    assert code == 0, said
+
+
+def stopped(lab: Lab) -> None:
+    pair(lab)
+    lab.stop("app")
+
+
+def ghost(lab: Lab) -> None:
+    pair(lab)
+    lab.recreate("app")
+
+
+def paused(lab: Lab) -> None:
+    pair(lab)
+    lab.pause("app")
+
+
+def boot_order(lab: Lab) -> None:
+    pair(lab, restart="always")
+
+
+def dropped(lab: Lab) -> None:
+    pair(lab)
+    lab.api.remove_container("web/helloapp", link=True)
+
+
+def renamed_source(lab: Lab) -> None:
+    pair(lab)
+    lab.rename("app", "app2")
+
+
+def moved(lab: Lab) -> None:
+    pair(lab)
+    lab.move("app")
+
+
+def other_alias(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:app", labels={"linkdoctor.expects": "helloapp"}, binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def hosts_changed(lab: Lab) -> None:
+    pair(lab)
+    edit = "sed s/^172.*helloapp/172.17.0.250\\\\thelloapp/ /etc/hosts > /tmp/h"
+    assert lab.exec("web", f"{edit} && cat /tmp/h > /etc/hosts")[0] == 0
+
+
+def hosts_line_gone(lab: Lab) -> None:
+    pair(lab)
+    assert (
+        lab.exec("web", "grep -v helloapp /etc/hosts > /tmp/h && cat /tmp/h > /etc/hosts")[0] == 0
+    )
+
+
+def apart(lab: Lab) -> None:
+    lab.network("front")
+    lab.network("back")
+    lab.run("app", network="back", listen=5000)
+    lab.run("web", network="front", link="app:helloapp", binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def without_network(lab: Lab) -> None:
+    pair(lab, network_mode="none")
+
+
+FAULTS = (
+    Fault("LD101", stopped),
+    Fault("LD102", ghost),
+    Fault("LD105", paused),
+    Fault("LD107", boot_order),
+    Fault("LD109", dropped),
+    Fault("LD110", renamed_source),
+    Fault("LD201", moved),
+    Fault("LD301", other_alias),
+    Fault("LD302", hosts_changed),
+    Fault("LD303", hosts_line_gone),
+    Fault("LD402", apart),
+    Fault("LD404", without_network),
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[each.code for each in FAULTS])
+def test_a_fault_is_mended_and_nothing_is_lost(fault: Fault, lab: Lab, tmp_path: Path) -> None:
+    fault.make(lab)
+    assert [each.split()[0] for each in codes(diagnose(lab))] == [fault.code]
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told(diagnose(lab)) == []
+    assert lab.exec(fault.target, ["cat", MARK]) == (0, "kept\n")
+    if fault.reaches:
+        lab.wait_listening("app", 5000)
+        assert lab.fetch(fault.target, fault.reaches) == PAGE
+    names = {name for each in lab.listed().values() for name in each}
+    assert not [name for name in names if "linkdoctor" in name], "an old container was left"
+
+
+def test_a_plan_changes_nothing(lab: Lab, tmp_path: Path) -> None:
+    ghost(lab)
+    before = (lab.inspect("web"), lab.inspect("app"))
+    plan_file = tmp_path / "plan.json"
+    done = linkdoctor(lab, tmp_path, "fix", "--plan-out", str(plan_file))
+    assert done.returncode == 1
+    assert "nothing has been changed" in done.stdout
+    assert (lab.inspect("web"), lab.inspect("app")) == before
+    plan = json.loads(plan_file.read_text())
+    assert plan["schema"] == "linkdoctor.plan/1"
+    assert [step["action"]["type"] for step in plan["steps"]] == ["recreate"]
+
+
+def test_only_what_is_allowed_is_done_and_the_rest_is_counted(lab: Lab, tmp_path: Path) -> None:
+    ghost(lab)
+    identity = lab.inspect("web")["Id"]
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    assert done.returncode == 1
+    assert "--allow recreate would take 1 more step" in done.stdout
+    assert lab.inspect("web")["Id"] == identity
+    assert lab.pid("web")
+
+
+def test_a_target_with_a_ghost_is_never_restarted(lab: Lab, tmp_path: Path) -> None:
+    lab.run("app", listen=5000)
+    lab.run("db", listen=5432)
+    lab.run("web", link=["app:helloapp", "db:db"])
+    lab.move("app")
+    lab.recreate("db")
+    started = lab.inspect("web")["State"]["StartedAt"]
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    assert done.returncode == 1
+    assert lab.inspect("web")["State"]["StartedAt"] == started
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told(diagnose(lab)) == []
+
+
+def test_several_faults_of_several_targets_are_one_plan(lab: Lab, tmp_path: Path) -> None:
+    for name in ("app", "db", "cache"):
+        lab.run(name, listen=5000)
+    lab.run("web", link=["app:app", "db:db"])
+    lab.run("shop", link=["app:app", "cache:cache"])
+    lab.run("report", link=["db:db"])
+    lab.move("app")
+    lab.recreate("db")
+    lab.stop("cache")
+    done = linkdoctor(lab, tmp_path, "fix", "--format", "json")
+    steps = [(each["action"]["type"], each["action"]["container"]) for each in steps_of(done)]
+    assert steps.index(("start", "cache")) < steps.index(("restart", "shop"))
+    assert sorted(steps) == [
+        ("recreate", "report"),
+        ("recreate", "web"),
+        ("restart", "shop"),
+        ("start", "cache"),
+    ]
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told(diagnose(lab)) == []
+
+
+def test_what_was_done_is_taken_back(lab: Lab, tmp_path: Path) -> None:
+    other_alias(lab)
+    identity = lab.inspect("web")["Id"]
+    journal = tmp_path / "journal.jsonl"
+    arguments = ("--apply", "--allow", "recreate", "--yes", "--keep-old", "--journal", str(journal))
+    done = linkdoctor(lab, tmp_path, "fix", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lab.inspect("web")["Id"] != identity
+    done = linkdoctor(lab, tmp_path, "fix", "--undo", str(journal))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lab.inspect("web")["Id"] == identity
+    assert lab.pid("web")
+
+
+def test_a_container_of_compose_is_left_to_compose(lab: Lab, tmp_path: Path) -> None:
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", labels=labels)
+    lab.recreate("app")
+    identity = lab.inspect("web")["Id"]
+    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert done.returncode == 1
+    assert "docker compose" in done.stdout
+    assert lab.inspect("web")["Id"] == identity
+
+
+def steps_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The steps of a plan in JSON."""
+    steps: list[dict[str, Any]] = json.loads(done.stdout)["steps"]
+    return steps
+
+
+def linkdoctor(lab: Lab, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line, on the lab's engine."""
+    return subprocess.run(
+        [sys.executable, "-m", "linkdoctor", *arguments, "-H", lab.url],
+        env={"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

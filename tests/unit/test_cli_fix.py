@@ -1,0 +1,96 @@
+"""`linkdoctor fix` on saved snapshots: plans, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from linkdoctor.api import snapshot_bytes
+from linkdoctor.cli import main
+from linkdoctor.model.world import World
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Calls the command line: exit code and both streams."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("LINKDOCTOR_CONFIG", raising=False)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["fix", *arguments])
+        said = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0, said.out, said.err)
+
+    return call
+
+
+def saved(path: Path, world: World) -> str:
+    """A world in a file."""
+    file = path / "host.json.gz"
+    file.write_bytes(snapshot_bytes(world.snapshot()))
+    return str(file)
+
+
+def test_a_ghost_is_planned_for_and_nothing_is_changed(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    code, out, err = run("--snapshot", file)
+    assert (code, err) == (1, "")
+    assert "1 step would mend" in out
+    assert "step 1: recreate web" in out
+    assert "[recreate]" in out
+    assert "undo:" in out
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_narrower_permission_counts_what_a_wider_one_would_do(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    code, out, _ = run("--snapshot", file, "--allow", "safe")
+    assert code == 1
+    assert "it takes --allow recreate" in out
+    assert "--allow recreate would take 1 more step" in out
+
+
+def test_a_healthy_host_has_nothing_to_mend(run: Run, tmp_path: Path) -> None:
+    assert run("--snapshot", saved(tmp_path, World.tutorial()))[:2] == (0, "nothing to mend\n")
+
+
+def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    _, out, _ = run("--snapshot", file, "--format", "json")
+    plan = json.loads(out)
+    assert plan["schema"] == "linkdoctor.plan/1"
+    assert [step["action"] for step in plan["steps"]] == [{"type": "restart", "container": "web"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--apply",), "add --yes"),
+        (("--apply", "--yes", "--undo", "x"), "exclude one another"),
+        (("--undo", "x", "--resume", "y"), "exclude one another"),
+        (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
+        (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
+        (("--select", "LD9"), "no rule is called"),
+    ],
+)
+def test_nonsense_is_one_line(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    code, out, err = run(*(each.format(file=file) for each in arguments))
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_dry_run_is_a_plan(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    assert run("--snapshot", file, "--apply", "--dry-run")[0] == 1
