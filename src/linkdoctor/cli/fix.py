@@ -364,8 +364,9 @@ def _line(step: Step, mark: Mark | None = None) -> StepLine:
         codes=step.codes,
         interrupts=step.interrupts,
         seconds=step.seconds,
-        commands=step.commands,
-        undo=step.undo,
+        # What is done is done, and taken back by the journal.
+        commands=step.commands if mark is None else (),
+        undo=step.undo if mark is None else (),
         mark=mark,
     )
 

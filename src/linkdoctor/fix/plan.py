@@ -173,7 +173,9 @@ def plan(
         draft = _Draft(seen, work, allow)
         if finding.severity is Severity.INFO and not remarks:
             continue
-        reason = "it was tried in vain" if finding.fingerprint in unmendable else ""
+        reason = (
+            "its step was not carried out, or in vain" if finding.fingerprint in unmendable else ""
+        )
         if not reason:
             reason = _take(draft, finding, number, report.findings)
         if reason:
