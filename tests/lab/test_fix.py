@@ -14,7 +14,7 @@ import pytest
 
 from .engine import SEARCH_PATH
 from .examining import codes, diagnose, told
-from .situations import Lab
+from .situations import Lab, refusal
 
 PAGE = (0, "app\n")
 MARK = "/data/mark"
@@ -103,19 +103,71 @@ def without_network(lab: Lab) -> None:
     pair(lab, network_mode="none")
 
 
+def refused(lab: Lab) -> None:
+    pair(lab, restart="on-failure")
+    lab.stop("web", "app")
+    assert "non running" in refusal(lambda: lab.start("web"))
+
+
+def left_the_bridge(lab: Lab) -> None:
+    pair(lab)
+    lab.network("net1")
+    lab.connect("net1", "web")
+    lab.disconnect("bridge", "web")
+
+
+def one_prefix(lab: Lab) -> None:
+    lab.run("one", listen=80)
+    lab.run("two", listen=81)
+    lab.run("web", link=["one:a-2", "two:a-2x", "two:a_2"], binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def alias_twice(lab: Lab) -> None:
+    lab.run("one", listen=80)
+    lab.run("two", listen=81)
+    lab.run("web", link=["one:db", "two:db"], binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def alias_localhost(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:localhost", binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def nothing_exposed(lab: Lab) -> None:
+    lab.run("app", listen=5000, expose=[])
+    lab.run("web", link="app:helloapp", binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
+def unpublished(lab: Lab) -> None:
+    labels = {"linkdoctor.publish": "8080"}
+    lab.run("web", listen=8080, labels=labels, binds=["/data"])
+    lab.exec("web", f"echo kept > {MARK}")
+
+
 FAULTS = (
     Fault("LD101", stopped),
     Fault("LD102", ghost),
+    Fault("LD104", refused),
     Fault("LD105", paused),
     Fault("LD107", boot_order),
     Fault("LD109", dropped),
     Fault("LD110", renamed_source),
+    Fault("LD112", left_the_bridge),
     Fault("LD201", moved),
+    Fault("LD206", one_prefix, reaches=None),
     Fault("LD301", other_alias),
     Fault("LD302", hosts_changed),
     Fault("LD303", hosts_line_gone),
+    Fault("LD305", alias_twice, reaches=None),
+    Fault("LD308", alias_localhost, reaches="http://app:5000/"),
     Fault("LD402", apart),
     Fault("LD404", without_network),
+    Fault("LD501", nothing_exposed),
+    Fault("LD505", unpublished, reaches=None),
 )
 
 
