@@ -122,8 +122,8 @@ LogsOption = Annotated[
     bool,
     typer.Option(
         "--logs",
-        help="Search the last lines of the logs of linked containers for peers that they "
-        "could not reach.",
+        help="Search the last lines of the logs of containers that have links, or settings that "
+        "name hosts, for peers that they could not reach.",
     ),
 ]
 ProbeOption = Annotated[
