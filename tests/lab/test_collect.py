@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from linkdoctor.api import Examination
+from linkdoctor.api import Examination, Url
+from linkdoctor.fix.use_cases import Scope, plan
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.report import Completeness, Finding, Report, Verdict
 from linkdoctor.model.snapshot import Container
@@ -203,6 +204,14 @@ def test_near_the_engine_is_asked_by_get_and_once_for_each_container(
     (snapshot,) = examination.snapshots
     assert len(inspects) == len(set(inspects)) == len(snapshot.containers)
     assert not [path for path in paths if "/top" in path or "/archive" in path]
+
+
+def test_a_plan_is_made_by_get_only(trouble: Lab, tmp_path: Path) -> None:
+    with near(trouble, tmp_path) as proxy:
+        found = plan(Scope(engines=(Url(proxy.url),)), environment={})
+    made = {(each.action.container, each.safety.value) for each in found.steps}
+    assert made == {("crawler", "restart"), ("report", "recreate"), ("web", "restart")}
+    assert (proxy.methods, proxy.bodies) == ({"GET"}, 0)
 
 
 def test_looking_changes_nothing_and_leaves_no_descriptor_open(linked: Lab) -> None:

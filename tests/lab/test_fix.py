@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from linkdoctor.fix.lock import locked
 
 from .engine import SEARCH_PATH
 from .examining import codes, diagnose, told
@@ -273,6 +276,132 @@ def test_a_container_of_compose_is_left_to_compose(lab: Lab, tmp_path: Path) -> 
     assert lab.inspect("web")["Id"] == identity
 
 
+# Where only linked containers may talk
+
+
+def test_a_blocked_link_is_opened_by_a_restart(quiet_lab: Lab, tmp_path: Path) -> None:
+    pair(quiet_lab)
+    for rule in quiet_lab.engine.inside("iptables", "-S", "DOCKER").splitlines():
+        if rule.startswith("-A DOCKER -s "):
+            quiet_lab.engine.inside("iptables", *rule.replace("-A", "-D", 1).split())
+    assert codes(diagnose(quiet_lab)) == ["LD603 web/helloapp"]
+    mended(quiet_lab, tmp_path, "restart")
+    assert told(diagnose(quiet_lab)) == []
+    assert quiet_lab.fetch("web", "http://helloapp:5000/") == PAGE
+
+
+def test_a_link_whose_rules_lead_elsewhere_is_opened_and_the_rest_is_advice(
+    quiet_lab: Lab, tmp_path: Path
+) -> None:
+    pair(quiet_lab)
+    quiet_lab.move("app")
+    assert "LD602 web/helloapp" in codes(diagnose(quiet_lab))
+    done = linkdoctor(quiet_lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    assert done.returncode == 1
+    assert "iptables" in done.stdout, "deleting a rule is for a person"
+    assert codes(diagnose(quiet_lab)) == ["LD602 web/"]
+    assert quiet_lab.fetch("web", "http://helloapp:5000/") == PAGE
+    assert quiet_lab.exec("web", ["cat", MARK]) == (0, "kept\n")
+
+
+def test_a_source_is_replaced_with_its_data_and_its_targets_after_it(
+    quiet_lab: Lab, tmp_path: Path
+) -> None:
+    serve = "httpd -p 9000 -h /data; exec httpd -f -p 5000 -h /data"
+    quiet_lab.run("app", command=["sh", "-c", serve], expose=[5000], binds=["/data"])
+    quiet_lab.wait_listening("app", 9000)
+    assert quiet_lab.exec("app", "echo kept > /data/index.html")[0] == 0
+    quiet_lab.run("web", link="app:api", env={"API_URL": "http://api:9000/"}, binds=["/data"])
+    quiet_lab.run("shop", link="app:app")
+    assert codes(diagnose(quiet_lab)) == ["LD504 web/api"]
+
+    def replaced() -> list[str]:
+        done = linkdoctor(quiet_lab, tmp_path, "fix", "--format", "json")
+        return [each["action"]["container"] for each in steps_of(done)]
+
+    # For a while after its start a container is not blamed for what it listens on.
+    quiet_lab.wait_for(lambda: bool(replaced()), 20.0)
+    assert replaced() == ["app", "shop", "web"]
+    mended(quiet_lab, tmp_path, "recreate")
+    quiet_lab.wait_listening("app", 9000)
+    # The engine may forget to delete the rules of a link whose source goes before its target.
+    assert set(told(diagnose(quiet_lab))) <= {"LD602 /"}
+    assert quiet_lab.fetch("web", "http://api:9000/") == (0, "kept\n")
+
+
+# What a person may say
+
+
+def test_steps_are_picked_at_a_terminal(lab: Lab, tmp_path: Path) -> None:
+    for name in ("app", "db"):
+        lab.run(name, listen=5000)
+        lab.run(f"{name}-user", link=f"{name}:peer")
+        lab.stop(name)
+    done = at_a_terminal(lab, tmp_path, "2\nnone\n", "fix", "--apply", "--interactive")
+    assert done.returncode == 1
+    assert (bool(lab.pid("app")), bool(lab.pid("db"))) == (False, True)
+    assert "1 step of 2 carried out" in done.stdout
+
+
+def test_each_step_is_asked_for_at_a_terminal(lab: Lab, tmp_path: Path) -> None:
+    for name in ("app", "db"):
+        lab.run(name, listen=5000)
+        lab.run(f"{name}-user", link=f"{name}:peer")
+        lab.stop(name)
+    done = at_a_terminal(lab, tmp_path, "y\nq\n", "fix", "--apply")
+    assert done.returncode == 1
+    assert (bool(lab.pid("app")), bool(lab.pid("db"))) == (True, False)
+    assert not lab.find("db-linkdoctor-old")
+
+
+def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
+    done = linkdoctor(lab, tmp_path, "fix", "--resume", "auto")
+    assert (done.returncode, done.stdout) == (0, "nothing was left to do\n")
+
+
+def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
+    stopped(lab)
+    with locked(str(lab.api.info()["ID"]), directory=tmp_path / ".local/state/linkdoctor"):
+        done = linkdoctor(lab, tmp_path, "fix", "--apply", "--yes")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"process {os.getpid()}" in done.stderr
+    assert not lab.pid("app")
+    mended(lab, tmp_path, "safe")
+
+
+def mended(lab: Lab, home: Path, allow: str) -> None:
+    """Apply, and expect that nothing is left."""
+    done = linkdoctor(lab, home, "fix", "--apply", "--allow", allow, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def at_a_terminal(
+    lab: Lab, home: Path, keys: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line with a terminal to ask at, where these keys are typed."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, keys.encode())
+        return subprocess.run(
+            [sys.executable, "-m", "linkdoctor", *arguments, "-H", lab.url],
+            env=environment(home),
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """No configuration, and a state directory of its own."""
+    return {"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def steps_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     """The steps of a plan in JSON."""
     steps: list[dict[str, Any]] = json.loads(done.stdout)["steps"]
@@ -283,7 +412,7 @@ def linkdoctor(lab: Lab, home: Path, *arguments: str) -> subprocess.CompletedPro
     """The command line, on the lab's engine."""
     return subprocess.run(
         [sys.executable, "-m", "linkdoctor", *arguments, "-H", lab.url],
-        env={"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(home),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

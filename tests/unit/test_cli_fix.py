@@ -10,6 +10,7 @@ import pytest
 
 from linkdoctor.api import snapshot_bytes
 from linkdoctor.cli import main
+from linkdoctor.cli.fix import _numbers
 from linkdoctor.model.world import World
 
 Run = Callable[..., tuple[int, str, str]]
@@ -79,6 +80,8 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),
+        (("--interactive",), "goes with --apply"),
+        (("--interactive", "--apply", "--yes"), "goes with --apply"),
     ],
 )
 def test_nonsense_is_one_line(
@@ -94,3 +97,34 @@ def test_nonsense_is_one_line(
 def test_a_dry_run_is_a_plan(run: Run, tmp_path: Path) -> None:
     file = saved(tmp_path, World.tutorial().move("app"))
     assert run("--snapshot", file, "--apply", "--dry-run")[0] == 1
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_hostile_name_cannot_write_to_the_terminal(
+    run: Run, tmp_path: Path, format_: str
+) -> None:
+    world = World().run("app", expose=[5000], listen=[5000]).run("w\x9b2J\u202eb", link="app:x")
+    code, out, _ = run("--snapshot", saved(tmp_path, world.move("app")), "--format", format_)
+    assert code == 1
+    assert "\x9b" not in out
+    assert "\u202e" not in out
+    if format_ == "text":
+        assert "not printed as a command" in out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("all", {1, 2, 3, 4}),
+        ("none", set()),
+        ("2", {2}),
+        ("1-2, 4", {1, 2, 4}),
+        ("0", None),
+        ("3-5", None),
+        ("2-1", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
+    assert _numbers(typed, 4) == meant

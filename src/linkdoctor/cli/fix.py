@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,13 +36,15 @@ from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
 if TYPE_CHECKING:
     from linkdoctor.api import ContextName, Examination, Url
     from linkdoctor.fix.plan import Advice
-    from linkdoctor.fix.run import Answer, Done
-    from linkdoctor.fix.use_cases import Applied, Outcome, Plan, Scope, Step
+    from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
     from linkdoctor.model.report import Report
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import AdviceLine, Mark, StepLine
 
 __all__ = ["Allowed", "fix", "register"]
+
+
+_AUTO = "auto"
 
 
 class Allowed(StrEnum):
@@ -76,6 +78,12 @@ def fix(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="With --apply: do not ask before each step.")
     ] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive", "-i", help="With --apply: show the plan and ask which steps to take."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan only, as without --apply.")
     ] = False,
@@ -100,7 +108,11 @@ def fix(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="JOURNAL", help="Bring a run that was cut off to a safe end."),
+        typer.Option(
+            metavar="JOURNAL",
+            help="Bring a run that was cut off to a safe end; `auto` finds its journal where "
+            "journals are by default.",
+        ),
     ] = None,
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to wait for another run to end.")
@@ -131,6 +143,8 @@ def fix(
     proved itself, and is put back if it does not.
     """
     settings = configuration(config)
+    if interactive and (yes or not apply):
+        raise CliError("--interactive goes with --apply, and not with --yes")
     _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
     if plan_out is not None:
         output.refuse_unwritable(plan_out)
@@ -173,8 +187,16 @@ def fix(
         more = {each.allow: each.steps for each in wider(seen, scope, permitted)}
         _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
         raise typer.Exit(exit_code(_report(seen, scope)))
+    ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive)
     applied = _applied(
-        scope, seen, permitted, medium, yes=yes, keep_old=keep_old, journal=journal, wait=wait
+        scope,
+        seen,
+        permitted,
+        medium,
+        ask=None if yes else ask,
+        keep_old=keep_old,
+        journal=journal,
+        wait=wait,
     )
     _print_applied(applied, medium, format_)
     raise typer.Exit(exit_code(applied.report))
@@ -210,24 +232,27 @@ def _applied(
     allow: Safety,
     medium: Medium,
     *,
-    yes: bool,
+    ask: _Asking | None,
     keep_old: bool,
     journal: Path | None,
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.run import Answer
-    from linkdoctor.fix.use_cases import FixError, apply
+    from linkdoctor.fix.use_cases import Answer, FixError, apply, interrupted
 
     def told(step: Step, done: Done | None) -> None:
         if done is None:
             output.complain(medium.say(f"step {step.number}: {step.title} ..."))
 
     try:
+        for engine in scope.engines:
+            for path in interrupted(engine):
+                output.complain(f"a run was cut off; linkdoctor fix --resume {path} ends it")
         return apply(
             scope,
             allow=allow,
-            confirm=(lambda _: Answer.YES) if yes else _asking(medium),
+            confirm=ask.about if ask else (lambda _: Answer.YES),
+            planned=ask.plan if ask else (lambda _: None),
             told=told,
             keep_old=keep_old,
             journal=journal,
@@ -238,26 +263,67 @@ def _applied(
         raise CliError(str(error), ExitCode.INCOMPLETE) from None
 
 
-def _asking(medium: Medium) -> Callable[[Step], Answer]:
-    from linkdoctor.fix.run import Answer
-    from linkdoctor.render.plan import step_lines
+class _Asking:
+    """Asks at the terminal: before each step, or once for all that are picked from a plan."""
 
-    answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
+    def __init__(self, medium: Medium, *, several: bool, pick: bool) -> None:
+        self._medium, self._several, self._pick = medium, several, pick
+        self._picked: frozenset[int] = frozenset()
 
-    def ask(step: Step) -> Answer:
-        for line in step_lines(_line(step), medium):
-            typer.echo(line, err=True)
+    def plan(self, planned: Plan) -> None:
+        """Show a plan and let its steps be picked, if that was asked for."""
+        if not self._pick:
+            return
+        for step in planned.steps:
+            self._show(step)
+        while True:
+            said = typer.prompt("which steps? [1-3,5, all, none]", default="none", err=True)
+            picked = _numbers(said, len(planned.steps))
+            if picked is not None:
+                self._picked = picked
+                return
+
+    def about(self, step: Step) -> Answer:
+        """Tell whether a step is wanted."""
+        from linkdoctor.fix.use_cases import Answer
+
+        if self._pick:
+            return Answer.YES if step.number in self._picked else Answer.NO
+        self._show(step)
         said = typer.prompt("do it? [y]es, [n]o, [q]uit", default="n", err=True)
+        answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
         return answers.get(said.strip().lower()[:1], Answer.NO)
 
-    return ask
+    def _show(self, step: Step) -> None:
+        from linkdoctor.render.plan import step_lines
+
+        for line in step_lines(_line(step), self._medium, several=self._several):
+            typer.echo(line, err=True)
+
+
+def _numbers(text: str, most: int) -> frozenset[int] | None:
+    """Read which steps are meant: ``1-3,5``, ``all`` or ``none``; None if that is none of them."""
+    word = text.strip().lower()
+    if word in ("all", "none"):
+        return frozenset(range(1, most + 1)) if word == "all" else frozenset()
+    found: set[int] = set()
+    for part in word.replace(",", " ").split() or [""]:
+        first, dash, last = part.partition("-")
+        ends = (first, last if dash else first)
+        if not all(each.isascii() and each.isdecimal() for each in ends):
+            return None
+        low, high = (int(each) for each in ends)
+        if not 1 <= low <= high <= most:
+            return None
+        found |= set(range(low, high + 1))
+    return frozenset(found)
 
 
 def _from_journal(
     engines: Engines, undo_from: Path | None, resume_from: Path | None, wait: float
 ) -> ExitCode:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import FixError, Result, resume, undo
+    from linkdoctor.fix.use_cases import FixError, Result, interrupted, resume, undo
 
     where = list(_engines(engines))
     if len(where) != 1:
@@ -266,7 +332,10 @@ def _from_journal(
         if undo_from is not None:
             outcomes = undo(undo_from, where[0], wait=wait)
         else:
-            outcomes = resume(Path(str(resume_from)), where[0], wait=wait)
+            found = (
+                interrupted(where[0]) if str(resume_from) == _AUTO else (Path(str(resume_from)),)
+            )
+            outcomes = tuple(each for path in found for each in resume(path, where[0], wait=wait))
     except (EngineError, FixError) as error:
         raise CliError(str(error), ExitCode.INCOMPLETE) from None
     output.emit(_outcomes(outcomes))
@@ -347,9 +416,9 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
 
 
 def _json(value: Plan | Applied) -> bytes:
-    import msgspec
+    from linkdoctor.render.as_json import render_json
 
-    return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
+    return render_json(value).encode()
 
 
 def _line(step: Step, mark: Mark | None = None) -> StepLine:

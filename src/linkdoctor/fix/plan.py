@@ -286,6 +286,8 @@ class _Draft:
         afterwards: bool = False,
         why: str = "",
     ) -> _Key:
+        if isinstance(action, Recreate) and _is_beyond(action):
+            raise _Refused("it takes a person: ports and search domains cannot be replaced yet")
         key = (host, action.container)
         container = self._topology.named(host, action.container)
         if container is None:
@@ -391,6 +393,11 @@ class _Draft:
             return
         why = f"{target.name}, which is linked to {source.name}, cannot be started while it is down"
         self._add(host, Start(container=source.name), None, why=why)
+
+
+def _is_beyond(action: Recreate) -> bool:
+    """Tell whether a recreation asks for more than can be carried out."""
+    return action.published is not None or action.dns_search is not None
 
 
 def _phase(action: Action, afterwards: bool) -> _Phase:

@@ -332,15 +332,16 @@ def interrupted(
     Raises:
         EngineError: the engine does not answer.
     """
-    found: list[Path] = []
-    with controlling(engine, environment) as control:
-        identity = control.engine_id()
+    left: list[tuple[Path, set[str]]] = []
     for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
         with contextlib.suppress(JournalError):
-            known = steps_of(read_journal(path))
-            if any(each.open and each.engine == identity for each in known):
-                found.append(path)
-    return tuple(found)
+            engines = {each.engine for each in steps_of(read_journal(path)) if each.open}
+            left += [(path, engines)] if engines else []
+    if not left:
+        return ()
+    with controlling(engine, environment) as control:
+        identity = control.engine_id()
+    return tuple(path for path, engines in left if identity in engines)
 
 
 class _Hands:

@@ -8,11 +8,12 @@ from enum import StrEnum
 import msgspec
 from rich.cells import cell_len, chop_cells
 
-from linkdoctor.render.neutral import LONGEST_TEXT, neutral, to_ascii
+from linkdoctor.render.neutral import LONGEST_TEXT, is_harmless, neutral, to_ascii
 
 __all__ = ["NARROWEST", "Medium", "Style", "counted", "listed", "text_of", "width_of", "wrapped"]
 
 NARROWEST = 20
+_LONGEST_COMMAND = 32 * 1024
 _LONGEST_NAME = 64
 
 
@@ -46,6 +47,19 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
     def name(self, text: str) -> str:
         """Make a name fit to be shown within a line."""
         return self.say(text, _LONGEST_NAME)
+
+    def command(self, text: str) -> str:
+        """Give a command as it is typed, or say why it is not shown.
+
+        It is never wrapped and never altered: it is there to be copied, or not there.
+        """
+        if not is_harmless(text):
+            return "(name holds control characters; not printed as a command)"
+        if len(text) > _LONGEST_COMMAND:
+            return "(too long to be printed; --format json has it)"
+        if self.ascii_only and not text.isascii():
+            return "(not printable on this terminal; --format json has it)"
+        return self.paint(text, Style.STRONG)
 
     def paragraph(
         self, text: str, *, indent: str = "", hanging: str | None = None, limit: int = LONGEST_TEXT

@@ -102,11 +102,11 @@ def step_lines(step: StepLine, medium: Medium, *, several: bool = False) -> Iter
         text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
     for command in step.commands:
-        yield f"      {medium.say(command, _LONGEST_COMMAND)}"
+        yield f"      {medium.command(command)}"
     if step.undo:
         yield "  undo:"
         for command in step.undo:
-            yield f"      {medium.say(command, _LONGEST_COMMAND)}"
+            yield f"      {medium.command(command)}"
     if step.mark is not None:
         style = Style.GOOD if step.mark.good else Style.ERROR
         reason = f": {step.mark.reason}" if step.mark.reason else ""
@@ -132,4 +132,4 @@ def _advice(advice: AdviceLine, medium: Medium, several: bool) -> Iterator[str]:
     for title, commands in advice.fixes:
         yield from medium.paragraph(title, indent="    ", hanging="      ")
         for command in commands:
-            yield f"      {medium.say(command, _LONGEST_COMMAND)}"
+            yield f"      {medium.command(command)}"

@@ -20,7 +20,6 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
-from linkdoctor.render.neutral import is_harmless
 from linkdoctor.render.seen import Sighting, seen_lines
 
 __all__ = ["render_text"]
@@ -28,7 +27,6 @@ __all__ = ["render_text"]
 _UNREACHABLE = "LD002"
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
-_LONGEST_COMMAND = 32 * 1024
 _REASONS_SHOWN = 6
 
 _STYLES = {
@@ -301,18 +299,7 @@ def _fixes(fixes: Sequence[Fix], medium: Medium) -> Iterator[str]:
         for line in wrapped(text, medium.width, "  ", "       "):
             yield line.replace(label, medium.paint(label, Style.GOOD), 1)
         for command in fix.commands:
-            yield f"      {_command(command, medium)}"
-
-
-def _command(command: str, medium: Medium) -> str:
-    # Never wrapped, never altered: it is there to be copied, or not there.
-    if not is_harmless(command):
-        return "(name holds control characters; not printed as a command)"
-    if len(command) > _LONGEST_COMMAND:
-        return "(too long to be printed; --format json has it)"
-    if medium.ascii_only and not command.isascii():
-        return "(not printable on this terminal; --format json has it)"
-    return medium.paint(command, Style.STRONG)
+            yield f"      {medium.command(command)}"
 
 
 def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
