@@ -10,11 +10,11 @@ import typer
 
 from linkdoctor.cli import output
 from linkdoctor.cli.common import (
+    CheckFormat,
+    CliError,
     ConfigOption,
     ContextOption,
     Engines,
-    Format,
-    FormatOption,
     HostOption,
     LogsOption,
     ProbeExternalOption,
@@ -33,11 +33,13 @@ from linkdoctor.cli.common import (
     own_codes,
     rules_of,
 )
-from linkdoctor.model.report import Severity, exit_code
+from linkdoctor.cli.formats import Ordered, exit_code_of, render
+from linkdoctor.model.report import Severity
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination, LoadedRule
     from linkdoctor.model.report import Report
+    from linkdoctor.render.nagios import Range
 
 __all__ = ["check", "register", "report_text"]
 
@@ -74,11 +76,35 @@ def check(
         Severity | None,
         typer.Option(help="The least severity that exits with 1. Default: error."),
     ] = None,
-    format_: FormatOption = Format.TEXT,
+    format_: Annotated[
+        CheckFormat,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"How to write the report: {', '.join(CheckFormat)}.",
+            case_sensitive=False,
+        ),
+    ] = CheckFormat.TEXT,
     output_: Annotated[
         Path | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help="Write the report there, whole or not at all."
+        ),
+    ] = None,
+    warning: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RANGE",
+            help="For --format nagios: how many errors and warnings together are no WARNING. "
+            "Default: 0.",
+        ),
+    ] = None,
+    critical: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RANGE",
+            help="For --format nagios: how many errors are not CRITICAL. Default: 0. A range is "
+            "10, 10:, ~:10, 10:20 or @10:20.",
         ),
     ] = None,
     timeout: TimeoutOption = None,
@@ -88,7 +114,9 @@ def check(
     quiet: Annotated[
         bool,
         typer.Option(
-            "--quiet", "-q", help="Print the verdict only, and nothing if all is healthy."
+            "--quiet",
+            "-q",
+            help="Print the verdict only, and nothing if all is healthy; for --format text.",
         ),
     ] = False,
     verbose: VerboseOption = False,
@@ -110,6 +138,9 @@ def check(
         probe=probe,
         probe_external=probe_external,
     )
+    if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
+        raise CliError("--warning and --critical are for --format nagios")
+    ranges = (_range("--warning", warning), _range("--critical", critical))
     to_file = output_ is not None and str(output_) != "-"
     if output_ is not None and to_file:
         output.refuse_unwritable(output_)
@@ -118,32 +149,42 @@ def check(
 
     examination = _seen(engines)
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
-    report = report_on(
-        examination,
-        loaded,
-        selection=Selection(
-            select=selected,
-            ignore=ignored,
-            containers=frozenset(names),
-            fail_on=fail_on or settings.fail_on or Severity.ERROR,
-        ),
-        declarations=settings.container,
+    selection = Selection(
+        select=selected,
+        ignore=ignored,
+        containers=frozenset(names),
+        fail_on=fail_on or settings.fail_on or Severity.ERROR,
     )
-    if format_ is Format.JSON:
-        from linkdoctor.render.as_json import render_json
-
-        text = render_json(report)
-    else:
+    report = report_on(examination, loaded, selection=selection, declarations=settings.container)
+    ordered = Ordered(
+        report=report, rules=loaded, selection=selection, warning=ranges[0], critical=ranges[1]
+    )
+    if format_ is CheckFormat.TEXT:
         text = report_text(
             report, loaded, examination, verbose=verbose, quiet=quiet, to_file=to_file
         )
-    if output_ is not None and to_file:
-        output.write_atomically(output_, text.encode("utf-8", "backslashreplace"))
-    elif format_ is Format.JSON:
-        output.emit_bytes(text.encode())
     else:
+        text = render(format_, ordered)
+    if output_ is not None and to_file:
+        # Metrics are there for the user that the node exporter runs as.
+        mode = 0o644 if format_ is CheckFormat.PROMETHEUS else 0o600
+        output.write_atomically(output_, text.encode("utf-8", "backslashreplace"), mode=mode)
+    elif format_ is CheckFormat.TEXT:
         output.emit(text)
-    raise typer.Exit(exit_code(report))
+    else:
+        output.emit_bytes(text.encode())
+    raise typer.Exit(exit_code_of(format_, ordered))
+
+
+def _range(option: str, text: str | None) -> Range:
+    from linkdoctor.render.nagios import Range, parse_range
+
+    if text is None:
+        return Range()
+    try:
+        return parse_range(text)
+    except ValueError as error:
+        raise CliError(f"{option} {text!r}: {error}") from None
 
 
 def _seen(engines: Engines) -> Examination:
@@ -192,10 +233,14 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
             "linkdoctor check --ignore LD501 --fail-on warning",
             "linkdoctor check --format json -o report.json",
+            "linkdoctor check --format prometheus -o /srv/textfiles/linkdoctor.prom",
+            "linkdoctor check --format nagios --warning 5",
             more=(
                 "Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or "
-                "configuration; 3 incomplete. The configuration is --config, $LINKDOCTOR_CONFIG, "
-                "~/.config/linkdoctor/config.toml or /etc/linkdoctor/config.toml."
+                "configuration; 3 incomplete. With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL "
+                "or wrong usage, 3 UNKNOWN: incomplete, and no errors. The configuration is "
+                "--config, $LINKDOCTOR_CONFIG, ~/.config/linkdoctor/config.toml or "
+                "/etc/linkdoctor/config.toml."
             ),
         ),
     )(check)

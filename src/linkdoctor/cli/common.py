@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linkdoctor.registry import LoadedRule
 
 __all__ = [
+    "CheckFormat",
     "CliError",
     "ConfigOption",
     "ContextOption",
@@ -62,6 +63,20 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """How the report of `check` is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+    JUNIT = "junit"
+    NAGIOS = "nagios"
+    PROMETHEUS = "prometheus"
+    SARIF = "sarif"
 
 
 def examples(*lines: str, more: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from linkdoctor.registry import LoadedRule
     from linkdoctor.render.listing import PageView
 
-__all__ = ["explain", "register"]
+__all__ = ["explain", "pages_of", "register"]
 
 _OWN_PAGES = {
     "rule-crashed": (
@@ -74,16 +75,23 @@ def explain(
 
 def _page(asked: str, rules: tuple[LoadedRule, ...]) -> PageView:
     from linkdoctor.cli.common import CliError
-    from linkdoctor.render.listing import PageView, Section
 
     meant = codes_meant([asked], rules, beginnings=False)
     if len(meant) != 1:
         raise CliError("explain takes one code or name")
     code = next(iter(meant))
-    for own in own_codes():
-        if own.code == code:
-            return _own_page(own.code, own.name)
-    loaded = next(each for each in rules if each.rule.code == code)
+    return next(page for page in pages_of(rules) if page.code == code)
+
+
+def pages_of(rules: Sequence[LoadedRule]) -> tuple[PageView, ...]:
+    """Give the pages of rules and those of linkdoctor's own codes."""
+    own = tuple(_own_page(each.code, each.name) for each in own_codes())
+    return (*own, *map(_page_of_rule, rules))
+
+
+def _page_of_rule(loaded: LoadedRule) -> PageView:
+    from linkdoctor.render.listing import PageView, Section
+
     rule = loaded.rule
     return PageView(
         code=rule.code,

@@ -106,17 +106,22 @@ def refuse_unwritable(path: Path) -> None:
         raise CliError(f"{path}: nothing may be written in {directory}")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all; raises CliError.
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all; raises CliError.
 
     A device or a pipe is written to, never replaced.
+
+    Args:
+        path: where; a symbolic link is followed.
+        content: of the file.
+        mode: who may read it; only its owner, by default.
     """
     try:
         if _is_device(path):
             with path.open("wb", buffering=0) as device:
                 device.write(content)
             return
-        _replace(_real(path), content)
+        _replace(_real(path), content, mode)
     except OSError as error:
         raise CliError(
             f"{path}: cannot be written: {error.strerror or type(error).__name__}"
@@ -136,12 +141,13 @@ def _is_device(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, mode: int) -> None:
     # mkstemp gives the file mode 0600, whatever the umask.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".linkdoctor-", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)

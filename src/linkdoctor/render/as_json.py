@@ -10,7 +10,7 @@ import msgspec
 from linkdoctor.model.report import Report, printable
 from linkdoctor.render.neutral import is_harmless
 
-__all__ = ["render_json"]
+__all__ = ["harmless_json", "render_json"]
 
 
 def render_json(result: msgspec.Struct) -> str:
@@ -20,7 +20,12 @@ def render_json(result: msgspec.Struct) -> str:
     which no strict reader takes, becomes U+FFFD.
     """
     plain: Any = printable(result) if isinstance(result, Report) else msgspec.to_builtins(result)
-    text = json.dumps(plain, indent=2, ensure_ascii=False)
+    return harmless_json(plain, indent=2)
+
+
+def harmless_json(plain: Any, *, indent: int | None = None) -> str:
+    """Encode what is already plain as `render_json` does; without `indent` on one line."""
+    text = json.dumps(plain, indent=indent, ensure_ascii=False)
     return "".join(line + "\n" for line in map(_harmless, text.split("\n")))
 
 

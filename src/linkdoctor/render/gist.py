@@ -1,0 +1,110 @@
+"""What every format says in few words: the counts, the subject of a finding, what was missed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from linkdoctor.model.report import Finding, Report, Severity, Verdict
+from linkdoctor.render.layout import Medium, counted, text_of
+from linkdoctor.render.neutral import neutral
+
+__all__ = [
+    "UNREACHABLE",
+    "counts",
+    "details",
+    "headline",
+    "is_incomplete",
+    "moment",
+    "named",
+    "subject",
+    "title",
+]
+
+UNREACHABLE = "LD002"
+"""The code of the skip that stands for an engine that could not be asked."""
+
+_LONGEST_NAME = 64
+
+
+def named(text: str) -> str:
+    """Make a name fit to stand within a line."""
+    return neutral(text, _LONGEST_NAME)
+
+
+def counts(report: Report) -> str:
+    """Give the number of findings of each severity: ``2 errors, 1 warning``; '' without any."""
+    summary = report.summary
+    return ", ".join(
+        counted(number, severity.value)
+        for severity, number in (
+            (Severity.ERROR, summary.error),
+            (Severity.WARNING, summary.warning),
+            (Severity.INFO, summary.info),
+        )
+        if number
+    )
+
+
+def headline(report: Report) -> str:
+    """Give the verdict and what was examined in one line, without a name in it."""
+    lost = sum(not host.engine for host in report.hosts)
+    links = sum(host.links for host in report.hosts)
+    containers = sum(host.containers for host in report.hosts)
+    parts = [
+        f"{report.summary.verdict.value}: {counts(report) or 'no findings'}",
+        f"{counted(containers, 'container')} and {counted(links, 'link')} examined "
+        f"on {counted(len(report.hosts) - lost, 'host')}",
+    ]
+    if lost:
+        parts.append(f"{counted(lost, 'engine')} could not be asked")
+    if report.summary.skipped:
+        parts.append(f"{counted(report.summary.skipped, 'check')} skipped")
+    return "; ".join(parts)
+
+
+def is_incomplete(report: Report) -> bool:
+    """Tell whether a host was not examined, or evidence lacked that the verdict needed."""
+    return report.summary.verdict is Verdict.INCOMPLETE or any(
+        not host.engine for host in report.hosts
+    )
+
+
+def subject(finding: Finding) -> str:
+    """Tell what a finding is about: ``web → app as helloapp``, or the host."""
+    if not finding.target:
+        return f"host {named(finding.host)}"
+    source = f" → {named(finding.source)}" if finding.source else ""
+    alias = f" as {named(finding.alias)}" if finding.alias else ""
+    return f"{named(finding.target)}{source}{alias}"
+
+
+def title(finding: Finding) -> str:
+    """Give code, name and subject of a finding."""
+    return f"{named(finding.code)} {named(finding.name)}: {subject(finding)}"
+
+
+def details(finding: Finding) -> str:
+    """Give message, proofs, consequences and fixes in plain lines, each of them harmless."""
+    lines = [neutral(finding.message)]
+    for proof in finding.evidence:
+        line = f"{neutral(proof.what)}: {neutral(proof.observed) or '(empty)'}"
+        if proof.expected and proof.expected != proof.observed:
+            line += f" ≠ {neutral(proof.expected)}"
+        lines.append(f"{line} ({neutral(proof.where)})" if proof.where else line)
+    if finding.consequences:
+        lines.append(f"also explains: {', '.join(map(named, finding.consequences))}")
+    for number, fix in enumerate(finding.fixes):
+        label = "or" if number else "fix"
+        lines.append(f"{label}: {neutral(fix.title)} [{fix.safety.value}]")
+        lines += [f"    {Medium().command(command)}" for command in fix.commands]
+    lines.append(f"page: {neutral(finding.docs)}")
+    return text_of(lines)
+
+
+def moment(taken_at: str) -> datetime | None:
+    """Read the time of a report; None if it is none, as a snapshot file may have it."""
+    try:
+        read = datetime.fromisoformat(taken_at)
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

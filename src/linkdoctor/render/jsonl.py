@@ -1,0 +1,28 @@
+"""One JSON object a line, for log pipelines: hosts, findings, skipped checks, the summary.
+
+The fields are those of the JSON contract; each line has a ``kind`` besides, and the summary,
+which comes last and tells that the report is whole, has the report's own fields too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from linkdoctor.model.report import Report, printable
+from linkdoctor.render.as_json import harmless_json
+
+__all__ = ["render_jsonl"]
+
+
+def render_jsonl(report: Report) -> str:
+    """Encode a report, one object a line."""
+    return "".join(map(harmless_json, _objects(printable(report))))
+
+
+def _objects(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for field, kind in (("hosts", "host"), ("findings", "finding"), ("skipped", "skipped")):
+        for each in plain[field]:
+            yield {"kind": kind, **each}
+    whole = {field: plain[field] for field in ("schema", "tool", "taken_at")}
+    yield {"kind": "summary", **whole, **plain["summary"]}

@@ -1,0 +1,99 @@
+"""JUnit XML, for what shows test results: a suite a host, a case a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped
+from linkdoctor.render.gist import UNREACHABLE, details, moment, named, title
+from linkdoctor.render.neutral import neutral
+
+if TYPE_CHECKING:
+    from junitparser import TestCase, TestSuite
+
+__all__ = ["render_junit"]
+
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+
+
+def render_junit(report: Report, *, fail_on: Severity, examined: Mapping[str, str]) -> str:
+    """Write a report as JUnit XML.
+
+    Args:
+        report: what is written.
+        fail_on: the least severity that is a failure; what is less is a case that passes, with
+            its text as output.
+        examined: the rules that were applied, names by code; one that neither found nor lacked
+            anything on a host is a case that passes.
+    """
+    from junitparser import JUnitXml
+
+    document = JUnitXml("linkdoctor")
+    for host in report.hosts:
+        document.add_testsuite(_suite(host, report, fail_on, examined))
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    # All texts are neutral, which leaves nothing that XML does not allow.
+    return f"{_DECLARATION}{str(document.tostring(), 'utf-8')}\n"  # type: ignore[no-untyped-call]
+
+
+def _suite(
+    host: HostSummary, report: Report, fail_on: Severity, examined: Mapping[str, str]
+) -> TestSuite:
+    from junitparser import TestSuite
+
+    findings = [each for each in report.findings if each.host == host.name]
+    skipped = [each for each in report.skipped if each.host == host.name]
+    told = {each.code for each in findings} | {each.code for each in skipped}
+    told |= {code for each in findings for code in each.consequences}
+    suite = TestSuite(neutral(host.name, 200))
+    if (taken_at := moment(report.taken_at)) is not None:
+        suite.timestamp = taken_at.isoformat()
+    suite.add_property("tool", neutral(f"{report.tool.name} {report.tool.version}"))
+    suite.add_property("engine", neutral(host.engine))
+    suite.add_property("endpoint", neutral(host.endpoint))
+    cases = [_of_finding(each, fail_on) for each in findings]
+    cases += [_of_skip(each) for each in skipped]
+    if host.engine:
+        cases += list(_passed(examined, told))
+    suite.add_testcases(cases)
+    return suite
+
+
+def _case(code: str, name: str) -> TestCase:
+    from junitparser import TestCase
+
+    return TestCase(name, classname=f"linkdoctor.{named(code)}", time=0)
+
+
+def _of_finding(finding: Finding, fail_on: Severity) -> TestCase:
+    from junitparser import Failure
+
+    case = _case(finding.code, title(finding))
+    if finding.severity.rank > fail_on.rank:
+        case.system_out = details(finding)
+        return case
+    failure = Failure(neutral(finding.message), finding.severity.value)
+    failure.text = details(finding)
+    case.result = [failure]
+    return case
+
+
+def _of_skip(skip: Skipped) -> TestCase:
+    from junitparser import Error
+    from junitparser import Skipped as SkippedTest
+
+    if skip.code == UNREACHABLE:
+        # A skipped test is green to most readers, and of this host nothing is known.
+        case = _case(skip.code, f"{UNREACHABLE} engine-unreachable: {named(skip.host)}")
+        case.result = [Error(neutral(skip.reason), "engine-unreachable")]
+        return case
+    case = _case(skip.code, f"{named(skip.code)}: {neutral(skip.subject)}: {neutral(skip.missing)}")
+    case.result = [SkippedTest(f"no {neutral(skip.missing)}: {neutral(skip.reason)}")]
+    return case
+
+
+def _passed(examined: Mapping[str, str], told: set[str]) -> Iterator[TestCase]:
+    for code, name in sorted(examined.items()):
+        if code not in told:
+            yield _case(code, f"{named(code)} {named(name)}")
