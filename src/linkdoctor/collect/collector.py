@@ -25,7 +25,9 @@ from linkdoctor.collect.answers import (
 )
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
+from linkdoctor.collect.gaps import LATE, ONLY_NEAR
 from linkdoctor.collect.host import look_at_host
+from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
 from linkdoctor.collect.probing import with_probes
 from linkdoctor.collect.resolver import ask, parse_resolver
@@ -75,13 +77,9 @@ _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
 )
-_ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
-)
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
 )
-_LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
 
 
 class Further(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,11 +133,16 @@ def collect(
     """
     info = _info(client)
     engine = _engine(client, info)
-    containers, settled = _settled_containers(client, deadline, progress)
-    addresses, listeners = _host(client)
+    engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
+
+    def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
+        with stored.opened(engine_pid) as disk:
+            return _containers(client, listed, disk, info.DockerRootDir, deadline, progress)
+
+    containers, settled = _settled_containers(client, read_containers, deadline)
     networks = _networks(client)
     host = look_at_host(
-        client.socket_path, networks, info.FirewallBackend.Driver if info.FirewallBackend else ""
+        engine_pid, networks, info.FirewallBackend.Driver if info.FirewallBackend else ""
     )
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -149,8 +152,8 @@ def collect(
         engine=engine,
         containers=tuple(sorted(containers, key=lambda each: (each.name, each.id))),
         networks=networks,
-        host_addresses=addresses,
-        host_listeners=listeners,
+        host_addresses=host.addresses,
+        host_listeners=host.listeners,
         firewall=host.firewall,
         routes=host.routes,
         interfaces=host.interfaces,
@@ -171,13 +174,15 @@ def collect(
 
 
 def _settled_containers(
-    client: EngineClient, deadline: Deadline, progress: Progress
+    client: EngineClient,
+    read: Callable[[Sequence[ListAnswer]], list[Container]],
+    deadline: Deadline,
 ) -> tuple[list[Container], bool]:
     """Read all containers, anew if they changed meanwhile; tell whether they held still."""
     listed = _list(client)
     rounds = 0
     while True:
-        containers = _containers(client, listed, deadline, progress)
+        containers = read(listed)
         again = _list(client)
         rounds += 1
         if _same(listed, again):
@@ -230,21 +235,12 @@ def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
 def _dns_addresses(
     container: Container, name: str, deadline: Deadline
 ) -> Evidence[tuple[str, ...]]:
-    details, resolver = container.details, container.resolver
+    resolver = container.resolver
     if deadline.left() <= 0:
-        return _LATE
-    if isinstance(details, Unknown):
-        return details
+        return LATE
     if isinstance(resolver, Unknown):
         return resolver
-    try:
-        with procfs.prove(details.value.pid, container.id) as held:
-            return sockets.in_namespace(
-                Path(f"/proc/self/fd/{held.descriptor}/ns/net"),
-                lambda: ask(resolver.value, name),
-            )
-    except (procfs.NotProven, sockets.NamespaceDenied) as error:
-        return Unknown(gap=Gap.DENIED, detail=str(error))
+    return inside(container, lambda: ask(resolver.value, name))
 
 
 def _info(client: EngineClient) -> InfoAnswer:
@@ -289,27 +285,13 @@ def _networks(client: EngineClient) -> Evidence[tuple[Network, ...]]:
     return Known(tuple(networks), "GET /networks")
 
 
-def _host(
-    client: EngineClient,
-) -> tuple[Evidence[tuple[str, ...]], Evidence[tuple[Listener, ...]]]:
-    path = client.socket_path
-    pid = sockets.peer_pid(path) if path else None
-    if pid is None:
-        return _ONLY_NEAR, _ONLY_NEAR
-    namespace = Path(f"/proc/{pid}/ns/net")
-    where = f"network namespace of the engine (pid {pid})"
-    try:
-        return (
-            Known(sockets.in_namespace(namespace, sockets.addresses_here), where),
-            Known(sockets.in_namespace(namespace, sockets.listeners_here), where),
-        )
-    except (sockets.NamespaceDenied, OSError) as error:
-        denied = Unknown(gap=Gap.DENIED, detail=str(error))
-        return denied, denied
-
-
 def _containers(
-    client: EngineClient, listed: Sequence[ListAnswer], deadline: Deadline, progress: Progress
+    client: EngineClient,
+    listed: Sequence[ListAnswer],
+    disk: procfs.Proc | None,
+    data_root: str,
+    deadline: Deadline,
+    progress: Progress,
 ) -> list[Container]:
     inspected: list[_Inspected] = []
     for number, each in enumerate(listed, start=1):
@@ -327,17 +309,14 @@ def _containers(
     near = client.socket_path is not None
     progress("reading processes, hosts files and sockets")
 
-    with stored.opened(_engine_pid(client)) as disk:
-        data_root = _data_root(client, inspected) if disk else ""
+    def container_of(each: _Inspected) -> Container:
+        links = _stored_links(disk, each.answer, data_root)
+        served = _serves(each, sources)
+        container = _container(client, each, live, near, deadline, served=served)
+        return msgspec.structs.replace(container, stored_links=links)
 
-        def container_of(each: _Inspected) -> Container:
-            links = _stored_links(disk, each.answer, data_root)
-            served = _serves(each, sources)
-            container = _container(client, each, live, near, deadline, served=served)
-            return msgspec.structs.replace(container, stored_links=links)
-
-        with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-            containers = list(pool.map(container_of, inspected))
+    with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
+        containers = list(pool.map(container_of, inspected))
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 
@@ -365,28 +344,13 @@ def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
     )
 
 
-def _engine_pid(client: EngineClient) -> int | None:
-    return sockets.peer_pid(client.socket_path) if client.socket_path else None
-
-
-def _data_root(client: EngineClient, inspected: Iterable[_Inspected]) -> str:
-    """Ask where the engine keeps its files, if a container does not tell it by itself."""
-    answers = [each.answer for each in inspected]
-    if all(isinstance(each, Unknown) or stored.directory_of(each) for each in answers):
-        return ""
-    try:
-        return client.get("/info", InfoAnswer).DockerRootDir
-    except (EngineError, NotThere):
-        return ""
-
-
 def _stored_links(
     disk: procfs.Proc | None, answer: ContainerAnswer | Unknown, data_root: str
 ) -> Evidence[tuple[StoredLink, ...]]:
     if isinstance(answer, Unknown):
         return answer
     if disk is None:
-        return _ONLY_NEAR
+        return ONLY_NEAR
     directory = stored.directory_of(answer, data_root)
     if directory is None:
         return _NO_DIRECTORY
@@ -395,7 +359,7 @@ def _stored_links(
 
 def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
     if deadline.left() <= 0:
-        return _Inspected(listed, _LATE)
+        return _Inspected(listed, LATE)
     try:
         answer = client.get(f"/containers/{segment(listed.Id)}/json", ContainerAnswer)
     except NotThere:
@@ -485,20 +449,20 @@ def _lived(
         return _Lived()
     if deadline.left() <= 0:
         return _Lived(
-            process_environment=_LATE,
-            hosts_file=_LATE,
-            resolver=_LATE,
-            listeners=_LATE,
-            script=_LATE,
+            process_environment=LATE,
+            hosts_file=LATE,
+            resolver=LATE,
+            listeners=LATE,
+            script=LATE,
         )
     if not near:
-        return _afar(client, answer, details, _ONLY_NEAR)
+        return _afar(client, answer, details, ONLY_NEAR)
     try:
         with procfs.prove(details.pid, answer.Id) as held:
             seen = _near(held, answer, served=served)
     except procfs.NotProven as reason:
         return _afar(client, answer, details, Unknown(gap=Gap.DENIED, detail=str(reason)))
-    return _completed(seen, lambda: _afar(client, answer, details, _ONLY_NEAR))
+    return _completed(seen, lambda: _afar(client, answer, details, ONLY_NEAR))
 
 
 def _completed(near: _Lived, afar_too: Callable[[], _Lived]) -> _Lived:

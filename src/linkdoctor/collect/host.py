@@ -19,16 +19,15 @@ import msgspec
 
 from linkdoctor.collect import procfs, sockets
 from linkdoctor.collect.firewall import Unlisted, firewall_here
+from linkdoctor.collect.gaps import ONLY_NEAR
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
-from linkdoctor.model.snapshot import Firewall, Interface, Network, Route
+from linkdoctor.model.readers import ESCAPE
+from linkdoctor.model.snapshot import Firewall, Interface, Listener, Network, Route
 
 __all__ = ["Host", "look_at_host"]
 
 T = TypeVar("T")
 
-_ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
-)
 _NOT_THE_ENGINE = Unknown(
     gap=Gap.UNSUPPORTED, detail="it is not the engine itself that answers on the socket"
 )
@@ -39,7 +38,7 @@ _WANTS_NONE = Unknown(
     gap=Gap.UNSUPPORTED,
     detail="the engine has no rules, and its settings, which may say so, could not be read",
 )
-_KEEPS_VARIABLES = b"DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1"
+_KEEPS_VARIABLES = ESCAPE.encode()
 _ENGINE = "dockerd"
 _SERVICE_MANAGER = 1
 _LARGEST_FILE = 256 * 1024
@@ -47,28 +46,28 @@ _NO = ("false", "f", "0")
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the engine's host; its addresses and listeners aside."""
+    """What was read of the engine's host."""
 
-    routes: Evidence[tuple[Route, ...]] = _ONLY_NEAR
-    interfaces: Evidence[tuple[Interface, ...]] = _ONLY_NEAR
-    firewall: Evidence[Firewall] = _ONLY_NEAR
-    keeps_link_variables: Evidence[bool] = _ONLY_NEAR
+    addresses: Evidence[tuple[str, ...]] = ONLY_NEAR
+    listeners: Evidence[tuple[Listener, ...]] = ONLY_NEAR
+    routes: Evidence[tuple[Route, ...]] = ONLY_NEAR
+    interfaces: Evidence[tuple[Interface, ...]] = ONLY_NEAR
+    firewall: Evidence[Firewall] = ONLY_NEAR
+    keeps_link_variables: Evidence[bool] = ONLY_NEAR
 
 
 def look_at_host(
-    socket_path: str | os.PathLike[str] | None,
+    pid: int | None,
     networks: Evidence[tuple[Network, ...]],
     firewall_backend: str,
 ) -> Host:
     """Read what only the engine's own machine shows.
 
     Args:
-        socket_path: the engine's socket; None if it is asked from afar.
+        pid: of who answers on the engine's socket; None if it is asked from afar.
         networks: its networks, whose bridges tell its namespace from another.
         firewall_backend: what the engine says (28 and newer); '' if it says nothing.
     """
-    path = None if socket_path is None else Path(socket_path)
-    pid = None if path is None else sockets.peer_pid(path)
     if pid is None:
         return Host()
     is_engine = _command_name(pid) == _ENGINE
@@ -81,6 +80,8 @@ def look_at_host(
         if each.bridge
     )
     host = Host(
+        addresses=read(sockets.addresses_here, where),
+        listeners=read(sockets.listeners_here, where),
         interfaces=interfaces,
         keeps_link_variables=_keeps_link_variables(pid) if is_engine else _NOT_THE_ENGINE,
     )

@@ -23,6 +23,7 @@ from linkdoctor.collect.engine import (
     TooLarge,
     segment,
 )
+from linkdoctor.collect.gaps import LATE
 from linkdoctor.model.complaints import complaints_in, known_hosts, names_of_containers
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Complaint, Container, Details, Snapshot, Status
@@ -42,7 +43,6 @@ _DIALS_NOBODY = Unknown(
     gap=Gap.NOT_COLLECTED, detail="it has no link, and its settings name no host"
 )
 _LONG_GONE = Unknown(gap=Gap.NOT_COLLECTED, detail="it has not run in the last day")
-_LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,18}(?:Z|[+-]\d\d:\d\d)")
 
 
@@ -111,7 +111,7 @@ def _complaints(
     if not _ran_lately(container.details.value, now):
         return _LONG_GONE
     if deadline.left() <= 0:
-        return _LATE
+        return LATE
     try:
         text, lines = _read(client, container.id)
     except NotThere:

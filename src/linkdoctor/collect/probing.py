@@ -10,13 +10,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect import procfs, sockets
+from linkdoctor.collect import sockets
 from linkdoctor.collect.engine import Deadline
+from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.ports import dialled_ports
@@ -25,8 +24,6 @@ from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Snapshot, 
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = ["may_be_dialled", "with_probes"]
-
-T = TypeVar("T")
 
 _PATIENCE = 2.0
 """Seconds that a connection may take."""
@@ -38,7 +35,6 @@ _WORKERS = 8
 _FROM_AFAR = Unknown(
     gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
 )
-_FAILED = Unknown(gap=Gap.DENIED, detail="the kernel would not let a probe begin")
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,12 +86,10 @@ def with_probes(
             found[target.id] = missing.unknown
     if plans:
         progress(f"probing {len(plans)} link{'s' if len(plans) > 1 else ''}")
-    results = _tried(plans, _Bounds(snapshot, external=external), deadline)
-    for target in targets:
-        if target.id not in found:
-            own = [result for link, result in results if link.target.id == target.id]
-            found[target.id] = _joined(own)
-    return _with(snapshot, found)
+    results: dict[str, list[Probe | Unknown]] = {each.id: [] for each in targets}
+    for link, result in _tried(plans, _Bounds(snapshot, external=external), deadline):
+        results[link.target.id].append(result)
+    return _with(snapshot, {key: _joined(own) for key, own in results.items()} | found)
 
 
 def may_be_dialled(address: str, *, subnets: tuple[str, ...], external: bool) -> bool:
@@ -227,9 +221,7 @@ def _address(link: Link, deadline: Deadline) -> str | Unknown | None:
         return resolver
     if deadline.left() < _IN_HAND:
         return None
-    answer = _inside(link.target, lambda: ask(resolver.value, link.alias))
-    if answer is None:
-        return _FAILED
+    answer = inside(link.target, lambda: ask(resolver.value, link.alias))
     if isinstance(answer, Unknown):
         # That the name has no answer now, for whatever reason, is what the target meets too.
         return answer if answer.gap is Gap.DENIED else ""
@@ -243,9 +235,7 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
     def dial() -> Evidence[sockets.Dialled]:
         return Known(sockets.dial(attempt.address, attempt.port, _PATIENCE), "probe")
 
-    answer = _inside(attempt.link.target, dial)
-    if answer is None:
-        return _FAILED
+    answer = inside(attempt.link.target, dial)
     if isinstance(answer, Unknown):
         return answer
     return Probe(
@@ -255,19 +245,6 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
         address=attempt.address,
         milliseconds=round(answer.value.seconds * 1000, 1),
     )
-
-
-def _inside(target: Container, action: Callable[[], Evidence[T]]) -> Evidence[T] | None:
-    """Do something in a container's network namespace; None if the kernel would not let it."""
-    if isinstance(target.details, Unknown):
-        return target.details
-    try:
-        with procfs.prove(target.details.value.pid, target.id) as held:
-            return sockets.in_namespace(Path(f"/proc/self/fd/{held.descriptor}/ns/net"), action)
-    except (procfs.NotProven, sockets.NamespaceDenied) as error:
-        return Unknown(gap=Gap.DENIED, detail=str(error))
-    except OSError:
-        return None
 
 
 def _joined(results: list[Probe | Unknown]) -> Evidence[tuple[Probe, ...]]:

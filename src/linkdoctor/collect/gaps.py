@@ -1,0 +1,12 @@
+"""The reasons, in words, for which evidence is missing in more than one place."""
+
+from __future__ import annotations
+
+from linkdoctor.model.evidence import Gap, Unknown
+
+__all__ = ["LATE", "ONLY_NEAR"]
+
+ONLY_NEAR = Unknown(
+    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
+)
+LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
