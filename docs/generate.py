@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from linkdoctor.fix.plan import SCHEMA as PLAN_SCHEMA
-from linkdoctor.fix.plan import Plan
+from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
+from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import UNPRINTED, Report
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA

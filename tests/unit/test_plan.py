@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from linkdoctor.diagnose import diagnose
-from linkdoctor.fix.plan import Plan, plan
+from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Fix, Safety, Severity
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology

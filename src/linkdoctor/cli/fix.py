@@ -35,11 +35,9 @@ from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
 
 if TYPE_CHECKING:
     from linkdoctor.api import ContextName, Examination, Url
-    from linkdoctor.fix.plan import Advice
     from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
-    from linkdoctor.model.report import Report
     from linkdoctor.render.layout import Medium
-    from linkdoctor.render.plan import AdviceLine, Mark, StepLine
+    from linkdoctor.render.plan import Mark
 
 __all__ = ["Allowed", "fix", "register"]
 
@@ -156,7 +154,7 @@ def fix(
     ignored = codes_meant(settings.ignore, loaded)
 
     from linkdoctor.api import Selection
-    from linkdoctor.fix.use_cases import Scope, make_plan, wider
+    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, wider
     from linkdoctor.render.layout import Medium
 
     with output.Progress() as progress:
@@ -180,13 +178,15 @@ def fix(
     width, colour, ascii_only = output.paper()
     medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
     permitted = Safety(allow or (Allowed.SAFE if acting else Allowed.RECREATE))
-    planned = make_plan(seen, scope, allow=permitted)
-    if plan_out is not None:
-        output.write_atomically(plan_out, _json(planned))
-    if not acting:
-        more = {each.allow: each.steps for each in wider(seen, scope, permitted)}
-        _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
-        raise typer.Exit(exit_code(_report(seen, scope)))
+    if plan_out is not None or not acting:
+        report = diagnosed(seen, scope)
+        planned = make_plan(seen, scope, allow=permitted, report=report)
+        if plan_out is not None:
+            output.write_atomically(plan_out, _json(planned))
+        if not acting:
+            more = {each.allow: each.steps for each in wider(seen, scope, permitted, report)}
+            _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
+            raise typer.Exit(exit_code(report))
     ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive)
     applied = _applied(
         scope,
@@ -216,14 +216,6 @@ def _engines(engines: Engines) -> Iterable[Url | ContextName]:
     yield from (ContextName(name) for name in engines.contexts)
     if engines.default:
         yield Url()
-
-
-def _report(seen: Examination, scope: Scope) -> Report:
-    from linkdoctor.api import report_on
-
-    return report_on(
-        seen, scope.rules or (), selection=scope.selection, declarations=scope.declarations
-    )
 
 
 def _applied(
@@ -297,7 +289,7 @@ class _Asking:
     def _show(self, step: Step) -> None:
         from linkdoctor.render.plan import step_lines
 
-        for line in step_lines(_line(step), self._medium, several=self._several):
+        for line in step_lines(step, self._medium, several=self._several):
             typer.echo(line, err=True)
 
 
@@ -378,8 +370,8 @@ def _print_plan(
     else:
         head = "nothing to mend"
     text = render_plan(
-        [_line(step) for step in planned.steps],
-        [_advice(each) for each in planned.advice],
+        [(step, None) for step in planned.steps],
+        planned.advice,
         head=head,
         wider=more,
         medium=medium,
@@ -404,8 +396,8 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
     tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
     output.emit(
         render_plan(
-            [_line(each.step, _mark(each)) for each in done],
-            [_advice(each) for each in applied.left.advice],
+            [(each.step, _mark(each)) for each in done],
+            applied.left.advice,
             head=head,
             wider={each.allow: each.steps for each in applied.wider},
             medium=medium,
@@ -421,25 +413,6 @@ def _json(value: Plan | Applied) -> bytes:
     return render_json(value).encode()
 
 
-def _line(step: Step, mark: Mark | None = None) -> StepLine:
-    from linkdoctor.render.plan import StepLine
-
-    return StepLine(
-        number=step.number,
-        host=step.host,
-        safety=step.safety,
-        title=step.title,
-        reason=step.reason,
-        codes=step.codes,
-        interrupts=step.interrupts,
-        seconds=step.seconds,
-        # What is done is done, and taken back by the journal.
-        commands=step.commands if mark is None else (),
-        undo=step.undo if mark is None else (),
-        mark=mark,
-    )
-
-
 def _mark(done: Done) -> Mark:
     from linkdoctor.fix.use_cases import Result
     from linkdoctor.render.plan import Mark
@@ -449,20 +422,6 @@ def _mark(done: Done) -> Mark:
         reason=done.reason,
         notes=done.notes,
         good=done.result is Result.FIXED,
-    )
-
-
-def _advice(advice: Advice) -> AdviceLine:
-    from linkdoctor.render.plan import AdviceLine
-
-    subject = f"{advice.target}/{advice.alias}" if advice.alias else advice.target
-    return AdviceLine(
-        host=advice.host,
-        code=advice.code,
-        severity=advice.severity,
-        subject=subject or f"host {advice.host}",
-        reason=advice.reason,
-        fixes=advice.fixes,
     )
 
 

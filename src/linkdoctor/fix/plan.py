@@ -36,73 +36,15 @@ from linkdoctor.model.fixes import (
     through_compose,
 )
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status, Tool
+from linkdoctor.model.snapshot import Container, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 
-__all__ = ["SCHEMA", "STOP_TIMEOUT", "Advice", "Plan", "Step", "plan", "rank"]
+__all__ = ["STOP_TIMEOUT", "plan", "rank"]
 
-SCHEMA = "linkdoctor.plan/1"
 STOP_TIMEOUT = 10
 """Seconds that the engine gives a container to stop, unless it was made with another number."""
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One action, and all that a person wants to know before it is carried out."""
-
-    number: int
-    host: str
-    safety: Safety
-    title: str
-    reason: str
-    """Why it is needed, one sentence."""
-    codes: tuple[str, ...]
-    """The codes of the findings that it serves."""
-    fingerprints: tuple[str, ...]
-    """The findings that it serves, alone or with other steps."""
-    mends: tuple[str, ...]
-    """Those among them of which nothing may be left after it."""
-    action: Action
-    interrupts: tuple[str, ...]
-    """The containers that do not serve meanwhile: its own, and those linked to it, which wait."""
-    seconds: int
-    """For how long at most, but for the time that starting takes; 0 if nothing is interrupted."""
-    commands: tuple[str, ...]
-    """What a person would type for it."""
-    undo: tuple[str, ...]
-    """What takes these commands back; none where nothing is left to be taken back."""
-    after: tuple[int, ...]
-    """The steps without which it makes no sense."""
-
-
-class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding that no step serves."""
-
-    host: str
-    code: str
-    severity: Severity
-    target: str
-    alias: str
-    fingerprint: str
-    reason: str
-    """Why nothing is planned for it, a clause."""
-    fixes: tuple[tuple[str, tuple[str, ...]], ...]
-    """What a person can do: each with its title and its commands."""
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done, in order, and what is left to a person."""
-
-    schema: str = SCHEMA
-    tool: Tool
-    taken_at: str
-    """When the engines were examined, RFC 3339, UTC."""
-    allow: Safety
-    """The widest steps that were planned."""
-    findings: int
-    """How many findings there are, planned for or not."""
-    steps: tuple[Step, ...]
-    advice: tuple[Advice, ...]
 
 
 _T = TypeVar("_T")

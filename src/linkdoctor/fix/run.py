@@ -13,9 +13,9 @@ from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
-from linkdoctor.fix.plan import Plan, Step
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.model.actions import Recreate
+from linkdoctor.model.plan import Plan, Step
 from linkdoctor.model.report import Finding, Report
 
 __all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]

@@ -31,13 +31,14 @@ from linkdoctor.fix.journal import read as read_journal
 from linkdoctor.fix.journal import steps as steps_of
 from linkdoctor.fix.lock import LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
-from linkdoctor.fix.plan import Plan, Step, rank
 from linkdoctor.fix.plan import plan as plan_of
+from linkdoctor.fix.plan import rank
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
 from linkdoctor.fix.undo import resume as resume_steps
 from linkdoctor.fix.undo import undo as undo_steps
 from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.plan import Plan, Step
 from linkdoctor.model.report import Report, Safety
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
@@ -59,6 +60,7 @@ __all__ = [
     "Told",
     "Wider",
     "apply",
+    "diagnosed",
     "interrupted",
     "make_plan",
     "plan",
@@ -141,7 +143,7 @@ def make_plan(
     unmendable: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan what mends the findings in what was seen."""
-    found = _report(examination, scope) if report is None else report
+    found = diagnosed(examination, scope) if report is None else report
     knowledge = Knowledge(images=known_images(), declarations=scope.declarations)
     return plan_of(
         found,
@@ -152,13 +154,14 @@ def make_plan(
     )
 
 
-def wider(examination: Examination, scope: Scope, allow: Safety) -> tuple[Wider, ...]:
+def wider(
+    examination: Examination, scope: Scope, allow: Safety, report: Report
+) -> tuple[Wider, ...]:
     """Tell how many more steps each wider permission would take."""
-    found = _report(examination, scope)
     more: list[Wider] = []
     for further in (Safety.RESTART, Safety.RECREATE):
         if rank(further) > rank(allow):
-            planned = make_plan(examination, scope, allow=further, report=found).steps
+            planned = make_plan(examination, scope, allow=further, report=report).steps
             steps = sum(rank(each.safety) > rank(allow) for each in planned)
             more.append(Wider(allow=further, steps=steps))
     counts = [each.steps for each in more]
@@ -246,7 +249,7 @@ def _apply(
     rounds: list[Round] = []
     vain: set[str] = set()
     while True:
-        report = _report(seen, scope)
+        report = diagnosed(seen, scope)
         todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
@@ -268,14 +271,14 @@ def _apply(
         }
         seen = look()
         if not any(one.result is Result.FIXED for one in done):
-            report = _report(seen, scope)
+            report = diagnosed(seen, scope)
             todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
             break
     return Applied(
         tool=report.tool,
         rounds=tuple(rounds),
         left=todo,
-        wider=wider(seen, scope, allow),
+        wider=wider(seen, scope, allow, report),
         journals=hands.journals(),
         report=report,
     )
@@ -283,7 +286,7 @@ def _apply(
 
 def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
     """Make what examines one host once more."""
-    return lambda host: _report(hands.look(host, seen), scope)
+    return lambda host: diagnosed(hands.look(host, seen), scope)
 
 
 def undo(
@@ -425,7 +428,8 @@ def _rules(scope: Scope) -> tuple[LoadedRule, ...]:
     return load_rules() if scope.rules is None else scope.rules
 
 
-def _report(examination: Examination, scope: Scope) -> Report:
+def diagnosed(examination: Examination, scope: Scope) -> Report:
+    """Diagnose what was seen, within a scope."""
     return report_on(
         examination,
         _rules(scope),

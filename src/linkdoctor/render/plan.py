@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.report import Safety, Severity
+from linkdoctor.model.plan import Advice, Step
+from linkdoctor.model.report import Safety
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
 
-__all__ = ["AdviceLine", "Mark", "StepLine", "render_plan", "step_lines", "wider_lines"]
+__all__ = ["Mark", "render_plan", "step_lines", "wider_lines"]
 
 _LONGEST_COMMAND = 32 * 1024
 _STYLES = {
@@ -28,36 +29,9 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     good: bool = False
 
 
-class StepLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One step as it is shown."""
-
-    number: int
-    host: str
-    safety: Safety
-    title: str
-    reason: str
-    codes: tuple[str, ...]
-    interrupts: tuple[str, ...]
-    seconds: int
-    commands: tuple[str, ...]
-    undo: tuple[str, ...]
-    mark: Mark | None = None
-
-
-class AdviceLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding that no step serves."""
-
-    host: str
-    code: str
-    severity: Severity
-    subject: str
-    reason: str
-    fixes: tuple[tuple[str, tuple[str, ...]], ...]
-
-
 def render_plan(
-    steps: Sequence[StepLine],
-    advice: Sequence[AdviceLine],
+    steps: Sequence[tuple[Step, Mark | None]],
+    advice: Sequence[Advice],
     *,
     head: str,
     wider: Mapping[Safety, int],
@@ -68,7 +42,8 @@ def render_plan(
     """Lay out a plan: its steps in order, what is left to a person, and what more could be done.
 
     Args:
-        steps: in the order in which they are carried out.
+        steps: in the order in which they are carried out, each with what became of it, if it
+            was its turn.
         advice: the findings that no step serves.
         head: the first line.
         wider: how many more steps each wider permission would take.
@@ -77,8 +52,8 @@ def render_plan(
         tail: further lines at the end.
     """
     lines = [*medium.paragraph(head, limit=_LONGEST_COMMAND)]
-    for step in steps:
-        lines += ["", *step_lines(step, medium, several=several)]
+    for step, mark in steps:
+        lines += ["", *step_lines(step, medium, mark=mark, several=several)]
     if advice:
         lines += ["", "left to you:"]
         for each in advice:
@@ -89,8 +64,10 @@ def render_plan(
     return text_of(lines)
 
 
-def step_lines(step: StepLine, medium: Medium, *, several: bool = False) -> Iterator[str]:
-    """Lay out one step."""
+def step_lines(
+    step: Step, medium: Medium, *, mark: Mark | None = None, several: bool = False
+) -> Iterator[str]:
+    """Lay out one step: how it is done and taken back, or what became of it."""
     on = f" on {medium.name(step.host)}" if several else ""
     codes = f" ({', '.join(step.codes)})" if step.codes else ""
     head = medium.say(f"step {step.number}: {step.title}{on}{codes}")
@@ -101,18 +78,24 @@ def step_lines(step: StepLine, medium: Medium, *, several: bool = False) -> Iter
         names = listed([medium.name(each) for each in step.interrupts], 8)
         text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
+    yield from _how(step, medium) if mark is None else _outcome(mark, medium)
+
+
+def _how(step: Step, medium: Medium) -> Iterator[str]:
     for command in step.commands:
         yield f"      {medium.command(command)}"
     if step.undo:
         yield "  undo:"
         for command in step.undo:
             yield f"      {medium.command(command)}"
-    if step.mark is not None:
-        style = Style.GOOD if step.mark.good else Style.ERROR
-        reason = f": {step.mark.reason}" if step.mark.reason else ""
-        yield "  " + medium.paint(medium.say(f"{step.mark.word}{reason}"), style)
-        for note in step.mark.notes:
-            yield from medium.paragraph(note, indent="  ", hanging="    ")
+
+
+def _outcome(mark: Mark, medium: Medium) -> Iterator[str]:
+    style = Style.GOOD if mark.good else Style.ERROR
+    reason = f": {mark.reason}" if mark.reason else ""
+    yield "  " + medium.paint(medium.say(f"{mark.word}{reason}"), style)
+    for note in mark.notes:
+        yield from medium.paragraph(note, indent="  ", hanging="    ")
 
 
 def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:
@@ -125,9 +108,11 @@ def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:
         )
 
 
-def _advice(advice: AdviceLine, medium: Medium, several: bool) -> Iterator[str]:
+def _advice(advice: Advice, medium: Medium, several: bool) -> Iterator[str]:
+    subject = f"{advice.target}/{advice.alias}" if advice.alias else advice.target
+    subject = subject or f"host {advice.host}"
     on = f" on {medium.name(advice.host)}" if several else ""
-    head = f"{advice.code} {medium.name(advice.subject)}{on}: {advice.reason}"
+    head = f"{advice.code} {medium.name(subject)}{on}: {advice.reason}"
     yield from medium.paragraph(head, indent="  ", hanging="    ")
     for title, commands in advice.fixes:
         yield from medium.paragraph(title, indent="    ", hanging="      ")
