@@ -45,7 +45,16 @@ UNREACHABLE_CODE = "LD002"
 """An engine could not be reached: a skip of everything on that host."""
 
 _CAUSES_FIRST = (
-    *("LD508", "LD104", "LD103", "LD102", "LD401", "LD402", "LD101", "LD105", "LD112", "LD404"),
+    "LD508",
+    "LD104",
+    "LD103",
+    "LD102",
+    "LD401",
+    "LD402",
+    "LD101",
+    "LD105",
+    "LD112",
+    "LD404",
 )
 _CAUSES_NEXT = ("LD308", "LD302", "LD303", "LD208", "LD601", "LD509")
 """Then the rest by their codes. An alias that cannot be looked up explains its hosts line, a wrong
@@ -231,8 +240,7 @@ def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
 
 
 def _skip(rule: Rule, subject: _Subject, missing: MissingEvidence) -> Skipped:
-    about = subject.target if not subject.alias else f"{subject.target}/{subject.alias}"
-    about = about or subject.host
+    about = f"{subject.target}/{subject.alias}" if subject.alias else subject.target or subject.host
     return Skipped(
         code=rule.code,
         host=subject.host,

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from linkdoctor.model.links import (
-    FirewallRule,
     HostsLine,
+    LinkRule,
     Port,
     StoredLink,
     engine_version,
@@ -192,7 +192,7 @@ def test_a_link_reads_the_same_wherever_the_engine_prints_it(lab: Lab) -> None:
 # Firewall rules
 
 
-def observed_rules(lab: Lab) -> set[FirewallRule]:
+def observed_rules(lab: Lab) -> set[LinkRule]:
     """The ACCEPT rules of links in the engine's own chain."""
     return {
         rule
@@ -201,13 +201,13 @@ def observed_rules(lab: Lab) -> set[FirewallRule]:
     }
 
 
-def read_rule(line: str) -> FirewallRule | None:
+def read_rule(line: str) -> LinkRule | None:
     """Read one line of `iptables -S`, if it is a rule of a link."""
     words = line.split()
     value = dict(pairwise(words))
     if value.get("-j") != "ACCEPT" or "-s" not in value:
         return None
-    return FirewallRule(
+    return LinkRule(
         source=value["-s"].removesuffix("/32"),
         destination=value["-d"].removesuffix("/32"),
         protocol=value["-p"],

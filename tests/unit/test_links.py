@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkdoctor.model.links import (
-    FirewallRule,
     HostsLine,
+    LinkRule,
     Port,
     Refusal,
     StoredLink,
@@ -172,12 +172,10 @@ def test_each_exposed_port_has_a_pair_of_firewall_rules() -> None:
     rules = firewall_rules(
         target_address="172.17.0.3", source_address="172.17.0.2", exposed=[Port(5000)]
     )
-    there = FirewallRule(
+    there = LinkRule(
         source="172.17.0.3", destination="172.17.0.2", protocol="tcp", destination_port=5000
     )
-    back = FirewallRule(
-        source="172.17.0.2", destination="172.17.0.3", protocol="tcp", source_port=5000
-    )
+    back = LinkRule(source="172.17.0.2", destination="172.17.0.3", protocol="tcp", source_port=5000)
     assert rules == (there, back)
 
 

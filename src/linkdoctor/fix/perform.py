@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -145,7 +146,7 @@ def _start(run: _Run, action: Start) -> Outcome:
     seen = run.control.look(action.container)
     if seen.running:
         return _nothing_to_do(run, action, seen)
-    act = lambda: run.control.start(seen.id)  # noqa: E731 - one use
+    act = partial(run.control.start, seen.id)
     return _one_call(run, action, seen, Call.START, "", act, prove_it=True)
 
 
@@ -153,7 +154,7 @@ def _unpause(run: _Run, action: Unpause) -> Outcome:
     seen = run.control.look(action.container)
     if seen.status != "paused":
         return _nothing_to_do(run, action, seen)
-    act = lambda: run.control.unpause(seen.id)  # noqa: E731 - one use
+    act = partial(run.control.unpause, seen.id)
     return _one_call(run, action, seen, Call.UNPAUSE, "", act, prove_it=True)
 
 
@@ -172,7 +173,7 @@ def _restart(run: _Run, action: Restart) -> Outcome:
                 f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
                 f"would kill {seen.name}; start the source first"
             )
-    act = lambda: run.control.restart(seen.id)  # noqa: E731 - one use
+    act = partial(run.control.restart, seen.id)
     return _one_call(run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True)
 
 
@@ -183,7 +184,7 @@ def _rename(run: _Run, action: Rename) -> Outcome:
     owned = owner(run.control.inspect_raw(seen.id))
     if owned is not None:
         return _owned(action, seen, owned)
-    act = lambda: run.control.rename(seen.id, action.to)  # noqa: E731 - one use
+    act = partial(run.control.rename, seen.id, action.to)
     outcome = _one_call(run, action, seen, Call.RENAME, action.to, act)
     if outcome.result is Result.FIXED and seen.link_aliases:
         note = (
@@ -198,7 +199,7 @@ def _set_policy(run: _Run, action: SetRestartPolicy) -> Outcome:
     seen = run.control.look(action.container)
     if seen.restart_policy == action.policy:
         return _nothing_to_do(run, action, seen)
-    act = lambda: run.control.update_restart_policy(seen.id, action.policy)  # noqa: E731 - one use
+    act = partial(run.control.update_restart_policy, seen.id, action.policy)
     return _one_call(run, action, seen, Call.POLICY, action.policy, act)
 
 
@@ -211,9 +212,7 @@ def _connect(run: _Run, action: ConnectNetwork) -> Outcome:
             return _nothing_to_do(run, action, seen)
         raise _No(f"{seen.name} is on {name} already, without these aliases; recreate it")
     endpoint: Raw = {"Aliases": list(action.aliases)} if action.aliases else {}
-    act = lambda: run.control.connect_network(  # noqa: E731 - one use
-        action.network, seen.id, endpoint
-    )
+    act = partial(run.control.connect_network, action.network, seen.id, endpoint)
     return _one_call(run, action, seen, Call.CONNECT, action.network, act)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -270,7 +271,7 @@ def _take_name(control: Control, before: Before, old: Seen, do: Recorder) -> tup
 def _restore_policy(control: Control, before: Before, old: Seen, do: Recorder) -> None:
     if old.restart_policy != before.restart_policy:
         policy = before.restart_policy
-        act = lambda: control.update_restart_policy(old.id, policy)  # noqa: E731 - one use
+        act = partial(control.update_restart_policy, old.id, policy)
         do.call(Call.POLICY, old.id, policy, act)
 
 
@@ -284,7 +285,7 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
     try:
         now = control.look(container.id)
         _halt(control, now, do)
-        act = lambda: control.remove(container.id, force=True)  # noqa: E731 - one use
+        act = partial(control.remove, container.id, force=True)
         do.call(Call.REMOVE, container.id, "", act)
     except Missing:
         pass  # gone already
@@ -354,7 +355,7 @@ def finish(control: Control, step: Step, do: Recorder) -> str:
         return ""
     _halt(control, old, do)
     if old.restart_policy != "no":  # it must not come back beside the new one at the next boot
-        act = lambda: control.update_restart_policy(old.id, "no")  # noqa: E731 - one use
+        act = partial(control.update_restart_policy, old.id, "no")
         do.call(Call.POLICY, old.id, "no", act)
     return old.id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from linkdoctor.collect.control import Control, Seen
 from linkdoctor.collect.engine import EngineError
@@ -152,24 +152,20 @@ def _take_back(control: Control, step: Step, do: Recorder, patience: Patience) -
             raise _CannotUndo("a restart leaves nothing to take back")
         case Start():
             if not before.running:
-                _call(do, Call.STOP, before.id, "", lambda: control.stop(before.id))
+                do.call(Call.STOP, before.id, "", lambda: control.stop(before.id))
         case Unpause():
-            _call(do, Call.PAUSE, before.id, "", lambda: control.pause(before.id))
+            do.call(Call.PAUSE, before.id, "", lambda: control.pause(before.id))
         case Rename():
             name = before.name
-            _call(do, Call.RENAME, before.id, name, lambda: control.rename(before.id, name))
+            do.call(Call.RENAME, before.id, name, lambda: control.rename(before.id, name))
         case SetRestartPolicy():
             policy = before.restart_policy
-            act = lambda: control.update_restart_policy(before.id, policy)  # noqa: E731 - one use
-            _call(do, Call.POLICY, before.id, policy, act)
+            act = partial(control.update_restart_policy, before.id, policy)
+            do.call(Call.POLICY, before.id, policy, act)
         case ConnectNetwork(network=network):
-            act = lambda: control.disconnect_network(network, before.id)  # noqa: E731 - one use
-            _call(do, Call.DISCONNECT, before.id, network, act)
+            act = partial(control.disconnect_network, network, before.id)
+            do.call(Call.DISCONNECT, before.id, network, act)
     return ()
-
-
-def _call(do: Recorder, kind: Call, container: str, name: str, act: Callable[[], object]) -> None:
-    do.call(kind, container, name, act)
 
 
 def _take_back_recreation(

@@ -17,9 +17,9 @@ from linkdoctor.model.variables import Variable
 
 __all__ = [
     "FIRST_WITHOUT_VARIABLES",
-    "FirewallRule",
     "HostsLine",
     "LinkRefusal",
+    "LinkRule",
     "Port",
     "Refusal",
     "StoredLink",
@@ -79,7 +79,7 @@ class HostsLine(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
-class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
+class LinkRule(msgspec.Struct, frozen=True, kw_only=True):
     """One ACCEPT rule that the engine adds for a link where ``icc=false``."""
 
     source: str
@@ -257,19 +257,19 @@ def parse_hosts(text: str) -> tuple[HostsLine, ...]:
 
 def firewall_rules(
     *, target_address: str, source_address: str, exposed: Iterable[Port]
-) -> tuple[FirewallRule, ...]:
+) -> tuple[LinkRule, ...]:
     """Give the pairs of ACCEPT rules for a legacy link on a bridge with ``icc=false``."""
     return tuple(
         rule
         for port in sorted(exposed)
         for rule in (
-            FirewallRule(
+            LinkRule(
                 source=target_address,
                 destination=source_address,
                 protocol=port.protocol,
                 destination_port=port.number,
             ),
-            FirewallRule(
+            LinkRule(
                 source=source_address,
                 destination=target_address,
                 protocol=port.protocol,

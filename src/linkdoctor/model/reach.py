@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from linkdoctor.model.snapshot import Container, Network, Status
+from linkdoctor.model.snapshot import Container, Network
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
@@ -64,7 +64,7 @@ def is_answered(link: Link, topology: Topology) -> bool:
     return (
         source is not None
         and topology.endpoint(source, link.network) is not None
-        and topology.details(source).status in (Status.RUNNING, Status.PAUSED, Status.STOPPING)
+        and topology.is_running(source)
     )
 
 

@@ -17,6 +17,8 @@ from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.variables import Variable
 
 __all__ = [
+    "LOG_NOT_READ",
+    "NOT_PROBED",
     "SCHEMA",
     "Complaint",
     "ComplaintKind",
@@ -51,8 +53,8 @@ SCHEMA = "linkdoctor.snapshot/1"
 _NOT_LOOKED = Unknown(
     gap=Gap.NOT_COLLECTED, detail="the linkdoctor that took the snapshot did not look at it"
 )
-_NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
-_LOG_NOT_READ = Unknown(gap=Gap.NOT_COLLECTED, detail="only --logs reads it")
+NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
+LOG_NOT_READ = Unknown(gap=Gap.NOT_COLLECTED, detail="only --logs reads it")
 
 
 class Status(StrEnum):
@@ -271,8 +273,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     stored_links: Evidence[tuple[StoredLink, ...]] = _NOT_LOOKED
     """The links as typed, from the engine's ``hostconfig.json``: what its next start looks up.
     In the order of the file; inspect shows what became of them."""
-    probes: Evidence[tuple[Probe, ...]] = _NOT_PROBED
-    complaints: Evidence[tuple[Complaint, ...]] = _LOG_NOT_READ
+    probes: Evidence[tuple[Probe, ...]] = NOT_PROBED
+    complaints: Evidence[tuple[Complaint, ...]] = LOG_NOT_READ
     """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
 

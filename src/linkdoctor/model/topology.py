@@ -96,6 +96,7 @@ class _Host:
         "by_name",
         "by_network_name",
         "by_short_id",
+        "has_legacy_links",
         "ids",
         "links",
         "links_of",
@@ -147,6 +148,7 @@ class _Host:
             for container in snapshot.containers
             for link in _links_of(snapshot.host, container)
         )
+        self.has_legacy_links = any(link.kind is LinkKind.LEGACY for link in self.links)
         self.links_of: dict[str, list[Link]] = {}
         for link in self.links:
             self.links_of.setdefault(link.target.id, []).append(link)
@@ -196,7 +198,7 @@ class Topology:
                 shown = self.source_shown(link)
                 if shown is not None:
                     each.links_to.setdefault(shown.id, []).append(link)
-        if any(link.kind is LinkKind.LEGACY for link in each.links[:1]):
+        if each.has_legacy_links:
             self._reads.add(Need.LINK_ANSWER)
         return tuple(each.links_to.get(source.id, ()))
 

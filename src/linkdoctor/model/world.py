@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Gap, Known, Unknown
+from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.links import (
     HostsLine,
     Port,
     StoredLink,
     engine_version,
+    firewall_rules,
     hosts_line,
     injected_variables,
     parse_stored_link,
@@ -30,6 +31,8 @@ from linkdoctor.model.references import (
     references_in_script,
 )
 from linkdoctor.model.snapshot import (
+    LOG_NOT_READ,
+    NOT_PROBED,
     Complaint,
     Container,
     Details,
@@ -60,8 +63,6 @@ __all__ = ["World"]
 _CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
-_NOT_PROBED = Unknown(gap=Gap.NOT_COLLECTED, detail="only --probe asks for it")
-_LOG_NOT_READ = Unknown(gap=Gap.NOT_COLLECTED, detail="only --logs reads it")
 
 
 class World:
@@ -249,8 +250,8 @@ class World:
             ),
             script_reads=Known(link_variables_read(script, "/entrypoint.sh"), "/proc"),
             script_hosts=Known(references_in_script(script, "/entrypoint.sh"), "/proc"),
-            probes=_NOT_PROBED if probes is None else Known(tuple(probes), "probe"),
-            complaints=_LOG_NOT_READ
+            probes=NOT_PROBED if probes is None else Known(tuple(probes), "probe"),
+            complaints=LOG_NOT_READ
             if complaints is None
             else Known(tuple(complaints), f"docker logs {name}"),
             dns_answers=tuple(
@@ -610,25 +611,20 @@ class World:
 
     def _open(self, target: str, source: str, exposed: Iterable[Port]) -> None:
         """Let a target through to a source's exposed ports, as the engine does."""
-        for port in exposed:
-            way = FirewallRule(
+        for each in firewall_rules(target_address=target, source_address=source, exposed=exposed):
+            rule = FirewallRule(
                 chain="DOCKER",
                 verdict="ACCEPT",
-                source=target,
-                destination=source,
+                source=each.source,
+                destination=each.destination,
                 in_interface="docker0",
                 out_interface="docker0",
-                protocol=port.protocol,
-                destination_port=port.number,
+                protocol=each.protocol,
+                source_port=each.source_port,
+                destination_port=each.destination_port,
             )
-            back = msgspec.structs.replace(
-                way,
-                source=source,
-                destination=target,
-                source_port=port.number,
-                destination_port=None,
-            )
-            self._pairs += [each for each in (way, back) if each not in self._pairs]
+            if rule not in self._pairs:
+                self._pairs.append(rule)
 
 
 def _references(
