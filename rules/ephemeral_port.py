@@ -34,9 +34,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import on_host, recreate_source
+from linkdoctor.model.fixes import made_there, recreate_source
 from linkdoctor.model.knowledge import Declaration, Knowledge
-from linkdoctor.model.outside import LABEL, dials_at, wanted_ports
+from linkdoctor.model.outside import (
+    LABEL,
+    dialled_by,
+    dials_at,
+    meant_for_outside,
+    published_as,
+    wanted_ports,
+)
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Topology
@@ -56,11 +63,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
     container = place.container
     for number, where in sorted(wanted_ports(container, topology).items()):
-        found = [
-            each
-            for each in topology.details(container).published
-            if each.port.number == number and each.port.protocol == "tcp"
-        ]
+        found = published_as(container, number, topology)
         if not found or not all(each.ephemeral for each in found):
             continue
         today = found[0].host_port
@@ -70,7 +73,7 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
             "next start.",
             evidence=(
                 _binding(place.host, container, found, topology),
-                Proof(what="meant for outside", observed=f"port {number}", where=where),
+                meant_for_outside(number, where),
             ),
             fixes=_fixes(place.host, container, found, topology),
             key=str(number),
@@ -90,16 +93,9 @@ def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
             f"of {source.name}.",
             evidence=(
                 _binding(host, source, found, topology),
-                Proof(
-                    what=f"dialled by {caller.name}",
-                    observed=f"{dial.host}:{dial.port}",
-                    where=dial.where,
-                ),
+                dialled_by(caller, dial),
             ),
-            fixes=tuple(
-                on_host(host, fix) if host != place.host and fix.commands else fix
-                for fix in _fixes(host, source, found, topology)
-            ),
+            fixes=made_there(_fixes(host, source, found, topology), host, place.host),
             source=source.name,
             alias=dial.host,
             key=str(dial.port),

@@ -31,7 +31,6 @@ on one overlay network, or run an ambassador on this host.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -42,6 +41,7 @@ from linkdoctor.model.literals import (
     is_of_the_host,
     literals_of,
 )
+from linkdoctor.model.reach import is_inside
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Route
 from linkdoctor.model.topology import Topology
@@ -98,9 +98,7 @@ def _foreign(host: str, address: str, topology: Topology) -> _Foreign | None:
         return None
     if is_of_the_host(host, address, topology):
         return None
-    parsed = ipaddress.ip_address(address)
-    subnets = [subnet for each in topology.networks(host) for subnet in each.subnets]
-    if any(parsed in ipaddress.ip_network(each, strict=False) for each in subnets):
+    if is_inside(address, (subnet for each in topology.networks(host) for subnet in each.subnets)):
         return None
     if any(_leads_to(route, address) for route in topology.routes(host)):
         return None
@@ -121,11 +119,7 @@ def _holders_elsewhere(host: str, address: str, topology: Topology) -> Iterator[
 
 
 def _leads_to(route: Route, address: str) -> bool:
-    try:
-        destination = ipaddress.ip_network(route.destination, strict=False)
-    except ValueError:
-        return False
-    return destination.prefixlen > 0 and ipaddress.ip_address(address) in destination
+    return not route.destination.endswith("/0") and is_inside(address, (route.destination,))
 
 
 def _hit(

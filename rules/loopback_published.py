@@ -35,13 +35,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import on_host, recreate_source
+from linkdoctor.model.fixes import made_there, recreate_source
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.outside import (
     LABEL,
     Binding,
+    dialled_by,
     dials_at,
     is_bound_to_loopback,
+    meant_for_outside,
+    published_as,
     wanted_ports,
 )
 from linkdoctor.model.ports import is_loopback
@@ -63,11 +66,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
 
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
     container = place.container
-    published = topology.details(container).published
     for number, where in sorted(wanted_ports(container, topology).items()):
-        found = [
-            each for each in published if each.port.number == number and each.port.protocol == "tcp"
-        ]
+        found = published_as(container, number, topology)
         if not found or not all(map(is_bound_to_loopback, found)):
             continue
         bound = _shown(found)
@@ -81,7 +81,7 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
                     expected=f"an address of {place.host}",
                     where=topology.read_from(container.details),
                 ),
-                Proof(what="meant for outside", observed=f"port {number}", where=where),
+                meant_for_outside(number, where),
             ),
             fixes=_fixes(place.host, container, found, topology),
             key=str(number),
@@ -106,15 +106,10 @@ def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
                     expected=f"{dial.host}:{dial.port}",
                     where=topology.read_from(source.details),
                 ),
-                Proof(
-                    what=f"dialled by {caller.name}",
-                    observed=f"{dial.host}:{dial.port}",
-                    where=dial.where,
-                ),
+                dialled_by(caller, dial),
             ),
-            fixes=tuple(
-                on_host(host, fix) if host != place.host and fix.commands else fix
-                for fix in _fixes(host, source, _of(bindings, source), topology)
+            fixes=made_there(
+                _fixes(host, source, _of(bindings, source), topology), host, place.host
             ),
             source=source.name,
             alias=dial.host,

@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import on_host, recreate
+from linkdoctor.model.fixes import made_there, recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
 from linkdoctor.model.outside import LABEL, dials, host_named, wanted_ports
@@ -96,10 +96,7 @@ def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
                     where=dial.where,
                 ),
             ),
-            fixes=tuple(
-                on_host(host, fix) if host != place.host else fix
-                for fix in _publish(host, source, port, port, topology)
-            ),
+            fixes=made_there(_publish(host, source, port, port, topology), host, place.host),
             source=source.name,
             alias=dial.host,
             key=str(port),
@@ -110,16 +107,12 @@ def _is_served(host: str, port: int, topology: Topology) -> bool:
     bindings = (
         publication.host_port
         for _, container in topology.containers(host)
-        for publication in _published(container, topology)
+        for publication in topology.details(container).published
     )
     if port in bindings:
         return True
     listeners = topology.host_listeners(host)
     return any(each.protocol == "tcp" and each.port == port for each in listeners)
-
-
-def _published(container: Container, topology: Topology) -> tuple[Publication, ...]:
-    return topology.details(container).published
 
 
 def _exposing(host: str, port: int, topology: Topology) -> Container | None:

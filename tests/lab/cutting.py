@@ -7,13 +7,13 @@ import os
 import signal
 import socket
 import struct
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from . import plain
+from .passing import Passing
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -40,7 +40,7 @@ class Cut:
     """Whoever else spoke through the proxy since the aim is killed first."""
 
 
-class CuttingProxy:
+class CuttingProxy(Passing):
     """Passes requests on, one connection to the engine for each, and kills one client."""
 
     def __init__(self, engine: Path, path: Path) -> None:
@@ -51,43 +51,20 @@ class CuttingProxy:
         self._engine = engine
         self._seen = 0
         self._others: set[int] = set()
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._open: set[socket.socket] = {self._listener}
-        self._threads: list[threading.Thread] = []
-        self._spawn(threading.Thread(target=self._accept))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen()
+        super().__init__(listener)
 
     def aim(self, victim: int, cut: Cut) -> None:
         """Choose the process to kill, and when; it must not have asked anything yet."""
         self.cut, self._seen, self.fell_at, self.victim = cut, 0, None, victim
         self._others = set()
 
-    def close(self) -> None:
-        """Cut every connection and wait for the threads."""
-        for each in tuple(self._open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10.0)
-            assert not thread.is_alive()
-        for each in self._open:
-            each.close()
-
-    def _spawn(self, thread: threading.Thread) -> None:
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.add(client)
-            self._spawn(threading.Thread(target=self._serve, args=(client,)))
-
     def _serve(self, client: socket.socket) -> None:
+        self._spawn(self._answer, client)
+
+    def _answer(self, client: socket.socket) -> None:
         found = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid = int(_CREDENTIALS.unpack(found)[0])
         with contextlib.suppress(OSError), client.makefile("rb") as asking:

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from linkdoctor.model.report import Completeness, Finding, Report, Verdict
 from linkdoctor.model.snapshot import Container
 
 from .examining import codes, diagnose, leaks, look, open_descriptors, report
+from .passing import Passing
 from .situations import Lab
 
 SECRET = "s3cr3t-marker"
@@ -33,7 +33,7 @@ SOON = 6.0
 Answered = Callable[[str], bool]
 
 
-class Proxy:
+class Proxy(Passing):
     """Passes the requests of linkdoctor on to an engine, one after another, and notes them.
 
     `let` sees each request's path first and may hold it back for ever.
@@ -44,44 +44,20 @@ class Proxy:
         self.requests: list[tuple[str, str]] = []
         self.bodies = 0
         self._engine = engine
-        self._listener = listener
         self._let = let
-        self._open: set[socket.socket] = {listener}
-        self._threads: list[threading.Thread] = []
-        self._spawn(self._accept)
+        super().__init__(listener)
 
     @property
     def methods(self) -> set[str]:
         """The methods of all requests so far."""
         return {method for method, _ in self.requests}
 
-    def close(self) -> None:
-        """Cut every connection and wait for the threads."""
-        for each in tuple(self._open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5.0)
-            assert not thread.is_alive()
-        for each in self._open:
-            each.close()
-
-    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.socket(socket.AF_UNIX)
-            self._open |= {client, server}
-            server.connect(str(self._engine))
-            self._spawn(self._requests, client, server)
-            self._spawn(self._answers, server, client)
+    def _serve(self, client: socket.socket) -> None:
+        server = socket.socket(socket.AF_UNIX)
+        self._open.add(server)
+        server.connect(str(self._engine))
+        self._spawn(self._requests, client, server)
+        self._spawn(self._answers, server, client)
 
     def _requests(self, client: socket.socket, server: socket.socket) -> None:
         received = b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -281,11 +281,10 @@ def history_of(found: Report, code: str) -> str:
     ids=["stopped", "recreated", "removed", "moved"],
 )
 def test_a_finding_tells_what_happened_to_its_source(
-    lab: Lab, happens: object, code: str, told: Sequence[str]
+    lab: Lab, happens: Callable[[Lab], object], code: str, told: Sequence[str]
 ) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
-    time.sleep(1.1)  # what happened in the second of the start may have been before it
-    happens(lab)  # type: ignore[operator]
+    happens(lab)
     told_now = history_of(diagnose(lab), code)
     assert [each.split()[0] for each in told_now.split(", ")] == list(told)

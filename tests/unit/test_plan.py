@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -12,20 +13,26 @@ from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.plan import Plan
-from linkdoctor.model.report import Fix, Safety, Severity
+from linkdoctor.model.report import Fix, Report, Safety, Severity
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit import Rule
 
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")
 
 
+def reported(topology: Topology, rules: Sequence[Rule] = RULES) -> Report:
+    """What rules say of a topology."""
+    return diagnose(topology, rules, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+
+
 def planned(*worlds: World, allow: Safety = Safety.RECREATE) -> Plan:
     """The plan for what is wrong in worlds."""
     topology = Topology([world.snapshot() for world in worlds])
-    report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    report = reported(topology)
     return plan(report, topology, allow=allow)
 
 
@@ -142,7 +149,7 @@ def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
     for loaded in load_rules():
         for case in loaded.rule.cases:
             topology = Topology(case.given(), case.knowledge)
-            report = diagnose(topology, [loaded.rule], tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+            report = reported(topology, [loaded.rule])
             for finding in report.findings:
                 for fix in finding.fixes:
                     about = (finding.code, fix.title)
@@ -231,7 +238,7 @@ def test_a_circle_of_links_has_an_end() -> None:
     snapshot = world.snapshot()
     circle = Recreate(container="app", links=(StoredLink("web", "web"),))
     topology = Topology([snapshot])
-    report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    report = reported(topology)
     fix = Fix(title="x", safety=Safety.RECREATE, commands=("x",), actions=(circle,))
     finding = msgspec.structs.replace(
         report.findings[0], fixes=(fix,), fingerprint="circle", target="app"
@@ -250,7 +257,7 @@ def test_many_containers_are_planned_for_in_a_moment() -> None:
             world.run(f"web{each}", link=f"app{each}:app")
             world.recreate(f"app{each}")
         topology = Topology([world.snapshot()])
-        report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+        report = reported(topology)
         began = time.perf_counter()
         assert len(plan(report, topology).steps) == number
         return time.perf_counter() - began
@@ -261,6 +268,6 @@ def test_many_containers_are_planned_for_in_a_moment() -> None:
 def test_remarks_are_left_alone_unless_asked_for() -> None:
     world = World(engine="28.5.2").run("app", expose=[80], listen=[80]).run("web", link="app:x")
     topology = Topology([world.snapshot()])
-    report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    report = reported(topology)
     assert {each.severity for each in report.findings} == {Severity.INFO}
     assert plan(report, topology).steps == ()

@@ -15,6 +15,7 @@ from linkdoctor.cli.common import (
     ConfigOption,
     ContextOption,
     Engines,
+    FailOnOption,
     HostOption,
     LogsOption,
     ProbeExternalOption,
@@ -72,10 +73,7 @@ def check(
             autocompletion=complete_code,
         ),
     ] = None,
-    fail_on: Annotated[
-        Severity | None,
-        typer.Option(help="The least severity that exits with 1. Default: error."),
-    ] = None,
+    fail_on: FailOnOption = None,
     format_: Annotated[
         CheckFormat,
         typer.Option(

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from linkdoctor.config import LONGEST_TIMEOUT, Config, ConfigError, is_timeout, load_config
-from linkdoctor.model.report import ExitCode
+from linkdoctor.model.report import ExitCode, Severity
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination
@@ -24,6 +24,7 @@ __all__ = [
     "ConfigOption",
     "ContextOption",
     "Engines",
+    "FailOnOption",
     "Format",
     "FormatOption",
     "HostOption",
@@ -156,6 +157,10 @@ ProbeExternalOption = Annotated[
         help="With --probe: connect also where an alias leads outside the networks of the "
         "containers examined.",
     ),
+]
+FailOnOption = Annotated[
+    Severity | None,
+    typer.Option(help="The least severity that exits with 1. Default: error."),
 ]
 RulesOption = Annotated[
     list[Path] | None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 import msgspec
 
 from linkdoctor.model.links import Port
+from linkdoctor.model.reach import is_inside
 from linkdoctor.model.snapshot import Firewall, FirewallRule
+from linkdoctor.model.variables import is_address
 
 __all__ = ["Way", "chains_in_place", "chains_on_the_way", "is_blocked", "ways_on"]
 
@@ -85,11 +86,7 @@ def _is_of_a_link(rule: FirewallRule, bridge: str) -> bool:
 
 
 def _is_one_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return is_address(text)
 
 
 def is_blocked(firewall: Firewall, bridge: str, *, target: str, source: str, port: Port) -> bool:
@@ -119,12 +116,7 @@ def is_blocked(firewall: Firewall, bridge: str, *, target: str, source: str, por
 
 
 def _holds(network: str, address: str) -> bool:
-    if not network:
-        return True
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
+    return not network or is_inside(address, (network,))
 
 
 def _is_through(pattern: str, interface: str) -> bool:

@@ -7,7 +7,7 @@ target with a ghost link, or with a source that is down, kills it (engine lab).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -38,6 +38,7 @@ __all__ = [
     "doing",
     "for_a_person",
     "is_wanted",
+    "made_there",
     "on_host",
     "present_links",
     "recreate",
@@ -371,6 +372,11 @@ def on_host(host: str, fix: Fix) -> Fix:
         commands=(f"# on {commands.shell(host)}:", *fix.commands),
         host=host if fix.actions else "",
     )
+
+
+def made_there(fixes: Iterable[Fix], there: str, here: str) -> tuple[Fix, ...]:
+    """Say of fixes with commands on which host they are typed, if it is not the finding's own."""
+    return tuple(on_host(there, fix) if there != here and fix.commands else fix for fix in fixes)
 
 
 def for_a_person(fix: Fix) -> Fix:

@@ -9,6 +9,7 @@ import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.ports import is_loopback
+from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Topology
 
@@ -18,13 +19,16 @@ __all__ = [
     "Dial",
     "PortConflict",
     "bindings",
+    "dialled_by",
     "dials",
     "dials_at",
     "free_port",
     "host_named",
     "is_bound_to_loopback",
+    "meant_for_outside",
     "overlap",
     "parse_port_conflict",
+    "published_as",
     "wanted_ports",
 ]
 
@@ -82,6 +86,27 @@ def dials(container: Container, topology: Topology) -> Iterator[Dial]:
         if port is not None and (reference.host, port) not in done:
             done.add((reference.host, port))
             yield Dial(host=reference.host, port=port, where=reference.where)
+
+
+def meant_for_outside(port: int, where: str) -> Proof:
+    """Prove that a port is said to be meant for outside."""
+    return Proof(what="meant for outside", observed=f"port {port}", where=where)
+
+
+def dialled_by(caller: Container, dial: Dial) -> Proof:
+    """Prove that a container's settings dial something."""
+    return Proof(
+        what=f"dialled by {caller.name}", observed=f"{dial.host}:{dial.port}", where=dial.where
+    )
+
+
+def published_as(container: Container, port: int, topology: Topology) -> tuple[Publication, ...]:
+    """Give the bindings of one of a container's TCP ports."""
+    return tuple(
+        each
+        for each in topology.details(container).published
+        if each.port.number == port and each.port.protocol == "tcp"
+    )
 
 
 def host_named(name: str, topology: Topology) -> str | None:

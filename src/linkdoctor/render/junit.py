@@ -32,6 +32,7 @@ def render_junit(report: Report, *, fail_on: Severity, examined: Mapping[str, st
     document = JUnitXml("linkdoctor")
     for host in report.hosts:
         document.add_testsuite(_suite(host, report, fail_on, examined))
+    # junitparser leaves these two methods without types.
     document.update_statistics()  # type: ignore[no-untyped-call]
     # All texts are neutral, which leaves nothing that XML does not allow.
     return f"{_DECLARATION}{str(document.tostring(), 'utf-8')}\n"  # type: ignore[no-untyped-call]

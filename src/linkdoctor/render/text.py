@@ -19,12 +19,12 @@ from linkdoctor.model.report import (
     Skipped,
     Verdict,
 )
+from linkdoctor.render.gist import UNREACHABLE
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.seen import Sighting, seen_lines
 
 __all__ = ["render_text"]
 
-_UNREACHABLE = "LD002"
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
 _REASONS_SHOWN = 6
@@ -84,7 +84,7 @@ def _body(
         yield from _cause(cause, medium, several, verbose, names)
     yield from _where_to_type(report, medium)
     # Where the only engine could not be asked, the verdict has said why.
-    told = not several and all(each.code == _UNREACHABLE for each in report.skipped)
+    told = not several and all(each.code == UNREACHABLE for each in report.skipped)
     if not told and (verbose or report.summary.verdict is not Verdict.HEALTHY):
         yield ""
         yield from _skips(report.skipped, medium, several, verbose)
@@ -145,7 +145,7 @@ def _lost(lost: int, all_of_them: int) -> str:
 
 
 def _only_reason(report: Report) -> str:
-    return next((each.reason for each in report.skipped if each.code == _UNREACHABLE), "")
+    return next((each.reason for each in report.skipped if each.code == UNREACHABLE), "")
 
 
 def _lacking(skipped: Sequence[Skipped]) -> str:
@@ -393,8 +393,8 @@ def _where_to_type(report: Report, medium: Medium) -> Iterator[str]:
 def _skips(
     skipped: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
 ) -> Iterator[str]:
-    unreachable = [each for each in skipped if each.code == _UNREACHABLE]
-    lacking = [each for each in skipped if each.code != _UNREACHABLE]
+    unreachable = [each for each in skipped if each.code == UNREACHABLE]
+    lacking = [each for each in skipped if each.code != UNREACHABLE]
     for each in unreachable:
         host = "" if each.host in each.reason else f"{medium.name(each.host)}: "
         text = f"not asked: {host}{medium.say(each.reason)}"
@@ -427,7 +427,7 @@ def _by_reason(skipped: Iterable[Skipped], several: bool) -> dict[str, list[str]
 
 
 def _advice(skipped: Sequence[Skipped]) -> str:
-    if any(each.code == _UNREACHABLE for each in skipped):
+    if any(each.code == UNREACHABLE for each in skipped):
         return "mend what kept the engine from answering, then check again; nothing is known of it"
     if any("--timeout" in each.reason for each in skipped):
         return "give it more time with --timeout, then check again"
