@@ -18,7 +18,7 @@ from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.reach import is_answered, searched_names
-from linkdoctor.model.references import VariableRead
+from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
@@ -146,24 +146,8 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
             )
     set_by_user = {variable.name for variable in details.environment}
     yield from _of_reads(details.reads, set_by_user, certain=True)
-    for reference in details.references:
-        if "." not in reference.host and ":" not in reference.host:
-            port = reference.port or reference.default_port
-            yield Expectation(
-                names=(reference.host,),
-                origin=Origin.SETTING,
-                where=reference.where,
-                ports=(port,) if port else (),
-            )
-    for reference in topology.script_hosts_if_had(container):
-        if "." not in reference.host and ":" not in reference.host:
-            port = reference.port or reference.default_port
-            yield Expectation(
-                names=(reference.host,),
-                origin=Origin.SCRIPT,
-                where=reference.where,
-                ports=(port,) if port else (),
-            )
+    yield from _of_references(details.references, Origin.SETTING)
+    yield from _of_references(topology.script_hosts_if_had(container), Origin.SCRIPT)
     for row in topology.image_expectations(container):
         if not set_by_user.intersection(row.settings):
             how = "variables" if row.reads is Reading.VARIABLES else "host name"
@@ -176,6 +160,18 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
     # Only a link under another alias can support what a script reads.
     if details.status is Status.RUNNING and topology.links_of(host, container):
         yield from _of_reads(topology.script_reads(container), set_by_user, certain=False)
+
+
+def _of_references(references: Iterable[HostReference], origin: Origin) -> Iterator[Expectation]:
+    for reference in references:
+        if "." not in reference.host and ":" not in reference.host:
+            port = reference.port or reference.default_port
+            yield Expectation(
+                names=(reference.host,),
+                origin=origin,
+                where=reference.where,
+                ports=(port,) if port else (),
+            )
 
 
 def _names(text: str) -> list[str]:
