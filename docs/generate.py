@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
@@ -40,6 +41,7 @@ def documents() -> dict[str, str]:
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
+        "schema/applied.schema.json": schema(Applied, APPLIED_SCHEMA),
     }
 
 

@@ -23,7 +23,8 @@ of the engine it is LD303, and if the engine's own line is wrong it is LD302.
 
 ## How to mend it
 
-Create the target again without the extra host, or without the link, whichever is not meant.
+Create the target again without the extra host, or without the link, whichever is not meant. A line
+that somebody wrote into the file is gone after a restart of the target.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import for_a_person, present_links, recreate, restart_target
+from linkdoctor.model.links import HostsLine
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
@@ -72,15 +75,38 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=topology.read_from(link.target.hosts_file),
             ),
         ),
-        fixes=(
-            Fix(
-                title=f"create {link.target.name} again without --add-host "
-                f"{link.alias}:{first.address}, or without the link",
-                safety=Safety.MANUAL,
-            ),
-        ),
+        fixes=tuple(_fixes(link, first, topology, same=same)),
         severity=Severity.WARNING if same else None,
     )
+
+
+def _fixes(link: Link, first: HostsLine, topology: Topology, *, same: bool) -> Iterator[Fix]:
+    target, name = link.target, link.target.name
+    if first in topology.details(target).extra_hosts:
+        unpinned = recreate(
+            topology,
+            link.host,
+            target,
+            drop_extra_hosts=(link.alias,),
+            why=f"without --add-host {link.alias}:{first.address}",
+        )
+        # Which of the two is meant only a person can know, unless they mean the same.
+        yield unpinned if same else for_a_person(unpinned)
+        if not same:
+            links = present_links(topology.details(target))
+            others = tuple(each for each in links if each.alias != link.alias)
+            why = f"without the link, if {first.address} is meant"
+            yield for_a_person(recreate(topology, link.host, target, links=others, why=why))
+    elif any(
+        first in topology.hosts_lines_of(each) for each in topology.links_of(link.host, target)
+    ):
+        yield Fix(
+            title=f"create {name} again with other aliases: none that is also the name of another "
+            "link's source",
+            safety=Safety.MANUAL,
+        )
+    else:
+        yield restart_target(topology, link.host, target)
 
 
 def _pinned(address: str) -> World:

@@ -72,13 +72,13 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=where,
             ),
         ),
-        fixes=tuple(_fixes(link, sorted(missing), legacy)),
+        fixes=tuple(_fixes(link, sorted(missing), topology)),
     )
 
 
-def _fixes(link: Link, missing: list[str], legacy: bool) -> Iterator[Fix]:
-    yield set_by_hand(link, missing)
-    if legacy:
+def _fixes(link: Link, missing: list[str], topology: Topology) -> Iterator[Fix]:
+    yield set_by_hand(link, missing, topology)
+    if link.kind is LinkKind.LEGACY:
         yield keep_variables(link.target.name)
 
 

@@ -67,7 +67,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     names = sorted(wanted)
     engine = ".".join(map(str, version))
     reads = f"{link.target.name} reads {names[0]}"
-    by_hand = set_by_hand(link, names)
+    by_hand = set_by_hand(link, names, topology)
     if version < FIRST_WITHOUT_VARIABLES:
         yield _hit(
             link,

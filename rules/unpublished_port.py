@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import made_there, recreate
+from linkdoctor.model.fixes import made_there, recreate_source
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
 from linkdoctor.model.outside import LABEL, dials, host_named, wanted_ports
@@ -125,15 +125,13 @@ def _exposing(host: str, port: int, topology: Topology) -> Container | None:
 def _publish(
     host: str, container: Container, host_port: int, port: int, topology: Topology
 ) -> tuple[Fix, ...]:
-    linked = sorted({link.target.name for link in topology.links_to(host, container)})
-    after = f"; then create {', '.join(linked)} again, linked to it" if linked else ""
     return (
-        recreate(
+        recreate_source(
             topology,
             host,
             container,
             publish=(Publication(port=Port(port), host_address="", host_port=host_port),),
-            why=f"with its port published{after}",
+            why="with its port published",
         ),
     )
 

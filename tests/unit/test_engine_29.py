@@ -93,8 +93,8 @@ def modelled(directory: Path, *, keeps: Evidence[bool], has: bool) -> Report:
     [
         (False, False, Severity.ERROR, ("LD203",), "until engine 30: set"),
         (True, False, Severity.ERROR, ("LD203",), "restart web"),
-        (True, True, Severity.WARNING, (), "create web again"),
-        (False, True, Severity.ERROR, (), "create web again"),
+        (True, True, Severity.WARNING, (), "recreate web (with HELLOAPP"),
+        (False, True, Severity.ERROR, (), "recreate web (with HELLOAPP"),
     ],
 )
 def test_a_modelled_reader_of_variables_is_told_that_they_are_gone(

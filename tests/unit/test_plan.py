@@ -134,9 +134,35 @@ def test_the_same_state_gives_the_same_plan() -> None:
     assert planned(world()) == planned(world())
 
 
+def test_the_time_that_a_container_is_given_to_stop_is_told() -> None:
+    world = World.tutorial().move("app")
+    assert [each.seconds for each in planned(world).steps] == [10]
+    world.change("web", stop_timeout=45)
+    assert [each.seconds for each in planned(world).steps] == [45]
+
+
+def test_ports_of_the_engines_choice_are_pinned_only_on_request() -> None:
+    world = (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("web", link="app:helloapp", publish={80: 32768}, ephemeral=True)
+        .recreate("app")
+    )
+    topology = Topology([world.snapshot()])
+    report = reported(topology)
+    (step,) = plan(report, topology).steps
+    assert isinstance(step.action, Recreate)
+    assert step.action.published is None
+    (step,) = plan(report, topology, pin_ports=True).steps
+    assert isinstance(step.action, Recreate)
+    assert step.action.published is not None
+    assert {(each.host_port, each.ephemeral) for each in step.action.published} == {(32768, False)}
+
+
 FOR_A_PERSON_ONLY = {
     ("LD207", "make the network "): "it takes a new network",
     ("LD605", "make the network "): "it takes a new network",
+    ("LD304", "recreate web (without "): "only a person knows which of the two is meant",
     ("LD402", "connect app to network "): "the source has to leave the network `none` first",
     ("LD404", "connect web to the default bridge "): "it has to leave the network `none` first",
 }

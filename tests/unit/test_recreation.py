@@ -17,6 +17,7 @@ from linkdoctor.fix.recreation import (
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.snapshot import Publication
+from linkdoctor.model.variables import Variable
 
 ID = "0123456789ab" + "c" * 52
 IMAGE = "sha256:" + "1" * 64
@@ -363,3 +364,108 @@ def test_a_copy_is_known_by_what_no_action_changes() -> None:
     other = inspected()
     other["Image"] = "sha256:other"
     assert not is_copy_of(other, inspected())
+
+
+# What takes the place of what was asked for
+
+
+def published(*found: str, ephemeral: bool = False) -> tuple[Publication, ...]:
+    """Bindings as they are seen: `0.0.0.0:8080:80`."""
+    parts = [each.rsplit(":", 2) for each in found]
+    return tuple(
+        Publication(
+            port=Port(int(port)),
+            host_address=address,
+            host_port=int(host_port),
+            ephemeral=ephemeral,
+        )
+        for address, host_port, port in parts
+    )
+
+
+def asked(*found: str) -> dict[str, list[dict[str, str]]]:
+    """Bindings as they were asked for."""
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for each in found:
+        address, host_port, port = each.rsplit(":", 2)
+        bindings.setdefault(f"{port}/tcp", []).append({"HostIp": address, "HostPort": host_port})
+    return bindings
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "after"),
+    [
+        (
+            asked(":8080:80"),
+            published("0.0.0.0:8080:80", ":::8080:80"),
+            asked(":8080:80"),
+        ),
+        (
+            asked("0.0.0.0:8080:80"),
+            published("0.0.0.0:8080:80"),
+            asked("0.0.0.0:8080:80"),
+        ),
+        (
+            asked("127.0.0.1:8080:80", ":9090:90"),
+            published(":8080:80", "0.0.0.0:9090:90", ":::9090:90"),
+            asked(":8080:80", ":9090:90"),
+        ),
+        (
+            asked("::80"),
+            published("0.0.0.0:32768:80", ":::32768:80"),
+            asked(":32768:80"),
+        ),
+        (
+            asked("::80", ":9000-9009:90"),
+            published("0.0.0.0:32768:80", "0.0.0.0:9003:90", ephemeral=True),
+            asked("::80", ":9000-9009:90"),
+        ),
+        (
+            asked("127.0.0.1:8080:80", "10.0.0.1:8080:80"),
+            published("127.0.0.1:8081:80", "10.0.0.1:8080:80"),
+            asked("127.0.0.1:8081:80", "10.0.0.1:8080:80"),
+        ),
+        ({}, published(":8080:80"), asked(":8080:80")),
+        (asked(":8080:80"), (), {}),
+    ],
+)
+def test_published_ports_are_replaced_in_the_words_that_were_used(
+    before: dict[str, Any], wanted: tuple[Publication, ...], after: dict[str, Any]
+) -> None:
+    raw = inspected(host={"PortBindings": before})
+    body = body_of(raw, Recreate(container="web", published=wanted))
+    assert body["HostConfig"]["PortBindings"] == after
+    assert set(body["ExposedPorts"]) >= set(after)
+
+
+def test_a_port_of_the_engines_choice_is_pinned_beside_others_that_it_goes_on_to_choose() -> None:
+    raw = inspected(host={"PublishAllPorts": True})
+    wanted = (
+        *published("0.0.0.0:32768:80", ":::32768:80"),
+        *published("0.0.0.0:32769:90", ephemeral=True),
+    )
+    host = body_of(raw, Recreate(container="web", published=wanted))["HostConfig"]
+    assert host["PortBindings"] == asked(":32768:80")
+    assert host["PublishAllPorts"] is True
+
+
+def test_search_domains_are_replaced_only_if_that_is_wanted() -> None:
+    raw = inspected(host={"DnsSearch": ["corp.example"]})
+    assert body_of(raw)["HostConfig"]["DnsSearch"] == ["corp.example"]
+    bare = body_of(raw, Recreate(container="web", dns_search=(".",)))
+    assert bare["HostConfig"]["DnsSearch"] == ["."]
+
+
+def test_variables_are_added_and_take_the_place_of_others_of_their_name() -> None:
+    raw = inspected(config={"Env": ["A=1", "DB_PORT=old", "B=2=3"]})
+    action = Recreate(
+        container="web", environment=(Variable(name="DB_PORT", value="tcp://db:5432"),)
+    )
+    assert body_of(raw, action)["Env"] == ["A=1", "B=2=3", "DB_PORT=tcp://db:5432"]
+    assert body_of(raw)["Env"] == ["A=1", "DB_PORT=old", "B=2=3"]
+
+
+def test_a_copy_may_have_further_variables() -> None:
+    old = inspected()
+    assert is_copy_of(inspected(config={"Env": ["A=1", "B=2"]}), old)
+    assert not is_copy_of(inspected(config={"Env": ["B=2"]}), old)

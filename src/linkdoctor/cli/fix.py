@@ -93,6 +93,14 @@ def fix(
     keep_old: Annotated[
         bool, typer.Option("--keep-old", help="Keep the containers that are replaced, stopped.")
     ] = False,
+    pin_ports: Annotated[
+        bool,
+        typer.Option(
+            "--pin-ports",
+            help="Let containers that are replaced keep the ports of the host that the engine "
+            "chose for them (-P).",
+        ),
+    ] = False,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -169,6 +177,7 @@ def fix(
         ),
         declarations=settings.container,
         timeout=engines.timeout,
+        pin_ports=pin_ports,
     )
     acting = apply and not dry_run
     if acting and engines.snapshots:

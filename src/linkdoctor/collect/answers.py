@@ -94,6 +94,7 @@ class _Config(msgspec.Struct):
     Image: str = ""
     Labels: dict[str, str] | None = None
     ExposedPorts: dict[str, Any] | None = None
+    StopTimeout: int | None = None
 
 
 class _RestartPolicy(msgspec.Struct):

@@ -70,6 +70,7 @@ def details_of(answer: ContainerAnswer) -> Details:
             )
         ),
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
+        stop_timeout=config.StopTimeout,
     )
 
 

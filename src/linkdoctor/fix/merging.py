@@ -16,6 +16,7 @@ from linkdoctor.model.actions import (
 )
 from linkdoctor.model.links import HostsLine, StoredLink
 from linkdoctor.model.snapshot import Publication
+from linkdoctor.model.variables import Variable
 
 __all__ = ["Contradiction", "merged"]
 
@@ -59,6 +60,7 @@ def _recreation(old: Recreate, new: Recreate, present: tuple[StoredLink, ...]) -
         drop_extra_hosts=_union(old.drop_extra_hosts, new.drop_extra_hosts),
         network=_only("network", old.network, new.network),
         aliases=_union(old.aliases, new.aliases),
+        environment=_environment(old.environment, new.environment),
         dns_search=_only("search domains", old.dns_search, new.dns_search),
     )
 
@@ -85,6 +87,12 @@ def _links(
     gone = (now - set(one)) | (now - set(other))
     joined = tuple(sorted((now | set(one) | set(other)) - gone))
     _refuse_twice("link", [(each.alias, each.source) for each in joined])
+    return joined
+
+
+def _environment(one: tuple[Variable, ...], other: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    joined = _union(one, other)
+    _refuse_twice("variable", [(each.name, each.value or "") for each in joined])
     return joined
 
 

@@ -38,7 +38,7 @@ from linkdoctor.model.fixes import (
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
@@ -95,6 +95,7 @@ def plan(
     *,
     allow: Safety = Safety.RECREATE,
     remarks: bool = False,
+    pin_ports: bool = False,
     unmendable: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan what mends the findings of a report.
@@ -104,6 +105,7 @@ def plan(
         topology: what was seen.
         allow: the widest steps that may be planned.
         remarks: plan for findings of severity `info`, too.
+        pin_ports: a container that is replaced keeps the ports of the host that the engine chose.
         unmendable: fingerprints for which nothing is to be planned: it was tried in vain.
     """
     seen = _Seen(topology)
@@ -112,7 +114,7 @@ def plan(
     last: dict[int, _Key] = {}
     advice: list[Advice] = []
     for number, finding in enumerate(report.findings):
-        draft = _Draft(seen, work, allow)
+        draft = _Draft(seen, work, allow, pin_ports=pin_ports)
         if finding.severity is Severity.INFO and not remarks:
             continue
         reason = (
@@ -187,8 +189,16 @@ class _Seen:
 class _Draft:
     """What one more fix would add to the work planned so far."""
 
-    def __init__(self, seen: _Seen, work: Mapping[_Key, tuple[_Task, ...]], allow: Safety) -> None:
+    def __init__(
+        self,
+        seen: _Seen,
+        work: Mapping[_Key, tuple[_Task, ...]],
+        allow: Safety,
+        *,
+        pin_ports: bool,
+    ) -> None:
         self._seen, self._topology = seen, seen.topology
+        self._pin_ports = pin_ports
         self._work, self._allow = work, allow
         self.pending: _Work = {}
         self.order: list[tuple[_Key, _Key]] = []
@@ -228,8 +238,6 @@ class _Draft:
         afterwards: bool = False,
         why: str = "",
     ) -> _Key:
-        if isinstance(action, Recreate) and _is_beyond(action):
-            raise _Refused("it takes a person: ports and search domains cannot be replaced yet")
         key = (host, action.container)
         container = self._topology.named(host, action.container)
         if container is None:
@@ -248,6 +256,8 @@ class _Draft:
         if rank(needed) > rank(self._allow):
             raise _Refused(f"it takes --allow {needed.value}")
         findings = () if number is None else (number,)
+        if isinstance(action, Recreate) and self._pin_ports:
+            action = _pinned(action, self._topology.details(container))
         self._put(key, _Task(phase=phase, action=action, findings=findings, why=_one(why)))
         if (key, phase) not in self._checked:
             self._checked.add((key, phase))
@@ -337,9 +347,13 @@ class _Draft:
         self._add(host, Start(container=source.name), None, why=why)
 
 
-def _is_beyond(action: Recreate) -> bool:
-    """Tell whether a recreation asks for more than can be carried out."""
-    return action.published is not None or action.dns_search is not None
+def _pinned(action: Recreate, details: Details) -> Recreate:
+    """Let a recreation keep the host ports of today, those of the engine's choice included."""
+    ports = details.published if action.published is None else action.published
+    if not any(each.ephemeral for each in ports):
+        return action
+    fixed = tuple(msgspec.structs.replace(each, ephemeral=False) for each in ports)
+    return msgspec.structs.replace(action, published=fixed)
 
 
 def _phase(action: Action, afterwards: bool) -> _Phase:
@@ -543,11 +557,17 @@ def _step(
         mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
-        seconds=0 if safety is Safety.SAFE else STOP_TIMEOUT,
+        seconds=0 if safety is Safety.SAFE else _seconds(container),
         commands=commands_of(topology, host, task.action),
         undo=_undo(topology, host, task.action),
         after=after,
     )
+
+
+def _seconds(container: Container | None) -> int:
+    details = container.details if container is not None else None
+    asked = details.value.stop_timeout if isinstance(details, Known) else None
+    return STOP_TIMEOUT if asked is None or asked < 0 else asked
 
 
 def _renamed(action: Action, names: Mapping[str, str]) -> Action:
@@ -615,6 +635,8 @@ def _changes(action: Recreate) -> Iterator[str]:
         yield f"on network {action.network}"
     if action.aliases:
         yield f"also called {', '.join(action.aliases)}"
+    if action.environment:
+        yield f"set: {', '.join(each.name for each in action.environment)}"
     if action.dns_search is not None:
         domains = [each for each in action.dns_search if each != "."]
         yield f"search domains: {', '.join(domains)}" if domains else "without search domains"

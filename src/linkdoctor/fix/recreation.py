@@ -42,6 +42,7 @@ NEW_SUFFIX = "-linkdoctor-new"
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
 _DEFAULT_BRIDGE = ("bridge", "default", "")
+_ANY_ADDRESS = ("", "0.0.0.0", "::")
 _SHORT_ID = 12
 _VOLUME_PATH = re.compile(r"/volumes/([^/]+)/_data/?$")
 
@@ -121,10 +122,14 @@ def unrepeatable(raw: Raw) -> str | None:
 
 def is_copy_of(candidate: Raw, old: Raw) -> bool:
     """Tell whether a container is set up just as another one, in all that no action changes."""
-    same = ("Env", "Cmd", "Entrypoint", "Labels", "User", "WorkingDir")
-    return candidate.get("Image") == old.get("Image") and all(
-        (candidate["Config"].get(each) or None) == (old["Config"].get(each) or None)
-        for each in same
+    same = ("Cmd", "Entrypoint", "Labels", "User", "WorkingDir")
+    return (
+        candidate.get("Image") == old.get("Image")
+        and set(old["Config"].get("Env") or ()) <= set(candidate["Config"].get("Env") or ())
+        and all(
+            (candidate["Config"].get(each) or None) == (old["Config"].get(each) or None)
+            for each in same
+        )
     )
 
 
@@ -163,9 +168,14 @@ def _config(raw: Raw, action: Recreate, around: Surroundings, mode: str) -> Raw:
     exposed = dict(config.get("ExposedPorts") or {})
     if mode.startswith("container:"):
         exposed = {}  # only the image's are there, and giving them again is refused
-    for port in (*action.expose, *(each.port for each in action.publish)):
+    published = (*(action.published or ()), *action.publish)
+    for port in (*action.expose, *(each.port for each in published)):
         exposed[str(port)] = {}
     config["ExposedPorts"] = exposed
+    added = {each.name: f"{each.name}={each.value}" for each in action.environment}
+    if added:
+        kept = [each for each in config.get("Env") or () if each.partition("=")[0] not in added]
+        config["Env"] = [*kept, *added.values()]
     return config
 
 
@@ -190,7 +200,13 @@ def _host_config(raw: Raw, action: Recreate, around: Surroundings, mode: str) ->
     host["NetworkMode"] = mode
     host["Links"] = _legacy_links(raw, action) if mode in _DEFAULT_BRIDGE else []
     host["ExtraHosts"] = _extra_hosts(host.get("ExtraHosts") or (), action)
-    host["PortBindings"] = _bindings(host.get("PortBindings") or {}, action.publish)
+    bindings = host.get("PortBindings") or {}
+    if action.published is not None:
+        by_itself = bool(host.get("PublishAllPorts"))
+        bindings = _replaced(bindings, action.published, by_itself=by_itself)
+    host["PortBindings"] = _bindings(bindings, action.publish)
+    if action.dns_search is not None:
+        host["DnsSearch"] = list(action.dns_search)
     host["VolumesFrom"] = [
         each for each in host.get("VolumesFrom") or () if each.partition(":")[0] not in around.gone
     ]
@@ -280,6 +296,46 @@ def _bindings(present: Mapping[str, Any], publish: Sequence[Publication]) -> Raw
         if wanted not in here:
             here.append(wanted)
     return dict(bindings)
+
+
+def _replaced(
+    present: Mapping[str, Any], published: Sequence[Publication], *, by_itself: bool
+) -> Raw:
+    """Give the bindings that take the place of those there are, in the words of these if it can.
+
+    Args:
+        present: what was asked for, port by port.
+        published: what is wanted, as it is seen: `-p 80:80` as one binding for each family.
+        by_itself: the engine binds every exposed port (``-P``).
+    """
+    bindings: dict[str, list[Raw]] = {}
+    for each in published:
+        asked = [dict(found) for found in present.get(str(each.port)) or ()]
+        same = next((found for found in asked if _is_asked_by(each, found)), None)
+        free = each.ephemeral or not each.host_port
+        if same is None and free and by_itself:
+            continue
+        anywhere = each.host_address in _ANY_ADDRESS and not any(
+            found.get("HostIp") == each.host_address for found in asked
+        )
+        wanted = same or {
+            "HostIp": "" if anywhere else each.host_address,
+            "HostPort": "" if free else str(each.host_port),
+        }
+        here = bindings.setdefault(str(each.port), [])
+        if wanted not in here:
+            here.append(wanted)
+    return dict(bindings)
+
+
+def _is_asked_by(seen: Publication, asked: Raw) -> bool:
+    """Tell whether a binding is what was asked for in these words."""
+    address = asked.get("HostIp") or ""
+    port = asked.get("HostPort") or ""
+    fits = address == seen.host_address or (address == "" and seen.host_address in _ANY_ADDRESS)
+    if seen.ephemeral or not seen.host_port:
+        return fits and (port in ("", "0") or "-" in port)
+    return fits and port == str(seen.host_port)
 
 
 # Links

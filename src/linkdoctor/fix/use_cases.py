@@ -88,6 +88,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     declarations: tuple[Declaration, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
     """Seconds that each examination of one engine may take."""
+    pin_ports: bool = False
+    """A container that is replaced keeps the ports of the host that the engine chose for it."""
 
 
 class Wider(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +152,7 @@ def make_plan(
         Topology(examination.snapshots, knowledge),
         allow=allow,
         remarks=bool(scope.selection.select),
+        pin_ports=scope.pin_ports,
         unmendable=unmendable,
     )
 

@@ -8,6 +8,7 @@ import msgspec
 
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.snapshot import Publication
+from linkdoctor.model.variables import Variable
 
 __all__ = [
     "Action",
@@ -81,6 +82,8 @@ class Recreate(msgspec.Struct, frozen=True, kw_only=True, tag="recreate"):
     """The network that takes the place of its present ones."""
     aliases: tuple[str, ...] = ()
     """Further names on its network."""
+    environment: tuple[Variable, ...] = ()
+    """Further variables: of links, set by hand."""
     dns_search: tuple[str, ...] | None = None
     """The search domains of its resolver, ``.`` for none at all; None: those of the old one."""
 

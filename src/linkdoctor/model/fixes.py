@@ -28,6 +28,7 @@ from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
+from linkdoctor.model.variables import Variable
 
 __all__ = [
     "KEPT",
@@ -141,6 +142,7 @@ def recreate(
     drop_extra_hosts: Sequence[str] = (),
     network: str | None = None,
     aliases: Sequence[str] = (),
+    environment: Sequence[Variable] = (),
     dns_search: Sequence[str] | None = None,
     why: str = "",
 ) -> Fix:
@@ -157,7 +159,8 @@ def recreate(
     owner = compose_service(target)
     if owner is not None:
         ports = publish or expose or published is not None
-        corrected = [*(["links"] if links is not None else []), *(["ports"] if ports else [])]
+        parts = {"links": links is not None, "ports": ports, "environment": environment}
+        corrected = [part for part, changed in parts.items() if changed]
         first = (
             f"correct the {' and '.join(corrected)} in the Compose file, then " if corrected else ""
         )
@@ -176,6 +179,7 @@ def recreate(
         drop_extra_hosts=tuple(drop_extra_hosts),
         network=network,
         aliases=tuple(aliases),
+        environment=tuple(environment),
         dns_search=None if dns_search is None else tuple(dns_search),
     )
     return Fix(
@@ -270,6 +274,7 @@ def recreate_source(
     source: Container,
     *,
     links: Sequence[StoredLink] | None = None,
+    publish: Sequence[Publication] = (),
     published: Sequence[Publication] | None = None,
     expose: Sequence[Port] = (),
     aliases: Sequence[str] = (),
@@ -285,6 +290,7 @@ def recreate_source(
         host,
         source,
         links=links,
+        publish=publish,
         published=published,
         expose=expose,
         aliases=aliases,
@@ -348,6 +354,8 @@ def _options(target: Container, details: Details, action: Recreate) -> Iterator[
         yield from ("--expose", str(port))
     for line in details.extra_hosts:
         yield from ("--add-host", f"{line.names[0]}:{line.address}")
+    for variable in action.environment:
+        yield from ("--env", f"{variable.name}={variable.value}")
     for domain in action.dns_search or ():
         yield from ("--dns-search", domain)
 

@@ -248,6 +248,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     reads: tuple[VariableRead, ...] = ()
     """The link variables that the command line reads."""
     mounts_hosts_file: bool = False
+    stop_timeout: int | None = None
+    """Seconds that it is given to stop, -1 for as long as it takes; None: the engine's 10."""
 
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):
