@@ -1,9 +1,12 @@
-"""linkdoctor's executor, let loose on the engines of the lab."""
+"""linkdoctor's executor and its `fix` command, let loose on the engines of the lab."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,38 @@ def leftovers_of(lab: Lab) -> list[str]:
     """The names of what a recreation left behind."""
     names = [name for names in lab.listed().values() for name in names]
     return sorted(name for name in names if "-linkdoctor-" in name)
+
+
+def command_line(
+    lab: Lab, home: Path, *arguments: str, beside: Lab | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command line, on the lab's engine, and on another one beside it."""
+    engines = [lab.url, *([beside.url] if beside else [])]
+    return subprocess.run(
+        [sys.executable, "-m", "linkdoctor", *arguments]
+        + [word for url in engines for word in ("-H", url)],
+        env=environment(home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def mended(lab: Lab, home: Path, allow: str, *further: str, beside: Lab | None = None) -> None:
+    """Apply, and expect that nothing is left."""
+    permission = ("--apply", "--allow", allow, "--yes", *further)
+    done = command_line(lab, home, "fix", *permission, beside=beside)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def environment(home: Path) -> dict[str, str]:
+    """No configuration, and a state directory of its own."""
+    return {"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def steps_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The steps of a plan in JSON."""
+    steps: list[dict[str, Any]] = json.loads(done.stdout)["steps"]
+    return steps

@@ -15,8 +15,8 @@ import pytest
 
 from linkdoctor.fix.lock import locked
 
-from .engine import SEARCH_PATH
 from .examining import codes, diagnose, told
+from .mending import command_line, environment, mended, steps_of
 from .situations import Lab, refusal
 
 PAGE = (0, "app\n")
@@ -178,7 +178,7 @@ FAULTS = (
 def test_a_fault_is_mended_and_nothing_is_lost(fault: Fault, lab: Lab, tmp_path: Path) -> None:
     fault.make(lab)
     assert [each.split()[0] for each in codes(diagnose(lab))] == [fault.code]
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert told(diagnose(lab)) == []
     assert lab.exec(fault.target, ["cat", MARK]) == (0, "kept\n")
@@ -193,7 +193,7 @@ def test_a_plan_changes_nothing(lab: Lab, tmp_path: Path) -> None:
     ghost(lab)
     before = (lab.inspect("web"), lab.inspect("app"))
     plan_file = tmp_path / "plan.json"
-    done = linkdoctor(lab, tmp_path, "fix", "--plan-out", str(plan_file))
+    done = command_line(lab, tmp_path, "fix", "--plan-out", str(plan_file))
     assert done.returncode == 1
     assert "nothing has been changed" in done.stdout
     assert (lab.inspect("web"), lab.inspect("app")) == before
@@ -205,7 +205,7 @@ def test_a_plan_changes_nothing(lab: Lab, tmp_path: Path) -> None:
 def test_only_what_is_allowed_is_done_and_the_rest_is_counted(lab: Lab, tmp_path: Path) -> None:
     ghost(lab)
     identity = lab.inspect("web")["Id"]
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
     assert done.returncode == 1
     assert "--allow recreate would take 1 more step" in done.stdout
     assert lab.inspect("web")["Id"] == identity
@@ -219,10 +219,10 @@ def test_a_target_with_a_ghost_is_never_restarted(lab: Lab, tmp_path: Path) -> N
     lab.move("app")
     lab.recreate("db")
     started = lab.inspect("web")["State"]["StartedAt"]
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
     assert done.returncode == 1
     assert lab.inspect("web")["State"]["StartedAt"] == started
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert told(diagnose(lab)) == []
 
@@ -236,7 +236,7 @@ def test_several_faults_of_several_targets_are_one_plan(lab: Lab, tmp_path: Path
     lab.move("app")
     lab.recreate("db")
     lab.stop("cache")
-    done = linkdoctor(lab, tmp_path, "fix", "--format", "json")
+    done = command_line(lab, tmp_path, "fix", "--format", "json")
     steps = [(each["action"]["type"], each["action"]["container"]) for each in steps_of(done)]
     assert steps.index(("start", "cache")) < steps.index(("restart", "shop"))
     assert sorted(steps) == [
@@ -245,7 +245,7 @@ def test_several_faults_of_several_targets_are_one_plan(lab: Lab, tmp_path: Path
         ("restart", "shop"),
         ("start", "cache"),
     ]
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert told(diagnose(lab)) == []
 
@@ -255,10 +255,10 @@ def test_what_was_done_is_taken_back(lab: Lab, tmp_path: Path) -> None:
     identity = lab.inspect("web")["Id"]
     journal = tmp_path / "journal.jsonl"
     arguments = ("--apply", "--allow", "recreate", "--yes", "--keep-old", "--journal", str(journal))
-    done = linkdoctor(lab, tmp_path, "fix", *arguments)
+    done = command_line(lab, tmp_path, "fix", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert lab.inspect("web")["Id"] != identity
-    done = linkdoctor(lab, tmp_path, "fix", "--undo", str(journal))
+    done = command_line(lab, tmp_path, "fix", "--undo", str(journal))
     assert done.returncode == 0, done.stdout + done.stderr
     assert lab.inspect("web")["Id"] == identity
     assert lab.pid("web")
@@ -270,7 +270,7 @@ def test_a_container_of_compose_is_left_to_compose(lab: Lab, tmp_path: Path) -> 
     lab.run("web", link="app:helloapp", labels=labels)
     lab.recreate("app")
     identity = lab.inspect("web")["Id"]
-    done = linkdoctor(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
     assert done.returncode == 1
     assert "docker compose" in done.stdout
     assert lab.inspect("web")["Id"] == identity
@@ -296,7 +296,7 @@ def test_a_link_whose_rules_lead_elsewhere_is_opened_and_the_rest_is_advice(
     pair(quiet_lab)
     quiet_lab.move("app")
     assert "LD602 web/helloapp" in codes(diagnose(quiet_lab))
-    done = linkdoctor(quiet_lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    done = command_line(quiet_lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
     assert done.returncode == 1
     assert "iptables" in done.stdout, "deleting a rule is for a person"
     assert codes(diagnose(quiet_lab)) == ["LD602 web/"]
@@ -316,7 +316,7 @@ def test_a_source_is_replaced_with_its_data_and_its_targets_after_it(
     assert codes(diagnose(quiet_lab)) == ["LD504 web/api"]
 
     def replaced() -> list[str]:
-        done = linkdoctor(quiet_lab, tmp_path, "fix", "--format", "json")
+        done = command_line(quiet_lab, tmp_path, "fix", "--format", "json")
         return [each["action"]["container"] for each in steps_of(done)]
 
     # For a while after its start a container is not blamed for what it listens on.
@@ -355,24 +355,18 @@ def test_each_step_is_asked_for_at_a_terminal(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
-    done = linkdoctor(lab, tmp_path, "fix", "--resume", "auto")
+    done = command_line(lab, tmp_path, "fix", "--resume", "auto")
     assert (done.returncode, done.stdout) == (0, "nothing was left to do\n")
 
 
 def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     stopped(lab)
     with locked(str(lab.api.info()["ID"]), directory=tmp_path / ".local/state/linkdoctor"):
-        done = linkdoctor(lab, tmp_path, "fix", "--apply", "--yes")
+        done = command_line(lab, tmp_path, "fix", "--apply", "--yes")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr
     assert not lab.pid("app")
     mended(lab, tmp_path, "safe")
-
-
-def mended(lab: Lab, home: Path, allow: str) -> None:
-    """Apply, and expect that nothing is left."""
-    done = linkdoctor(lab, home, "fix", "--apply", "--allow", allow, "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def at_a_terminal(
@@ -395,27 +389,3 @@ def at_a_terminal(
     finally:
         os.close(ours)
         os.close(theirs)
-
-
-def environment(home: Path) -> dict[str, str]:
-    """No configuration, and a state directory of its own."""
-    return {"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-def steps_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """The steps of a plan in JSON."""
-    steps: list[dict[str, Any]] = json.loads(done.stdout)["steps"]
-    return steps
-
-
-def linkdoctor(lab: Lab, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line, on the lab's engine."""
-    return subprocess.run(
-        [sys.executable, "-m", "linkdoctor", *arguments, "-H", lab.url],
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )

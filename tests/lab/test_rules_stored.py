@@ -18,6 +18,7 @@ from linkdoctor.model.report import Safety, Severity
 
 from .engine import Engine
 from .examining import advised, apply, codes, diagnose, look, only_fault, report, told, words
+from .mending import mended
 from .situations import Lab
 
 CLIENT = "lab:web"
@@ -410,6 +411,15 @@ def test_a_source_that_came_back_with_another_port_leaves_the_old_one_in_the_pro
     assert "HELLOAPP_PORT_6000_TCP" in living_lab.process_environment("web")
     outcome = diagnose(living_lab)
     assert (told(outcome), outcome.skipped) == ([], ())
+
+
+def test_old_ports_are_mended_by_a_restart_through_fix(living_lab: Lab, tmp_path: Path) -> None:
+    run_pair(living_lab, "stable")
+    come_back_with(living_lab, 6000, "stable")
+    assert codes(diagnose(living_lab)) == ["LD202 web/helloapp"]
+    mended(living_lab, tmp_path, "restart")
+    assert told(diagnose(living_lab)) == []
+    assert living_lab.fetch("web", "http://helloapp:6000/") == (0, "app\n")
 
 
 def test_a_hosts_line_with_the_old_id_explains_the_old_port(living_lab: Lab) -> None:

@@ -29,7 +29,7 @@ from linkdoctor.collect.engine import endpoint_of
 from linkdoctor.fix.journal import Journal, JournalError, default_path, state_directory
 from linkdoctor.fix.journal import read as read_journal
 from linkdoctor.fix.journal import steps as steps_of
-from linkdoctor.fix.lock import LockError, locked
+from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
@@ -363,6 +363,7 @@ class _Hands:
         self._scope, self._environment = scope, environment
         self._journal, self._wait = journal, wait
         self._stack = contextlib.ExitStack()
+        self._locks: dict[str, Lock] = {}
         self.held: dict[str, Hand] = {}
 
     def __enter__(self) -> _Hands:
@@ -377,12 +378,18 @@ class _Hands:
         for host in sorted(hosts - self.held.keys()):
             where = self._where(host, seen)
             control = self._stack.enter_context(controlling(where, self._environment))
-            lock = self._stack.enter_context(locked(control.engine_id(), wait=self._wait))
+            lock = self._lock(control.engine_id())
             path = self._journal or default_path(self._environment)
             if several:  # a journal is about one engine
                 path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
             journal = self._stack.enter_context(Journal(path, continued=path.exists()))
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
+
+    def _lock(self, engine: str) -> Lock:
+        # Engines on one machine, or on copies of one, may have one identity between them.
+        if engine not in self._locks:
+            self._locks[engine] = self._stack.enter_context(locked(engine, wait=self._wait))
+        return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
         """Give the files that were written."""
