@@ -126,6 +126,8 @@ def imported_names(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.If):  # for type checkers alone
+            yield from imported_names(node.body)
 
 
 @pytest.mark.parametrize("path", [each for each in MODULES if each.stem != "__main__"], ids=named)

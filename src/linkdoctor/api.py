@@ -31,7 +31,7 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
-from linkdoctor.diagnose import Selection, Unreachable, diagnose
+from linkdoctor.diagnosis import Selection, Unreachable, diagnose
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool

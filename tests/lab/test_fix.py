@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import linkdoctor
 from linkdoctor.fix.lock import locked
 
 from .examining import codes, diagnose, told
@@ -389,3 +390,20 @@ def at_a_terminal(
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def test_a_program_does_the_same_through_the_public_api(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ghost(lab)
+    engine = linkdoctor.Url(lab.url)
+    scope = linkdoctor.Scope(engines=(engine,))
+    assert [each.code for each in linkdoctor.diagnose([engine]).findings] == ["LD102"]
+    assert [each.safety for each in linkdoctor.plan(scope).steps] == [linkdoctor.Safety.RECREATE]
+    identity = lab.inspect("web")["Id"]
+    assert linkdoctor.apply(scope).report.summary.error == 1
+    assert lab.inspect("web")["Id"] == identity, "a recreation was not allowed"
+    applied = linkdoctor.apply(scope, allow=linkdoctor.Safety.RECREATE)
+    assert applied.report.summary.error == 0
+    assert lab.inspect("web")["Id"] != identity

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from linkdoctor.diagnose import evaluate
+from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import load_rules
 

@@ -23,7 +23,7 @@ from linkdoctor.api import TOOL, Examination, load_rules, report_on, snapshot_by
 from linkdoctor.cli import main
 from linkdoctor.cli.common import CheckFormat
 from linkdoctor.cli.explain import pages_of
-from linkdoctor.diagnose import Selection, Unreachable
+from linkdoctor.diagnosis import Selection, Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import (
     Completeness,

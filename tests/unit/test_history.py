@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from linkdoctor.diagnose import diagnose
+from linkdoctor.diagnosis import diagnose
 from linkdoctor.model.history import proof_of, words_of
 from linkdoctor.model.report import Finding, Proof, Report
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Event, Snapshot, Tool

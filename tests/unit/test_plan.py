@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from linkdoctor.diagnose import diagnose
+from linkdoctor.diagnosis import diagnose
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import StoredLink

@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 import pytest
 
-from linkdoctor.diagnose import evaluate
+from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.model.topology import Topology

@@ -192,7 +192,7 @@ class OwnCode(msgspec.Struct, frozen=True, kw_only=True):
 
 def own_codes() -> tuple[OwnCode, ...]:
     """Give the codes of linkdoctor itself."""
-    from linkdoctor.diagnose import CRASH_CODE, UNREACHABLE_CODE
+    from linkdoctor.diagnosis import CRASH_CODE, UNREACHABLE_CODE
 
     return (
         OwnCode(code=CRASH_CODE, name="rule-crashed"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 import pytest
 
-from linkdoctor.diagnose import Selection, Unreachable, diagnose
+from linkdoctor.diagnosis import Selection, Unreachable, diagnose
 from linkdoctor.model.evidence import Gap, Need, Unknown
 from linkdoctor.model.report import (
     Completeness,
