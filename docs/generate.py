@@ -21,6 +21,7 @@ from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import UNPRINTED, Report
+from linkdoctor.model.sight import SELF_CHECK_SCHEMA, SelfCheck
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.registry import LoadedRule, load_rules
@@ -41,6 +42,7 @@ def documents() -> dict[str, str]:
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
+        "schema/self-check.schema.json": schema(SelfCheck, SELF_CHECK_SCHEMA),
         "schema/applied.schema.json": schema(Applied, APPLIED_SCHEMA),
     }
 

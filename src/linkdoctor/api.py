@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import platform
 import threading
 import tomllib
 import zlib
@@ -34,6 +35,7 @@ from linkdoctor.collect.engine import (
 from linkdoctor.diagnosis import Selection, Unreachable, diagnose
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.report import Report
+from linkdoctor.model.sight import EngineSeen, SelfCheck, SilentEngine, sights_of
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import LoadedRule, PackError, load_rules
@@ -61,6 +63,7 @@ __all__ = [
     "load_rules",
     "read_snapshot",
     "report_on",
+    "seen_from_here",
     "snapshot_bytes",
 ]
 
@@ -201,6 +204,29 @@ def diagnose_engines(
 ) -> Report:
     """Examine engines and diagnose their links with every installed rule."""
     return report_on(examine(engines, timeout=timeout), load_rules())
+
+
+def seen_from_here(examination: Examination) -> SelfCheck:
+    """Tell which evidence was had of each engine by this user, on this machine."""
+    return SelfCheck(
+        tool=TOOL,
+        python=platform.python_version(),
+        user=os.geteuid(),
+        engines=tuple(
+            EngineSeen(
+                host=each.host,
+                endpoint=each.endpoint,
+                engine=each.engine,
+                containers=len(each.containers),
+                sights=sights_of(each),
+            )
+            for each in examination.snapshots
+        ),
+        silent=tuple(
+            SilentEngine(host=each.host, endpoint=each.endpoint, reason=each.reason)
+            for each in examination.unreachable
+        ),
+    )
 
 
 def _taken_at(examination: Examination) -> str:

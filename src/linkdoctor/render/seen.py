@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
 
 import msgspec
 
 from linkdoctor.model.evidence import Known, Unknown
-from linkdoctor.model.snapshot import Container, Snapshot
+from linkdoctor.model.sight import Piece, pieces_of_container, pieces_of_host
+from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.render.layout import Medium, listed, wrapped
 
 __all__ = ["Sighting", "seen_lines", "sightings"]
@@ -20,10 +20,6 @@ _OF_A_PROCESS = re.compile(r"(/proc/\d+)/.*")
 _ON_DISK = re.compile(r".*/containers/[0-9a-f]{64}(/[a-z.]+)")
 _COMMAND = re.compile(r"(docker logs) .*")
 _ONLY_ON_DEMAND = re.compile(r"only (--[a-z-]+)\b.*")
-
-
-_Piece: TypeAlias = tuple[str, Known[Any] | Unknown]
-"""A kind of evidence, and what was had of it."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +39,7 @@ def sightings(snapshots: Iterable[Snapshot]) -> tuple[Sighting, ...]:
 
 
 def _of_one_engine(snapshot: Snapshot) -> Iterator[Sighting]:
-    pieces = tuple(_of_host(snapshot))
+    pieces = tuple(pieces_of_host(snapshot))
     sources: dict[str, list[str]] = {}
     for what, evidence in pieces:
         if isinstance(evidence, Known):
@@ -59,7 +55,7 @@ def _of_one_engine(snapshot: Snapshot) -> Iterator[Sighting]:
         isinstance(each.complaints, Known) for each in snapshot.containers
     )
     for container in snapshot.containers:
-        pieces = tuple(_of_container(container))
+        pieces = tuple(pieces_of_container(container))
         places = (each.source for _, each in pieces if isinstance(each, Known))
         yield Sighting(
             host=snapshot.host,
@@ -78,36 +74,7 @@ def _is_on_demand(gap: tuple[str, str]) -> bool:
     return _ONLY_ON_DEMAND.fullmatch(gap[1]) is not None
 
 
-def _of_host(snapshot: Snapshot) -> Iterator[_Piece]:
-    yield "networks", snapshot.networks
-    yield "addresses", snapshot.host_addresses
-    yield "listening sockets", snapshot.host_listeners
-    yield "firewall", snapshot.firewall
-    yield "routes", snapshot.routes
-    yield "interfaces", snapshot.interfaces
-    yield "environment of the engine", snapshot.keeps_link_variables
-    yield "events", snapshot.events
-
-
-def _of_container(container: Container) -> Iterator[_Piece]:
-    yield "details", container.details
-    for answer in container.link_answers:
-        yield f"where link {answer.alias} leads", answer.container_id
-    yield "environment", container.process_environment
-    yield "hosts file", container.hosts_file
-    yield "resolver", container.resolver
-    yield "sockets", container.listeners
-    yield "script", container.script_reads
-    if isinstance(container.script_reads, Known):
-        yield "hosts in the script", container.script_hosts
-    yield "stored links", container.stored_links
-    for asked in container.dns_answers:
-        yield f"answer of the resolver for {asked.name}", asked.addresses
-    yield "probes", container.probes
-    yield "log", container.complaints
-
-
-def _gaps(pieces: Iterable[_Piece]) -> tuple[tuple[str, str], ...]:
+def _gaps(pieces: Iterable[Piece]) -> tuple[tuple[str, str], ...]:
     return tuple((what, each.detail) for what, each in pieces if isinstance(each, Unknown))
 
 

@@ -1,0 +1,79 @@
+"""``linkdoctor self-check``: what can be seen from here, and how to see the rest."""
+
+from __future__ import annotations
+
+import typer
+
+from linkdoctor.cli import output
+from linkdoctor.cli.common import (
+    ConfigOption,
+    ContextOption,
+    Format,
+    FormatOption,
+    HostOption,
+    LogsOption,
+    ProbeOption,
+    RulesOption,
+    TimeoutOption,
+    configuration,
+    engines_meant,
+    examples,
+    look,
+    rules_of,
+)
+from linkdoctor.model.report import ExitCode
+
+__all__ = ["register", "self_check"]
+
+
+def self_check(
+    host: HostOption = None,
+    context: ContextOption = None,
+    format_: FormatOption = Format.TEXT,
+    timeout: TimeoutOption = None,
+    logs: LogsOption = False,
+    probe: ProbeOption = False,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell which engine answers, which evidence can be had from here, and how to get the rest.
+
+    It reads what `check` would read, and changes nothing.
+    """
+    settings = configuration(config)
+    engines = engines_meant(host, context, None, timeout, settings, logs=logs, probe=probe)
+    loaded = rules_of(rules, settings)
+
+    from linkdoctor.api import seen_from_here
+    from linkdoctor.model.sight import is_complete
+    from linkdoctor.render.as_json import render_json
+    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.self_check import render_self_check
+
+    with output.Progress() as progress:
+        found = seen_from_here(look(engines, progress))
+    if format_ is Format.JSON:
+        output.emit_bytes(render_json(found).encode())
+    else:
+        width, colour, ascii_only = output.paper()
+        readers = {
+            need: sorted(each.rule.code for each in loaded if need in each.rule.needs)
+            for each in loaded
+            for need in each.rule.needs
+        }
+        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        output.emit(render_self_check(found, readers, medium))
+    raise typer.Exit(ExitCode.OK if is_complete(found) else ExitCode.INCOMPLETE)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "self-check",
+        short_help="Tell what can be seen from here, and how to see the rest.",
+        epilog=examples(
+            "linkdoctor self-check                    this machine's engine",
+            "linkdoctor self-check -H tcp://10.0.0.5:2376",
+            more="Exit codes: 0 all evidence can be had; 3 some cannot, or an engine is silent.",
+        ),
+    )(self_check)

@@ -1,0 +1,94 @@
+"""What linkdoctor can see here, and how to let it see the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from linkdoctor.model.evidence import Gap, Need
+from linkdoctor.model.sight import EngineSeen, SelfCheck, Sight
+from linkdoctor.render.layout import Medium, Style, listed, text_of
+
+__all__ = ["render_self_check"]
+
+_REMEDIES = {
+    Gap.DENIED: "run linkdoctor as root on the engine's own machine",
+    Gap.TIMED_OUT: "give it more time with --timeout",
+}
+_RULES_SHOWN = 8
+_LABEL = 28
+
+
+def render_self_check(
+    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: Medium
+) -> str:
+    """Lay it out for a terminal.
+
+    Args:
+        found: what was tried.
+        readers: for each kind of evidence the codes of the rules that read it.
+        medium: what it is written on.
+    """
+    return text_of(_lines(found, readers, medium))
+
+
+def _lines(
+    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: Medium
+) -> Iterator[str]:
+    who = "root" if found.user == 0 else f"user {found.user}"
+    yield f"linkdoctor {found.tool.version} on Python {found.python}, as {who}"
+    for engine in found.engines:
+        yield ""
+        yield from _engine(engine, readers, medium)
+    for lost in found.silent:
+        yield ""
+        text = f"{lost.host} could not be asked: {lost.reason}"
+        lines = list(medium.paragraph(text, hanging="  "))
+        yield from (medium.paint(line, Style.ERROR) for line in lines)
+
+
+def _engine(
+    engine: EngineSeen, readers: Mapping[Need, Sequence[str]], medium: Medium
+) -> Iterator[str]:
+    what = engine.engine
+    yield from medium.paragraph(
+        f"{engine.host}: {what.product} {what.version}, API {what.api_version}, at "
+        f"{engine.endpoint}, {engine.containers} containers",
+        hanging="  ",
+    )
+    for of_host in (True, False):
+        for sight in engine.sights:
+            if sight.of_host is of_host:
+                yield from _sight(sight, readers, medium)
+    if not engine.containers:
+        yield from medium.paragraph(
+            "there is no container to try it on: what was seen says nothing of containers",
+            indent="  ",
+            hanging="    ",
+        )
+
+
+def _sight(sight: Sight, readers: Mapping[Need, Sequence[str]], medium: Medium) -> Iterator[str]:
+    label = f"{'host' if sight.of_host else 'container'}: {sight.what}"
+    yield f"  {medium.say(label):<{_LABEL}} {_state(sight, medium)}"
+    for each in sight.hindrances:
+        remedy = _REMEDIES.get(each.gap, "")
+        advice = f"; {remedy}" if remedy and "root" not in each.reason else ""
+        yield from medium.paragraph(f"{each.reason}{advice}", indent="      ", hanging="        ")
+    codes = readers.get(sight.need, ()) if sight.need is not None else ()
+    if sight.hindrances and codes:
+        yield from medium.paragraph(
+            f"without it, skipped: {listed(list(codes), _RULES_SHOWN)}",
+            indent="      ",
+            hanging="        ",
+        )
+
+
+def _state(sight: Sight, medium: Medium) -> str:
+    if sight.option and not sight.had:
+        return medium.paint(f"not asked for ({sight.option})", Style.FAINT)
+    if not sight.of:
+        return medium.paint("nothing to read", Style.FAINT)
+    if sight.had == sight.of:
+        return medium.paint("yes" if sight.of_host else f"{sight.had} of {sight.of}", Style.GOOD)
+    words = "no" if sight.of_host else f"{sight.had} of {sight.of}"
+    return medium.paint(words, Style.WARNING)
