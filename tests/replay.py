@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,22 +26,28 @@ def situations(recording: Path = RECORDING) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def replayed(situation: dict[str, Any], path: Path) -> Iterator[None]:
-    """Serve a recorded situation on a unix socket."""
-    server = _Server(situation, path)
+def replayed(situation: dict[str, Any], path: Path, *, stalls_at: str = "") -> Iterator[Event]:
+    """Serve a recorded situation on a unix socket; gives the event of a stalled request.
+
+    A request for the path `stalls_at` is not answered before the end.
+    """
+    server = _Server(situation, path, stalls_at)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield
+        yield server.stalled
     finally:
+        server.over.set()
         server.shutdown()
         server.server_close()
         thread.join(10)
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    def __init__(self, situation: dict[str, Any], path: Path) -> None:
+    def __init__(self, situation: dict[str, Any], path: Path, stalls_at: str) -> None:
         self.situation = situation
+        self.stalls_at = stalls_at
+        self.stalled, self.over = Event(), Event()
         super().__init__(str(path), _Handler)
 
 
@@ -54,7 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = [unquote(each) for each in address.path.split("/") if each]
         if path and path[0].startswith("v1."):
             path = path[1:]
-        body = _answer(cast(_Server, self.server).situation, path, query)
+        server = cast(_Server, self.server)
+        if server.stalls_at and "/".join(path) == server.stalls_at:
+            server.stalled.set()
+            server.over.wait(30)
+            return
+        body = _answer(server.situation, path, query)
         self.send_response(404 if body is None else 200)
         content = b'{"message": "not found"}' if body is None else body
         self.send_header("Content-Length", str(len(content)))

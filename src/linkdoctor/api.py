@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import msgspec
 
@@ -77,6 +78,9 @@ DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
+_TO_GIVE_UP = 0.5
+"""Seconds that a reader may take to give up after an interruption."""
+
 Progress = Callable[[str], None]
 
 
@@ -89,6 +93,8 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
 
     snapshots: tuple[Snapshot, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
+    interrupted: bool = False
+    """Ctrl-C ended it: there is more that was not looked at."""
 
 
 def examine(
@@ -98,6 +104,7 @@ def examine(
     further: Further = Further(),  # noqa: B008 - frozen
     environment: Mapping[str, str] = os.environ,
     progress: Progress = lambda _: None,
+    keep_what_is_known: bool = False,
 ) -> Examination:
     """Take a snapshot of each engine, all at once; one that fails does not hide the others.
 
@@ -107,17 +114,21 @@ def examine(
         further: what is read or tried only if asked for.
         environment: ``DOCKER_*`` variables are read from it.
         progress: is told what is being read.
+        keep_what_is_known: let Ctrl-C end the reading, not the call: what was read by then is
+            given, and the rest is Unknown.
 
     Raises:
         EndpointError: an engine is named in a way that cannot be right.
+        KeyboardInterrupt: Ctrl-C, unless `keep_what_is_known`.
     """
     for where in engines:
         endpoint_of(where, environment)
     seen: dict[int, Snapshot] = {}
     failed: dict[int, Unreachable] = {}
+    deadlines = [Deadline(timeout) for _ in engines]
 
     def work(number: int, where: Url | ContextName) -> None:
-        deadline = Deadline(timeout)
+        deadline = deadlines[number]
         try:
             client = connect(where, deadline, environment)
             try:
@@ -134,25 +145,45 @@ def examine(
                 environment,
                 f"linkdoctor failed on it: {type(error).__name__}; please report it",
             )
+        finally:
+            done.put(number)
 
-    threads = [
-        threading.Thread(target=work, args=(number, where), daemon=True)
-        for number, where in enumerate(engines)
-    ]
-    for thread in threads:
-        thread.start()
-    clock = Deadline(timeout + 2)  # every request has its own deadline; this is the last resort
-    for number, thread in enumerate(threads):
-        thread.join(clock.left())
-        if thread.is_alive():
-            failed[number] = _unreachable(
-                engines[number], environment, f"it did not answer within {timeout:g} s"
-            )
+    # Not threads that are joined: Python takes one for ended whose join was interrupted.
+    done: SimpleQueue[int] = SimpleQueue()
+    for number, where in enumerate(engines):
+        threading.Thread(target=work, args=(number, where), daemon=True).start()
+    waiting = set(range(len(engines)))
+    late = f"it did not answer within {timeout:g} s"
+    interrupted = False
+    try:
+        # Every request has its own deadline; this is the last resort.
+        _wait(waiting, done, timeout + 2)
+    except KeyboardInterrupt:
+        if not keep_what_is_known:
+            raise
+        interrupted, late = True, "it was interrupted before the engine had answered"
+        for deadline in deadlines:
+            deadline.end()
+        _wait(waiting, done, _TO_GIVE_UP)
+        waiting |= failed.keys()
+    for number in waiting:
+        failed[number] = _unreachable(engines[number], environment, late)
     snapshots = [seen[number] for number in sorted(seen) if number not in failed]
     return Examination(
         snapshots=_distinct(snapshots),
         unreachable=tuple(failed[number] for number in sorted(failed)),
+        interrupted=interrupted,
     )
+
+
+def _wait(waiting: set[int], done: SimpleQueue[int], seconds: float) -> None:
+    """Take out of what is waited for all that is done within the time."""
+    clock = Deadline(seconds)
+    while waiting:
+        try:
+            waiting.discard(done.get(timeout=clock.left()))
+        except Empty:
+            return
 
 
 def _unreachable(

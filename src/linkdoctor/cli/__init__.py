@@ -24,7 +24,6 @@ from linkdoctor.model.report import ExitCode
 
 __all__ = ["app", "main"]
 
-_INTERRUPTED = 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -38,7 +37,7 @@ class _Group(typer.core.TyperGroup):
         except KeyboardInterrupt:
             complain("interrupted")
             # Threads that wait for an engine would hold up an ordinary exit.
-            os._exit(_INTERRUPTED)
+            os._exit(ExitCode.INTERRUPTED)
 
 
 app = typer.Typer(

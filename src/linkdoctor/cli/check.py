@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,7 +36,7 @@ from linkdoctor.cli.common import (
     rules_of,
 )
 from linkdoctor.cli.formats import Ordered, exit_code_of, render
-from linkdoctor.model.report import Severity
+from linkdoctor.model.report import ExitCode, Severity
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination, LoadedRule
@@ -146,6 +147,8 @@ def check(
     from linkdoctor.api import Selection, report_on
 
     examination = _seen(engines)
+    if examination.interrupted:
+        output.complain("interrupted: this is what was known by then")
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
     selection = Selection(
         select=selected,
@@ -171,6 +174,9 @@ def check(
         output.emit(text)
     else:
         output.emit_bytes(text.encode())
+    if examination.interrupted:
+        # Threads that wait for an engine would hold up an ordinary exit.
+        os._exit(ExitCode.INTERRUPTED)
     raise typer.Exit(exit_code_of(format_, ordered))
 
 
@@ -187,7 +193,7 @@ def _range(option: str, text: str | None) -> Range:
 
 def _seen(engines: Engines) -> Examination:
     with output.Progress() as progress:
-        return look(engines, progress)
+        return look(engines, progress, keep_what_is_known=True)
 
 
 def report_text(
@@ -235,10 +241,10 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check --format nagios --warning 5",
             more=(
                 "Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 wrong usage or "
-                "configuration; 3 incomplete. With --format nagios: 0 OK, 1 WARNING, 2 CRITICAL "
-                "or wrong usage, 3 UNKNOWN: incomplete, and no errors. The configuration is "
-                "--config, $LINKDOCTOR_CONFIG, ~/.config/linkdoctor/config.toml or "
-                "/etc/linkdoctor/config.toml."
+                "configuration; 3 incomplete; 130 interrupted. With --format nagios: 0 OK, 1 "
+                "WARNING, 2 CRITICAL or wrong usage, 3 UNKNOWN: incomplete, and no errors. The "
+                "configuration is --config, $LINKDOCTOR_CONFIG, ~/.config/linkdoctor/config.toml "
+                "or /etc/linkdoctor/config.toml."
             ),
         ),
     )(check)

@@ -306,7 +306,9 @@ def engines_meant(
     )
 
 
-def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
+def look(
+    engines: Engines, progress: Callable[[str], None], *, keep_what_is_known: bool = False
+) -> Examination:
     """Ask every engine and read every file; raises CliError for what cannot be used."""
     from linkdoctor import api
 
@@ -319,7 +321,13 @@ def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
         further = api.Further(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
-        seen = api.examine(asked, timeout=engines.timeout, further=further, progress=progress)
+        seen = api.examine(
+            asked,
+            timeout=engines.timeout,
+            further=further,
+            progress=progress,
+            keep_what_is_known=keep_what_is_known,
+        )
         return api.add_snapshots(seen, engines.snapshots)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None

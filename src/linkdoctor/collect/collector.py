@@ -183,7 +183,10 @@ def _settled_containers(
     rounds = 0
     while True:
         containers = read(listed)
-        again = _list(client)
+        try:
+            again = _list(client)
+        except EngineError:
+            return containers, False  # no time is left, perhaps: what was read is still true
         rounds += 1
         if _same(listed, again):
             return containers, True

@@ -91,6 +91,8 @@ class ExitCode(IntEnum):
     """Wrong usage, configuration, or an internal error."""
     INCOMPLETE = 3
     """An engine could not be reached, or evidence is missing that a rule needed."""
+    INTERRUPTED = 130
+    """Ctrl-C; `check` tells what was known by then."""
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
