@@ -316,7 +316,7 @@ def test_ctrl_c_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
-            [*CALL, "check", "-H", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*CALL, "show", "web", "-H", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         caller, _ = listener.accept()  # it hangs from here on
         with caller:
