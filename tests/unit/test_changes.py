@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from linkdoctor.api import Examination, load_rules, report_on
-from linkdoctor.diagnose import Unreachable
+from linkdoctor.diagnosis import Unreachable
 from linkdoctor.model.changes import (
     Absence,
     Changes,

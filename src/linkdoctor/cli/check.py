@@ -25,6 +25,7 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     VerboseOption,
+    check_timeout,
     codes_meant,
     complete_code,
     configuration,
@@ -36,6 +37,7 @@ from linkdoctor.cli.common import (
     rules_of,
 )
 from linkdoctor.cli.formats import Ordered, exit_code_of, render
+from linkdoctor.cli.watch import watch as keep_watching
 from linkdoctor.model.report import ExitCode, Severity
 
 if TYPE_CHECKING:
@@ -119,6 +121,14 @@ def check(
         ),
     ] = False,
     verbose: VerboseOption = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Look again every so many seconds, until Ctrl-C, and tell what changed.",
+            callback=check_timeout,
+        ),
+    ] = None,
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -139,6 +149,8 @@ def check(
     )
     if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
         raise CliError("--warning and --critical are for --format nagios")
+    if watch is not None:
+        _refuse_to_watch(engines, format_, output_)
     ranges = (_range("--warning", warning), _range("--critical", critical))
     to_file = output_ is not None and str(output_) != "-"
     if output_ is not None and to_file:
@@ -146,7 +158,7 @@ def check(
 
     from linkdoctor.api import Selection, report_on
 
-    examination = _seen(engines)
+    examination = _seen(engines, keep_what_is_known=True)
     if examination.interrupted:
         output.complain("interrupted: this is what was known by then")
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
@@ -177,7 +189,22 @@ def check(
     if examination.interrupted:
         # Threads that wait for an engine would hold up an ordinary exit.
         os._exit(ExitCode.INTERRUPTED)
+    if watch is not None:
+        keep_watching(
+            watch,
+            report,
+            lambda: report_on(
+                _seen(engines), loaded, selection=selection, declarations=settings.container
+            ),
+        )
     raise typer.Exit(exit_code_of(format_, ordered))
+
+
+def _refuse_to_watch(engines: Engines, format_: CheckFormat, output_: Path | None) -> None:
+    if format_ is not CheckFormat.TEXT or output_ is not None:
+        raise CliError("--watch shows text on standard output: leave --format and --output out")
+    if engines.snapshots:
+        raise CliError("--watch needs an engine: what is saved in a file does not change")
 
 
 def _range(option: str, text: str | None) -> Range:
@@ -191,9 +218,9 @@ def _range(option: str, text: str | None) -> Range:
         raise CliError(f"{option} {text!r}: {error}") from None
 
 
-def _seen(engines: Engines) -> Examination:
+def _seen(engines: Engines, *, keep_what_is_known: bool = False) -> Examination:
     with output.Progress() as progress:
-        return look(engines, progress, keep_what_is_known=True)
+        return look(engines, progress, keep_what_is_known=keep_what_is_known)
 
 
 def report_text(
@@ -237,6 +264,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
             "linkdoctor check --ignore LD501 --fail-on warning",
             "linkdoctor check --format json -o report.json",
+            "linkdoctor check --watch 30",
             "linkdoctor check --format prometheus -o /srv/textfiles/linkdoctor.prom",
             "linkdoctor check --format nagios --warning 5",
             more=(

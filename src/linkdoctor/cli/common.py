@@ -36,6 +36,7 @@ __all__ = [
     "SnapshotOption",
     "TimeoutOption",
     "VerboseOption",
+    "check_timeout",
     "codes_meant",
     "complete_code",
     "configuration",
@@ -86,7 +87,8 @@ def examples(*lines: str, more: str = "") -> str:
     return f"\b\nExamples:\n{shown}" + (f"\n\n{more}" if more else "")
 
 
-def _check_timeout(seconds: float | None) -> float | None:
+def check_timeout(seconds: float | None) -> float | None:
+    """Refuse a time that nobody waits for."""
     if seconds is not None and not is_timeout(seconds):
         raise typer.BadParameter(f"must be above 0 and at most {LONGEST_TIMEOUT:g} seconds")
     return seconds
@@ -120,7 +122,7 @@ TimeoutOption = Annotated[
         "--timeout",
         metavar="SECONDS",
         help=f"How long one engine may take. Default: {_DEFAULT_TIMEOUT:g}.",
-        callback=_check_timeout,
+        callback=check_timeout,
     ),
 ]
 FormatOption = Annotated[

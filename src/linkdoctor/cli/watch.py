@@ -1,0 +1,35 @@
+"""``check --watch``: look again and again, and tell what changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from linkdoctor.cli import output
+from linkdoctor.model.report import Report
+
+__all__ = ["watch"]
+
+
+def watch(seconds: float, first: Report, look: Callable[[], Report]) -> NoReturn:
+    """Look every so many seconds until Ctrl-C; what did not change is not told again.
+
+    Args:
+        seconds: from the end of one look to the beginning of the next.
+        first: the report that was shown whole.
+        look: examines and diagnoses once more.
+    """
+    from linkdoctor.model.changes import changes_between
+    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.watching import render_look
+
+    before = first
+    while True:
+        time.sleep(seconds)
+        after = look()
+        width, colour, ascii_only = output.paper()
+        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        clock = time.strftime("%H:%M:%S")
+        output.emit(render_look(after, changes_between(before, after), medium, clock=clock))
+        before = after
