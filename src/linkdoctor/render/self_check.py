@@ -15,7 +15,6 @@ _REMEDIES = {
     Gap.TIMED_OUT: "give it more time with --timeout",
 }
 _RULES_SHOWN = 8
-_LABEL = 28
 
 
 def render_self_check(
@@ -55,10 +54,10 @@ def _engine(
         f"{engine.endpoint}, {engine.containers} containers",
         hanging="  ",
     )
-    for of_host in (True, False):
-        for sight in engine.sights:
-            if sight.of_host is of_host:
-                yield from _sight(sight, readers, medium)
+    sights = sorted(engine.sights, key=lambda each: not each.of_host)
+    width = max(len(_label(each)) for each in sights)
+    for each in sights:
+        yield from _sight(each, readers, medium, width)
     if not engine.containers:
         yield from medium.paragraph(
             "there is no container to try it on: what was seen says nothing of containers",
@@ -67,9 +66,14 @@ def _engine(
         )
 
 
-def _sight(sight: Sight, readers: Mapping[Need, Sequence[str]], medium: Medium) -> Iterator[str]:
-    label = f"{'host' if sight.of_host else 'container'}: {sight.what}"
-    yield f"  {medium.say(label):<{_LABEL}} {_state(sight, medium)}"
+def _label(sight: Sight) -> str:
+    return f"{'host' if sight.of_host else 'container'}: {sight.what}"
+
+
+def _sight(
+    sight: Sight, readers: Mapping[Need, Sequence[str]], medium: Medium, width: int
+) -> Iterator[str]:
+    yield f"  {_label(sight):<{width}}  {_state(sight, medium)}"
     for each in sight.hindrances:
         remedy = _REMEDIES.get(each.gap, "")
         advice = f"; {remedy}" if remedy and "root" not in each.reason else ""
