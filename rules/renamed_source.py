@@ -181,7 +181,7 @@ RULE = Rule(
         ),
         Case(
             title="the link was typed with the source's id",
-            given=lambda: (_renamed().retype("web", f"{1:064x}:helloapp").snapshot(),),
+            given=lambda: (_renamed().retype("web", f"{1:012x}{1:052x}:helloapp").snapshot(),),
         ),
         Case(
             title="the source's hostname is not its name",

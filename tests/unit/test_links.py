@@ -42,6 +42,8 @@ def values(version: tuple[int, ...], alias: str, *ports: Port) -> dict[str, str 
         ("/app2:/a.b-c_d/x.y", StoredLink("app2", "x.y")),
         ("6a3dfd021226:x", StoredLink("6a3dfd021226", "x")),
         ("app:my alias", StoredLink("app", "my alias")),
+        ("other/app", StoredLink("other/app", "app")),
+        ("app:some/path/x", StoredLink("app", "x")),
     ],
 )
 def test_a_link_is_read_in_each_of_its_forms(text: str, expected: StoredLink) -> None:
@@ -66,7 +68,9 @@ def test_reading_a_link_never_fails_otherwise(text: str) -> None:
 
 def test_a_name_of_the_list_is_a_link_only_with_a_slash() -> None:
     assert parse_link_name("/web/helloapp") == ("web", "helloapp")
-    assert parse_link_name("/web") is None
+    assert parse_link_name("web/some/path/x") == ("web", "x")
+    for none in ("/web", "web", "web/", "/web/", "//x", ""):
+        assert parse_link_name(none) is None
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,80 @@ def test_before_28_protocols_are_mixed_in_one_range() -> None:
     mixed = values(OLD, "mu", Port(53), Port(53, "udp"), Port(54))
     assert mixed["MU_PORT_53_TCP_START"] == "tcp://172.17.0.2:53"
     assert {"MU_PORT_53_TCP_PORT_END", "MU_PORT_53_UDP_PORT_END"} & set(mixed)
+
+
+def test_all_variables_of_a_range_and_a_port_beside_it() -> None:
+    address = "172.17.0.2"
+    expected = {"DB_NAME": "/web5/db", "DB_PORT": f"tcp://{address}:80"}
+    for number, protocol in ((80, "tcp"), (81, "tcp"), (82, "tcp"), (90, "udp")):
+        name = f"DB_PORT_{number}_{protocol.upper()}"
+        expected |= {
+            name: f"{protocol}://{address}:{number}",
+            f"{name}_ADDR": address,
+            f"{name}_PORT": str(number),
+            f"{name}_PROTO": protocol,
+        }
+    expected |= {
+        "DB_PORT_80_TCP_START": f"tcp://{address}:80",
+        "DB_PORT_80_TCP_END": f"tcp://{address}:82",
+        "DB_PORT_80_TCP_PORT_START": "80",
+        "DB_PORT_80_TCP_PORT_END": "82",
+    }
+    ports = (Port(90, "udp"), Port(82), Port(80), Port(81))
+    assert values(OLD, "db", *ports) == values(NEW, "db", *ports) == expected
+
+
+@pytest.mark.parametrize(
+    ("ports", "before_28", "since_28"),
+    [
+        ("80 81 82 90 91 92 99", {"80-82", "90-92"}, {"80-82", "90-92"}),
+        ("80 90 91 92", {"90-92"}, {"90-92"}),
+        ("80 81 90 91 92", {"90-92"}, {"80-81", "90-92"}),
+        ("80 81 82 84 85 86", {"80-82", "84-86"}, {"80-82", "84-86"}),
+        ("80 81 82 83 90", {"80-83"}, {"80-83"}),
+        ("80 82 84", set(), set()),
+        ("80 81 82/udp 83 90", {"80-83"}, {"80-81"}),
+        ("8000 8001 9000/udp 9001/udp 9002/udp", {"9000-9002"}, {"8000-8001", "9000-9002"}),
+        ("53 53/udp 55", {"53-55"}, set()),
+        ("53 53/udp 80", set(), set()),
+    ],
+)
+def test_which_ports_are_a_range(ports: str, before_28: set[str], since_28: set[str]) -> None:
+    given = [Port.parse(each) for each in ports.split()]
+    for version, expected in ((OLD, before_28), ((27, 5), before_28), ((28,), since_28)):
+        found = values(version, "db", *given)
+        starts = {name.split("_")[2] for name in found if name.endswith("_PORT_START")}
+        ends = {
+            name.split("_")[2]: value for name, value in found.items() if name.endswith("PORT_END")
+        }
+        assert {f"{start}-{ends[start]}" for start in starts} == expected, version
+
+
+@pytest.mark.parametrize(
+    ("version", "first"), [((20, 10), "53/tcp"), ((27, 5), "53/tcp"), ((28,), "80/tcp")]
+)
+def test_of_two_ports_with_one_number_the_tcp_port_is_first(
+    version: tuple[int, ...], first: str
+) -> None:
+    number, protocol = first.split("/")
+    given = (Port(53, "udp"), Port(53), Port(80)) if number == "53" else (Port(53, "udp"), Port(80))
+    assert values(version, "db", *given)["DB_PORT"] == f"{protocol}://172.17.0.2:{number}"
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("80", Port(80)),
+        ("80/tcp", Port(80, "tcp")),
+        ("53/UDP", Port(53, "udp")),
+        ("80/", Port(80)),
+        ("1", Port(1)),
+        ("65535", Port(65535)),
+    ],
+)
+def test_a_port_is_read_in_each_of_its_forms(text: str, port: Port) -> None:
+    assert Port.parse(text) == port
+    assert Port.parse(str(port)) == port
 
 
 def test_without_an_exposed_port_there_is_no_address() -> None:
@@ -221,7 +299,7 @@ def test_other_errors_are_no_refusals() -> None:
     assert parse_refusal("") is None
 
 
-@pytest.mark.parametrize("text", ["x/tcp", "", "70000/tcp", "0", "-1/udp"])
+@pytest.mark.parametrize("text", ["x/tcp", "", "65536/tcp", "0", "-1/udp"])
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"port|invalid"):
         Port.parse(text)

@@ -203,7 +203,7 @@ def test_of_two_links_with_one_alias_the_first_is_kept() -> None:
 
 
 def test_a_source_is_found_by_id_by_name_and_by_the_beginning_of_an_id() -> None:
-    world = two().retype("web", f"{1:064x}:a", "two:b", f"{0:063x}:c")
+    world = two().retype("web", f"{1:012x}{1:052x}:a", "two:b", f"{0:011x}:c")
     assert futures(world, "web") == [
         ("a", Fate.KEPT, "one"),
         ("b", Fate.KEPT, "two"),

@@ -188,7 +188,7 @@ class World:
         `ephemeral` says that `publish` holds the ports that the engine chose for ``-P``.
         `fixed` gives the address as `--ip` does.
         """
-        container_id = f"{self._next_id:064x}"
+        container_id = f"{self._next_id:012x}{self._next_id:052x}"
         self._next_id += 1
         exposed = tuple(sorted({Port(number) for number in (*expose, *(publish or {}))}))
         typed = tuple(
@@ -330,7 +330,7 @@ class World:
     def recreate(self, name: str) -> World:
         """Remove a container and run another of that name: links to it become ghosts."""
         old = self._containers.pop(name)
-        container_id = f"{self._next_id:064x}"
+        container_id = f"{self._next_id:012x}{self._next_id:052x}"
         self._next_id += 1
         self._containers[name] = msgspec.structs.replace(old, id=container_id)
         endpoint = self._details(name).endpoints[0]

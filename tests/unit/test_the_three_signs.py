@@ -1,0 +1,165 @@
+"""LD102, LD201 and LD302, the signs that most people come with: whole, and when they are quiet."""
+
+from __future__ import annotations
+
+import pytest
+
+from linkdoctor.diagnosis import diagnose
+from linkdoctor.model.report import Finding, Safety
+from linkdoctor.model.snapshot import Status, Tool
+from linkdoctor.model.topology import Topology
+from linkdoctor.model.world import World
+from linkdoctor.registry import load_rules
+
+RULES = {loaded.rule.code: loaded.rule for loaded in load_rules()}
+
+
+def found(code: str, world: World) -> tuple[Finding, ...]:
+    """What one rule says of a world."""
+    topology = Topology([world.snapshot()])
+    tool = Tool(name="linkdoctor", version="0")
+    report = diagnose(topology, [RULES[code]], tool=tool, taken_at="2026-01-01T12:00:00Z")
+    return report.findings
+
+
+def the_one(code: str, world: World) -> Finding:
+    """The only thing that one rule says of a world."""
+    (finding,) = found(code, world)
+    return finding
+
+
+def proofs(finding: Finding) -> list[tuple[str, str, str, str]]:
+    """The proofs of a finding."""
+    return [(each.what, each.observed, each.expected, each.where) for each in finding.evidence]
+
+
+# LD201
+
+
+def test_old_variables_are_told_with_the_address_of_today() -> None:
+    finding = the_one("LD201", World.tutorial().move("app"))
+    assert finding.message == (
+        "web was started when app had 172.17.0.2, now nobody's address; app has 172.17.0.4 today, "
+        "but the variables of helloapp in the running process still say 172.17.0.2."
+    )
+    where = "/proc/1003/environ"
+    assert proofs(finding) == [
+        ("HELLOAPP_PORT", "tcp://172.17.0.2:5000", "tcp://172.17.0.4:5000", where),
+        ("HELLOAPP_PORT_5000_TCP", "tcp://172.17.0.2:5000", "tcp://172.17.0.4:5000", where),
+        ("HELLOAPP_PORT_5000_TCP_ADDR", "172.17.0.2", "172.17.0.4", where),
+    ]
+    restart, by_name = finding.fixes
+    assert (restart.safety, restart.commands) == (Safety.RESTART, ("docker restart web",))
+    assert by_name.safety is Safety.MANUAL
+    assert by_name.title == (
+        "for good: let the program in web use the name helloapp instead of the variables; the "
+        "engine keeps the name right"
+    )
+
+
+def test_who_has_the_old_address_is_named() -> None:
+    world = World.tutorial().move("app").run("other").take("other", "172.17.0.2")
+    assert (
+        "when app had 172.17.0.2, now the address of other; app" in the_one("LD201", world).message
+    )
+
+
+@pytest.mark.parametrize("code", ["LD201", "LD302"])
+def test_what_does_not_run_has_no_old_variables_and_lines(code: str) -> None:
+    def moved() -> World:
+        world = World.tutorial().move("app")
+        return world.hosts("web", "helloapp", address="172.17.0.9")
+
+    assert found(code, moved())
+    assert not found(code, moved().stop("web"))
+    assert not found(code, moved().stop("app"))
+    assert not found(code, moved().remove("app"))
+
+
+@pytest.mark.parametrize("code", ["LD201", "LD302"])
+def test_a_ghost_is_measured_by_the_container_of_today(code: str) -> None:
+    finding = the_one(code, World.tutorial().recreate("app"))
+    assert "app has 172.17.0.4" in finding.message
+
+
+def test_links_of_one_prefix_may_hold_each_others_addresses() -> None:
+    def world() -> World:
+        built = World().run("one", expose=[80]).run("two", expose=[80]).run("three", expose=[80])
+        return built.run("web", link=["one:a-b", "two:a_b", "three:c"])
+
+    assert not found("LD201", world())
+    assert [each.alias for each in found("LD201", world().move("three"))] == ["c"]
+
+
+# LD302
+
+
+def test_a_line_for_nobody_is_told_with_the_line_that_is_right() -> None:
+    world = World.tutorial().hosts("web", "helloapp", address="172.17.0.9")
+    finding = the_one("LD302", world)
+    assert finding.message == (
+        "In web, helloapp means 172.17.0.9, nobody's address, but app has 172.17.0.2."
+    )
+    assert proofs(finding) == [
+        (
+            "hosts line of helloapp",
+            "172.17.0.9 helloapp 000000000001 app",
+            "172.17.0.2 helloapp 000000000001 app",
+            "/proc/1003/root/etc/hosts",
+        )
+    ]
+    assert [each.commands for each in finding.fixes] == [("docker restart web",)]
+
+
+def test_a_line_for_somebody_else_names_them() -> None:
+    world = World.tutorial().run("other").hosts("web", "helloapp", address="172.17.0.4")
+    assert "means 172.17.0.4, the address of other, but" in the_one("LD302", world).message
+
+
+def test_a_line_with_the_id_of_a_predecessor_is_wrong_at_the_right_address() -> None:
+    world = World.tutorial().recreate("app")
+    address = the_one("LD201", world).evidence[-1].expected
+    world.hosts("web", "helloapp", address=address)
+    finding = the_one("LD302", world)
+    assert finding.message == f"In web, helloapp means {address}, but app has {address}."
+    assert proofs(finding)[0][1:3] == (
+        f"{address} helloapp 000000000001 app",
+        f"{address} helloapp 000000000003 app",
+    )
+
+
+# LD102
+
+
+def test_a_ghost_is_told_with_the_container_that_has_its_name() -> None:
+    finding = the_one("LD102", World.tutorial().recreate("app"))
+    assert finding.message == (
+        "app was recreated after web was linked to it: helloapp still leads to the removed "
+        "container, and the next restart of web will fail."
+    )
+    assert proofs(finding) == [
+        (
+            "container behind web/helloapp",
+            "none (the engine answers 404)",
+            "app (000000000003)",
+            "GET /containers/web/helloapp/json",
+        )
+    ]
+    (fix,) = finding.fixes
+    assert fix.safety is Safety.RECREATE
+    assert [each.container for each in fix.actions] == ["web"]
+
+
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.RESTARTING])
+def test_what_is_up_in_another_way_is_told_of_its_restart(status: Status) -> None:
+    world = World.tutorial().recreate("app").change("web", status=status)
+    assert the_one("LD102", world).message.endswith("and the next restart of web will fail.")
+
+
+def test_what_is_down_and_is_to_come_back_cannot() -> None:
+    def down(policy: str) -> World:
+        built = World().run("app", expose=[5000])
+        return built.run("web", link="app:helloapp", restart=policy).recreate("app").stop("web")
+
+    assert the_one("LD102", down("always")).message.endswith("and web cannot be started again.")
+    assert not found("LD102", down("no"))
