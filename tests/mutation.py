@@ -27,7 +27,11 @@ MUTATED = (
     "src/linkdoctor_rules/ghost_link.py",
     "src/linkdoctor_rules/hosts_mismatch.py",
 )
-TESTS = ("tests/unit/test_links.py", "tests/unit/test_rules.py")
+TESTS = (
+    "tests/unit/test_links.py",
+    "tests/unit/test_rules.py",
+    "tests/unit/test_the_three_signs.py",
+)
 AS_LONG_AS_IT_MAY_TAKE = 600
 BIN = Path(sys.executable).parent
 
