@@ -14,13 +14,14 @@ import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from linkdoctor import __version__
+from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.collect.collector import Further, collect
 from linkdoctor.collect.engine import (
     ContextName,
@@ -31,7 +32,8 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
-from linkdoctor.diagnose import Selection, Unreachable, diagnose
+from linkdoctor.diagnose import Override, Selection, Unreachable, diagnose
+from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
@@ -42,23 +44,28 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "DEMO_FILES",
     "TOOL",
+    "BaselineError",
     "ContextName",
     "EndpointError",
     "EngineError",
     "Examination",
     "Further",
     "LoadedRule",
+    "Override",
     "PackError",
     "Progress",
     "Selection",
     "SnapshotError",
     "Url",
     "add_snapshots",
+    "baseline_bytes",
+    "baseline_of",
     "demo_snapshots",
     "diagnose_engines",
     "examine",
     "known_images",
     "load_rules",
+    "read_baseline",
     "read_snapshot",
     "report_on",
     "snapshot_bytes",
@@ -183,8 +190,17 @@ def report_on(
     *,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     declarations: Sequence[Declaration] = (),
+    today: date | None = None,
 ) -> Report:
-    """Apply rules to what was seen."""
+    """Apply rules to what was seen.
+
+    Args:
+        examination: what was seen.
+        rules: all that there are.
+        selection: what is wanted, and what is known and accepted.
+        declarations: what the configuration says of containers.
+        today: what the ends of suppressions are held against; by default the day by UTC.
+    """
     knowledge = Knowledge(images=known_images(), declarations=tuple(declarations))
     return diagnose(
         Topology(examination.snapshots, knowledge),
@@ -193,6 +209,7 @@ def report_on(
         taken_at=_taken_at(examination),
         selection=selection,
         unreachable=examination.unreachable,
+        today=today or datetime.now(UTC).date(),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from linkdoctor.cli import output
@@ -24,7 +26,6 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     VerboseOption,
-    codes_meant,
     complete_code,
     configuration,
     containers_meant,
@@ -33,12 +34,14 @@ from linkdoctor.cli.common import (
     look,
     own_codes,
     rules_of,
+    selection_meant,
 )
 from linkdoctor.cli.formats import Ordered, exit_code_of, render
-from linkdoctor.model.report import Severity
+from linkdoctor.render.layout import counted
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination, LoadedRule
+    from linkdoctor.model.baseline import Baseline
     from linkdoctor.model.report import Report
     from linkdoctor.render.nagios import Range
 
@@ -69,10 +72,30 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="CODES",
-            help="Only count what these rules find. Repeatable.",
+            help="Only count what these rules find, or one finding: LD201@web/db, as the report "
+            "names it. Repeatable.",
             autocompletion=complete_code,
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Only count what a file of --write-baseline holds already."
+        ),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write down what is found, so that --baseline knows it from then."
+        ),
+    ] = None,
+    show_suppressed: Annotated[
+        bool,
+        typer.Option(
+            "--show-suppressed",
+            help="Show what is only counted, and why; for --format text, json, jsonl and sarif.",
+        ),
+    ] = False,
     fail_on: FailOnOption = None,
     format_: Annotated[
         CheckFormat,
@@ -124,8 +147,12 @@ def check(
     """Examine engines and report every broken link, its proof and its fix."""
     settings = configuration(config)
     loaded = rules_of(rules, settings)
-    selected = codes_meant(select or settings.select, loaded)
-    ignored = codes_meant(ignore or settings.ignore, loaded)
+    selection = selection_meant(
+        select=select, ignore=ignore, fail_on=fail_on, config=settings, rules=loaded
+    )
+    selection = msgspec.structs.replace(
+        selection, baseline=_baseline(baseline), show_suppressed=show_suppressed
+    )
     engines = engines_meant(
         host,
         context,
@@ -142,17 +169,16 @@ def check(
     to_file = output_ is not None and str(output_) != "-"
     if output_ is not None and to_file:
         output.refuse_unwritable(output_)
+    if write_baseline is not None:
+        if containers or select:
+            raise CliError("a baseline is of everything: give no CONTAINER and no --select")
+        output.refuse_unwritable(write_baseline)
 
-    from linkdoctor.api import Selection, report_on
+    from linkdoctor.api import report_on
 
     examination = _seen(engines)
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
-    selection = Selection(
-        select=selected,
-        ignore=ignored,
-        containers=frozenset(names),
-        fail_on=fail_on or settings.fail_on or Severity.ERROR,
-    )
+    selection = msgspec.structs.replace(selection, containers=frozenset(names))
     report = report_on(examination, loaded, selection=selection, declarations=settings.container)
     ordered = Ordered(
         report=report, rules=loaded, selection=selection, warning=ranges[0], critical=ranges[1]
@@ -171,7 +197,43 @@ def check(
         output.emit(text)
     else:
         output.emit_bytes(text.encode())
+    if not quiet:
+        shown = format_ is CheckFormat.TEXT and (verbose or show_suppressed)
+        for note in () if shown or isinstance(report.notes, msgspec.UnsetType) else report.notes:
+            output.complain(f"warning: {note}")
+    if write_baseline is not None:
+        if baseline is not None:  # what is known already is written down again
+            selection = msgspec.structs.replace(selection, baseline=None)
+            report = report_on(
+                examination, loaded, selection=selection, declarations=settings.container
+            )
+        _write_baseline(write_baseline, report)
     raise typer.Exit(exit_code_of(format_, ordered))
+
+
+def _baseline(path: Path | None) -> Baseline | None:
+    from linkdoctor.api import BaselineError, read_baseline
+
+    if path is None:
+        return None
+    try:
+        return read_baseline(path)
+    except BaselineError as error:
+        raise CliError(str(error)) from None
+
+
+def _write_baseline(path: Path, report: Report) -> None:
+    from linkdoctor.api import baseline_bytes, baseline_of
+
+    written = baseline_of(report)
+    output.write_atomically(path, baseline_bytes(written))
+    count = counted(len(written.entries), "finding")
+    again = f"`linkdoctor check --baseline {shlex.quote(str(path))}` tells what is new"
+    output.complain(f"wrote {path}: {count}; {again}")
+    if report.summary.skipped:
+        output.complain(
+            "warning: not everything could be seen: what is found there later will be new"
+        )
 
 
 def _range(option: str, text: str | None) -> Range:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from linkdoctor.cli import output
@@ -23,7 +24,6 @@ from linkdoctor.cli.common import (
     RulesOption,
     SnapshotOption,
     TimeoutOption,
-    codes_meant,
     complete_code,
     configuration,
     containers_meant,
@@ -31,8 +31,9 @@ from linkdoctor.cli.common import (
     examples,
     look,
     rules_of,
+    selection_meant,
 )
-from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
+from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
     from linkdoctor.api import ContextName, Examination, Url
@@ -148,10 +149,10 @@ def fix(
     if undo is not None or resume is not None:
         raise typer.Exit(_from_journal(engines, undo, resume, wait))
     loaded = rules_of(rules, settings)
-    selected = codes_meant(select or settings.select, loaded)
-    ignored = codes_meant(settings.ignore, loaded)
+    selection = selection_meant(
+        select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
+    )
 
-    from linkdoctor.api import Selection
     from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, wider
     from linkdoctor.render.layout import Medium
 
@@ -161,12 +162,7 @@ def fix(
     scope = Scope(
         engines=tuple(_engines(engines)),
         rules=tuple(loaded),
-        selection=Selection(
-            select=selected,
-            ignore=ignored,
-            containers=names,
-            fail_on=fail_on or settings.fail_on or Severity.ERROR,
-        ),
+        selection=msgspec.structs.replace(selection, containers=names),
         declarations=settings.container,
         timeout=engines.timeout,
     )

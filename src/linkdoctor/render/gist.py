@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from linkdoctor.model.report import Finding, Report, Severity, Verdict
+from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import Medium, counted, text_of
 from linkdoctor.render.neutral import neutral
 
@@ -84,7 +85,7 @@ def title(finding: Finding) -> str:
 
 
 def details(finding: Finding) -> str:
-    """Give message, proofs, consequences and fixes in plain lines, each of them harmless."""
+    """Give message, proofs, consequences, fixes and token in plain lines, each of them harmless."""
     lines = [neutral(finding.message)]
     for proof in finding.evidence:
         line = f"{neutral(proof.what)}: {neutral(proof.observed) or '(empty)'}"
@@ -97,6 +98,7 @@ def details(finding: Finding) -> str:
         label = "or" if number else "fix"
         lines.append(f"{label}: {neutral(fix.title)} [{fix.safety.value}]")
         lines += [f"    {Medium().command(command)}" for command in fix.commands]
+    lines.append(f"to ignore it: --ignore {neutral(token(finding, with_host=True))}")
     lines.append(f"page: {neutral(finding.docs)}")
     return text_of(lines)
 
