@@ -318,6 +318,8 @@ class Suppressions:
         )
 
     def _of_no_rule(self, said: Suppression) -> str:
+        if _codes(said.code, self._names, exact=False):
+            return f"{_place(said)}: a label names whole codes"
         return f"{_place(said)}: no rule is called so; {near(said.code, self._names)}"
 
     def _spent(
@@ -329,7 +331,10 @@ class Suppressions:
         )
         if left:
             entries = "1 entry" if left == 1 else f"{left} entries"
-            yield f"{entries} of the baseline found no more: --write-baseline writes it anew"
+            yield (
+                f"{entries} of the baseline stand for nothing that is found any more; "
+                "--write-baseline writes it anew"
+            )
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ def render_sarif(report: Report, *, pages: Sequence[PageView]) -> str:
     named = {page.code: page for page in pages}
     suppressed = report.suppressed if isinstance(report.suppressed, tuple) else ()
     results = (*report.findings, *(each.finding for each in suppressed))
-    told = {each.code for each in (*results, *report.skipped)}
+    told = {each.code for each in results} | {each.code for each in report.skipped}
     codes = sorted(told | set(named))
     plain = printable(report)
     every = (*plain["findings"], *(each["finding"] for each in plain.get("suppressed", ())))

@@ -87,7 +87,8 @@ def _body(
     yield from _where_to_type(report, medium)
     # Where the only engine could not be asked, the verdict has said why.
     told = not several and all(each.code == UNREACHABLE for each in report.skipped)
-    if not told and (verbose or report.summary.verdict is not Verdict.HEALTHY):
+    wanted = verbose or report.summary.verdict is not Verdict.HEALTHY
+    if report.skipped and wanted and not told:
         yield ""
         yield from _skips(report.skipped, medium, several, verbose)
     yield from suppressed_lines(report, medium, verbose=verbose)
