@@ -557,4 +557,4 @@ def test_the_json_has_further_keys_only_if_asked_for() -> None:
     assert list(one["by"]) == [
         {"origin": "label", "entry": "linkdoctor.ignore=LD201", "reason": "", "until": ""}
     ]
-    assert printable(report(linked()))["suppressed"] == []
+    assert list(printable(report(linked()))["suppressed"]) == []
