@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.config import Config
+from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
@@ -40,6 +42,8 @@ def documents() -> dict[str, str]:
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
+        "schema/baseline.schema.json": schema(Baseline, BASELINE_SCHEMA),
+        "schema/config.schema.json": schema(Config, "linkdoctor configuration"),
     }
 
 

@@ -23,6 +23,7 @@ import msgspec
 from linkdoctor import __version__
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.collect.collector import Further, collect
+from linkdoctor.collect.contexts import DEFAULT, current_context
 from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
@@ -60,6 +61,7 @@ __all__ = [
     "add_snapshots",
     "baseline_bytes",
     "baseline_of",
+    "default_engine",
     "demo_snapshots",
     "diagnose_engines",
     "examine",
@@ -227,6 +229,20 @@ def _taken_at(examination: Examination) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def default_engine(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Tell which engine is asked if none is named, and what decides that; '' for nothing does.
+
+    Raises:
+        EndpointError: it is named in a way that cannot be right.
+    """
+    endpoint = endpoint_of(Url(), environment)
+    for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if environment.get(variable):
+            return endpoint, f"${variable}"
+    context = current_context(environment)
+    return endpoint, "" if context == DEFAULT else f"docker context {context}"
 
 
 def known_images() -> tuple[ImageExpectation, ...]:

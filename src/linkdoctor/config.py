@@ -28,9 +28,11 @@ __all__ = [
     "Config",
     "ConfigError",
     "Ignore",
+    "Loaded",
     "find_config",
     "is_timeout",
     "load_config",
+    "load_with_origin",
     "read_config",
     "usual_places",
 ]
@@ -55,7 +57,9 @@ class ConfigError(Exception):
 _Text = Annotated[str, msgspec.Meta(pattern=r"\S")]
 
 
-class Ignore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ignore(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """Findings that are known and accepted: they are only counted."""
 
     code: Annotated[
@@ -135,6 +139,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
         return tuple(each.suppression() for each in self.ignore if isinstance(each, Ignore))
 
 
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration, and where it was read."""
+
+    config: Config = Config()
+    file: Path | None = None
+    keys: frozenset[str] = frozenset()
+    """What the file sets; all else is as it is by default."""
+
+
 def load_config(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
     """Find and read the configuration; without a file it is empty.
 
@@ -145,8 +158,15 @@ def load_config(given: Path | None = None, environment: Mapping[str, str] = os.e
     Raises:
         ConfigError: a file that is named is missing, or the one that is found cannot be used.
     """
+    return load_with_origin(given, environment).config
+
+
+def load_with_origin(
+    given: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Loaded:
+    """Do as `load_config`, and tell what was read where; raises ConfigError."""
     path = find_config(given, environment)
-    return Config() if path is None else read_config(path)
+    return Loaded() if path is None else _read(path)
 
 
 def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | None:
@@ -172,6 +192,10 @@ def usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
 
 def read_config(path: Path) -> Config:
     """Read one configuration file; raises ConfigError."""
+    return _read(path).config
+
+
+def _read(path: Path) -> Loaded:
     raw = _parsed(path)
     _refuse_unknown_keys(path, raw)
     try:
@@ -180,9 +204,10 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path}: {_in_words(str(error))}") from None
     for declaration in config.container:
         _refuse_odd_ports(path, declaration)
-    return msgspec.structs.replace(
+    config = msgspec.structs.replace(
         config, rules=tuple(_beside(path, directory) for directory in config.rules)
     )
+    return Loaded(config=config, file=path, keys=frozenset(raw))
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -67,3 +67,9 @@ def test_its_demo_reports(installed: Installed) -> None:
     except FileNotFoundError:
         pytest.skip("the recorded hosts are not there yet")
     assert "LD" in installed.linkdoctor("demo")
+
+
+def test_the_manual_page_is_where_man_looks(installed: Installed, built: Built) -> None:
+    assert "docs/man/linkdoctor.1" in built.sdist_names()
+    page = installed.home / "share" / "man" / "man1" / "linkdoctor.1"
+    assert page.read_text() == (built.tree / "docs" / "man" / "linkdoctor.1").read_text()

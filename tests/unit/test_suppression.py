@@ -101,17 +101,20 @@ def notes(found: Report) -> tuple[str, ...]:
 
 
 def finding(**parts: str) -> Finding:
-    words = {"host": "alpha", "target": "web", "source": "app", "alias": "db", **parts}
-    return Finding(
+    made = Finding(
         code="LD201",
         name="stale-env",
         severity=Severity.ERROR,
+        host="alpha",
+        target="web",
+        source="app",
+        alias="db",
         message="",
         evidence=(),
         fingerprint="0123456789abcdef",
         docs="",
-        **words,
     )
+    return msgspec.structs.replace(made, **parts)
 
 
 @pytest.mark.parametrize(

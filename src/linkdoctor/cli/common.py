@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from linkdoctor.registry import LoadedRule
 
 __all__ = [
+    "DEFAULT_TIMEOUT",
     "CheckFormat",
     "CliError",
     "ConfigOption",
@@ -50,7 +51,7 @@ __all__ = [
     "selection_meant",
 ]
 
-_DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT = 30.0
 _SHORTEST_ID = 4
 
 
@@ -122,7 +123,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help=f"How long one engine may take. Default: {_DEFAULT_TIMEOUT:g}.",
+        help=f"How long one engine may take. Default: {DEFAULT_TIMEOUT:g}.",
         callback=_check_timeout,
     ),
 ]
@@ -326,7 +327,7 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[Path, ...] = ()
     default: bool = False
     """Ask the engine that the docker command would ask."""
-    timeout: float = _DEFAULT_TIMEOUT
+    timeout: float = DEFAULT_TIMEOUT
     logs: bool = False
     probe: bool = False
     probe_external: bool = False
@@ -357,7 +358,7 @@ def engines_meant(
         contexts=tuple(contexts or ()),
         snapshots=tuple(snapshots or ()),
         default=not named and not config.hosts,
-        timeout=timeout or config.timeout or _DEFAULT_TIMEOUT,
+        timeout=timeout or config.timeout or DEFAULT_TIMEOUT,
         logs=logs,
         probe=probe,
         probe_external=probe_external,

@@ -28,6 +28,7 @@ __all__ = [
     "label_suppressions",
     "near",
     "parse_token",
+    "remarks",
     "token",
 ]
 
@@ -335,6 +336,14 @@ class Suppressions:
                 f"{entries} of the baseline stand for nothing that is found any more; "
                 "--write-baseline writes it anew"
             )
+
+
+def remarks(
+    statements: Iterable[Suppression], names: Mapping[str, str], today: date
+) -> tuple[str, ...]:
+    """Tell of statements that stand for no rule or are over, without having examined anything."""
+    nothing = Examined(hosts=(), codes=frozenset(), whole=False)
+    return Suppressions(statements, names, today=today).notes((), (), nothing)
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
