@@ -60,6 +60,7 @@ def page() -> str:
         ".SH COMMANDS",
     ]
     root = group.make_context("linkdoctor", [], resilient_parsing=True)
+    lines[-1:-1] = [".SH OPTIONS", *parameters(group, root)]
     for name, command in group.commands.items():
         lines += about(name, command, root)
     for heading, pairs in (
@@ -82,13 +83,18 @@ def about(name: str, command: Any, root: Any) -> Iterator[str]:
     for number, paragraph in enumerate(inspect.cleandoc(command.help).split("\n\n")):
         yield from [".PP"] * bool(number)
         yield text(" ".join(paragraph.split()))
+    yield from parameters(command, context)
+    yield from described(command.epilog or "")
+
+
+def parameters(command: Any, context: Any) -> Iterator[str]:
+    """The arguments and options of a command."""
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record:
             word, meaning = record
             word = re.sub(r" <(?:list\[)?\w+\]?>$", "", word)  # the type of an argument
             yield from (".TP", rf"\fB{text(word)}\fR", text(" ".join(meaning.split())))
-    yield from described(command.epilog or "")
 
 
 def described(epilog: str) -> Iterator[str]:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import threading
@@ -33,6 +34,7 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
+from linkdoctor.collect.names import names_of
 from linkdoctor.diagnose import Override, Selection, Unreachable, diagnose
 from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
@@ -61,6 +63,7 @@ __all__ = [
     "add_snapshots",
     "baseline_bytes",
     "baseline_of",
+    "container_names",
     "default_engine",
     "demo_snapshots",
     "diagnose_engines",
@@ -159,6 +162,36 @@ def examine(
         snapshots=_distinct(snapshots),
         unreachable=tuple(failed[number] for number in sorted(failed)),
     )
+
+
+def container_names(
+    engines: Sequence[Url | ContextName] = (Url(),),
+    *,
+    timeout: float = 1.0,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """Give the names of all containers, for completion; an engine that does not answer has none.
+
+    Args:
+        engines: where the engines are; by default the one that the docker CLI would use.
+        timeout: seconds that all of it may take, whatever the engines do.
+        environment: ``DOCKER_*`` variables are read from it.
+    """
+    deadline = Deadline(timeout)
+    found: set[str] = set()
+
+    def work(where: Url | ContextName) -> None:
+        with contextlib.suppress(Exception):  # whoever presses a key wants no explanation
+            client = connect(where, deadline, environment)
+            with contextlib.closing(client):
+                found.update(names_of(client))
+
+    threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline.left())
+    return tuple(sorted(found.copy()))
 
 
 def _unreachable(

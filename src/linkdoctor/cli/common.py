@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from linkdoctor.model.report import ExitCode, Severity
 from linkdoctor.model.suppression import Suppression, code_meant, near, parse_token
 
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination, Override, Selection
+    from linkdoctor.api import ContextName, Examination, Override, Selection, Url
     from linkdoctor.registry import LoadedRule
 
 __all__ = [
@@ -40,9 +41,11 @@ __all__ = [
     "VerboseOption",
     "codes_meant",
     "complete_code",
+    "complete_container",
     "configuration",
     "containers_meant",
     "engines_meant",
+    "engines_named",
     "examples",
     "look",
     "own_codes",
@@ -53,6 +56,7 @@ __all__ = [
 
 DEFAULT_TIMEOUT = 30.0
 _SHORTEST_ID = 4
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class CliError(Exception):
@@ -316,6 +320,36 @@ def complete_code(incomplete: str) -> list[tuple[str, str]]:
     return by_code or by_name
 
 
+def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a container, for shells; silent where the engine does not answer."""
+    given = ctx.params
+    try:
+        engines = engines_meant(
+            given.get("host"),
+            given.get("context"),
+            given.get("snapshot"),
+            None,
+            configuration(given.get("config")),
+        )
+        names = _names_there(engines)
+    except CliError:
+        return []
+    # What Docker would not take for a name could be anything: it is not handed to a shell.
+    return [each for each in names if each.startswith(incomplete) and _NAME.fullmatch(each)]
+
+
+def _names_there(engines: Engines) -> list[str]:
+    from linkdoctor import api
+
+    names = set(api.container_names(engines_named(engines)))
+    try:
+        saved = api.add_snapshots(api.Examination(), engines.snapshots)
+    except api.SnapshotError as error:
+        raise CliError(str(error)) from None
+    names |= {each.name for snapshot in saved.snapshots for each in snapshot.containers}
+    return sorted(names)
+
+
 # --- engines and containers ---------------------------------------------------------------------
 
 
@@ -369,19 +403,27 @@ def look(engines: Engines, progress: Callable[[str], None]) -> Examination:
     """Ask every engine and read every file; raises CliError for what cannot be used."""
     from linkdoctor import api
 
-    asked: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
-    asked += [api.ContextName(name) for name in engines.contexts]
-    asked += [api.Url()] if engines.default else []
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
         api.add_snapshots(api.Examination(), engines.snapshots)
         further = api.Further(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
-        seen = api.examine(asked, timeout=engines.timeout, further=further, progress=progress)
+        seen = api.examine(
+            engines_named(engines), timeout=engines.timeout, further=further, progress=progress
+        )
         return api.add_snapshots(seen, engines.snapshots)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None
+
+
+def engines_named(engines: Engines) -> list[Url | ContextName]:
+    """Give the engines to ask as the use cases take them."""
+    from linkdoctor import api
+
+    named: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
+    named += [api.ContextName(name) for name in engines.contexts]
+    return named + ([api.Url()] if engines.default else [])
 
 
 def containers_meant(words: Iterable[str], examination: Examination) -> frozenset[str]:
