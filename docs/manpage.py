@@ -33,6 +33,15 @@ FILES = (
     ("/etc/linkdoctor/config.toml", "The configuration of the whole machine."),
     ("~/.local/state/linkdoctor", "The journals of fix --apply."),
 )
+LABELS = (
+    (
+        "linkdoctor.ignore",
+        "Codes or names of rules, parted by commas or blanks. What they find with this container "
+        "as the target is only counted.",
+    ),
+    ("linkdoctor.expects", "Names that the container must be able to reach."),
+    ("linkdoctor.publish", "Ports that are meant to be reached from outside the host."),
+)
 EXIT_STATUS = (
     ("0", "Nothing was found at or above the level of --fail-on."),
     ("1", "Something was found at or above it."),
@@ -67,6 +76,7 @@ def page() -> str:
         ("EXIT STATUS", EXIT_STATUS),
         ("ENVIRONMENT", ENVIRONMENT),
         ("FILES", FILES),
+        ("LABELS OF CONTAINERS", LABELS),
     ):
         lines.append(f".SH {heading}")
         for word, meaning in pairs:
