@@ -6,6 +6,7 @@ import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -187,16 +188,37 @@ def test_json_tells_it_too(run: Run, seen: Path, tmp_path: Path) -> None:
     ]
 
 
+WHY = "--ignore or ignore of the configuration, LD201"
+
+
 def test_sarif_has_a_place_for_it(run: Run, seen: Path) -> None:
     arguments = ("check", "--snapshot", seen, "--format", "sarif", "--ignore", "LD201")
     assert json.loads(run(*arguments)[1])["runs"][0]["results"] == []
     (result,) = json.loads(run(*arguments, "--show-suppressed")[1])["runs"][0]["results"]
     assert result["suppressions"] == [
-        {"kind": "external", "status": "accepted", "justification": "ignore, LD201"}
+        {"kind": "external", "status": "accepted", "justification": WHY}
     ]
     reported = run("check", "--snapshot", seen, "--format", "sarif", "--show-suppressed")[1]
     (result,) = json.loads(reported)["runs"][0]["results"]
     assert result["suppressions"] == []
+
+
+def test_junit_never_lets_it_pass(run: Run, tmp_path: Path) -> None:
+    ghost = World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+    seen = saved(tmp_path / "ghost", ghost.recreate("app"))
+    ignored = ("--ignore", "LD102@web")
+    root = ElementTree.fromstring(
+        run("check", "--snapshot", seen, "--format", "junit", *ignored)[1].encode()
+    )
+    cases = {
+        case.attrib["classname"]: [each.tag for each in case] for case in root.iter("testcase")
+    }
+    assert cases["linkdoctor.LD102"] == ["skipped"]
+    # Its consequences were found too: they have not passed.
+    assert "linkdoctor.LD201" not in cases
+    assert cases["linkdoctor.LD101"] == []
+    (skipped,) = root.iter("skipped")
+    assert skipped.attrib["message"].startswith("suppressed: --ignore or ignore of ")
 
 
 def test_options_take_the_place_of_the_list_and_not_of_tables(

@@ -95,7 +95,8 @@ def check(
         bool,
         typer.Option(
             "--show-suppressed",
-            help="Show what is only counted, and why; for --format text, json, jsonl and sarif.",
+            help="Show what is only counted, and why; for --format text, json, jsonl and sarif "
+            "(junit always does).",
         ),
     ] = False,
     fail_on: FailOnOption = None,
@@ -153,7 +154,10 @@ def check(
         select=select, ignore=ignore, fail_on=fail_on, config=settings, rules=loaded
     )
     selection = msgspec.structs.replace(
-        selection, baseline=_baseline(baseline), show_suppressed=show_suppressed
+        selection,
+        baseline=_baseline(baseline),
+        # Among tests, what is left out would look as if it had passed.
+        show_suppressed=show_suppressed or format_ is CheckFormat.JUNIT,
     )
     engines = engines_meant(
         host,

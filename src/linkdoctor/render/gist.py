@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from linkdoctor.model.report import Finding, Report, Severity, Verdict
+from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
 from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import Medium, counted, text_of
 from linkdoctor.render.neutral import neutral
 
 __all__ = [
     "UNREACHABLE",
+    "because_of",
     "counts",
     "details",
     "headline",
@@ -25,6 +26,11 @@ UNREACHABLE = "LD002"
 """The code of the skip that stands for an engine that could not be asked."""
 
 _LONGEST_NAME = 64
+_ORIGINS = {
+    "ignore": "--ignore or ignore of the configuration",
+    "configuration": "[[ignore]] of the configuration",
+    "label": "label of the target",
+}
 
 
 def named(text: str) -> str:
@@ -101,6 +107,13 @@ def details(finding: Finding) -> str:
     lines.append(f"to ignore it: --ignore {neutral(token(finding, with_host=True))}")
     lines.append(f"page: {neutral(finding.docs)}")
     return text_of(lines)
+
+
+def because_of(because: Because) -> str:
+    """Tell what suppresses a finding, and why and until when; not yet harmless."""
+    end = f", until {because.until}" if because.until else ""
+    reason = f": {because.reason}" if because.reason else ""
+    return f"{_ORIGINS.get(because.origin, because.origin)}, {because.entry}{end}{reason}"
 
 
 def moment(taken_at: str) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
 from linkdoctor.render.as_json import harmless_json
-from linkdoctor.render.gist import UNREACHABLE, details, is_incomplete, moment
+from linkdoctor.render.gist import UNREACHABLE, because_of, details, is_incomplete, moment
 from linkdoctor.render.listing import PageView
 
 __all__ = ["render_sarif"]
@@ -103,10 +103,8 @@ def _result(
 
 
 def _suppression(because: Because) -> dict[str, Any]:
-    reason = f": {because.reason}" if because.reason else ""
-    end = f", until {because.until}" if because.until else ""
-    text = f"{because.origin}, {because.entry}{end}{reason}"
-    return {"kind": "external", "status": "accepted", "justification": _unlinked(text)}
+    text = _unlinked(because_of(because))
+    return {"kind": "external", "status": "accepted", "justification": text}
 
 
 def _invocation(report: Report) -> dict[str, Any]:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.report import Because, Report, Suppressed
-from linkdoctor.render.gist import title
+from linkdoctor.model.report import Report, Suppressed
+from linkdoctor.render.gist import because_of, title
 from linkdoctor.render.layout import Medium, counted
 
 __all__ = ["suppressed_lines"]
-
-_ORIGINS = {
-    "ignore": "--ignore or ignore of the configuration",
-    "configuration": "[[ignore]] of the configuration",
-    "label": "label of the target",
-    "baseline": "baseline",
-}
 
 
 def suppressed_lines(report: Report, medium: Medium, *, verbose: bool) -> Iterator[str]:
@@ -40,13 +33,7 @@ def _suppressed(suppressed: Suppressed, medium: Medium, *, several: bool) -> Ite
     text = f"{finding.severity.value} {title(finding)}{on}"
     yield from medium.paragraph(text, indent="  ", hanging="    ")
     for because in suppressed.by:
-        yield from medium.paragraph(_because(because), indent="    ", hanging="      ")
+        yield from medium.paragraph(because_of(because), indent="    ", hanging="      ")
     if finding.consequences:
         codes = f"with it: {', '.join(finding.consequences)}"
         yield from medium.paragraph(codes, indent="    ", hanging="      ")
-
-
-def _because(because: Because) -> str:
-    end = f", until {because.until}" if because.until else ""
-    reason = f": {because.reason}" if because.reason else ""
-    return f"{_ORIGINS.get(because.origin, because.origin)}, {because.entry}{end}{reason}"
