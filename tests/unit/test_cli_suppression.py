@@ -14,27 +14,12 @@ from hypothesis import strategies as st
 
 from linkdoctor.api import snapshot_bytes
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
-from linkdoctor.cli import main
 from linkdoctor.model.baseline import Baseline, Entry
+from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.world import World
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
-    for name in ("LINKDOCTOR_CONFIG", "NO_COLOR", "FORCE_COLOR", "DOCKER_HOST"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(each) for each in arguments])
-        captured = capsys.readouterr()
-        return int(left.value.code or 0), captured.out, captured.err
-
-    return run_it
 
 
 def saved(path: Path, world: World) -> Path:
@@ -313,12 +298,21 @@ def test_a_baseline_of_a_part_is_refused(
 
 
 def test_a_baseline_of_what_was_not_all_seen(run: Run, tmp_path: Path) -> None:
-    from linkdoctor.model.evidence import Gap, Unknown
-
     denied = Unknown(gap=Gap.DENIED, detail="not permitted")
     blind = saved(tmp_path / "blind", stale().unknown("web", "process_environment", denied))
     _, _, err = run("check", "--snapshot", blind, "--write-baseline", tmp_path / "baseline")
     assert "not everything could be seen" in err
+
+
+def test_a_baseline_outlives_an_engine_that_is_down(run: Run, tmp_path: Path) -> None:
+    there = tmp_path / "baseline"
+    there.write_text("what was known")
+    code, _, err = run("check", "-H", f"unix://{tmp_path}/none", "--write-baseline", there)
+    assert code == 3
+    assert (
+        err == f"linkdoctor: warning: {there} is left as it is: not every engine could be asked\n"
+    )
+    assert there.read_text() == "what was known"
 
 
 def entry(**changes: object) -> dict[str, object]:

@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkdoctor import config as module
-from linkdoctor.cli import main
 from linkdoctor.config import Config, ConfigError, Ignore, read_config
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
@@ -30,21 +29,10 @@ MANUAL = DOCS / "man" / "linkdoctor.1"
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+@pytest.fixture(autouse=True)
+def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setattr(module, "_SYSTEM_WIDE", tmp_path / "etc" / "config.toml")
-    for name in ("LINKDOCTOR_CONFIG", "NO_COLOR", "FORCE_COLOR", "DOCKER_HOST", "DOCKER_CONTEXT"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run_it(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main([str(each) for each in arguments])
-        captured = capsys.readouterr()
-        return int(left.value.code or 0), captured.out, captured.err
-
-    return run_it
 
 
 def settings_of(run: Run, *arguments: str | Path) -> dict[str, dict[str, Any]]:

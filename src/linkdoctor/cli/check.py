@@ -203,15 +203,15 @@ def check(
         output.emit(text)
     else:
         output.emit_bytes(text.encode())
-    if not quiet:
-        shown = format_ is CheckFormat.TEXT and (verbose or show_suppressed)
-        for note in () if shown or isinstance(report.notes, msgspec.UnsetType) else report.notes:
+    if not quiet and not (format_ is CheckFormat.TEXT and (verbose or show_suppressed)):
+        for note in report.notes or ():
             output.complain(f"warning: {note}")
     if write_baseline is not None:
-        if baseline is not None:  # what is known already is written down again
-            selection = msgspec.structs.replace(selection, baseline=None)
+        # What is known already is written down again.
+        everything = msgspec.structs.replace(selection, baseline=None)
+        if everything != selection:
             report = report_on(
-                examination, loaded, selection=selection, declarations=settings.container
+                examination, loaded, selection=everything, declarations=settings.container
             )
         _write_baseline(write_baseline, report)
     raise typer.Exit(exit_code_of(format_, ordered))
@@ -231,6 +231,9 @@ def _baseline(path: Path | None) -> Baseline | None:
 def _write_baseline(path: Path, report: Report) -> None:
     from linkdoctor.api import baseline_bytes, baseline_of
 
+    if not all(host.engine for host in report.hosts):
+        output.complain(f"warning: {path} is left as it is: not every engine could be asked")
+        return
     written = baseline_of(report)
     output.write_atomically(path, baseline_bytes(written))
     count = counted(len(written.entries), "finding")

@@ -265,9 +265,9 @@ class Suppressions:
 
     def _add(self, ready: _Ready) -> None:
         said = ready.said
-        where = (said.host, said.target) if said.origin is Origin.LABEL else ("", "")
+        host, target = (said.host, said.target) if said.origin is Origin.LABEL else ("", "")
         for code in ready.codes:
-            self._ready.setdefault((code, *where), []).append(ready)
+            self._ready.setdefault((code, host, target), []).append(ready)
 
     def _about(self, code: str, host: str, target: str, alias: str) -> Iterator[Suppression]:
         places = dict.fromkeys(((code, "", ""), (code, host, target)))
