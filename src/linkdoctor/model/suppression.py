@@ -298,13 +298,16 @@ class Suppressions:
             examined: what was looked at.
         """
         met = {said for finding in findings for said in self.of(finding)}
+        missed: dict[str, list[Skipped]] = {}
+        for skip in skips:
+            missed.setdefault(skip.code, []).append(skip)
         every = {id(each): each for ready in self._ready.values() for each in ready}
         idle = [
             each.said
             for each in every.values()
             if each.said not in met
             and not each.said.is_preference
-            and examined.wholly(each.said, each.codes, skips)
+            and examined.wholly(each.said, each.codes, missed)
         ]
         told = [
             *((self._of_no_rule, each) for each in self._unknown),
@@ -315,7 +318,7 @@ class Suppressions:
         return (
             *(tell(said) for tell, said in told[:_MOST_NOTES]),
             *((f"and {more} more such statements",) if more > 0 else ()),
-            *self._spent(met, skips, examined),
+            *self._spent(met, missed, examined),
         )
 
     def _of_no_rule(self, said: Suppression) -> str:
@@ -324,10 +327,13 @@ class Suppressions:
         return f"{_place(said)}: no rule is called so; {near(said.code, self._names)}"
 
     def _spent(
-        self, met: Collection[Suppression], skips: Sequence[Skipped], examined: Examined
+        self,
+        met: Collection[Suppression],
+        missed: Mapping[str, Sequence[Skipped]],
+        examined: Examined,
     ) -> Iterator[str]:
         left = sum(
-            each not in met and examined.wholly(each, frozenset({each.code}), skips)
+            each not in met and examined.wholly(each, frozenset({each.code}), missed)
             for each in self._baseline.values()
         )
         if left:
@@ -355,15 +361,24 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool
     """Every engine answered, every container was wanted, and no rule crashed."""
 
-    def wholly(self, said: Suppression, codes: frozenset[str], skips: Sequence[Skipped]) -> bool:
-        """Tell whether everything was looked at that a statement could be about."""
+    def wholly(
+        self, said: Suppression, codes: frozenset[str], missed: Mapping[str, Sequence[Skipped]]
+    ) -> bool:
+        """Tell whether everything was looked at that a statement could be about.
+
+        Args:
+            said: the statement.
+            codes: those that it stands for.
+            missed: the skipped checks, by code.
+        """
         return (
             self.whole
             and codes <= self.codes
             and any(map(said.is_about, self.hosts))
             and not any(
-                skip.code in codes and said.is_about(skip.host, _target(skip) or None)
-                for skip in skips
+                said.is_about(skip.host, _target(skip) or None)
+                for code in codes
+                for skip in missed.get(code, ())
             )
         )
 
