@@ -27,6 +27,7 @@ ENVIRONMENT = (
     ("DOCKER_HOST, DOCKER_CONTEXT", "The engine to ask if none is named, as for docker(1)."),
     ("DOCKER_CERT_PATH, DOCKER_TLS_VERIFY", "TLS towards that engine, as for docker(1)."),
     ("NO_COLOR, FORCE_COLOR", "Never colours, or always."),
+    ("LINKDOCTOR_DEBUG", "Show where an internal error happened, for a report of it."),
 )
 FILES = (
     ("~/.config/linkdoctor/config.toml", "The configuration; $XDG_CONFIG_HOME is honoured."),

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkdoctor.api import snapshot_bytes
@@ -387,6 +387,7 @@ def test_a_baseline_that_cannot_be_written(run: Run, seen: Path, tmp_path: Path)
     assert "there is no directory" in err
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(
         st.builds(
@@ -410,6 +411,7 @@ def test_what_is_written_can_be_read(tmp_path_factory: object, entries: list[Ent
     assert read_baseline(there) == baseline
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_baseline_or_refused(tmp_path_factory: object, content: bytes) -> None:
     assert isinstance(tmp_path_factory, pytest.TempPathFactory)

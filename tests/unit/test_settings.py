@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkdoctor import config as module
@@ -189,19 +190,20 @@ _CONFIGS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(config=_CONFIGS, ascii_only=st.booleans())
 def test_the_text_can_be_read_again(
     tmp_path_factory: pytest.TempPathFactory, config: Config, ascii_only: bool
 ) -> None:
     plain = {key: value for key, value in msgspec.to_builtins(config).items() if value is not None}
-    settings = SettingList(
+    shown = SettingList(
         file="somewhere\n\x1b",
         settings=tuple(
             Setting(key=key, value=value, origin="file", where="some\nwhere")
             for key, value in plain.items()
         ),
     )
-    text = render_settings(settings, Medium(ascii_only=ascii_only))
+    text = render_settings(shown, Medium(ascii_only=ascii_only))
     assert all(each.isprintable() or each == "\n" for each in text)
     file = tmp_path_factory.getbasetemp() / "again.toml"
     file.write_text(text)
@@ -233,6 +235,15 @@ def test_the_example_is_right(run: Run, tmp_path: Path) -> None:
     assert len(read_config(file).ignore) == 3
 
 
+def test_the_tables_of_the_page_on_suppression_are_right(tmp_path: Path) -> None:
+    page = (DOCS / "suppression.md").read_text()
+    tables = re.findall("```toml\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "config.toml"
+    file.write_text("".join(tables))
+    config = read_config(file)
+    assert (len(config.suppressions), len(config.severity)) == (1, 2)
+
+
 def test_the_schema_describes_every_key() -> None:
     schema = json.loads((DOCS / "schema" / "config.schema.json").read_text())
     keys = schema["$defs"]["Config"]["properties"]
@@ -245,6 +256,7 @@ def test_the_schema_describes_every_key() -> None:
 # --- hostile files --------------------------------------------------------------------------------
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_configuration_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

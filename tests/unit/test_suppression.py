@@ -7,7 +7,7 @@ from datetime import date
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkdoctor.diagnose import Override, Selection, Unreachable, diagnose
@@ -136,6 +136,7 @@ def test_the_token_of_a_finding(parts: dict[str, str], with_host: bool, said: st
     assert token(finding(**parts), with_host=with_host) == said
 
 
+@settings(deadline=None, max_examples=50)
 @given(host=st.text(), target=st.text(), alias=st.text(), with_host=st.booleans())
 def test_a_token_suppresses_its_own_finding(
     host: str, target: str, alias: str, with_host: bool
@@ -152,6 +153,7 @@ def test_a_token_suppresses_its_own_finding(
         assert Suppressions([statement], NAMES).of(found) == (statement,)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     names=st.lists(st.from_regex(r"[a-z0-9_.-]{1,8}", fullmatch=True), min_size=6, max_size=6),
 )
@@ -179,6 +181,7 @@ def test_what_is_no_token(text: str) -> None:
         parse_token(text)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text())
 def test_any_text_is_a_token_or_none_or_refused(text: str) -> None:
     try:
@@ -527,6 +530,7 @@ WORLD = linked().run("blog", link="app:app").recreate("app").run("cms", link="ap
 EVERYTHING = report(WORLD)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(_STATEMENTS, max_size=4))
 def test_nothing_gets_lost_and_nothing_is_made_up(statements: list[Suppression]) -> None:
     found = report(WORLD, suppressions=tuple(statements))
