@@ -70,12 +70,14 @@ versions: $(TOOLS)
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/readme.py
+	@$(BIN)/python docs/manpage.py
 	@$(BIN)/python -m tests.lab.engines_table
 
 docs-check: $(TOOLS)
 	$(call stage,generated documentation)
 	@$(BIN)/python docs/generate.py --check
 	@$(BIN)/python docs/readme.py --check
+	@$(BIN)/python docs/manpage.py --check
 	@$(BIN)/python -m tests.lab.engines_table --check
 
 packaging: $(TOOLS)

@@ -16,7 +16,9 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.config import Config
 from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
+from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
@@ -44,6 +46,8 @@ def documents() -> dict[str, str]:
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
         "schema/self-check.schema.json": schema(SelfCheck, SELF_CHECK_SCHEMA),
         "schema/applied.schema.json": schema(Applied, APPLIED_SCHEMA),
+        "schema/baseline.schema.json": schema(Baseline, BASELINE_SCHEMA),
+        "schema/config.schema.json": schema(Config, "linkdoctor configuration"),
     }
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import platform
@@ -15,7 +16,7 @@ import tomllib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -23,7 +24,9 @@ from queue import Empty, SimpleQueue
 import msgspec
 
 from linkdoctor import __version__
+from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.collect.collector import Further, collect
+from linkdoctor.collect.contexts import DEFAULT, current_context
 from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
@@ -33,7 +36,9 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
-from linkdoctor.diagnosis import Selection, Unreachable, diagnose
+from linkdoctor.collect.names import names_of
+from linkdoctor.diagnosis import Override, Selection, Unreachable, diagnose
+from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.report import Report
 from linkdoctor.model.sight import EngineSeen, SelfCheck, SilentEngine, sights_of
@@ -45,23 +50,30 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "DEMO_FILES",
     "TOOL",
+    "BaselineError",
     "ContextName",
     "EndpointError",
     "EngineError",
     "Examination",
     "Further",
     "LoadedRule",
+    "Override",
     "PackError",
     "Progress",
     "Selection",
     "SnapshotError",
     "Url",
     "add_snapshots",
+    "baseline_bytes",
+    "baseline_of",
+    "container_names",
+    "default_engine",
     "demo_snapshots",
     "diagnose_engines",
     "examine",
     "known_images",
     "load_rules",
+    "read_baseline",
     "read_snapshot",
     "report_on",
     "seen_from_here",
@@ -186,6 +198,36 @@ def _wait(waiting: set[int], done: SimpleQueue[int], seconds: float) -> None:
             return
 
 
+def container_names(
+    engines: Sequence[Url | ContextName] = (Url(),),
+    *,
+    timeout: float = 1.0,
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """Give the names of all containers, for completion; an engine that does not answer has none.
+
+    Args:
+        engines: where the engines are; by default the one that the docker CLI would use.
+        timeout: seconds that all of it may take, whatever the engines do.
+        environment: ``DOCKER_*`` variables are read from it.
+    """
+    deadline = Deadline(timeout)
+    found: set[str] = set()
+
+    def work(where: Url | ContextName) -> None:
+        with contextlib.suppress(Exception):  # whoever presses a key wants no explanation
+            client = connect(where, deadline, environment)
+            with contextlib.closing(client):
+                found.update(names_of(client))
+
+    threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline.left())
+    return tuple(sorted(found.copy()))
+
+
 def _unreachable(
     where: Url | ContextName, environment: Mapping[str, str], reason: str
 ) -> Unreachable:
@@ -217,8 +259,17 @@ def report_on(
     *,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     declarations: Sequence[Declaration] = (),
+    today: date | None = None,
 ) -> Report:
-    """Apply rules to what was seen."""
+    """Apply rules to what was seen.
+
+    Args:
+        examination: what was seen.
+        rules: all that there are.
+        selection: what is wanted, and what is known and accepted.
+        declarations: what the configuration says of containers.
+        today: what the ends of suppressions are held against; by default the day by UTC.
+    """
     knowledge = Knowledge(images=known_images(), declarations=tuple(declarations))
     return diagnose(
         Topology(examination.snapshots, knowledge),
@@ -227,6 +278,7 @@ def report_on(
         taken_at=_taken_at(examination),
         selection=selection,
         unreachable=examination.unreachable,
+        today=today or datetime.now(UTC).date(),
     )
 
 
@@ -267,6 +319,20 @@ def _taken_at(examination: Examination) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def default_engine(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Tell which engine is asked if none is named, and what decides that; '' for nothing does.
+
+    Raises:
+        EndpointError: it is named in a way that cannot be right.
+    """
+    endpoint = endpoint_of(Url(), environment)
+    for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if environment.get(variable):
+            return endpoint, f"${variable}"
+    context = current_context(environment)
+    return endpoint, "" if context == DEFAULT else f"docker context {context}"
 
 
 def known_images() -> tuple[ImageExpectation, ...]:

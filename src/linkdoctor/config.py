@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,16 +20,25 @@ import msgspec
 
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
+from linkdoctor.model.suppression import Origin, Suppression
 
 __all__ = [
+    "CONFIG_VARIABLE",
     "LONGEST_TIMEOUT",
     "Config",
     "ConfigError",
+    "Ignore",
+    "Loaded",
     "find_config",
     "is_timeout",
     "load_config",
+    "load_with_origin",
     "read_config",
+    "usual_places",
 ]
+
+CONFIG_VARIABLE = "LINKDOCTOR_CONFIG"
+"""The variable of the environment that names the file."""
 
 LONGEST_TIMEOUT = 86400.0
 """Seconds; more than a day is a slip."""
@@ -44,19 +54,98 @@ class ConfigError(Exception):
     """The configuration cannot be used; the message is one line: file, key and what is wrong."""
 
 
+_Text = Annotated[str, msgspec.Meta(pattern=r"\S")]
+
+
+class Ignore(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Findings that are known and accepted: they are only counted."""
+
+    code: Annotated[
+        _Text, msgspec.Meta(description="A code, the beginning of one, a name, or a glob.")
+    ]
+    target: Annotated[str, msgspec.Meta(description="A glob over names of targets.")] = "*"
+    alias: Annotated[str, msgspec.Meta(description="A glob over aliases of links.")] = "*"
+    host: Annotated[str, msgspec.Meta(description="A glob over names of hosts.")] = "*"
+    reason: Annotated[_Text, msgspec.Meta(description="Why this is accepted.")]
+    until: Annotated[
+        date | None, msgspec.Meta(description="The last day on which it holds, by UTC.")
+    ] = None
+
+    def suppression(self) -> Suppression:
+        """Give it as the diagnosis takes it."""
+        host, target, alias = (
+            "" if glob == "*" else glob for glob in (self.host, self.target, self.alias)
+        )
+        return Suppression(
+            origin=Origin.CONFIGURATION,
+            code=self.code.strip(),
+            host=host,
+            target=target,
+            alias=alias,
+            reason=self.reason,
+            until=self.until,
+        )
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """What a configuration file sets; None or empty: not set."""
 
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    fail_on: Severity | None = None
-    timeout: _Seconds | None = None
-    hosts: tuple[str, ...] = ()
-    """URLs of engines."""
-    rules: tuple[str, ...] = ()
-    """Directories of rules, relative to the file's own."""
-    container: tuple[Declaration, ...] = ()
-    """What is said of containers."""
+    select: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="The only rules to apply: codes, names or beginnings of codes."),
+    ] = ()
+    ignore: Annotated[
+        tuple[str | Ignore, ...],
+        msgspec.Meta(
+            description="What is only counted: rules, as with --ignore, or tables that say more."
+        ),
+    ] = ()
+    severity: Annotated[
+        dict[str, Severity],
+        msgspec.Meta(description="Rules that are graver or lesser here, by code or name."),
+    ] = {}
+    fail_on: Annotated[
+        Severity | None,
+        msgspec.Meta(description="The least severity that exits with 1. Default: error."),
+    ] = None
+    timeout: Annotated[
+        _Seconds | None,
+        msgspec.Meta(description="Seconds that one engine may take. Default: 30."),
+    ] = None
+    hosts: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="URLs of engines. Default: the one that the docker command would ask."
+        ),
+    ] = ()
+    rules: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="Directories of further rules, relative to the file's own."),
+    ] = ()
+    container: Annotated[
+        tuple[Declaration, ...], msgspec.Meta(description="What is said of containers.")
+    ] = ()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Give the rules that are ignored as with ``--ignore``, which takes their place."""
+        return tuple(each for each in self.ignore if isinstance(each, str))
+
+    @property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Give what is known and accepted; it holds whatever ``--ignore`` says."""
+        return tuple(each.suppression() for each in self.ignore if isinstance(each, Ignore))
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration, and where it was read."""
+
+    config: Config = Config()
+    file: Path | None = None
+    keys: frozenset[str] = frozenset()
+    """What the file sets; all else is as it is by default."""
 
 
 def load_config(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
@@ -69,20 +158,28 @@ def load_config(given: Path | None = None, environment: Mapping[str, str] = os.e
     Raises:
         ConfigError: a file that is named is missing, or the one that is found cannot be used.
     """
+    return load_with_origin(given, environment).config
+
+
+def load_with_origin(
+    given: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Loaded:
+    """Do as `load_config`, and tell what was read where; raises ConfigError."""
     path = find_config(given, environment)
-    return Config() if path is None else read_config(path)
+    return Loaded() if path is None else _read(path)
 
 
 def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | None:
     """Give the file to read: one that is named must be there, the usual places may be empty."""
     if given is not None:
         return given
-    if named := environment.get("LINKDOCTOR_CONFIG"):
+    if named := environment.get(CONFIG_VARIABLE):
         return Path(named)
-    return next(filter(os.path.exists, _usual_places(environment)), None)
+    return next(filter(os.path.exists, usual_places(environment)), None)
 
 
-def _usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
+def usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Give the places where a file is looked for that nobody names, in order."""
     # Relative paths are void by the XDG specification, and would be the working directory's.
     base = environment.get("XDG_CONFIG_HOME", "")
     home = environment.get("HOME", "")
@@ -95,6 +192,10 @@ def _usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
 
 def read_config(path: Path) -> Config:
     """Read one configuration file; raises ConfigError."""
+    return _read(path).config
+
+
+def _read(path: Path) -> Loaded:
     raw = _parsed(path)
     _refuse_unknown_keys(path, raw)
     try:
@@ -103,9 +204,10 @@ def read_config(path: Path) -> Config:
         raise ConfigError(f"{path}: {_in_words(str(error))}") from None
     for declaration in config.container:
         _refuse_odd_ports(path, declaration)
-    return msgspec.structs.replace(
+    config = msgspec.structs.replace(
         config, rules=tuple(_beside(path, directory) for directory in config.rules)
     )
+    return Loaded(config=config, file=path, keys=frozenset(raw))
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -121,15 +223,18 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        mixed = "immutable namespace ('ignore',)" in str(error)
+        hint = "; ignore is either a list or [[ignore]] tables" if mixed else ""
+        raise ConfigError(f"{path}: not valid TOML: {error}{hint}") from None
 
 
 def _refuse_unknown_keys(path: Path, raw: Mapping[str, Any]) -> None:
     _refuse_unknown(path, raw, _keys(Config), "")
-    tables = raw.get("container", ())
-    for table in tables if isinstance(tables, list) else ():
-        if isinstance(table, dict):
-            _refuse_unknown(path, table, _keys(Declaration), " in [[container]]")
+    for key, kind in (("container", Declaration), ("ignore", Ignore)):
+        tables = raw.get(key, ())
+        for table in tables if isinstance(tables, list) else ():
+            if isinstance(table, dict):
+                _refuse_unknown(path, table, _keys(kind), f" in [[{key}]]")
 
 
 def _refuse_unknown(path: Path, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
@@ -152,8 +257,8 @@ _WORDS = {
     "float": "a number",
     "bool": "true or false",
     "null": "nothing",
-    "datetime": "a date",
-    "date": "a date",
+    "datetime": "a date with a time",
+    "date": "a date such as 2026-12-31",
     "time": "a time",
 }
 
@@ -174,6 +279,10 @@ def _in_words(error: str) -> str:
         what = f"must be one of {', '.join(Severity)}, not {match[1]}"
     elif match := re.fullmatch(r"Object missing required field `(.+)`", what):
         what = f"needs the key {match[1]!r}"
+    elif what.startswith("Expected `str` matching"):
+        what = "must not be empty"
+    elif what.startswith("Invalid RFC3339"):
+        what = f"must be {_WORDS['date']}"
     elif key == "timeout":
         what = f"must be above 0 and at most {LONGEST_TIMEOUT:g} seconds"
     return f"{key or 'the file'}: {what}"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date
 
 import msgspec
 
+from linkdoctor.model.baseline import Baseline
 from linkdoctor.model.evidence import Known, MissingEvidence, Need
 from linkdoctor.model.history import with_history
 from linkdoctor.model.report import (
@@ -22,17 +24,27 @@ from linkdoctor.model.report import (
     Severity,
     Skipped,
     Summary,
+    Suppressed,
     Verdict,
     fingerprint,
 )
 from linkdoctor.model.snapshot import Snapshot, Tool
+from linkdoctor.model.suppression import (
+    Examined,
+    Origin,
+    Suppression,
+    Suppressions,
+    label_suppressions,
+)
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
 
 __all__ = [
     "CRASH_CODE",
+    "OWN_NAMES",
     "UNREACHABLE_CODE",
     "Outcome",
+    "Override",
     "Selection",
     "Unreachable",
     "diagnose",
@@ -43,6 +55,8 @@ CRASH_CODE = "LD001"
 """A rule crashed: a finding about the rule."""
 UNREACHABLE_CODE = "LD002"
 """An engine could not be reached: a skip of everything on that host."""
+OWN_NAMES = {"rule-crashed": CRASH_CODE, "engine-unreachable": UNREACHABLE_CODE}
+"""What no rule stands behind."""
 
 _CAUSES_FIRST = (
     "LD508",
@@ -71,8 +85,15 @@ class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule whose findings are graver or lesser here than the rule says."""
+
+    code: str
+    severity: Severity
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the diagnosis is wanted."""
+    """What of the diagnosis is wanted, and what is known and accepted."""
 
     select: frozenset[str] = frozenset()
     """Codes, or beginnings of codes, that are applied; all if empty."""
@@ -81,6 +102,13 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     containers: frozenset[str] = frozenset()
     """Names of targets or sources; all if empty."""
     fail_on: Severity = Severity.ERROR
+    suppressions: tuple[Suppression, ...] = ()
+    """Further findings that are only counted; labels of containers and the baseline add to it."""
+    baseline: Baseline | None = None
+    """Findings that are known and only counted."""
+    severities: tuple[Override, ...] = ()
+    show_suppressed: bool = False
+    """Keep in the report what is only counted."""
 
     def selects(self, code: str) -> bool:
         """Tell whether a rule is applied."""
@@ -117,29 +145,122 @@ def diagnose(
     taken_at: str,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     unreachable: Sequence[Unreachable] = (),
+    today: date | None = None,
 ) -> Report:
-    """Apply rules to a topology and make the report."""
-    wanted = [rule for rule in rules if selection.selects(rule.code)]
+    """Apply rules to a topology and make the report.
+
+    Args:
+        topology: what was seen.
+        rules: all that there are.
+        tool: what stands in the report for linkdoctor.
+        taken_at: when it was seen.
+        selection: what is wanted, and what is known and accepted.
+        unreachable: the engines that could not be asked.
+        today: what the ends of suppressions are held against; None: nothing ends.
+    """
+    every = tuple(rules)
+    wanted = [rule for rule in every if selection.selects(rule.code)]
     outcome = evaluate(topology, wanted)
-    folded = _fold(outcome.findings, {rule.code: rule for rule in wanted})
-    concerned = [
-        with_history(finding, topology) for finding in folded if selection.concerns(finding)
-    ]
-    findings = tuple(
-        sorted(
-            (finding for finding in concerned if not selection.ignores(finding.code)),
-            key=_order,
-        )
+    policy = _Policy(
+        rules={rule.code: rule for rule in wanted},
+        severities={each.code: each.severity for each in selection.severities},
+        suppressions=_suppressions(topology, every, selection, today),
     )
-    skipped = _skips(outcome, folded, wanted, selection, unreachable)
-    severities = {rule.code: rule.severity for rule in wanted}
+    folded = _fold(outcome.findings, policy)
+    concerned = [
+        with_history(policy.judged(finding), topology)
+        for finding in folded
+        if selection.concerns(finding)
+    ]
+    concerned.sort(key=_order)
+    by = [(finding, policy.suppressions.of(finding)) for finding in concerned]
+    findings = tuple(finding for finding, said in by if not said)
+    skipped = _skips(outcome, folded, policy, selection, unreachable)
+    notes = policy.suppressions.notes(
+        outcome.findings,
+        [skip for skip, _ in outcome.skipped],
+        _examined(topology, outcome, wanted, selection, unreachable),
+    )
     return Report(
         tool=tool,
         taken_at=taken_at,
         hosts=_hosts(topology, unreachable, skipped),
-        summary=_summary(findings, skipped, len(concerned) - len(findings), severities, selection),
+        summary=_summary(
+            findings, skipped, len(concerned) - len(findings), policy.severity_of, selection
+        ),
         findings=findings,
         skipped=skipped,
+        suppressed=tuple(
+            Suppressed(finding=finding, by=tuple(each.because for each in said))
+            for finding, said in by
+            if said
+        )
+        if selection.show_suppressed
+        else msgspec.UNSET,
+        notes=notes if notes or selection.show_suppressed else msgspec.UNSET,
+    )
+
+
+class _Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How findings are judged, beyond being found."""
+
+    rules: dict[str, Rule]
+    """Those that are applied, by code."""
+    severities: dict[str, Severity]
+    suppressions: Suppressions
+
+    def severity_of(self, code: str) -> Severity:
+        """Give the severity of a rule as it is here; ERROR for what no rule stands behind."""
+        rule = self.rules.get(code)
+        return self.severities.get(code, rule.severity) if rule else Severity.ERROR
+
+    def judged(self, finding: Finding) -> Finding:
+        """Give a finding the severity that it has here."""
+        severity = self.severities.get(finding.code, finding.severity)
+        return msgspec.structs.replace(finding, severity=severity)
+
+    def explains(self, cause: Finding, code: str, severity: Severity) -> bool:
+        """Tell whether a finding follows from a cause; what is graver than the cause does not.
+
+        What follows from what is decided by the rules' own severities. Only a consequence that was
+        itself made graver than its cause stands beside it: that is what was asked for.
+        """
+        declared = cause.code in self.rules and code in self.rules[cause.code].explains
+        if not declared or cause.severity.rank > severity.rank:
+            return False
+        made = self.severities.get(code)
+        return made is None or self.judged(cause).severity.rank <= made.rank
+
+
+def _suppressions(
+    topology: Topology, rules: Iterable[Rule], selection: Selection, today: date | None
+) -> Suppressions:
+    labels = [
+        each
+        for host, container in topology.containers()
+        for each in label_suppressions(host, container)
+    ]
+    plain = [Suppression(origin=Origin.IGNORE, code=code) for code in sorted(selection.ignore)]
+    return Suppressions(
+        (*plain, *selection.suppressions, *labels),
+        {rule.name.lower(): rule.code for rule in rules} | OWN_NAMES,
+        baseline=selection.baseline.suppressions() if selection.baseline else (),
+        today=today,
+    )
+
+
+def _examined(
+    topology: Topology,
+    outcome: Outcome,
+    rules: Iterable[Rule],
+    selection: Selection,
+    unreachable: Sequence[Unreachable],
+) -> Examined:
+    crashed = any(finding.code == CRASH_CODE for finding in outcome.findings)
+    return Examined(
+        hosts=tuple(snapshot.host for snapshot in topology.snapshots()),
+        codes=frozenset(rule.code for rule in rules if Need.PROBES not in rule.needs),
+        whole=not (crashed or unreachable or selection.containers),
     )
 
 
@@ -278,34 +399,34 @@ def _crash(rule: Rule, subject: _Subject, error: Exception) -> Finding:
     )
 
 
-def _fold(findings: Iterable[Finding], rules: dict[str, Rule]) -> list[Finding]:
+def _fold(findings: Iterable[Finding], policy: _Policy) -> list[Finding]:
     by_link: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         by_link.setdefault((finding.host, finding.target, finding.alias), []).append(finding)
     return [
-        finding for of_one_link in by_link.values() for finding in _fold_one(of_one_link, rules)
+        finding for of_one_link in by_link.values() for finding in _fold_one(of_one_link, policy)
     ]
 
 
-def _fold_one(findings: list[Finding], rules: dict[str, Rule]) -> Iterator[Finding]:
+def _fold_one(findings: list[Finding], policy: _Policy) -> Iterator[Finding]:
     causes: list[Finding] = []
     consequences: dict[int, list[str]] = {}
     for finding in sorted(findings, key=_cause_order):
-        for index, cause in enumerate(causes):
-            if _explains(cause, finding, rules):
-                consequences.setdefault(index, []).append(finding.code)
-                break
+        explaining = [
+            index
+            for index, cause in enumerate(causes)
+            if policy.explains(cause, finding.code, finding.severity)
+        ]
+        if explaining:
+            # One that is reported comes first: its consequences are not to vanish with those of
+            # a cause that is suppressed.
+            reported = (each for each in explaining if not policy.suppressions.of(causes[each]))
+            consequences.setdefault(next(reported, explaining[0]), []).append(finding.code)
         else:
             causes.append(finding)
     for index, cause in enumerate(causes):
         codes = tuple(sorted(set(consequences.get(index, ()))))
         yield msgspec.structs.replace(cause, consequences=codes) if codes else cause
-
-
-def _explains(cause: Finding, finding: Finding, rules: dict[str, Rule]) -> bool:
-    """Tell whether a finding follows from another; what is graver than that does not."""
-    declared = cause.code in rules and finding.code in rules[cause.code].explains
-    return declared and cause.severity.rank <= finding.severity.rank
 
 
 def _cause_order(finding: Finding) -> tuple[int, int, str]:
@@ -331,22 +452,21 @@ def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
 def _skips(
     outcome: Outcome,
     findings: Iterable[Finding],
-    rules: Sequence[Rule],
+    policy: _Policy,
     selection: Selection,
     unreachable: Sequence[Unreachable],
 ) -> tuple[Skipped, ...]:
-    explains = {rule.code: rule.explains for rule in rules}
-    ranks = {rule.code: rule.severity.rank for rule in rules}
     explained = {
         (finding.host, finding.target, finding.alias, code)
         for finding in findings
-        for code in explains.get(finding.code, ())
-        if finding.severity.rank <= ranks.get(code, 0)
+        if finding.code in policy.rules
+        for code in policy.rules[finding.code].explains
+        if code in policy.rules and policy.explains(finding, code, policy.rules[code].severity)
     }
     skips = [
         skip
         for skip, alias in outcome.skipped
-        if not selection.ignores(skip.code)
+        if not policy.suppressions.silences(skip, alias)
         and (skip.host, skip.subject.partition("/")[0], alias, skip.code) not in explained
         and (
             not selection.containers
@@ -403,7 +523,7 @@ def _summary(
     findings: Sequence[Finding],
     skipped: Sequence[Skipped],
     suppressed: int,
-    severities: dict[str, Severity],
+    severity_of: Callable[[str], Severity],
     selection: Selection,
 ) -> Summary:
     counts = {
@@ -412,7 +532,7 @@ def _summary(
     threshold = selection.fail_on.rank
     if any(finding.severity.rank <= threshold for finding in findings):
         verdict = Verdict.UNHEALTHY
-    elif any(severities.get(skip.code, Severity.ERROR).rank <= threshold for skip in skipped):
+    elif any(severity_of(skip.code).rank <= threshold for skip in skipped):
         verdict = Verdict.INCOMPLETE
     else:
         verdict = Verdict.HEALTHY

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).parent
 NOT_COPIED = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "docs", "node_modules"
+    ".*", "__pycache__", "*.egg-info", "build", "dist", "tests", "node_modules"
 )
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LINKDOCTOR_CONFIG", "LINKDOCTOR_DEBUG")
 

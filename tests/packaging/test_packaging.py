@@ -29,7 +29,8 @@ def in_hidden(path: Path) -> bool:
 
 
 def test_the_wheel_holds_every_file_of_the_checkout_and_no_more(built: Built) -> None:
-    wanted = files(PACKAGE, "linkdoctor") | files(ROOT / "rules", "linkdoctor_rules")
+    manual = f"linkdoctor-{__version__}.data/data/share/man/man1/linkdoctor.1"
+    wanted = files(PACKAGE, "linkdoctor") | files(ROOT / "rules", "linkdoctor_rules") | {manual}
     assert {"linkdoctor/py.typed", "linkdoctor/data/images.toml"} <= wanted
     found = {name for name in built.wheel_names() if ".dist-info/" not in name}
     assert sorted(wanted - found) == []
@@ -43,7 +44,8 @@ def test_the_wheel_brings_its_licence(built: Built) -> None:
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Built) -> None:
     wanted = files(PACKAGE, "src/linkdoctor") | files(ROOT / "rules", "rules")
     assert sorted(wanted - built.sdist_names()) == []
-    assert {"pyproject.toml", "README.md", "LICENSE"} <= built.sdist_names()
+    further = {"pyproject.toml", "README.md", "LICENSE", "docs/man/linkdoctor.1"}
+    assert further <= built.sdist_names()
 
 
 def test_its_requirements_agree(installed: Installed) -> None:
@@ -67,3 +69,11 @@ def test_its_demo_reports(installed: Installed) -> None:
     except FileNotFoundError:
         pytest.skip("the recorded hosts are not there yet")
     assert "LD" in installed.linkdoctor("demo")
+
+
+def test_the_manual_page_is_where_man_looks(installed: Installed) -> None:
+    page = installed.home / "share" / "man" / "man1" / "linkdoctor.1"
+    # An editable install leaves it where it is, in the checkout.
+    assert page.exists() is not installed.directory.name.startswith("editable")
+    if page.exists():
+        assert page.read_text() == (ROOT / "docs" / "man" / "linkdoctor.1").read_text()

@@ -790,9 +790,11 @@ def test_a_file_holds_what_would_be_printed(run: Run, tmp_path: Path, format_: s
 def test_junit_and_sarif_tell_of_the_rules_that_were_applied(run: Run) -> None:
     arguments = ("--select", "LD2", "--ignore", "LD201")
     _, out, _ = run(linked().move("app"), "--format", "junit", *arguments)
-    names = {case.name for suite in junitparser.JUnitXml.fromstring(out.encode()) for case in suite}
+    suites = junitparser.JUnitXml.fromstring(out.encode())
+    cases = {case.name.partition(" ")[0]: case for suite in suites for case in suite}
     wanted = {code for code in NAMES if code.startswith("LD2")} - {"LD201"}
-    assert {name.partition(" ")[0] for name in names} == wanted
+    assert set(cases) == {*wanted, "LD201"}
+    assert {code for code, case in cases.items() if case.is_passed} == wanted
     _, out, _ = run(linked().move("app"), "--format", "sarif", *arguments)
     rules = json.loads(out)["runs"][0]["tool"]["driver"]["rules"]
     assert {rule["id"] for rule in rules} == {*wanted, "LD001", "LD002"}

@@ -209,6 +209,7 @@ def test_a_finding_in_full() -> None:
         "  also explains: LD302 hosts-mismatch\n"
         "  fix: restart web [restart]\n"
         "      docker restart web\n"
+        "  to ignore it: --ignore LD201@web/helloapp\n"
     )
 
 
@@ -241,7 +242,7 @@ def test_commands_for_another_engine_are_marked() -> None:
 def test_many_targets_of_one_source_are_one_block() -> None:
     names = [f"web{number}" for number in range(10)]
     shown = text(report(*(finding(name) for name in names)))
-    assert shown.count("LD201") == 1
+    assert shown.count("LD201 stale-env") == 1
     assert "10 containers → app as helloapp" in shown
     assert "likewise: web1, web2" in shown
     assert f"      docker restart {' '.join(names)}\n" in shown
@@ -262,12 +263,12 @@ def test_of_many_targets_the_first_is_proved_and_the_others_on_demand() -> None:
 
 def test_two_sources_stay_apart() -> None:
     shown = text(report(finding("a"), finding("b", source="db", alias="db")))
-    assert shown.count("LD201") == 2
+    assert shown.count("LD201 stale-env") == 2
 
 
 def test_without_a_source_nothing_is_put_together() -> None:
     shown = text(report(finding("a", source=""), finding("b", source="")))
-    assert shown.count("LD201") == 2
+    assert shown.count("LD201 stale-env") == 2
 
 
 def test_one_target_with_two_aliases() -> None:

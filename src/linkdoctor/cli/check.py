@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from linkdoctor.cli import output
@@ -26,8 +28,8 @@ from linkdoctor.cli.common import (
     TimeoutOption,
     VerboseOption,
     check_timeout,
-    codes_meant,
     complete_code,
+    complete_container,
     configuration,
     containers_meant,
     engines_meant,
@@ -35,13 +37,16 @@ from linkdoctor.cli.common import (
     look,
     own_codes,
     rules_of,
+    selection_meant,
 )
 from linkdoctor.cli.formats import Ordered, exit_code_of, render
 from linkdoctor.cli.watch import watch as keep_watching
-from linkdoctor.model.report import ExitCode, Severity
+from linkdoctor.model.report import ExitCode
+from linkdoctor.render.layout import counted
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination, LoadedRule
+    from linkdoctor.model.baseline import Baseline
     from linkdoctor.model.report import Report
     from linkdoctor.render.nagios import Range
 
@@ -55,6 +60,7 @@ def check(
             metavar="CONTAINER",
             help="Report only what concerns these containers, by name or id.",
             show_default=False,
+            autocompletion=complete_container,
         ),
     ] = None,
     host: HostOption = None,
@@ -72,10 +78,31 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="CODES",
-            help="Only count what these rules find. Repeatable.",
+            help="Only count what these rules find, or one finding: LD201@web/db, as the report "
+            "names it. Repeatable.",
             autocompletion=complete_code,
         ),
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Only count what a file of --write-baseline holds already."
+        ),
+    ] = None,
+    write_baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write down what is found, so that --baseline knows it from then."
+        ),
+    ] = None,
+    show_suppressed: Annotated[
+        bool,
+        typer.Option(
+            "--show-suppressed",
+            help="Show what is only counted, and why; for --format text, json, jsonl and sarif "
+            "(junit always does).",
+        ),
+    ] = False,
     fail_on: FailOnOption = None,
     format_: Annotated[
         CheckFormat,
@@ -135,8 +162,15 @@ def check(
     """Examine engines and report every broken link, its proof and its fix."""
     settings = configuration(config)
     loaded = rules_of(rules, settings)
-    selected = codes_meant(select or settings.select, loaded)
-    ignored = codes_meant(ignore or settings.ignore, loaded)
+    selection = selection_meant(
+        select=select, ignore=ignore, fail_on=fail_on, config=settings, rules=loaded
+    )
+    selection = msgspec.structs.replace(
+        selection,
+        baseline=_baseline(baseline),
+        # Among tests, what is left out would look as if it had passed.
+        show_suppressed=show_suppressed or format_ is CheckFormat.JUNIT,
+    )
     engines = engines_meant(
         host,
         context,
@@ -150,24 +184,25 @@ def check(
     if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
         raise CliError("--warning and --critical are for --format nagios")
     if watch is not None:
+        if write_baseline is not None:
+            raise CliError("--watch goes on for ever: write a baseline without it")
         _refuse_to_watch(engines, format_, output_)
     ranges = (_range("--warning", warning), _range("--critical", critical))
     to_file = output_ is not None and str(output_) != "-"
     if output_ is not None and to_file:
         output.refuse_unwritable(output_)
+    if write_baseline is not None:
+        if containers or select:
+            raise CliError("a baseline is of everything: give no CONTAINER and no --select")
+        output.refuse_unwritable(write_baseline)
 
-    from linkdoctor.api import Selection, report_on
+    from linkdoctor.api import report_on
 
     examination = _seen(engines, keep_what_is_known=True)
     if examination.interrupted:
         output.complain("interrupted: this is what was known by then")
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
-    selection = Selection(
-        select=selected,
-        ignore=ignored,
-        containers=frozenset(names),
-        fail_on=fail_on or settings.fail_on or Severity.ERROR,
-    )
+    selection = msgspec.structs.replace(selection, containers=frozenset(names))
     report = report_on(examination, loaded, selection=selection, declarations=settings.container)
     ordered = Ordered(
         report=report, rules=loaded, selection=selection, warning=ranges[0], critical=ranges[1]
@@ -186,9 +221,20 @@ def check(
         output.emit(text)
     else:
         output.emit_bytes(text.encode())
+    if not quiet and not (format_ is CheckFormat.TEXT and (verbose or show_suppressed)):
+        for note in report.notes or ():
+            output.complain(f"warning: {note}")
     if examination.interrupted:
         # Threads that wait for an engine would hold up an ordinary exit.
         os._exit(ExitCode.INTERRUPTED)
+    if write_baseline is not None:
+        # What is known already is written down again.
+        everything = msgspec.structs.replace(selection, baseline=None)
+        if everything != selection:
+            report = report_on(
+                examination, loaded, selection=everything, declarations=settings.container
+            )
+        _write_baseline(write_baseline, report)
     if watch is not None:
         keep_watching(
             watch,
@@ -205,6 +251,34 @@ def _refuse_to_watch(engines: Engines, format_: CheckFormat, output_: Path | Non
         raise CliError("--watch shows text on standard output: leave --format and --output out")
     if engines.snapshots:
         raise CliError("--watch needs an engine: what is saved in a file does not change")
+
+
+def _baseline(path: Path | None) -> Baseline | None:
+    from linkdoctor.api import BaselineError, read_baseline
+
+    if path is None:
+        return None
+    try:
+        return read_baseline(path)
+    except BaselineError as error:
+        raise CliError(str(error)) from None
+
+
+def _write_baseline(path: Path, report: Report) -> None:
+    from linkdoctor.api import baseline_bytes, baseline_of
+
+    if not all(host.engine for host in report.hosts):
+        output.complain(f"warning: {path} is left as it is: not every engine could be asked")
+        return
+    written = baseline_of(report)
+    output.write_atomically(path, baseline_bytes(written))
+    count = counted(len(written.entries), "finding")
+    again = f"`linkdoctor check --baseline {shlex.quote(str(path))}` tells what is new"
+    output.complain(f"wrote {path}: {count}; {again}")
+    if report.summary.skipped:
+        output.complain(
+            "warning: not everything could be seen: what is found there later will be new"
+        )
 
 
 def _range(option: str, text: str | None) -> Range:
@@ -262,7 +336,9 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check                              this machine's engine",
             "linkdoctor check web db                       only what concerns web or db",
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
-            "linkdoctor check --ignore LD501 --fail-on warning",
+            "linkdoctor check --ignore LD501,LD201@web/db --fail-on warning",
+            "linkdoctor check --write-baseline known.json   all of it is known from then",
+            "linkdoctor check -q --baseline known.json      only what is new, for cron",
             "linkdoctor check --format json -o report.json",
             "linkdoctor check --watch 30",
             "linkdoctor check --format prometheus -o /srv/textfiles/linkdoctor.prom",

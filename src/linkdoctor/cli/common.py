@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,12 +14,14 @@ import typer
 
 from linkdoctor.config import LONGEST_TIMEOUT, Config, ConfigError, is_timeout, load_config
 from linkdoctor.model.report import ExitCode, Severity
+from linkdoctor.model.suppression import Suppression, code_meant, near, parse_token
 
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination
+    from linkdoctor.api import ContextName, Examination, Override, Selection, Url
     from linkdoctor.registry import LoadedRule
 
 __all__ = [
+    "DEFAULT_TIMEOUT",
     "CheckFormat",
     "CliError",
     "ConfigOption",
@@ -39,17 +42,22 @@ __all__ = [
     "check_timeout",
     "codes_meant",
     "complete_code",
+    "complete_container",
     "configuration",
     "containers_meant",
     "engines_meant",
+    "engines_named",
     "examples",
     "look",
     "own_codes",
+    "rule_names",
     "rules_of",
+    "selection_meant",
 ]
 
-_DEFAULT_TIMEOUT = 30.0
+DEFAULT_TIMEOUT = 30.0
 _SHORTEST_ID = 4
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class CliError(Exception):
@@ -121,7 +129,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help=f"How long one engine may take. Default: {_DEFAULT_TIMEOUT:g}.",
+        help=f"How long one engine may take. Default: {DEFAULT_TIMEOUT:g}.",
         callback=check_timeout,
     ),
 ]
@@ -194,12 +202,9 @@ class OwnCode(msgspec.Struct, frozen=True, kw_only=True):
 
 def own_codes() -> tuple[OwnCode, ...]:
     """Give the codes of linkdoctor itself."""
-    from linkdoctor.diagnosis import CRASH_CODE, UNREACHABLE_CODE
+    from linkdoctor.diagnosis import OWN_NAMES
 
-    return (
-        OwnCode(code=CRASH_CODE, name="rule-crashed"),
-        OwnCode(code=UNREACHABLE_CODE, name="engine-unreachable"),
-    )
+    return tuple(OwnCode(code=code, name=name) for name, code in OWN_NAMES.items())
 
 
 def rules_of(directories: Sequence[Path] | None, config: Config) -> tuple[LoadedRule, ...]:
@@ -213,6 +218,12 @@ def rules_of(directories: Sequence[Path] | None, config: Config) -> tuple[Loaded
         raise CliError(str(error)) from None
 
 
+def rule_names(rules: Sequence[LoadedRule]) -> dict[str, str]:
+    """Give the names of all rules and of linkdoctor's own codes, with the code of each."""
+    names = {each.rule.name.lower(): each.rule.code for each in rules}
+    return names | {each.name: each.code for each in own_codes()}
+
+
 def codes_meant(
     words: Iterable[str], rules: Sequence[LoadedRule], *, beginnings: bool = True
 ) -> frozenset[str]:
@@ -223,27 +234,79 @@ def codes_meant(
         rules: the rules that there are.
         beginnings: whether the beginning of a code will do.
     """
-    names = {each.rule.name.lower(): each.rule.code for each in rules}
-    names |= {each.name: each.code for each in own_codes()}
-    asked = [each.strip() for word in words for each in word.split(",")]
-    return frozenset(_code_meant(each, names, beginnings) for each in asked if each)
+    names = rule_names(rules)
+    return frozenset(_code_meant(each, names, beginnings) for each in _parted(words))
+
+
+def _parted(words: Iterable[str]) -> Iterator[str]:
+    return (part for word in words for each in word.split(",") if (part := each.strip()))
 
 
 def _code_meant(word: str, names: dict[str, str], beginnings: bool) -> str:
-    upper, lower = word.upper(), word.lower()
-    codes = set(names.values())
-    if upper in codes or (beginnings and any(code.startswith(upper) for code in codes)):
-        return upper
-    if lower in names:
-        return names[lower]
-    by_code = {code: name for name, code in names.items()}
-    if near := difflib.get_close_matches(lower, names, 1, 0.6):
-        hint = f"did you mean {near[0]} ({names[near[0]]})?"
-    elif near := difflib.get_close_matches(upper, codes, 1, 0.6):
-        hint = f"did you mean {near[0]} ({by_code[near[0]]})?"
-    else:
-        hint = "`linkdoctor rules` lists them"
-    raise CliError(f"no rule is called {_quoted(word)}; {hint}")
+    meant = code_meant(word, names, beginnings=beginnings)
+    if meant is None:
+        raise CliError(f"no rule is called {_quoted(word)}; {near(word, names)}")
+    return meant
+
+
+def selection_meant(
+    *,
+    select: Sequence[str] | None,
+    ignore: Sequence[str] | None,
+    fail_on: Severity | None,
+    config: Config,
+    rules: Sequence[LoadedRule],
+) -> Selection:
+    """Decide what is wanted and what is known: options first, then the configuration.
+
+    What the configuration says of single findings holds whatever the options say.
+
+    Raises:
+        CliError: there is no such rule, or a word cannot be read.
+    """
+    from linkdoctor.api import Selection
+
+    plain: list[str] = []
+    tokens: list[Suppression] = []
+    for word in _parted(ignore or config.ignored):
+        try:
+            token = parse_token(word)
+        except ValueError as error:
+            raise CliError(f"{_quoted(word)} names no finding: {error}") from None
+        if token is None:
+            plain.append(word)
+        else:
+            _code_meant(token.code, rule_names(rules), beginnings=True)
+            tokens.append(token)
+    return Selection(
+        select=codes_meant(select or config.select, rules),
+        ignore=codes_meant(plain, rules),
+        fail_on=fail_on or config.fail_on or Severity.ERROR,
+        suppressions=(*config.suppressions, *tokens),
+        severities=_severities(config, rules),
+    )
+
+
+def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, ...]:
+    from linkdoctor.api import Override
+    from linkdoctor.diagnosis import UNREACHABLE_CODE
+
+    names = rule_names(rules)
+    found: dict[str, Severity] = {}
+    for word, severity in config.severity.items():
+        code = code_meant(word, names, beginnings=False)
+        if code is None:
+            raise CliError(
+                f"configuration, [severity]: no rule is called {_quoted(word)}; {near(word, names)}"
+            )
+        if code == UNREACHABLE_CODE:
+            raise CliError(
+                f"configuration, [severity]: {code} is no finding: what could not be asked is "
+                "always incomplete"
+            )
+        if found.setdefault(code, severity) is not severity:
+            raise CliError(f"configuration, [severity]: {code} is there twice")
+    return tuple(Override(code=code, severity=each) for code, each in sorted(found.items()))
 
 
 def complete_code(incomplete: str) -> list[tuple[str, str]]:
@@ -259,6 +322,36 @@ def complete_code(incomplete: str) -> list[tuple[str, str]]:
     return by_code or by_name
 
 
+def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a container, for shells; silent where the engine does not answer."""
+    given = ctx.params
+    try:
+        engines = engines_meant(
+            given.get("host"),
+            given.get("context"),
+            given.get("snapshot"),
+            None,
+            configuration(given.get("config")),
+        )
+        names = _names_there(engines)
+    except CliError:
+        return []
+    # What Docker would not take for a name could be anything: it is not handed to a shell.
+    return [each for each in names if each.startswith(incomplete) and _NAME.fullmatch(each)]
+
+
+def _names_there(engines: Engines) -> list[str]:
+    from linkdoctor import api
+
+    names = set(api.container_names(engines_named(engines)))
+    try:
+        saved = api.add_snapshots(api.Examination(), engines.snapshots)
+    except api.SnapshotError as error:
+        raise CliError(str(error)) from None
+    names |= {each.name for snapshot in saved.snapshots for each in snapshot.containers}
+    return sorted(names)
+
+
 # --- engines and containers ---------------------------------------------------------------------
 
 
@@ -270,7 +363,7 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[Path, ...] = ()
     default: bool = False
     """Ask the engine that the docker command would ask."""
-    timeout: float = _DEFAULT_TIMEOUT
+    timeout: float = DEFAULT_TIMEOUT
     logs: bool = False
     probe: bool = False
     probe_external: bool = False
@@ -301,7 +394,7 @@ def engines_meant(
         contexts=tuple(contexts or ()),
         snapshots=tuple(snapshots or ()),
         default=not named and not config.hosts,
-        timeout=timeout or config.timeout or _DEFAULT_TIMEOUT,
+        timeout=timeout or config.timeout or DEFAULT_TIMEOUT,
         logs=logs,
         probe=probe,
         probe_external=probe_external,
@@ -314,9 +407,6 @@ def look(
     """Ask every engine and read every file; raises CliError for what cannot be used."""
     from linkdoctor import api
 
-    asked: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
-    asked += [api.ContextName(name) for name in engines.contexts]
-    asked += [api.Url()] if engines.default else []
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
         api.add_snapshots(api.Examination(), engines.snapshots)
@@ -324,7 +414,7 @@ def look(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
         seen = api.examine(
-            asked,
+            engines_named(engines),
             timeout=engines.timeout,
             further=further,
             progress=progress,
@@ -333,6 +423,15 @@ def look(
         return api.add_snapshots(seen, engines.snapshots)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None
+
+
+def engines_named(engines: Engines) -> list[Url | ContextName]:
+    """Give the engines to ask as the use cases take them."""
+    from linkdoctor import api
+
+    named: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
+    named += [api.ContextName(name) for name in engines.contexts]
+    return named + ([api.Url()] if engines.default else [])
 
 
 def containers_meant(words: Iterable[str], examination: Examination) -> frozenset[str]:

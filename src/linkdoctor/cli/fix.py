@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from linkdoctor.cli import output
@@ -23,19 +24,21 @@ from linkdoctor.cli.common import (
     RulesOption,
     SnapshotOption,
     TimeoutOption,
-    codes_meant,
     complete_code,
+    complete_container,
     configuration,
     containers_meant,
     engines_meant,
+    engines_named,
     examples,
     look,
     rules_of,
+    selection_meant,
 )
-from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
+from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
-    from linkdoctor.api import ContextName, Examination, Url
+    from linkdoctor.api import Examination
     from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import Mark
@@ -61,6 +64,7 @@ def fix(
             metavar="CONTAINER",
             help="Mend only what concerns these containers, by name or id.",
             show_default=False,
+            autocompletion=complete_container,
         ),
     ] = None,
     apply: Annotated[
@@ -156,10 +160,10 @@ def fix(
     if undo is not None or resume is not None:
         raise typer.Exit(_from_journal(engines, undo, resume, wait))
     loaded = rules_of(rules, settings)
-    selected = codes_meant(select or settings.select, loaded)
-    ignored = codes_meant(settings.ignore, loaded)
+    selection = selection_meant(
+        select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
+    )
 
-    from linkdoctor.api import Selection
     from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, wider
     from linkdoctor.render.layout import Medium
 
@@ -167,14 +171,9 @@ def fix(
         seen = look(engines, progress)
     names = containers_meant(containers or (), seen) if seen.snapshots else frozenset()
     scope = Scope(
-        engines=tuple(_engines(engines)),
+        engines=tuple(engines_named(engines)),
         rules=tuple(loaded),
-        selection=Selection(
-            select=selected,
-            ignore=ignored,
-            containers=names,
-            fail_on=fail_on or settings.fail_on or Severity.ERROR,
-        ),
+        selection=msgspec.structs.replace(selection, containers=names),
         declarations=settings.container,
         timeout=engines.timeout,
         pin_ports=pin_ports,
@@ -214,15 +213,6 @@ def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path 
         raise CliError("--apply, --undo and --resume exclude one another")
     if apply and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CliError("--apply asks before each step and there is no terminal: add --yes")
-
-
-def _engines(engines: Engines) -> Iterable[Url | ContextName]:
-    from linkdoctor.api import ContextName, Url
-
-    yield from (Url(url) for url in engines.hosts)
-    yield from (ContextName(name) for name in engines.contexts)
-    if engines.default:
-        yield Url()
 
 
 def _applied(
@@ -324,7 +314,7 @@ def _from_journal(
     from linkdoctor.api import EngineError
     from linkdoctor.fix.use_cases import FixError, Result, interrupted, resume, undo
 
-    where = list(_engines(engines))
+    where = engines_named(engines)
     if len(where) != 1:
         raise CliError("a journal is about one engine: name it with -H or --context")
     try:

@@ -16,6 +16,7 @@ from linkdoctor.cli.common import (
     HostOption,
     SnapshotOption,
     TimeoutOption,
+    complete_container,
     configuration,
     containers_meant,
     engines_meant,
@@ -28,7 +29,12 @@ __all__ = ["register", "show"]
 
 
 def show(
-    container: Annotated[str, typer.Argument(metavar="CONTAINER", help="Its name or id.")],
+    container: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONTAINER", help="Its name or id.", autocompletion=complete_container
+        ),
+    ],
     host: HostOption = None,
     context: ContextOption = None,
     snapshot: SnapshotOption = None,

@@ -14,6 +14,7 @@ from linkdoctor.model.snapshot import Tool
 __all__ = [
     "SCHEMA",
     "UNPRINTED",
+    "Because",
     "Completeness",
     "ExitCode",
     "Finding",
@@ -25,6 +26,7 @@ __all__ = [
     "Severity",
     "Skipped",
     "Summary",
+    "Suppressed",
     "Verdict",
     "exit_code",
     "fingerprint",
@@ -169,6 +171,25 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int
 
 
+class Because(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement that suppresses a finding."""
+
+    origin: str
+    """`ignore`, `configuration`, `label` or `baseline`."""
+    entry: str
+    """The statement, as it was written."""
+    reason: str = ""
+    until: str = ""
+    """The last day on which it holds; '' without an end."""
+
+
+class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that is only counted, with all that suppresses it."""
+
+    finding: Finding
+    by: tuple[Because, ...]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a diagnosis."""
 
@@ -179,12 +200,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
+    suppressed: tuple[Suppressed, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What is only counted, if that was asked for."""
+    notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """On statements that suppress nothing, are over or stand for no rule. Printed beside
+    `suppressed` only."""
 
 
 def printable(report: Report) -> dict[str, Any]:
     """Give a report as its JSON contract has it."""
     plain: dict[str, Any] = msgspec.to_builtins(report)
-    for finding in plain["findings"]:
+    if report.suppressed is msgspec.UNSET:
+        plain.pop("notes", None)
+    suppressed = [each["finding"] for each in plain.get("suppressed", ())]
+    for finding in (*plain["findings"], *suppressed):
         for fix in finding["fixes"]:
             for field in UNPRINTED:
                 del fix[field]

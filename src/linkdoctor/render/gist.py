@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from linkdoctor.model.report import Finding, Report, Severity, Verdict
+from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
+from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import Medium, counted, text_of
 from linkdoctor.render.neutral import neutral
 
 __all__ = [
     "UNREACHABLE",
+    "because_of",
     "counts",
     "details",
     "headline",
@@ -24,6 +26,11 @@ UNREACHABLE = "LD002"
 """The code of the skip that stands for an engine that could not be asked."""
 
 _LONGEST_NAME = 64
+_ORIGINS = {
+    "ignore": "--ignore or ignore of the configuration",
+    "configuration": "[[ignore]] of the configuration",
+    "label": "label of the target",
+}
 
 
 def named(text: str) -> str:
@@ -84,7 +91,7 @@ def title(finding: Finding) -> str:
 
 
 def details(finding: Finding) -> str:
-    """Give message, proofs, consequences and fixes in plain lines, each of them harmless."""
+    """Give message, proofs, consequences, fixes and token in plain lines, each of them harmless."""
     lines = [neutral(finding.message)]
     for proof in finding.evidence:
         line = f"{neutral(proof.what)}: {neutral(proof.observed) or '(empty)'}"
@@ -97,8 +104,16 @@ def details(finding: Finding) -> str:
         label = "or" if number else "fix"
         lines.append(f"{label}: {neutral(fix.title)} [{fix.safety.value}]")
         lines += [f"    {Medium().command(command)}" for command in fix.commands]
+    lines.append(f"to ignore it: --ignore {neutral(token(finding, with_host=True))}")
     lines.append(f"page: {neutral(finding.docs)}")
     return text_of(lines)
+
+
+def because_of(because: Because) -> str:
+    """Tell what suppresses a finding, and why and until when; not yet harmless."""
+    end = f", until {because.until}" if because.until else ""
+    reason = f": {because.reason}" if because.reason else ""
+    return f"{_ORIGINS.get(because.origin, because.origin)}, {because.entry}{end}{reason}"
 
 
 def moment(taken_at: str) -> datetime | None:

@@ -1,5 +1,6 @@
 """One JSON object a line, for log pipelines: hosts, findings, skipped checks, the summary.
 
+What is suppressed comes before the summary, if it was asked for.
 The fields are those of the JSON contract; each line has a ``kind`` besides, and the summary,
 which comes last and tells that the report is whole, has the report's own fields too.
 """
@@ -24,5 +25,9 @@ def _objects(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for field, kind in (("hosts", "host"), ("findings", "finding"), ("skipped", "skipped")):
         for each in plain[field]:
             yield {"kind": kind, **each}
+    for each in plain.get("suppressed", ()):
+        yield {"kind": "suppressed", **each}
+    for each in plain.get("notes", ()):
+        yield {"kind": "note", "message": each}
     whole = {field: plain[field] for field in ("schema", "tool", "taken_at")}
     yield {"kind": "summary", **whole, **plain["summary"]}

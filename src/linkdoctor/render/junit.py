@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped
-from linkdoctor.render.gist import UNREACHABLE, details, moment, named, title
+from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped, Suppressed
+from linkdoctor.render.gist import UNREACHABLE, because_of, details, moment, named, title
 from linkdoctor.render.neutral import neutral
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def render_junit(report: Report, *, fail_on: Severity, examined: Mapping[str, st
         report: what is written.
         fail_on: the least severity that is a failure; what is less is a case that passes, with
             its text as output.
+            What is suppressed, if the report holds it, is skipped.
         examined: the rules that were applied, names by code; one that neither found nor lacked
             anything on a host is a case that passes.
     """
@@ -45,8 +46,11 @@ def _suite(
 
     findings = [each for each in report.findings if each.host == host.name]
     skipped = [each for each in report.skipped if each.host == host.name]
-    told = {each.code for each in findings} | {each.code for each in skipped}
-    told |= {code for each in findings for code in each.consequences}
+    every = report.suppressed if isinstance(report.suppressed, tuple) else ()
+    suppressed = [each for each in every if each.finding.host == host.name]
+    found = [*findings, *(each.finding for each in suppressed)]
+    told = {each.code for each in found} | {each.code for each in skipped}
+    told |= {code for each in found for code in each.consequences}
     suite = TestSuite(neutral(host.name, 200))
     if (taken_at := moment(report.taken_at)) is not None:
         suite.timestamp = taken_at.isoformat()
@@ -54,6 +58,7 @@ def _suite(
     suite.add_property("engine", neutral(host.engine))
     suite.add_property("endpoint", neutral(host.endpoint))
     cases = [_of_finding(each, fail_on) for each in findings]
+    cases += [_of_suppressed(each) for each in suppressed]
     cases += [_of_skip(each) for each in skipped]
     if host.engine:
         cases += list(_passed(examined, told))
@@ -77,6 +82,15 @@ def _of_finding(finding: Finding, fail_on: Severity) -> TestCase:
     failure = Failure(neutral(finding.message), finding.severity.value)
     failure.text = details(finding)
     case.result = [failure]
+    return case
+
+
+def _of_suppressed(suppressed: Suppressed) -> TestCase:
+    from junitparser import Skipped as SkippedTest
+
+    case = _case(suppressed.finding.code, title(suppressed.finding))
+    reasons = "; ".join(map(because_of, suppressed.by))
+    case.result = [SkippedTest(f"suppressed: {neutral(reasons)}")]
     return case
 
 

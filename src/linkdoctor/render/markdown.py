@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from linkdoctor.model.report import Finding, Fix, HostSummary, Proof, Report, Severity, Skipped
+from linkdoctor.model.suppression import token
 from linkdoctor.render.gist import headline, title
 from linkdoctor.render.layout import Medium, counted, text_of
 from linkdoctor.render.neutral import neutral
@@ -78,7 +79,8 @@ def _finding(finding: Finding) -> Iterator[str]:
         yield ""
         yield from _fix(fix, "Or" if number else "Fix")
     words = f"On {finding.host}; fingerprint {finding.fingerprint}; {finding.docs}"
-    yield from ("", _text(words))
+    ignoring = _value(f"--ignore {token(finding, with_host=True)}")
+    yield from ("", f"{_text(words)}; to ignore it: {ignoring}")
 
 
 def _proof(proof: Proof) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from linkdoctor.model.report import Finding, Report, Severity, Skipped, printable
+from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
 from linkdoctor.render.as_json import harmless_json
-from linkdoctor.render.gist import UNREACHABLE, details, is_incomplete, moment
+from linkdoctor.render.gist import UNREACHABLE, because_of, details, is_incomplete, moment
 from linkdoctor.render.listing import PageView
 
 __all__ = ["render_sarif"]
@@ -32,9 +32,14 @@ def render_sarif(report: Report, *, pages: Sequence[PageView]) -> str:
         pages: of the rules that were applied; they become the rules of the tool.
     """
     named = {page.code: page for page in pages}
-    told = {each.code for each in report.findings} | {each.code for each in report.skipped}
+    suppressed = report.suppressed if isinstance(report.suppressed, tuple) else ()
+    results = (*report.findings, *(each.finding for each in suppressed))
+    told = {each.code for each in results} | {each.code for each in report.skipped}
     codes = sorted(told | set(named))
-    findings = zip(report.findings, printable(report)["findings"], strict=True)
+    plain = printable(report)
+    every = (*plain["findings"], *(each["finding"] for each in plain.get("suppressed", ())))
+    by = (*(() for _ in report.findings), *(each.by for each in suppressed))
+    asked = isinstance(report.suppressed, tuple)
     run = {
         "tool": {
             "driver": {
@@ -44,7 +49,10 @@ def render_sarif(report: Report, *, pages: Sequence[PageView]) -> str:
             }
         },
         "invocations": [_invocation(report)],
-        "results": [_result(each, plain, codes) for each, plain in findings],
+        "results": [
+            _result(each, fields, codes, because if asked else None)
+            for each, fields, because in zip(results, every, by, strict=True)
+        ],
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return harmless_json(log, indent=2)
@@ -66,8 +74,12 @@ def _rule(code: str, pages: Mapping[str, PageView], report: Report) -> dict[str,
     }
 
 
-def _result(finding: Finding, plain: dict[str, Any], codes: Sequence[str]) -> dict[str, Any]:
+def _result(
+    finding: Finding, plain: dict[str, Any], codes: Sequence[str], by: Sequence[Because] | None
+) -> dict[str, Any]:
     parts = [each for each in (finding.host, finding.target, finding.alias) if each]
+    # By the standard either every result of a run has such a list or none has.
+    kept = {} if by is None else {"suppressions": [_suppression(each) for each in by]}
     return {
         "ruleId": finding.code,
         "ruleIndex": codes.index(finding.code),
@@ -86,7 +98,13 @@ def _result(finding: Finding, plain: dict[str, Any], codes: Sequence[str]) -> di
         ],
         "partialFingerprints": {"linkdoctor/v1": finding.fingerprint},
         "properties": {field: plain[field] for field in _IN_PROPERTIES},
+        **kept,
     }
+
+
+def _suppression(because: Because) -> dict[str, Any]:
+    text = _unlinked(because_of(because))
+    return {"kind": "external", "status": "accepted", "justification": text}
 
 
 def _invocation(report: Report) -> dict[str, Any]:

@@ -19,9 +19,11 @@ from linkdoctor.model.report import (
     Skipped,
     Verdict,
 )
+from linkdoctor.model.suppression import token
 from linkdoctor.render.gist import UNREACHABLE
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.seen import Sighting, seen_lines
+from linkdoctor.render.suppressed import suppressed_lines
 
 __all__ = ["render_text"]
 
@@ -85,9 +87,11 @@ def _body(
     yield from _where_to_type(report, medium)
     # Where the only engine could not be asked, the verdict has said why.
     told = not several and all(each.code == UNREACHABLE for each in report.skipped)
-    if not told and (verbose or report.summary.verdict is not Verdict.HEALTHY):
+    wanted = verbose or report.summary.verdict is not Verdict.HEALTHY
+    if report.skipped and wanted and not told:
         yield ""
         yield from _skips(report.skipped, medium, several, verbose)
+    yield from suppressed_lines(report, medium, verbose=verbose)
     if report.summary.verdict is Verdict.INCOMPLETE:
         yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
     if verbose:
@@ -119,23 +123,28 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     where = f"on {_hosts_named(reached, medium)}" if reached else "nowhere"
     size = f"{_containers(reached)}, {_links(reached)} examined"
     missed = f"; {_lost(lost, len(report.hosts))}" if lost else ""
+    kept = f"; {summary.suppressed} suppressed" if summary.suppressed else ""
     if summary.verdict is Verdict.INCOMPLETE:
         found = f"{counts or 'nothing wrong'} found {where}: {size}"
         if not reached:
             why = f": {medium.say(_only_reason(report), _LONGEST_VALUE)}" if lost == 1 else ""
             return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}{why}"
         gap = _lost(lost, len(report.hosts)) if lost else _lacking(report.skipped)
-        return "?", Style.WARNING, f"incomplete: {gap}; {found}"
+        return "?", Style.WARNING, f"incomplete: {gap}; {found}{kept}"
     if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
         failed = summary.verdict is Verdict.UNHEALTHY
         style = Style.ERROR if summary.error else Style.WARNING
-        return "✗" if failed else "!", style, f"{counts} {where}: {size}{missed}"
+        return "✗" if failed else "!", style, f"{counts} {where}: {size}{missed}{kept}"
     between = f"{_links(reached)} between" if _total_links(reached) else "no links among"
     remarks = f"; {counts}" if counts else ""
     lesser = (
         f"; {counted(summary.skipped, 'check')} skipped (-v tells why)" if summary.skipped else ""
     )
-    return "✓", Style.GOOD, f"healthy: {between} {_containers(reached)} {where}{remarks}{lesser}"
+    return (
+        "✓",
+        Style.GOOD,
+        f"healthy: {between} {_containers(reached)} {where}{remarks}{lesser}{kept}",
+    )
 
 
 def _lost(lost: int, all_of_them: int) -> str:
@@ -208,10 +217,24 @@ def _cause(
         explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
         yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
     yield from _fixes(_merged_fixes(cause), medium)
+    yield from _tokens(cause, medium, several, verbose)
     if verbose:
         prints = " ".join(each.fingerprint for each in cause)
         text = f"fingerprint: {prints}; page: {first.docs}"
         yield from medium.paragraph(text, indent="  ", hanging="    ", limit=100_000)
+
+
+def _tokens(
+    cause: tuple[Finding, ...], medium: Medium, several: bool, verbose: bool
+) -> Iterator[str]:
+    """Give the words by which `--ignore` would only count it."""
+    tokens = list(dict.fromkeys(token(each, with_host=several) for each in cause))
+    shown = tokens if verbose else tokens[:1]
+    more = f" (-v: {len(tokens) - 1} more)" if len(tokens) > len(shown) else ""
+    text = f"to ignore it: --ignore {','.join(shown)}{more}"
+    limit = 100_000 if verbose else _LONGEST_VALUE
+    for line in medium.paragraph(text, indent="  ", hanging="    ", limit=limit):
+        yield medium.paint(line, Style.FAINT)
 
 
 def _header(cause: tuple[Finding, ...], medium: Medium, several: bool) -> Iterator[str]:
