@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-import pytest
 
 from linkdoctor.api import TOOL, demo_snapshots, known_images
 from linkdoctor.diagnose import diagnose

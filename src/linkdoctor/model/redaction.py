@@ -18,13 +18,15 @@ from linkdoctor.model.expectations import expectations_of
 from linkdoctor.model.knowledge import ImageExpectation, Knowledge, image_name
 from linkdoctor.model.likeness import Alike, Likeness, likeness
 from linkdoctor.model.links import parse_refusal
+from linkdoctor.model.outside import parse_port_conflict
 from linkdoctor.model.pseudonyms import Pseudonyms
+from linkdoctor.model.sentences import WORDS
 from linkdoctor.model.snapshot import Container, Label, Snapshot
 from linkdoctor.model.topology import Topology
 
 __all__ = ["Redaction", "redacted"]
 
-_WORDS = frozenset(
+_OF_DOCKER = frozenset(
     (
         *("", "linkdoctor", "linkdoctor.snapshot/1", "Docker", "Podman"),
         *("tcp", "udp", "sctp", "icmp", "all", "iptables-nft", "iptables-legacy", "nftables"),
@@ -57,44 +59,17 @@ _OF_EACH_HOSTS_FILE = frozenset(
 _OF_COMPOSE = frozenset(
     ("service_started", "service_healthy", "service_completed_successfully", "true", "false")
 )
-_SAID = frozenset(
-    """
-    a access accessible add address again all already also an and another answer answered answers
-    any app are argument as ask asked at back be because begin belong bin bind bound bridge broke
-    build but by call can cannot chain check cleanly clock cmd code command conf config conflicting
-    connect connection container containers could create created daemon data dbus default denied
-    deny deadline detail device did dir directory disk dns do docker does down driver end endpoint
-    engine entry entrypoint env environ environment err error etc eval events exceeded exec exist
-    exists exit expect expose exposed extra failed fd file files firewall for force format found
-    from full GET gave get given go gone granted had has have health home host hostconfig hosts http
-    https id image in index info init inspect inside invalid into is it its itself joined json keep
-    keeps kernel kept key keys later left length lib libnetwork library limit line lines link linked
-    links list listen listening local log logs machine made main may memory message method missing
-    mode more mount mounted mounts must name named names namespace net netlink network networking
-    networks never no non none not nothing npipe ns number oci of on once one only open opt option
-    options or other out over own owner part path permission pid pipe place please podman port ports
-    probe probes proc process processes program programs proxy published range reach read reading
-    reads refused report reported request resolv resolver respond response restart root route routes
-    rule rules run running runtime said same says sbin script second seconds see self sent server
-    service set sets setting settings sh shim signal since size sleep so sock socket sockets some
-    source space srv ssh standard start started starting state status stop stopped storage stored
-    such sys system tables tail takes taken task tcp tell tells text than that the their there they
-    this time timeout tmp to token too tried try type udp unable under unexpected unix unknown
-    unusable up usable use used user userland usr valid value var variable variables version
-    wait was were what when where which while whole why will with within without work would write
-    written yet you
-    allocated AS conflicting executable ended found gateway listen NFTables nftables
-    permissions privileged rootless runc containerd sandbox
-    """.lower().split()
-)
-"""Words of the sentences that linkdoctor and engines write: what is none of them is a name."""
+
+_NUMBERED = frozenset(("tcp4", "tcp6", "udp4", "udp6", "ipv4", "ipv6", "ip4", "ip6"))
 
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)?")
-_VERSION = re.compile(r"v?\d[\d.]*(?:[-+~](?:\d|dfsg|deb|rc|ce|ee|beta|alpha|dev|[.+~-])*)?")
+_VERSION = re.compile(
+    r"v?\d[\d.]*(?:[-+~.](?:dfsg|deb|ubuntu|el|fc|amzn|rc|ce|ee|alpha|beta|dev)?[\d.]*(?:u\d+)?)*"
+)
 _PUBLISHED = re.compile(r"(?:[\d\s,]|/tcp|/udp)*")
 _AN_ENDPOINT = re.compile(r"(tcp|udp|sctp)://(.*):(\d+)", re.DOTALL)
 _IN_A_TEXT = re.compile(
-    r"(?P<address>(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}(?!\d))?(?![\w.])"
+    r"(?P<address>(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2}(?!\d))?(?![\w.])"
     r"|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%\w+)?(?:/\d{1,3})?))"
     r"|(?P<chunk>\w+(?:[.-]+\w+)*)"
 )
@@ -118,6 +93,7 @@ class Redaction:
         self._addresses = Addresses(self._pseudonyms, (text for text in subnets if "/" in text))
         self._ids = tuple(container.id for container in snapshot.containers)
         self._names = frozenset(container.name for container in snapshot.containers)
+        self._named = frozenset(str(each.value) for each in seen if each.kind in _NAMES)
 
     def name(self, text: str) -> str:
         """Give the pseudonym of a name, an address, or several names with anything between."""
@@ -133,11 +109,11 @@ class Redaction:
         """
         match kind:
             case Kind.WORD:
-                return text if text in _WORDS else self.name(text)
+                return text if text in _OF_DOCKER else self.name(text)
             case Kind.TIME:
                 return text if _TIME.fullmatch(text) else self.name(text)
             case Kind.VERSION:
-                return text if _VERSION.fullmatch(text) else self._sentence(text)
+                return self._version(text)
             case Kind.LABEL:
                 return text
             case Kind.LABEL_VALUE:
@@ -202,24 +178,32 @@ class Redaction:
             return f"{match[1]}://{address.replace(inner, mapped) if inner else address}:{match[3]}"
         return self.name(text)
 
+    def _version(self, text: str) -> str:
+        match = _VERSION.match(text)
+        number = match[0] if match else ""
+        return number + self._pseudonyms.name(text[len(number) :])
+
     def _message(self, text: str) -> str:
-        """Replace the names in an error of the engine, also where they are words like others."""
-        refusal = parse_refusal(text)
-        names = (refusal.source, refusal.alias) if refusal is not None else ()
-        return self._sentence(text, frozenset(name for name in names if name))
+        """Replace the names in an error of the engine; the words that make it plain stay."""
+        if parse_refusal(text) is None and parse_port_conflict(text) is None:
+            return self._sentence(text)
+        return _IN_A_TEXT.sub(lambda match: self._said(match, _is_where_a_name_is(match)), text)
 
-    def _sentence(self, text: str, names: frozenset[str] = frozenset()) -> str:
-        def piece(match: re.Match[str]) -> str:
-            found = match[0]
-            if match["address"] is not None:
-                address = self._addresses.address(found.rstrip(":."))
-                return found if address is None else address + found[len(found.rstrip(":.")) :]
-            if found not in names and _is_said(found):
-                return found
-            return self._container(found) if found in names else self._pseudonyms.name(found)
+    def _sentence(self, text: str) -> str:
+        """Replace all that is no word of linkdoctor's and the engines' own, and all names."""
+        return _IN_A_TEXT.sub(lambda match: self._said(match, match[0] in self._named), text)
 
-        return _IN_A_TEXT.sub(piece, text)
+    def _said(self, match: re.Match[str], is_name: bool) -> str:
+        found = match[0]
+        if match["address"] is not None:
+            address = self._addresses.address(found.rstrip(":."))
+            return found if address is None else address + found[len(found.rstrip(":.")) :]
+        if is_name:
+            return self._container(found)
+        return found if _is_said(found) else self._pseudonyms.name(found)
 
+
+_NAMES = (Kind.CONTAINER, Kind.ALIAS, Kind.HOST, Kind.HOSTNAME, Kind.PEER)
 
 _KEPT_WHOLE: dict[Kind, frozenset[str]] = {
     Kind.CHAIN: _CHAINS,
@@ -279,10 +263,17 @@ def _words_of(rows: Iterable[ImageExpectation]) -> Iterator[str]:
             yield from re.findall(r"[A-Za-z]+", text)
 
 
+def _is_where_a_name_is(match: re.Match[str]) -> bool:
+    before = match.string[: match.start()]
+    return before.endswith(("/", "container ", "container for ", "endpoint "))
+
+
 def _is_said(chunk: str) -> bool:
     """Tell whether a piece of a sentence is no name: a number, or words that engines use."""
     if _ONE_ID.fullmatch(chunk):
         return False
+    if chunk in _NUMBERED:
+        return True
     words = _LETTERS.findall(chunk)
     numbered = any(map(str.isdigit, chunk)) and bool(words)
-    return not numbered and all(word.lower() in _SAID for word in words)
+    return not numbered and all(word.lower() in WORDS for word in words)
