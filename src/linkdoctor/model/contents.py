@@ -14,7 +14,7 @@ import msgspec
 
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.likeness import Alike
-from linkdoctor.model.links import Port
+from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     Complaint,
@@ -38,7 +38,6 @@ from linkdoctor.model.snapshot import (
     Resolver,
     Route,
     Snapshot,
-    StoredLink,
     Tool,
 )
 from linkdoctor.model.variables import Variable

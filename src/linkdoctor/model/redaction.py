@@ -24,7 +24,7 @@ from linkdoctor.model.sentences import WORDS
 from linkdoctor.model.snapshot import Container, Label, Snapshot
 from linkdoctor.model.topology import Topology
 
-__all__ = ["Redaction", "redacted"]
+__all__ = ["KEPT", "Redaction", "redacted"]
 
 _OF_DOCKER = frozenset(
     (
@@ -108,8 +108,6 @@ class Redaction:
             owner: the struct that holds it; a label's name says what its value is.
         """
         match kind:
-            case Kind.WORD:
-                return text if text in _OF_DOCKER else self.name(text)
             case Kind.TIME:
                 return text if _TIME.fullmatch(text) else self.name(text)
             case Kind.VERSION:
@@ -133,7 +131,7 @@ class Redaction:
             case Kind.PLACE | Kind.REASON | Kind.ENDPOINT:
                 return self._sentence(text)
             case _:
-                return text if text in _KEPT_WHOLE.get(kind, ()) else self.name(text)
+                return text if text in KEPT.get(kind, ()) else self.name(text)
 
     def _container(self, text: str) -> str:
         """Give the pseudonym of a container, which a link may also call by the start of its id."""
@@ -151,12 +149,12 @@ class Redaction:
     def _image(self, text: str) -> str:
         """Keep the name of an image that the table knows; its registry and tag are names."""
         known = image_name(text)
-        before, found, after = text.partition(known)
-        if known not in self._images or not found:
+        if known not in self._images:
             return self._pseudonyms.name(text)
-        before = before.removesuffix("library/")
-        library = "library/" if text.partition(known)[0] != before else ""
-        return f"{self._pseudonyms.name(before)}{library}{known}{self._pseudonyms.name(after)}"
+        before, _, after = text.rpartition(known)
+        registry = before.removesuffix("library/")
+        library = before.removeprefix(registry)
+        return f"{self._pseudonyms.name(registry)}{library}{known}{self._pseudonyms.name(after)}"
 
     def _label(self, name: str, value: str) -> str:
         if name == "linkdoctor.publish" and _PUBLISHED.fullmatch(value):
@@ -205,13 +203,16 @@ class Redaction:
 
 _NAMES = (Kind.CONTAINER, Kind.ALIAS, Kind.HOST, Kind.HOSTNAME, Kind.PEER)
 
-_KEPT_WHOLE: dict[Kind, frozenset[str]] = {
+KEPT: dict[Kind, frozenset[str]] = {
+    Kind.WORD: _OF_DOCKER,
     Kind.CHAIN: _CHAINS,
     Kind.INTERFACE: _INTERFACES,
     Kind.PROCESS: _PROCESSES,
     Kind.NETWORK: _MODES,
     Kind.HOSTS_NAME: _OF_EACH_HOSTS_FILE,
+    Kind.LABEL_VALUE: _OF_COMPOSE,
 }
+"""What is kept, as a whole, in fields of a kind; anything else there is taken for a name."""
 
 
 def redacted(snapshot: Snapshot, key: bytes, knowledge: Knowledge = Knowledge()) -> Snapshot:  # noqa: B008 - frozen
