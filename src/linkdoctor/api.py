@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import os
 import threading
 import tomllib
@@ -32,7 +34,9 @@ from linkdoctor.collect.engine import (
     endpoint_of,
 )
 from linkdoctor.diagnose import Selection, Unreachable, diagnose
+from linkdoctor.model.inventory import Inventory, inventory, unknown_in
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
+from linkdoctor.model.redaction import redacted
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
 from linkdoctor.model.topology import Topology
@@ -47,6 +51,7 @@ __all__ = [
     "EngineError",
     "Examination",
     "Further",
+    "Inventory",
     "LoadedRule",
     "PackError",
     "Progress",
@@ -54,12 +59,14 @@ __all__ = [
     "SnapshotError",
     "Url",
     "add_snapshots",
+    "contents_of",
     "demo_snapshots",
     "diagnose_engines",
     "examine",
     "known_images",
     "load_rules",
     "read_snapshot",
+    "redact_names",
     "report_on",
     "snapshot_bytes",
 ]
@@ -229,19 +236,63 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises:
         SnapshotError: it cannot be read, is damaged, or is of a newer schema.
     """
+    return _decode_snapshot(_content(path), str(path))
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of JSON, compressed or not; raises SnapshotError."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_SNAPSHOT + 1)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror or type(error).__name__}") from None
-    return _decode_snapshot(content, str(path))
+    content = _decompressed(content, str(path)) if content.startswith(_GZIP) else content
+    if len(content) > _LARGEST_SNAPSHOT:
+        raise SnapshotError(f"{path}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
+    return content
+
+
+def contents_of(path: Path) -> Inventory:
+    """List everything that a snapshot file holds, also what linkdoctor would take no notice of.
+
+    Raises:
+        SnapshotError: it cannot be read, is damaged, or is of a newer schema.
+    """
+    content = _content(path)
+    snapshot = _decode_snapshot(content, str(path))
+    repeated: list[tuple[str, str]] = []
+
+    def fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        counts = Counter(name for name, _ in pairs)
+        repeated.extend((name, f"{value}") for name, value in pairs if counts[name] > 1)
+        return dict(pairs)
+
+    try:
+        plain = json.loads(content, object_pairs_hook=fields)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(f"{path}: no snapshot: not valid JSON ({error})") from None
+    known = json.loads(msgspec.json.encode(snapshot))
+    return inventory(snapshot, [*repeated, *unknown_in(plain, known)])
+
+
+def redact_names(snapshot: Snapshot, key: bytes) -> Snapshot:
+    """Replace names and addresses by pseudonyms; the findings stay the same.
+
+    Args:
+        snapshot: as it was taken.
+        key: a secret of any length from 16 bytes on. Snapshots of several hosts fit together if
+            it is the same; who has it can tell whether a name that he guesses is there.
+    """
+    secret = hashlib.blake2b(key, digest_size=32).digest()
+    return redacted(snapshot, secret, Knowledge(images=known_images()))
 
 
 def demo_snapshots() -> tuple[Snapshot, ...]:
     """Read the recorded hosts that come with linkdoctor."""
     directory = resources.files("linkdoctor.data")
     return tuple(
-        _decode_snapshot(directory.joinpath(name).read_bytes(), name) for name in DEMO_FILES
+        _decode_snapshot(_decompressed(directory.joinpath(name).read_bytes(), name), name)
+        for name in DEMO_FILES
     )
 
 
@@ -250,9 +301,6 @@ class _Schema(msgspec.Struct):
 
 
 def _decode_snapshot(content: bytes, name: str) -> Snapshot:
-    content = _decompressed(content, name) if content.startswith(_GZIP) else content
-    if len(content) > _LARGEST_SNAPSHOT:
-        raise SnapshotError(f"{name}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
     try:
         schema = msgspec.json.decode(content, type=_Schema).schema
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -279,6 +327,8 @@ def _decompressed(content: bytes, name: str) -> bytes:
         raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
     if not decompressor.eof and len(plain) <= _LARGEST_SNAPSHOT:
         raise SnapshotError(f"{name}: a truncated snapshot")
+    if decompressor.unused_data:
+        raise SnapshotError(f"{name}: a damaged snapshot: something follows its end")
     return plain
 
 

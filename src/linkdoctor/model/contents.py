@@ -42,7 +42,7 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.variables import Variable
 
-__all__ = ["KINDS", "Kind", "Leaf", "leaves", "with_texts"]
+__all__ = ["KINDS", "Kind", "Leaf", "Scalar", "TextChange", "leaves", "with_texts"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -219,6 +219,8 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
 """The kind of each field that holds a value, or evidence of one, or a tuple of them. Fields that
 hold structs have none: those have kinds of their own."""
 
+_TAGS: Mapping[type[msgspec.Struct], str] = {Known: "known", Unknown: "unknown"}
+
 Scalar = str | int | float | bool
 
 
@@ -240,6 +242,8 @@ def leaves(snapshot: Snapshot) -> Iterator[Leaf]:
 
 def _leaves(value: object, path: str, kind: Kind | None, owner: msgspec.Struct) -> Iterator[Leaf]:
     if isinstance(value, msgspec.Struct):
+        if isinstance(value, Known | Unknown):
+            yield Leaf(kind=Kind.WORD, value=_TAGS[type(value)], path=f"{path}.type", owner=value)
         for name in value.__struct_fields__:
             within = _kind_within(value, name, kind)
             # The value of a piece of evidence stands where the evidence does.
@@ -266,16 +270,16 @@ def _required(kind: Kind | None, path: str) -> Kind:
     return kind
 
 
-Change = Callable[[Kind, str, msgspec.Struct], str]
+TextChange = Callable[[Kind, str, msgspec.Struct], str]
 """Gives the text to stand in the place of one of a kind, which a struct holds."""
 
 
-def with_texts(struct: S, change: Change) -> S:
+def with_texts(struct: S, change: TextChange) -> S:
     """Replace every text in a struct; words that an enumeration fixes are none."""
     return cast("S", _changed(struct, None, struct, change))
 
 
-def _changed(value: object, kind: Kind | None, owner: msgspec.Struct, change: Change) -> object:
+def _changed(value: object, kind: Kind | None, owner: msgspec.Struct, change: TextChange) -> object:
     if isinstance(value, msgspec.Struct):
         changes = {
             name: _changed(getattr(value, name), _kind_within(value, name, kind), value, change)

@@ -47,6 +47,7 @@ _CHAINS = frozenset(
         *("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"),
     )
 )
+_LABELS = ("linkdoctor.", "com.docker.compose.")
 _INTERFACES = frozenset(("", "lo", "docker0", "docker_gwbridge"))
 _PROCESSES = frozenset(("", "docker-proxy", "dockerd", "rootlesskit", "slirp4netns", "pasta"))
 _MODES = frozenset(("", "default", "bridge", "host", "none"))
@@ -113,7 +114,7 @@ class Redaction:
             case Kind.VERSION:
                 return self._version(text)
             case Kind.LABEL:
-                return text
+                return text if text.startswith(_LABELS) else self.name(text)
             case Kind.LABEL_VALUE:
                 return self._label(owner.name if isinstance(owner, Label) else "", text)
             case Kind.ID:
