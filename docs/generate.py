@@ -16,6 +16,10 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.model.differences import SCHEMA as DIFF_SCHEMA
+from linkdoctor.model.differences import Comparison
+from linkdoctor.model.inventory import SCHEMA as CONTENTS_SCHEMA
+from linkdoctor.model.inventory import Inventory
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
@@ -40,6 +44,8 @@ def documents() -> dict[str, str]:
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
+        "schema/diff.schema.json": schema(Comparison, DIFF_SCHEMA),
+        "schema/contents.schema.json": schema(Inventory, CONTENTS_SCHEMA),
     }
 
 
@@ -98,7 +104,7 @@ def index(rules: Sequence[LoadedRule]) -> str:
 def schema(kind: type[msgspec.Struct], name: str) -> str:
     """The JSON Schema of one of the file formats."""
     content: dict[str, Any] = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
-    if kind is Report:
+    if kind in (Report, Comparison):
         for field in UNPRINTED:
             del content["$defs"]["Fix"]["properties"][field]
     content["$defs"] = referenced(content)

@@ -15,10 +15,11 @@ import threading
 import tomllib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -34,9 +35,20 @@ from linkdoctor.collect.engine import (
     endpoint_of,
 )
 from linkdoctor.diagnose import Selection, Unreachable, diagnose
+from linkdoctor.model.changes import changes_between
+from linkdoctor.model.differences import (
+    Comparison,
+    Kept,
+    Side,
+    State,
+    state_between,
+    without_probes,
+)
+from linkdoctor.model.evidence import Evidence, Gap, Known, Need, Unknown
 from linkdoctor.model.inventory import Inventory, inventory, unknown_in
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
 from linkdoctor.model.redaction import redacted
+from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
 from linkdoctor.model.topology import Topology
@@ -46,6 +58,7 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "DEMO_FILES",
     "TOOL",
+    "Comparison",
     "ContextName",
     "EndpointError",
     "EngineError",
@@ -59,12 +72,14 @@ __all__ = [
     "SnapshotError",
     "Url",
     "add_snapshots",
+    "compare",
     "contents_of",
     "demo_snapshots",
     "diagnose_engines",
     "examine",
     "known_images",
     "load_rules",
+    "read_kept",
     "read_snapshot",
     "redact_names",
     "report_on",
@@ -82,6 +97,11 @@ _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 Progress = Callable[[str], None]
+
+
+_NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+T = TypeVar("T")
 
 
 class SnapshotError(Exception):
@@ -300,23 +320,47 @@ class _Schema(msgspec.Struct):
     schema: str = ""
 
 
+def read_kept(path: Path) -> Snapshot | Report:
+    """Read a snapshot or a report in JSON, compressed or not.
+
+    Raises:
+        SnapshotError: it cannot be read, is damaged, is neither, or is of a newer schema.
+    """
+    content = _content(path)
+    if _schema_of(content, str(path)).partition("/")[0] == _kind(REPORT_SCHEMA):
+        return _decoded(content, str(path), Report, REPORT_SCHEMA, "report")
+    return _decode_snapshot(content, str(path))
+
+
 def _decode_snapshot(content: bytes, name: str) -> Snapshot:
-    try:
-        schema = msgspec.json.decode(content, type=_Schema).schema
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
-    kind, _, version = schema.partition("/")
-    if kind != SCHEMA.partition("/")[0]:
-        raise SnapshotError(f"{name}: no snapshot: its schema is {schema[:80]!r}, not {SCHEMA!r}")
-    if not version.isdecimal() or int(version) > int(SCHEMA.partition("/")[2]):
+    return _decoded(content, name, Snapshot, SCHEMA, "snapshot")
+
+
+def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) -> T:
+    schema = _schema_of(content, name)
+    version = schema.partition("/")[2]
+    if _kind(schema) != _kind(wanted):
+        raise SnapshotError(f"{name}: no {what}: its schema is {schema[:80]!r}, not {wanted!r}")
+    if not version.isdecimal() or int(version) > int(wanted.partition("/")[2]):
         raise SnapshotError(
             f"{name}: made by a newer linkdoctor ({schema[:80]}); this one, {__version__}, "
-            f"reads up to {SCHEMA}; upgrade linkdoctor"
+            f"reads up to {wanted}; upgrade linkdoctor"
         )
     try:
-        return msgspec.json.decode(content, type=Snapshot)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
+        return msgspec.json.decode(content, type=type_)
+    except _NOT_DECODED as error:
+        raise SnapshotError(f"{name}: a damaged {what}: {error}") from None
+
+
+def _schema_of(content: bytes, name: str) -> str:
+    try:
+        return msgspec.json.decode(content, type=_Schema).schema
+    except _NOT_DECODED as error:
+        raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
+
+
+def _kind(schema: str) -> str:
+    return schema.partition("/")[0]
 
 
 def _decompressed(content: bytes, name: str) -> bytes:
@@ -350,3 +394,67 @@ def add_snapshots(examination: Examination, files: Sequence[Path]) -> Examinatio
         for path, snapshot in read.items()
     )
     return msgspec.structs.replace(examination, snapshots=(*examination.snapshots, *named))
+
+
+def compare(
+    before: Snapshot | Report,
+    after: Snapshot | Report,
+    rules: Sequence[LoadedRule],
+    *,
+    declarations: Sequence[Declaration] = (),
+) -> Comparison:
+    """Tell what changed between two snapshots of one host, two reports, or one of each.
+
+    Snapshots are diagnosed with these rules and declarations; a report is what it was.
+
+    Raises:
+        SnapshotError: one of two snapshots has pseudonyms and the other has not.
+    """
+    reports = tuple(
+        each
+        if isinstance(each, Report)
+        else report_on(Examination(snapshots=(each,)), rules, declarations=declarations)
+        for each in (before, after)
+    )
+    changes = changes_between(*reports)
+    if isinstance(after, Snapshot) and not after.probed:
+        probing = {each.rule.code for each in rules if Need.PROBES in each.rule.needs}
+        changes = without_probes(changes, probing)
+    return Comparison(
+        before=_side(before),
+        after=_side(after),
+        findings=changes,
+        state=_state(before, after),
+        notes=tuple(_notes(*reports)),
+    )
+
+
+def _side(kept: Snapshot | Report) -> Side:
+    if isinstance(kept, Snapshot):
+        return Side(kept=Kept.SNAPSHOT, taken_at=kept.taken_at, hosts=(kept.host,))
+    hosts = tuple(each.name for each in kept.hosts)
+    return Side(kept=Kept.REPORT, taken_at=kept.taken_at, hosts=hosts)
+
+
+def _state(before: Snapshot | Report, after: Snapshot | Report) -> Evidence[State]:
+    if isinstance(before, Report) or isinstance(after, Report):
+        return Unknown(
+            gap=Gap.UNSUPPORTED,
+            detail="a report holds neither addresses nor starts; compare two snapshots",
+        )
+    if before.renamed != after.renamed:
+        raise SnapshotError("one of the two snapshots has pseudonyms, the other has not")
+    if before.host != after.host:
+        return Unknown(gap=Gap.UNSUPPORTED, detail="the two snapshots are of different hosts")
+    return Known(state_between(before, after), "two snapshots")
+
+
+def _notes(before: Report, after: Report) -> Iterator[str]:
+    if not {each.name for each in before.hosts} & {each.name for each in after.hosts}:
+        yield "they have no host in common"
+    if before.taken_at > after.taken_at:
+        yield "the second is older than the first"
+    for which, each in (("first", before), ("second", after)):
+        if each.summary.suppressed:
+            left_out = each.summary.suppressed
+            yield f"the {which} was told to ignore some rules and left out {left_out} findings"

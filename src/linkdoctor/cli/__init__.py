@@ -17,7 +17,7 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import check, demo, explain, fix, rules, show, snapshot
+from linkdoctor.cli import check, demo, diff, explain, fix, rules, show, snapshot
 from linkdoctor.cli.common import CliError, examples
 from linkdoctor.cli.output import complain, emit
 from linkdoctor.model.report import ExitCode
@@ -85,7 +85,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, fix, show, rules, explain, demo, snapshot):
+for _module in (check, fix, show, rules, explain, demo, snapshot, diff):
     _module.register(app)
 
 

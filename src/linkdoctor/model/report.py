@@ -29,6 +29,7 @@ __all__ = [
     "exit_code",
     "fingerprint",
     "printable",
+    "without_unprinted",
 ]
 
 SCHEMA = "linkdoctor.report/1"
@@ -183,10 +184,15 @@ def printable(report: Report) -> dict[str, Any]:
     """Give a report as its JSON contract has it."""
     plain: dict[str, Any] = msgspec.to_builtins(report)
     for finding in plain["findings"]:
-        for fix in finding["fixes"]:
-            for field in UNPRINTED:
-                del fix[field]
+        without_unprinted(finding)
     return plain
+
+
+def without_unprinted(finding: dict[str, Any]) -> None:
+    """Take out of a plain finding what is not for its JSON contract."""
+    for fix in finding["fixes"]:
+        for field in UNPRINTED:
+            del fix[field]
 
 
 def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:
