@@ -327,7 +327,13 @@ def read_kept(path: Path) -> Snapshot | Report:
         SnapshotError: it cannot be read, is damaged, is neither, or is of a newer schema.
     """
     content = _content(path)
-    if _schema_of(content, str(path)).partition("/")[0] == _kind(REPORT_SCHEMA):
+    schema = _schema_of(content, str(path))
+    if _kind(schema) not in (_kind(SCHEMA), _kind(REPORT_SCHEMA)):
+        raise SnapshotError(
+            f"{path}: neither a snapshot nor a report of `check --format json`: its schema is "
+            f"{schema[:80]!r}"
+        )
+    if _kind(schema) == _kind(REPORT_SCHEMA):
         return _decoded(content, str(path), Report, REPORT_SCHEMA, "report")
     return _decode_snapshot(content, str(path))
 

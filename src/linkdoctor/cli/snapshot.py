@@ -179,6 +179,6 @@ def register(app: typer.Typer) -> None:
             "linkdoctor snapshot -H tcp://10.0.0.5:2376 -o host2.json.gz",
             "linkdoctor check --snapshot host1.json.gz --snapshot host2.json.gz",
             "linkdoctor snapshot --show host1.json.gz",
-            "linkdoctor snapshot --redact-names --snapshot host1.json.gz -o for-others.json.gz",
+            "linkdoctor snapshot --redact-names --snapshot host1.json.gz -o safe.json.gz",
         ),
     )(snapshot)

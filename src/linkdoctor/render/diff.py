@@ -126,7 +126,8 @@ def _changed(change: Change, medium: Medium, several: bool) -> Iterator[str]:
         old_proofs = {(each.what, each.observed, each.expected) for each in before.evidence}
         for proof in after.evidence:
             if (proof.what, proof.observed, proof.expected) not in old_proofs:
-                text = f"proof: {proof.what}: {proof.observed or '(empty)'}"
+                expected = f" ≠ {proof.expected}" if proof.expected else ""
+                text = f"proof: {proof.what}: {proof.observed or '(empty)'}{expected}"
                 yield from medium.paragraph(text, indent="  ", hanging="    ")
     if before.fixes != after.fixes:
         titles = [each.title for each in after.fixes] or ["none"]

@@ -20,7 +20,7 @@ def render_inventory(held: Inventory, medium: Medium) -> str:
 
 def _lines(held: Inventory, medium: Medium) -> Iterator[str]:
     total = sum(group.count for group in held.groups)
-    names = "pseudonyms stand for names and addresses" if held.renamed else "names are as they were"
+    names = "pseudonyms for names and addresses" if held.renamed else "real names"
     yield from medium.paragraph(
         f"snapshot of {held.host}, taken {held.taken_at}: {counted(total, 'value')}; {names}"
     )
