@@ -298,6 +298,15 @@ def test_an_address_keeps_its_form() -> None:
     assert "172.17" not in str(addresses.address("::ffff:172.17.0.2"))
 
 
+@pytest.mark.parametrize("letter", ["x", "7", "a", "é", "::", "1.", "-", "a:"])
+def test_names_without_end_take_no_time_without_end(letter: str) -> None:
+    name = letter * 20_000
+    redaction = Redaction(World().snapshot(), KEY)
+    for kind in (Kind.CONTAINER, Kind.ID, Kind.MESSAGE, Kind.VERSION, Kind.VALUE, Kind.IMAGE):
+        redaction.text(kind, name)
+    assert len(redaction.text(Kind.ALIAS, name)) == len(name)
+
+
 @pytest.mark.parametrize(
     ("image", "known"),
     [

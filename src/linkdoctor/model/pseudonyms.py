@@ -42,6 +42,8 @@ _PIECE = re.compile(
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<other>[^\W_])"
 )
+_LONGEST = 256
+"""Letters of a run that decide about one another: the work grows with their square."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _HEX_LETTERS = "abcdef"
@@ -80,7 +82,7 @@ class Pseudonyms:
         for place, digit in enumerate(digits):
             alphabet = _DIGITS if digit in _DIGITS else _HEX_LETTERS
             size = len(alphabet)
-            noise = self.noise("id", digits[:place])
+            noise = self.noise("id", digits[: min(place, _LONGEST)], str(max(place, _LONGEST)))
             by = noise if place else 1 + noise % (size - 1)
             mixed.append(alphabet[(alphabet.index(digit) + by) % size])
         return _with_capitals("".join(mixed), text)
@@ -113,7 +115,14 @@ class Pseudonyms:
         return _with_capitals(mixed, text)
 
     def _mixed(self, text: str, alphabet: str) -> str:
-        """Shift each letter by what all the others are: a permutation of the texts of a length."""
+        """Permute the texts of a length; one that is too long to be a name goes by pieces."""
+        return "".join(
+            self._shifted(text[place : place + _LONGEST], alphabet)
+            for place in range(0, len(text), _LONGEST)
+        )
+
+    def _shifted(self, text: str, alphabet: str) -> str:
+        """Shift each letter by what all the others are."""
         size, length = len(alphabet), len(text)
         shifted = [alphabet.index(letter) for letter in text]
         for place in range(length):
