@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
@@ -41,8 +42,8 @@ from linkdoctor.model.differences import (
     Kept,
     Side,
     State,
+    looked_for,
     state_between,
-    without_probes,
 )
 from linkdoctor.model.evidence import Evidence, Gap, Known, Need, Unknown
 from linkdoctor.model.inventory import Inventory, inventory, unknown_in
@@ -407,6 +408,7 @@ def compare(
     after: Snapshot | Report,
     rules: Sequence[LoadedRule],
     *,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
     declarations: Sequence[Declaration] = (),
 ) -> Comparison:
     """Tell what changed between two snapshots of one host, two reports, or one of each.
@@ -416,23 +418,38 @@ def compare(
     Raises:
         SnapshotError: one of two snapshots has pseudonyms and the other has not.
     """
-    reports = tuple(
+    old, new = (
         each
         if isinstance(each, Report)
-        else report_on(Examination(snapshots=(each,)), rules, declarations=declarations)
+        else report_on(
+            Examination(snapshots=(each,)), rules, selection=selection, declarations=declarations
+        )
         for each in (before, after)
     )
-    changes = changes_between(*reports)
-    if isinstance(after, Snapshot) and not after.probed:
-        probing = {each.rule.code for each in rules if Need.PROBES in each.rule.needs}
-        changes = without_probes(changes, probing)
+    changes = changes_between(old, new)
+    if isinstance(after, Snapshot):
+        changes = looked_for(changes, partial(_why_not, after, rules, selection))
     return Comparison(
         before=_side(before),
         after=_side(after),
         findings=changes,
         state=_state(before, after),
-        notes=tuple(_notes(*reports)),
+        notes=tuple(_notes(before, after, old, new)),
     )
+
+
+def _why_not(
+    snapshot: Snapshot, rules: Sequence[LoadedRule], selection: Selection, code: str
+) -> str:
+    """Tell why a rule could find nothing in a snapshot; '' if it could."""
+    if selection.ignores(code) or not selection.selects(code):
+        return f"{code} is left out"
+    needs = {each.rule.code: each.rule.needs for each in rules}
+    if code not in needs:
+        return f"there is no rule {code}"
+    if Need.PROBES in needs[code] and not snapshot.probed:
+        return "nothing was probed: only --probe asks for it"
+    return ""
 
 
 def _side(kept: Snapshot | Report) -> Side:
@@ -455,12 +472,16 @@ def _state(before: Snapshot | Report, after: Snapshot | Report) -> Evidence[Stat
     return Known(state_between(before, after), "two snapshots")
 
 
-def _notes(before: Report, after: Report) -> Iterator[str]:
-    if not {each.name for each in before.hosts} & {each.name for each in after.hosts}:
+def _notes(
+    before: Snapshot | Report, after: Snapshot | Report, old: Report, new: Report
+) -> Iterator[str]:
+    if not {each.name for each in old.hosts} & {each.name for each in new.hosts}:
         yield "they have no host in common"
-    if before.taken_at > after.taken_at:
+    if old.taken_at > new.taken_at:
         yield "the second is older than the first"
-    for which, each in (("first", before), ("second", after)):
-        if each.summary.suppressed:
-            left_out = each.summary.suppressed
-            yield f"the {which} was told to ignore some rules and left out {left_out} findings"
+    for which, kept in (("first", before), ("second", after)):
+        if isinstance(kept, Report) and kept.summary.suppressed:
+            yield (
+                f"the {which} was told to ignore some rules, whose findings, "
+                f"{kept.summary.suppressed}, it left out"
+            )

@@ -11,6 +11,7 @@ import pytest
 
 from linkdoctor.api import (
     Examination,
+    Selection,
     SnapshotError,
     compare,
     load_rules,
@@ -165,6 +166,24 @@ def test_findings_that_only_probes_make_are_not_mended_by_not_probing() -> None:
     silent = World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
     (gone,) = compared(probed.snapshot(), silent.snapshot()).findings.gone
     assert (gone.finding.code, gone.absence) == ("LD510", Absence.UNSEEN)
+
+
+def test_what_is_left_out_now_is_not_mended() -> None:
+    before = report_on(Examination(snapshots=(host().move("app").snapshot(),)), RULES)
+    for selection in (Selection(ignore=frozenset({"LD2"})), Selection(select=frozenset({"LD1"}))):
+        comparison = compare(before, host().snapshot(), RULES, selection=selection)
+        (gone,) = comparison.findings.gone
+        assert (gone.absence, gone.reason) == (Absence.UNSEEN, "LD201 is left out")
+    (gone,) = compare(before, host().snapshot(), RULES[:3]).findings.gone
+    assert (gone.absence, gone.reason) == (Absence.UNSEEN, "there is no rule LD201")
+
+
+def test_a_report_that_ignored_rules_is_noted() -> None:
+    snapshot = host().move("app").snapshot()
+    ignoring = Selection(ignore=frozenset({"LD201"}))
+    before = report_on(Examination(snapshots=(snapshot,)), RULES, selection=ignoring)
+    (note,) = compare(before, snapshot, RULES).notes
+    assert note.startswith("the first was told to ignore some rules")
 
 
 def test_reports_hold_neither_addresses_nor_starts() -> None:

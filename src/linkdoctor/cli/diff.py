@@ -15,6 +15,7 @@ from linkdoctor.cli.common import (
     Format,
     FormatOption,
     RulesOption,
+    codes_meant,
     configuration,
     examples,
     rules_of,
@@ -40,12 +41,22 @@ def diff(
     settings = configuration(config)
     loaded = rules_of(rules, settings)
 
-    from linkdoctor.api import SnapshotError, compare, read_kept
+    from linkdoctor.api import Selection, SnapshotError, compare, read_kept
     from linkdoctor.model.changes import has_new_at
 
+    level = fail_on or settings.fail_on or Severity.ERROR
+    selection = Selection(
+        select=codes_meant(settings.select, loaded),
+        ignore=codes_meant(settings.ignore, loaded),
+        fail_on=level,
+    )
     try:
         comparison = compare(
-            read_kept(before), read_kept(after), loaded, declarations=settings.container
+            read_kept(before),
+            read_kept(after),
+            loaded,
+            selection=selection,
+            declarations=settings.container,
         )
     except SnapshotError as error:
         raise CliError(str(error)) from None
@@ -60,7 +71,6 @@ def diff(
         width, colour, ascii_only = output.paper()
         medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
         output.emit(render_diff(comparison, medium))
-    level = fail_on or settings.fail_on or Severity.ERROR
     found = has_new_at(comparison.findings, level)
     raise typer.Exit(ExitCode.FINDINGS if found else ExitCode.OK)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -26,9 +26,9 @@ __all__ = [
     "NetworkEvent",
     "Side",
     "State",
+    "looked_for",
     "printable_comparison",
     "state_between",
-    "without_probes",
 ]
 
 SCHEMA = "linkdoctor.diff/1"
@@ -146,13 +146,16 @@ def state_between(before: Snapshot, after: Snapshot) -> State:
     )
 
 
-def without_probes(changes: Changes, codes: Collection[str]) -> Changes:
-    """Say of findings that only probes make, if nothing was probed afterwards, that they may be."""
+def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
+    """Tell findings that nobody looked for afterwards from those that are mended.
+
+    Args:
+        changes: in which all that is gone was taken for looked for, unless evidence was missing.
+        why_not: tells by its code why a finding could not have been made; '' if it could.
+    """
     gone = tuple(
-        msgspec.structs.replace(
-            each, absence=Absence.UNSEEN, reason="nothing was probed: only --probe asks for it"
-        )
-        if each.absence is Absence.MENDED and each.finding.code in codes
+        msgspec.structs.replace(each, absence=Absence.UNSEEN, reason=why_not(each.finding.code))
+        if each.absence is Absence.MENDED and why_not(each.finding.code)
         else each
         for each in changes.gone
     )
