@@ -29,6 +29,7 @@ from linkdoctor.api import (
     snapshot_bytes,
 )
 from linkdoctor.model.contents import KINDS
+from linkdoctor.model.inventory import AGAINST, inventory
 from linkdoctor.model.redaction import KEPT
 from linkdoctor.model.report import Finding, Report
 from linkdoctor.model.sentences import WORDS
@@ -517,6 +518,8 @@ def test_under_pseudonyms_the_host_has_the_same_findings(host: Lab, tmp_path: Pa
     before, after = report(seen), report(Examination(snapshots=(replaced,)))
     assert Counter(map(kind_of, after.findings)) == Counter(map(kind_of, before.findings))
     assert after.summary == before.summary
+    held = [value for group in inventory(plain).groups for value in group.values]
+    assert AGAINST not in {value.why for value in held}
     words = {
         word
         for number, each in enumerate((*LOOK_ALIKES, *FAULTS))

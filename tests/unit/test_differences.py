@@ -30,6 +30,7 @@ from linkdoctor.model.differences import (
     state_between,
 )
 from linkdoctor.model.evidence import Gap, Known, Unknown
+from linkdoctor.model.report import Severity, Skipped
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot, Status
 from linkdoctor.model.world import World
 from linkdoctor.render.as_json import render_json
@@ -359,6 +360,24 @@ def test_hostile_names_do_nothing_to_a_terminal() -> None:
     for shown in (render_diff(comparison, Medium()), render_json(comparison)):
         assert all(each.isprintable() or each == "\n" for each in shown)
         assert "owned" in shown
+
+
+def test_a_hostile_report_does_nothing_to_a_terminal() -> None:
+    evil = "evil\x1b]0;owned\x07\x1b[2J\x9b\u202e\n"
+    good = report_on(Examination(snapshots=(host().move("app").snapshot(),)), RULES)
+    texts = ("code", "name", "host", "target", "source", "alias", "message", "fingerprint", "docs")
+    finding = msgspec.structs.replace(good.findings[0], **dict.fromkeys(texts, evil))
+    skip = Skipped(code=evil, host=evil, subject=evil, missing=evil, reason=evil)
+    hosts = tuple(msgspec.structs.replace(each, name=evil, engine=evil) for each in good.hosts)
+    bad = msgspec.structs.replace(good, findings=(finding,), skipped=(skip,), hosts=hosts)
+    milder = msgspec.structs.replace(
+        bad, findings=(msgspec.structs.replace(finding, severity=Severity.INFO, message=""),)
+    )
+    for before, after in ((good, bad), (bad, good), (milder, bad)):
+        comparison = compare(before, after, RULES)
+        for shown in (render_diff(comparison, Medium()), render_json(comparison)):
+            assert all(each.isprintable() or each == "\n" for each in shown)
+            assert "owned" in shown
 
 
 def test_a_kept_report_is_read_as_it_was(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def _changed(change: Change, medium: Medium, several: bool) -> Iterator[str]:
     before, after = change.before, change.after
     yield from _finding("changed", after, Style.STRONG, medium, several)
     if before.severity is not after.severity:
-        yield f"  severity: {before.severity.value} → {after.severity.value}"
+        text = f"severity: {before.severity.value} → {after.severity.value}"
+        yield from medium.paragraph(text, indent="  ")
     if before.message != after.message:
         yield from medium.paragraph(f"before: {before.message}", indent="  ", hanging="    ")
         yield from medium.paragraph(f"now:    {after.message}", indent="  ", hanging="    ")
