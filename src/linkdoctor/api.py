@@ -106,7 +106,7 @@ T = TypeVar("T")
 
 
 class SnapshotError(Exception):
-    """A file of a snapshot or report cannot be used; the message is one line: what is wrong and where."""
+    """A file cannot be used as a snapshot or report; the message is one line: what, and where."""
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from linkdoctor.model.pseudonyms import GRAMMAR, Pseudonyms
 from linkdoctor.model.redaction import KEPT, Redaction, redacted
 from linkdoctor.model.report import Finding, Report
 from linkdoctor.model.sentences import WORDS
-from linkdoctor.model.snapshot import Snapshot
+from linkdoctor.model.snapshot import Label, Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
@@ -322,6 +322,33 @@ def test_an_image_that_the_table_knows_stays_known(image: str, known: str) -> No
     became = redaction.text(Kind.IMAGE, image)
     assert image_name(became) == known
     assert "acme" not in became
+
+
+def test_patterns_of_interfaces_stay_patterns() -> None:
+    redaction = Redaction(World().snapshot(), KEY)
+
+    def became(text: str) -> str:
+        return redaction.text(Kind.INTERFACE, text)
+
+    assert [became(each) for each in ("", "docker0", "!docker0")] == ["", "docker0", "!docker0"]
+    assert became("!wan0") == f"!{became('wan0')}"
+    assert became("wan0").startswith(became("wan+").removesuffix("+"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("linkdoctor.publish", "80, 443/tcp"),
+        ("com.docker.compose.oneoff", "True"),
+        ("com.docker.compose.container-number", "12"),
+        ("com.docker.compose.depends_on", "db:service_healthy:true"),
+    ],
+)
+def test_labels_keep_what_is_no_name(name: str, value: str) -> None:
+    redaction = Redaction(World().snapshot(), KEY, IMAGES)
+    assert redaction.text(Kind.LABEL_VALUE, value, Label(name=name, value=value)) == value
+    other = Label(name="org.acme.owner", value=value)
+    assert "acme" not in redaction.text(Kind.LABEL, other.name, other)
 
 
 def test_other_images_do_not_become_known() -> None:

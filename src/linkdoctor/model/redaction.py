@@ -123,6 +123,8 @@ class Redaction:
                 return self._container(text)
             case Kind.IMAGE:
                 return self._image(text)
+            case Kind.INTERFACE if text.startswith("!"):
+                return f"!{self.text(kind, text[1:])}"
             case Kind.MODE:
                 return self._mode(text)
             case Kind.VALUE:
