@@ -7,6 +7,7 @@ a version passes; names and addresses are replaced; whatever else a text holds i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -92,7 +93,7 @@ class Redaction:
         seen = tuple(leaves(snapshot))
         subnets = (str(each.value) for each in seen if each.kind is Kind.SUBNET)
         self._addresses = Addresses(self._pseudonyms, (text for text in subnets if "/" in text))
-        self._ids = tuple(container.id for container in snapshot.containers)
+        self._ids = sorted(container.id for container in snapshot.containers)
         self._names = frozenset(container.name for container in snapshot.containers)
         self._named = frozenset(str(each.value) for each in seen if each.kind in _NAMES)
 
@@ -138,8 +139,11 @@ class Redaction:
 
     def _container(self, text: str) -> str:
         """Give the pseudonym of a container, which a link may also call by the start of its id."""
-        begins = _HEX.fullmatch(text) and any(each.startswith(text) for each in self._ids)
-        return self._pseudonyms.id(text) if begins and text not in self._names else self.name(text)
+        if _HEX.fullmatch(text) and text not in self._names:
+            first = bisect_left(self._ids, text)
+            if sum(each.startswith(text) for each in self._ids[first : first + 2]) == 1:
+                return self._pseudonyms.id(text)
+        return self.name(text)
 
     def _mode(self, text: str) -> str:
         if text in _MODES:
@@ -198,7 +202,9 @@ class Redaction:
         found = match[0]
         if match["address"] is not None:
             address = self._addresses.address(found.rstrip(":."))
-            return found if address is None else address + found[len(found.rstrip(":.")) :]
+            if address is None:
+                return self._pseudonyms.name(found)
+            return address + found[len(found.rstrip(":.")) :]
         if is_name:
             return self._container(found)
         return found if _is_said(found) else self._pseudonyms.name(found)
