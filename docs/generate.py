@@ -19,6 +19,10 @@ import msgspec
 from linkdoctor.config import Config
 from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
+from linkdoctor.model.differences import SCHEMA as DIFF_SCHEMA
+from linkdoctor.model.differences import Comparison
+from linkdoctor.model.inventory import SCHEMA as CONTENTS_SCHEMA
+from linkdoctor.model.inventory import Inventory
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
@@ -48,6 +52,8 @@ def documents() -> dict[str, str]:
         "schema/applied.schema.json": schema(Applied, APPLIED_SCHEMA),
         "schema/baseline.schema.json": schema(Baseline, BASELINE_SCHEMA),
         "schema/config.schema.json": schema(Config, "linkdoctor configuration"),
+        "schema/diff.schema.json": schema(Comparison, DIFF_SCHEMA),
+        "schema/contents.schema.json": schema(Inventory, CONTENTS_SCHEMA),
     }
 
 
@@ -106,7 +112,7 @@ def index(rules: Sequence[LoadedRule]) -> str:
 def schema(kind: type[msgspec.Struct], name: str) -> str:
     """The JSON Schema of one of the file formats."""
     content: dict[str, Any] = {"$schema": DIALECT, "title": name, **msgspec.json.schema(kind)}
-    if kind is Report:
+    if kind in (Report, Comparison):
         for field in UNPRINTED:
             del content["$defs"]["Fix"]["properties"][field]
     content["$defs"] = referenced(content)

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
+import json
 import os
 import platform
 import threading
 import tomllib
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import msgspec
 
@@ -37,9 +41,22 @@ from linkdoctor.collect.engine import (
     endpoint_of,
 )
 from linkdoctor.collect.names import names_of
-from linkdoctor.diagnosis import Override, Selection, Unreachable, diagnose
+from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
 from linkdoctor.model.baseline import baseline_of
+from linkdoctor.model.changes import changes_between
+from linkdoctor.model.differences import (
+    Comparison,
+    Kept,
+    Side,
+    State,
+    looked_for,
+    state_between,
+)
+from linkdoctor.model.evidence import Evidence, Gap, Known, Need, Unknown
+from linkdoctor.model.inventory import Inventory, inventory, unknown_in
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
+from linkdoctor.model.redaction import redacted
+from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import Report
 from linkdoctor.model.sight import EngineSeen, SelfCheck, SilentEngine, sights_of
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
@@ -51,11 +68,13 @@ __all__ = [
     "DEMO_FILES",
     "TOOL",
     "BaselineError",
+    "Comparison",
     "ContextName",
     "EndpointError",
     "EngineError",
     "Examination",
     "Further",
+    "Inventory",
     "LoadedRule",
     "Override",
     "PackError",
@@ -66,7 +85,9 @@ __all__ = [
     "add_snapshots",
     "baseline_bytes",
     "baseline_of",
+    "compare",
     "container_names",
+    "contents_of",
     "default_engine",
     "demo_snapshots",
     "diagnose_engines",
@@ -74,7 +95,9 @@ __all__ = [
     "known_images",
     "load_rules",
     "read_baseline",
+    "read_kept",
     "read_snapshot",
+    "redact_names",
     "report_on",
     "seen_from_here",
     "snapshot_bytes",
@@ -96,8 +119,13 @@ _TO_GIVE_UP = 0.5
 Progress = Callable[[str], None]
 
 
+_NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+T = TypeVar("T")
+
+
 class SnapshotError(Exception):
-    """A snapshot file cannot be used; the message is one line: what is wrong and where."""
+    """A file cannot be used as a snapshot or report; the message is one line: what, and where."""
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,19 +380,67 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises:
         SnapshotError: it cannot be read, is damaged, or is of a newer schema.
     """
+    return _decode_snapshot(_content(path), str(path))
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of JSON, compressed or not; raises SnapshotError."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_SNAPSHOT + 1)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror or type(error).__name__}") from None
-    return _decode_snapshot(content, str(path))
+    content = _decompressed(content, str(path)) if content.startswith(_GZIP) else content
+    if len(content) > _LARGEST_SNAPSHOT:
+        raise SnapshotError(f"{path}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
+    return content
+
+
+def contents_of(path: Path) -> Inventory:
+    """List everything that a snapshot file holds, also what linkdoctor would take no notice of.
+
+    Raises:
+        SnapshotError: it cannot be read, is damaged, or is of a newer schema.
+    """
+    content = _content(path)
+    snapshot = _decode_snapshot(content, str(path))
+    repeated: list[tuple[str, str]] = []
+
+    def fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        counts = Counter(name for name, _ in pairs)
+        repeated.extend((name, f"{value}") for name, value in pairs if counts[name] > 1)
+        return dict(pairs)
+
+    try:
+        plain = json.loads(content, object_pairs_hook=fields)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(f"{path}: no snapshot: not valid JSON ({error})") from None
+    known = json.loads(msgspec.json.encode(snapshot))
+    return inventory(snapshot, [*repeated, *unknown_in(plain, known)])
+
+
+def redact_names(snapshot: Snapshot, key: bytes) -> Snapshot:
+    """Replace names and addresses by pseudonyms; the findings stay the same.
+
+    Args:
+        snapshot: as it was taken.
+        key: a secret of any length from 16 bytes on. Snapshots of several hosts fit together if
+            it is the same; who has it can tell whether a name that he guesses is there.
+    """
+    secret = hashlib.blake2b(key, digest_size=32).digest()
+    rules = {word for each in load_rules() for word in (each.rule.code, each.rule.name)}
+    knowledge = Knowledge(images=known_images())
+    return redacted(
+        snapshot, secret, knowledge, frozenset({*rules, *OWN_NAMES, *OWN_NAMES.values()})
+    )
 
 
 def demo_snapshots() -> tuple[Snapshot, ...]:
     """Read the recorded hosts that come with linkdoctor."""
     directory = resources.files("linkdoctor.data")
     return tuple(
-        _decode_snapshot(directory.joinpath(name).read_bytes(), name) for name in DEMO_FILES
+        _decode_snapshot(_decompressed(directory.joinpath(name).read_bytes(), name), name)
+        for name in DEMO_FILES
     )
 
 
@@ -372,26 +448,53 @@ class _Schema(msgspec.Struct):
     schema: str = ""
 
 
+def read_kept(path: Path) -> Snapshot | Report:
+    """Read a snapshot or a report in JSON, compressed or not.
+
+    Raises:
+        SnapshotError: it cannot be read, is damaged, is neither, or is of a newer schema.
+    """
+    content = _content(path)
+    schema = _schema_of(content, str(path))
+    if _kind(schema) not in (_kind(SCHEMA), _kind(REPORT_SCHEMA)):
+        raise SnapshotError(
+            f"{path}: neither a snapshot nor a report of `check --format json`: its schema is "
+            f"{schema[:80]!r}"
+        )
+    if _kind(schema) == _kind(REPORT_SCHEMA):
+        return _decoded(content, str(path), Report, REPORT_SCHEMA, "report")
+    return _decode_snapshot(content, str(path))
+
+
 def _decode_snapshot(content: bytes, name: str) -> Snapshot:
-    content = _decompressed(content, name) if content.startswith(_GZIP) else content
-    if len(content) > _LARGEST_SNAPSHOT:
-        raise SnapshotError(f"{name}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
-    try:
-        schema = msgspec.json.decode(content, type=_Schema).schema
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
-    kind, _, version = schema.partition("/")
-    if kind != SCHEMA.partition("/")[0]:
-        raise SnapshotError(f"{name}: no snapshot: its schema is {schema[:80]!r}, not {SCHEMA!r}")
-    if not version.isdecimal() or int(version) > int(SCHEMA.partition("/")[2]):
+    return _decoded(content, name, Snapshot, SCHEMA, "snapshot")
+
+
+def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) -> T:
+    schema = _schema_of(content, name)
+    version = schema.partition("/")[2]
+    if _kind(schema) != _kind(wanted):
+        raise SnapshotError(f"{name}: no {what}: its schema is {schema[:80]!r}, not {wanted!r}")
+    if not version.isdecimal() or int(version) > int(wanted.partition("/")[2]):
         raise SnapshotError(
             f"{name}: made by a newer linkdoctor ({schema[:80]}); this one, {__version__}, "
-            f"reads up to {SCHEMA}; upgrade linkdoctor"
+            f"reads up to {wanted}; upgrade linkdoctor"
         )
     try:
-        return msgspec.json.decode(content, type=Snapshot)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
+        return msgspec.json.decode(content, type=type_)
+    except _NOT_DECODED as error:
+        raise SnapshotError(f"{name}: a damaged {what}: {error}") from None
+
+
+def _schema_of(content: bytes, name: str) -> str:
+    try:
+        return msgspec.json.decode(content, type=_Schema).schema
+    except _NOT_DECODED as error:
+        raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
+
+
+def _kind(schema: str) -> str:
+    return schema.partition("/")[0]
 
 
 def _decompressed(content: bytes, name: str) -> bytes:
@@ -402,6 +505,8 @@ def _decompressed(content: bytes, name: str) -> bytes:
         raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
     if not decompressor.eof and len(plain) <= _LARGEST_SNAPSHOT:
         raise SnapshotError(f"{name}: a truncated snapshot")
+    if decompressor.unused_data:
+        raise SnapshotError(f"{name}: a damaged snapshot: something follows its end")
     return plain
 
 
@@ -423,3 +528,87 @@ def add_snapshots(examination: Examination, files: Sequence[Path]) -> Examinatio
         for path, snapshot in read.items()
     )
     return msgspec.structs.replace(examination, snapshots=(*examination.snapshots, *named))
+
+
+def compare(
+    before: Snapshot | Report,
+    after: Snapshot | Report,
+    rules: Sequence[LoadedRule],
+    *,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
+    declarations: Sequence[Declaration] = (),
+) -> Comparison:
+    """Tell what changed between two snapshots of one host, two reports, or one of each.
+
+    Snapshots are diagnosed with these rules and declarations; a report is what it was.
+
+    Raises:
+        SnapshotError: one of two snapshots has pseudonyms and the other has not.
+    """
+    old, new = (
+        each
+        if isinstance(each, Report)
+        else report_on(
+            Examination(snapshots=(each,)), rules, selection=selection, declarations=declarations
+        )
+        for each in (before, after)
+    )
+    changes = changes_between(old, new)
+    if isinstance(after, Snapshot):
+        changes = looked_for(changes, partial(_why_not, after, rules, selection))
+    return Comparison(
+        before=_side(before),
+        after=_side(after),
+        findings=changes,
+        state=_state(before, after),
+        notes=tuple(_notes(before, after, old, new)),
+    )
+
+
+def _why_not(
+    snapshot: Snapshot, rules: Sequence[LoadedRule], selection: Selection, code: str
+) -> str:
+    """Tell why a rule could find nothing in a snapshot; '' if it could."""
+    if selection.ignores(code) or not selection.selects(code):
+        return f"{code} is left out"
+    needs = {each.rule.code: each.rule.needs for each in rules}
+    if code not in needs:
+        return f"there is no rule {code}"
+    if Need.PROBES in needs[code] and not snapshot.probed:
+        return "nothing was probed: only --probe asks for it"
+    return ""
+
+
+def _side(kept: Snapshot | Report) -> Side:
+    if isinstance(kept, Snapshot):
+        return Side(kept=Kept.SNAPSHOT, taken_at=kept.taken_at, hosts=(kept.host,))
+    hosts = tuple(each.name for each in kept.hosts)
+    return Side(kept=Kept.REPORT, taken_at=kept.taken_at, hosts=hosts)
+
+
+def _state(before: Snapshot | Report, after: Snapshot | Report) -> Evidence[State]:
+    if isinstance(before, Report) or isinstance(after, Report):
+        return Unknown(
+            gap=Gap.UNSUPPORTED,
+            detail="a report holds neither addresses nor starts; compare two snapshots",
+        )
+    if before.renamed != after.renamed:
+        raise SnapshotError("one of the two snapshots has pseudonyms, the other has not")
+    if before.host != after.host:
+        return Unknown(gap=Gap.UNSUPPORTED, detail="the two snapshots are of different hosts")
+    return Known(state_between(before, after), "two snapshots")
+
+
+def _notes(
+    before: Snapshot | Report, after: Snapshot | Report, old: Report, new: Report
+) -> Iterator[str]:
+    if not {each.name for each in old.hosts} & {each.name for each in new.hosts}:
+        yield "they have no host in common"
+    if old.taken_at > new.taken_at:
+        yield "the second is older than the first"
+    for which, kept in (("first", before), ("second", after)):
+        if isinstance(kept, Report) and kept.summary.suppressed:
+            yield (
+                f"the {which} was told to ignore some rules, whose findings, "
+                f"{kept.summary.suppressed}, it left out"
+            )

@@ -57,12 +57,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert left(*arguments) == 0
     out = capsys.readouterr().out
-    for command in ("check", "show", "rules", "explain", "demo", "snapshot"):
+    for command in ("check", "show", "rules", "explain", "demo", "snapshot", "diff"):
         assert f"\n  {command} " in out
     assert "..." not in out.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("command", ["check", "show", "rules", "explain", "demo", "snapshot"])
+@pytest.mark.parametrize(
+    "command", ["check", "show", "rules", "explain", "demo", "snapshot", "diff"]
+)
 def test_the_help_of_each_command_keeps_its_examples(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

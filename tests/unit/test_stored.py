@@ -252,7 +252,7 @@ UNSEEN = Unknown(gap=Gap.NOT_COLLECTED, detail="of no matter here")
 
 
 def steps(*links: tuple[str, str]) -> dict[str, list[Step]]:
-    """Links from one name to another; a container's id is its name here."""
+    """Links from one name to another, sorted as in a snapshot; an id is the name here."""
     containers = {
         name: Container(
             id=name,
@@ -267,7 +267,7 @@ def steps(*links: tuple[str, str]) -> dict[str, list[Step]]:
         for link in links
         for name in link
     }
-    found: dict[str, list[Step]] = {name: [] for name in containers}
+    found: dict[str, list[Step]] = {name: [] for name in sorted(containers)}
     for target, source in links:
         step = Step(
             target=containers[target], alias=source, typed=source, source=containers[source]

@@ -17,7 +17,18 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import check, demo, explain, fix, rules, self_check, settings, show, snapshot
+from linkdoctor.cli import (
+    check,
+    demo,
+    diff,
+    explain,
+    fix,
+    rules,
+    self_check,
+    settings,
+    show,
+    snapshot,
+)
 from linkdoctor.cli.common import CliError, examples
 from linkdoctor.cli.output import complain, emit
 from linkdoctor.model.report import ExitCode
@@ -84,7 +95,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, fix, show, rules, explain, demo, snapshot, settings, self_check):
+for _module in (check, fix, show, rules, explain, demo, snapshot, diff, settings, self_check):
     _module.register(app)
 
 

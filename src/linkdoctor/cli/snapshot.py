@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
     ContextOption,
+    Format,
+    FormatOption,
     HostOption,
     LogsOption,
     ProbeExternalOption,
@@ -29,13 +32,49 @@ from linkdoctor.render.layout import counted
 __all__ = ["register", "snapshot"]
 
 
+_SHORTEST_KEY, _LONGEST_KEY = 16, 4096
+
+
 def snapshot(
     output_: Annotated[
-        Path,
+        Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write; - for a pipe."),
-    ],
+    ] = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            "--show",
+            metavar="FILE",
+            help="List everything that a file of `linkdoctor snapshot` holds, and take none.",
+        ),
+    ] = None,
     host: HostOption = None,
     context: ContextOption = None,
+    saved: Annotated[
+        Path | None,
+        typer.Option(
+            "--snapshot",
+            metavar="FILE",
+            help="With --redact-names: a file to take the names from, in place of an engine.",
+        ),
+    ] = None,
+    redact_names: Annotated[
+        bool,
+        typer.Option(
+            "--redact-names",
+            help="Replace names and addresses by pseudonyms that keep the findings.",
+        ),
+    ] = False,
+    redact_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--redact-key",
+            metavar="FILE",
+            help="With --redact-names: a file with a secret, made if it is not there. Snapshots "
+            "that share it fit together; without it each has pseudonyms of its own.",
+        ),
+    ] = None,
+    format_: FormatOption = Format.TEXT,
     timeout: TimeoutOption = None,
     logs: LogsOption = False,
     probe: ProbeOption = False,
@@ -47,25 +86,38 @@ def snapshot(
     It holds names, addresses and ports; values of environment variables only where they are
     those of a link. Only you may read the file.
     """
+    if show is not None:
+        if output_ is not None or redact_names or saved is not None:
+            raise CliError("--show only lists what a file holds; give it alone")
+        _show(show, format_)
+        return
+    if format_ is not Format.TEXT:
+        raise CliError("--format is for --show: a snapshot has a form of its own")
+    if output_ is None:
+        raise CliError("name the file to write with -o FILE, or one to look into with --show FILE")
+    if not redact_names and (redact_key is not None or saved is not None):
+        option = "--redact-key" if redact_key is not None else "--snapshot"
+        raise CliError(f"{option} is for --redact-names")
     engines = engines_meant(
         host,
         context,
-        None,
+        [saved] if saved is not None else None,
         timeout,
         configuration(config),
         logs=logs,
         probe=probe,
         probe_external=probe_external,
     )
-    if len(engines.hosts) + len(engines.contexts) > 1:
+    if len(engines.hosts) + len(engines.contexts) + len(engines.snapshots) > 1:
         raise CliError("a snapshot is of one engine: call it once for each, with -H or --context")
     to_pipe = str(output_) == "-"
     if to_pipe and sys.stdout.isatty():
         raise CliError("a snapshot is binary and not for a terminal; name a file with -o")
     if not to_pipe:
         output.refuse_unwritable(output_)
+    key = _key(redact_key) if redact_names else None
 
-    from linkdoctor.api import snapshot_bytes
+    from linkdoctor import api
 
     with output.Progress() as progress:
         examination = look(engines, progress)
@@ -73,12 +125,48 @@ def snapshot(
         lost = examination.unreachable[0]
         raise CliError(f"no snapshot: {lost.reason}", ExitCode.INCOMPLETE)
     seen = examination.snapshots[0]
-    content = snapshot_bytes(seen)
+    if key is not None:
+        seen = api.redact_names(seen, key)
+    content = api.snapshot_bytes(seen)
     if to_pipe:
         output.emit_bytes(content)
         return
     output.write_atomically(output_, content)
     output.complain(f"wrote {output_}: {seen.host}, {counted(len(seen.containers), 'container')}")
+
+
+def _key(path: Path | None) -> bytes:
+    """Read the secret that decides the pseudonyms, or make one; raises CliError."""
+    if path is None:
+        return secrets.token_bytes(32)
+    if not path.exists():
+        output.refuse_unwritable(path)
+        output.write_atomically(path, f"{secrets.token_hex(32)}\n".encode())
+    try:
+        with path.open("rb") as file:
+            key = file.read(_LONGEST_KEY).strip()
+    except OSError as error:
+        raise CliError(f"{path}: {error.strerror or type(error).__name__}") from None
+    if len(key) < _SHORTEST_KEY:
+        raise CliError(f"{path}: a secret needs at least {_SHORTEST_KEY} characters")
+    return key
+
+
+def _show(path: Path, format_: Format) -> None:
+    from linkdoctor.api import SnapshotError, contents_of
+    from linkdoctor.render.as_json import render_json
+    from linkdoctor.render.inventory import render_inventory
+    from linkdoctor.render.layout import Medium
+
+    try:
+        held = contents_of(path)
+    except SnapshotError as error:
+        raise CliError(str(error)) from None
+    if format_ is Format.JSON:
+        output.emit_bytes(render_json(held).encode())
+        return
+    width, colour, ascii_only = output.paper()
+    output.emit(render_inventory(held, Medium(width=width, colour=colour, ascii_only=ascii_only)))
 
 
 def register(app: typer.Typer) -> None:
@@ -90,5 +178,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor snapshot -o host1.json.gz",
             "linkdoctor snapshot -H tcp://10.0.0.5:2376 -o host2.json.gz",
             "linkdoctor check --snapshot host1.json.gz --snapshot host2.json.gz",
+            "linkdoctor snapshot --show host1.json.gz",
+            "linkdoctor snapshot --redact-names --snapshot host1.json.gz -o safe.json.gz",
         ),
     )(snapshot)

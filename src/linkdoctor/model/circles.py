@@ -22,13 +22,15 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def circles(steps: Mapping[str, Sequence[Step]]) -> Iterator[tuple[Step, ...]]:
-    """Give one shortest circle of each knot of links, from its first container by name on."""
+    """Give one shortest circle of each knot of links, from the first of its containers on."""
+    # By place, not by name: snapshots have them sorted, and pseudonyms keep the order.
+    place = {container: number for number, container in enumerate(steps)}
     for knot in _knots(steps):
         members = set(knot)
         starts = [step.target for each in knot for step in steps[each][:1]]
         if not starts:
             continue
-        start = min(starts, key=lambda each: each.name)
+        start = min(starts, key=lambda each: place[each.id])
         circle = _way_back(start.id, members, steps)
         if circle:
             yield circle

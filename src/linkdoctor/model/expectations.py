@@ -9,13 +9,13 @@ saying that the name did not resolve.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 from enum import StrEnum
 
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
+from linkdoctor.model.likeness import Likeness
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.reach import is_answered, searched_names
 from linkdoctor.model.references import HostReference, VariableRead
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 LABEL = "linkdoctor.expects"
-_ALIKE = 0.75
 _LONGEST_NAME = 253
 _SECONDS = len("2026-01-01T10:00:00")
 
@@ -289,7 +288,7 @@ def _meant_link(
         link
         for link in topology.links_of(host, container)
         if not _is_configured(container, link, topology)
-        and (_exposes(link, expectation, topology) or _alike(link, expectation))
+        and (_exposes(link, expectation, topology) or _alike(link, expectation, topology))
     ]
     return fitting[0] if fitting else None
 
@@ -302,15 +301,11 @@ def _exposes(link: Link, expectation: Expectation, topology: Topology) -> bool:
     return bool(exposed.intersection(expectation.ports))
 
 
-def _alike(link: Link, expectation: Expectation) -> bool:
+def _alike(link: Link, expectation: Expectation, topology: Topology) -> bool:
+    # `app` for `helloapp`: enough to name the link where the name is certainly expected.
+    enough = (Likeness.SIMILAR, Likeness.WITHIN) if expectation.certain else (Likeness.SIMILAR,)
     return any(
-        SequenceMatcher(None, mine, name).ratio() >= _ALIKE
-        # `app` for `helloapp`: enough to name the link where the name is certainly expected.
-        or (expectation.certain and len(min(mine, name, key=len)) > 1 and _contains(mine, name))
+        topology.likeness(link.host, mine, name) in enough
         for mine in (link.alias.lower(), link.source_name.lower())
         for name in map(str.lower, expectation.names)
     )
-
-
-def _contains(one: str, other: str) -> bool:
-    return one in other or other in one

@@ -31,6 +31,7 @@ __all__ = [
     "exit_code",
     "fingerprint",
     "printable",
+    "without_unprinted",
 ]
 
 SCHEMA = "linkdoctor.report/1"
@@ -214,10 +215,15 @@ def printable(report: Report) -> dict[str, Any]:
         plain.pop("notes", None)
     suppressed = [each["finding"] for each in plain.get("suppressed", ())]
     for finding in (*plain["findings"], *suppressed):
-        for fix in finding["fixes"]:
-            for field in UNPRINTED:
-                del fix[field]
+        without_unprinted(finding)
     return plain
+
+
+def without_unprinted(finding: dict[str, Any]) -> None:
+    """Take out of a plain finding what is not for its JSON contract."""
+    for fix in finding["fixes"]:
+        for field in UNPRINTED:
+            del fix[field]
 
 
 def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:

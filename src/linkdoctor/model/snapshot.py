@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from linkdoctor.model.evidence import Evidence, Gap, Unknown
+from linkdoctor.model.likeness import Alike
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.variables import Variable
@@ -392,3 +393,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """``--probe`` was given."""
     settled: bool = True
     """False if containers kept changing while they were read."""
+    renamed: bool = False
+    """Names and addresses are pseudonyms (``--redact-names``)."""
+    alike: tuple[Alike, ...] = ()
+    """Which names were alike before they were replaced; pseudonyms do not show it."""

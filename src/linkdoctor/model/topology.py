@@ -17,6 +17,7 @@ import msgspec
 
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Need, Unknown
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
+from linkdoctor.model.likeness import Likeness, likeness
 from linkdoctor.model.links import (
     HostsLine,
     StoredLink,
@@ -90,6 +91,7 @@ class _Host:
     """One snapshot with the look-ups that the topology needs."""
 
     __slots__ = (
+        "alike",
         "by_address",
         "by_host_port",
         "by_id",
@@ -114,6 +116,7 @@ class _Host:
             container.id[:_SHORT_ID]: container for container in self.by_id.values()
         }
         self.ids = sorted(self.by_id)
+        self.alike = {(each.one, each.other): each.how for each in snapshot.alike}
         self.typed = frozenset(
             link.source
             for container in snapshot.containers
@@ -550,6 +553,13 @@ class Topology:
     def _owner_of(self, host: str, reference: str) -> Container | None:
         each = self._hosts[host]
         return each.by_id.get(reference) or each.by_name.get(reference)
+
+    def likeness(self, host: str, one: str, other: str) -> Likeness:
+        """Tell how alike two names in lower case are, or were before they were replaced."""
+        each = self._hosts[host]
+        if each.snapshot.renamed and one != other:
+            return each.alike.get((one, other), Likeness.NONE)
+        return likeness(one, other)
 
     def elsewhere(self, host: str, name: str) -> tuple[tuple[str, Container], ...]:
         """Give the containers of that name on the other examined hosts."""

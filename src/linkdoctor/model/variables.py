@@ -19,6 +19,7 @@ __all__ = [
     "Variable",
     "address_of",
     "is_address",
+    "is_link_shaped",
     "parse_link_variable",
     "redact",
     "tells_a_place",
@@ -120,13 +121,14 @@ def redact(variables: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
     """Keep the names of all variables and the values of the link-shaped ones only, sorted."""
     return tuple(
         sorted(
-            Variable(name=name, value=value if _is_link_shaped(name, value) else None)
+            Variable(name=name, value=value if is_link_shaped(name, value) else None)
             for name, value in variables
         )
     )
 
 
-def _is_link_shaped(name: str, value: str) -> bool:
+def is_link_shaped(name: str, value: str) -> bool:
+    """Tell whether a variable's name and value both have the form of those that a link sets."""
     parsed = parse_link_variable(name)
     if parsed is None or len(value) > _LONGEST_VALUE:
         return False

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.model.differences import Comparison, printable_comparison
 from linkdoctor.model.report import Report, printable
 from linkdoctor.render.neutral import is_harmless
 
@@ -14,13 +15,20 @@ __all__ = ["harmless_json", "render_json"]
 
 
 def render_json(result: msgspec.Struct) -> str:
-    """Encode a report, a card or a list of rules, indented, with a line break at the end.
+    """Encode a report, a comparison, a card or a list, indented, with a line break at the end.
 
     Whatever a terminal could obey is escaped, as JSON allows for any character; a lone surrogate,
     which no strict reader takes, becomes U+FFFD.
     """
-    plain: Any = printable(result) if isinstance(result, Report) else msgspec.to_builtins(result)
-    return harmless_json(plain, indent=2)
+    return harmless_json(_plain(result), indent=2)
+
+
+def _plain(result: msgspec.Struct) -> Any:
+    if isinstance(result, Report):
+        return printable(result)
+    if isinstance(result, Comparison):
+        return printable_comparison(result)
+    return msgspec.to_builtins(result)
 
 
 def harmless_json(plain: Any, *, indent: int | None = None) -> str:

@@ -1,0 +1,88 @@
+"""``linkdoctor diff``: what changed between two snapshots or reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linkdoctor.cli import output
+from linkdoctor.cli.common import (
+    CliError,
+    ConfigOption,
+    FailOnOption,
+    Format,
+    FormatOption,
+    RulesOption,
+    configuration,
+    examples,
+    rules_of,
+    selection_meant,
+)
+from linkdoctor.model.report import ExitCode
+
+__all__ = ["diff", "register"]
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A snapshot or a JSON report.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="A later one of the same hosts.")],
+    fail_on: FailOnOption = None,
+    format_: FormatOption = Format.TEXT,
+    rules: RulesOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Tell what changed between two snapshots or reports: findings, addresses, containers.
+
+    Either may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
+    Only two snapshots tell which containers were restarted or recreated and which addresses moved.
+    """
+    settings = configuration(config)
+    loaded = rules_of(rules, settings)
+
+    from linkdoctor.api import SnapshotError, compare, read_kept
+    from linkdoctor.model.changes import has_new_at
+
+    selection = selection_meant(
+        select=None, ignore=None, fail_on=fail_on, config=settings, rules=loaded
+    )
+    try:
+        comparison = compare(
+            read_kept(before),
+            read_kept(after),
+            loaded,
+            selection=selection,
+            declarations=settings.container,
+        )
+    except SnapshotError as error:
+        raise CliError(str(error)) from None
+    if format_ is Format.JSON:
+        from linkdoctor.render.as_json import render_json
+
+        output.emit_bytes(render_json(comparison).encode())
+    else:
+        from linkdoctor.render.diff import render_diff
+        from linkdoctor.render.layout import Medium
+
+        width, colour, ascii_only = output.paper()
+        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        output.emit(render_diff(comparison, medium))
+    found = has_new_at(comparison.findings, selection.fail_on)
+    raise typer.Exit(ExitCode.FINDINGS if found else ExitCode.OK)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        "diff",
+        short_help="Tell what changed between two snapshots or reports.",
+        epilog=examples(
+            "linkdoctor diff monday.json.gz today.json.gz",
+            "linkdoctor diff before.json after.json --format json | jq '.findings.new'",
+            more=(
+                "Exit codes: 0 no finding at or above --fail-on is new or has risen to it; 1 one "
+                "is; 2 wrong usage, configuration or a file that cannot be used."
+            ),
+        ),
+    )(diff)
