@@ -17,7 +17,7 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import check, demo, explain, fix, rules, show, snapshot
+from linkdoctor.cli import check, demo, explain, fix, graph, rules, show, snapshot
 from linkdoctor.cli.common import CliError, examples
 from linkdoctor.cli.output import complain, emit
 from linkdoctor.model.report import ExitCode
@@ -50,6 +50,7 @@ app = typer.Typer(
         "linkdoctor check web             only what concerns the container web",
         "linkdoctor fix                   the plan that mends it; --apply carries it out",
         "linkdoctor show web              what web is linked to, and what it really got",
+        "linkdoctor graph                 draw the links, and what is wrong with them",
         "linkdoctor explain LD201         the page of a diagnosis",
         "linkdoctor demo                  a recorded example; needs no engine",
         more=(
@@ -85,7 +86,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, fix, show, rules, explain, demo, snapshot):
+for _module in (check, fix, show, graph, rules, explain, demo, snapshot):
     _module.register(app)
 
 
