@@ -47,7 +47,7 @@ SIGNS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 """A sign for each severity: colour alone tells nothing to many."""
 
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")
-_MOST_PORTS = 3
+_MOST_PORTS = 2
 _LONGEST_NAME = 40
 _UNLINKED_NAMED = 5
 _UNKNOWN_NETWORK = "network not known"
@@ -521,10 +521,10 @@ def link_fault(arrow: Arrow, source: Node) -> str:
     return "" if said else arrow.status
 
 
-def unlinked_label(nodes: Sequence[Node]) -> str:
+def unlinked_label(nodes: Sequence[Node], most: int = _UNLINKED_NAMED) -> str:
     """Name the containers of a group that have no links, in one line."""
     names = [each.name[:_LONGEST_NAME] for each in nodes]
-    return f"{len(nodes)} without links: {listed(names, _UNLINKED_NAMED)}"
+    return f"{len(nodes)} without links: {listed(names, most)}"
 
 
 def size_of(picture: Picture) -> str:
