@@ -155,7 +155,12 @@ def check(
     )
     report = report_on(examination, loaded, selection=selection, declarations=settings.container)
     ordered = Ordered(
-        report=report, rules=loaded, selection=selection, warning=ranges[0], critical=ranges[1]
+        report=report,
+        examination=examination,
+        rules=loaded,
+        selection=selection,
+        warning=ranges[0],
+        critical=ranges[1],
     )
     if format_ is CheckFormat.TEXT:
         text = report_text(
@@ -231,6 +236,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
             "linkdoctor check --ignore LD501 --fail-on warning",
             "linkdoctor check --format json -o report.json",
+            "linkdoctor check --format html -o report.html    a page for the browser",
             "linkdoctor check --format prometheus -o /srv/textfiles/linkdoctor.prom",
             "linkdoctor check --format nagios --warning 5",
             more=(

@@ -9,6 +9,7 @@ the whole picture, however many containers there are.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
@@ -43,11 +44,11 @@ __all__ = [
     "arranged",
 ]
 
-WIDEST = 1184
+WIDEST = 1220
 """The width that blocks are set in; a block that is wider makes the picture wider."""
 
 _NARROWEST = 360
-_BOX, _TALL = 150, 36
+_BOX, _TALL = 158, 36
 _DOOR, _DOOR_TALL = 88, 24
 _PITCH = 52
 _GAPS = (116, 150, 190, 250)
@@ -65,7 +66,7 @@ _HEAD, _GROUP_HEAD = 40, 28
 _UNLINKED_NAMED = 40
 _UNLINKED_CELLS = 150
 _PASSES = 4
-_PLACES = (0.5, 0.36, 0.64, 0.26, 0.74, 0.44, 0.56, 0.18, 0.82)
+_PLACES = tuple(sorted((place / 100 for place in range(14, 90, 4)), key=lambda x: abs(x - 0.5)))
 
 
 class BoxKind(StrEnum):
@@ -577,12 +578,7 @@ class _Room:
             for start, end in itertools.pairwise(points)
             for place in _PLACES
         ]
-        free = (
-            (x, y)
-            for x, y in places
-            if self._is_free(x - half, y - high / 2, x + half, y + high / 2)
-        )
-        x, y = next(free, places[0])
+        x, y = self._freest(places, half, high / 2)
         self._take(x - half, y - high / 2, x + half, y + high / 2)
         return Label(x=x, y=y - high / 2 + LINE / 2, lines=lines)
 
@@ -590,9 +586,24 @@ class _Room:
         for band in range(int(top // _PITCH), int(bottom // _PITCH) + 1):
             self._bands.setdefault(band, []).append((left, top, right, bottom))
 
-    def _is_free(self, left: float, top: float, right: float, bottom: float) -> bool:
-        return not any(
-            left < other[2] and other[0] < right and top < other[3] and other[1] < bottom
+    def _freest(
+        self, places: Sequence[tuple[float, float]], half: float, rise: float
+    ) -> tuple[float, float]:
+        """Give the first free place, else the one where the least is in the way."""
+        least, best = math.inf, places[0]
+        for x, y in places:
+            met = self._met(x - half, y - rise, x + half, y + rise)
+            if met < least:
+                least, best = met, (x, y)
+            if not met:
+                break
+        return best
+
+    def _met(self, left: float, top: float, right: float, bottom: float) -> float:
+        """Give the area that is taken already."""
+        return sum(
+            max(min(right, other[2]) - max(left, other[0]), 0)
+            * max(min(bottom, other[3]) - max(top, other[1]), 0)
             for band in range(int(top // _PITCH), int(bottom // _PITCH) + 1)
             for other in self._bands.get(band, ())
         )

@@ -18,6 +18,7 @@ __all__ = [
     "named",
     "subject",
     "title",
+    "typed",
 ]
 
 UNREACHABLE = "LD002"
@@ -99,6 +100,15 @@ def details(finding: Finding) -> str:
         lines += [f"    {Medium().command(command)}" for command in fix.commands]
     lines.append(f"page: {neutral(finding.docs)}")
     return text_of(lines)
+
+
+def typed(command: str) -> str:
+    """Give a command for a block that is copied as a whole.
+
+    What cannot be copied is said in a comment: it will not run when pasted.
+    """
+    shown = Medium().command(command)
+    return shown if shown == command else f"# {shown}"
 
 
 def moment(taken_at: str) -> datetime | None:

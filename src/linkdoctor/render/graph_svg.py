@@ -34,7 +34,7 @@ from linkdoctor.render.picture import (
 
 __all__ = ["picture_css", "render_svg", "svg_in_page"]
 
-_NAME_CELLS, _NAME_CELLS_BADGED, _NOTE_CELLS = 18, 14, 23
+_NAME_CELLS, _NAME_CELLS_BADGED, _NOTE_CELLS = 19, 14, 24
 _DOOR_CELLS = 12
 _CELL = 6.7
 _HEAD = 7

@@ -85,6 +85,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: str
     """As the engine says; `gone` for the source of a link that is not there, '' if not known."""
+    container: str = ""
+    """The container's id; '' for one that is gone."""
     image: str = ""
     published: tuple[PublishedPort, ...] = ()
     """The ports of the host that lead here; the address is '' where it is every one."""
@@ -156,6 +158,7 @@ class _Draft(msgspec.Struct, kw_only=True):
     name: str
     state: str
     network: str
+    container: str = ""
     image: str = ""
     published: tuple[PublishedPort, ...] = ()
     findings: list[int]
@@ -200,6 +203,7 @@ class _Canvas:
                 name=container.name,
                 state=details.status.value if details else "",
                 network=_network_of(topology, host, container),
+                container=container.id,
                 image=container.image,
                 published=_merged(details.published) if details else (),
                 findings=[],
@@ -393,6 +397,7 @@ def _node(draft: _Draft, id_: str, severities: Mapping[int, Severity]) -> Node:
         id=id_,
         name=draft.name,
         state=draft.state,
+        container=draft.container,
         image=draft.image,
         published=draft.published,
         severity=_worst(draft.findings, severities),
