@@ -497,11 +497,11 @@ def _give_rows(items: Mapping[str, _Item], chains: Iterable[Sequence[str]]) -> N
         *((column, after) for column in reversed(columns[:fullest])),
         *((column, before) for column in columns[fullest + 1 :]),
     ):
-        lowest = 0
+        free = 0
         for key in sorted(column, key=lambda key: middle(key, neighbours)):
-            lowest = max(round(middle(key, neighbours)), lowest)
-            spot[key] = float(lowest)
-            lowest += 1
+            row = max(round(middle(key, neighbours)), free)
+            spot[key] = float(row)
+            free = row + 1
     for key, item in items.items():
         item.row = int(spot[key])
 
@@ -521,7 +521,8 @@ def _lefts(
         room = max((line.width + 48 for line in lines), default=0)
         gap = next((each for each in _GAPS if each >= room), _GAPS[-1])
         gaps[column] = max(gaps[column], gap if lines else _DOOR_GAP)
-    lefts, x = [], 0.0
+    lefts: list[float] = []
+    x = 0.0
     for width, gap in zip(widths, gaps, strict=True):
         lefts.append(x)
         x += width + gap
@@ -590,7 +591,8 @@ class _Room:
         self, places: Sequence[tuple[float, float]], half: float, rise: float
     ) -> tuple[float, float]:
         """Give the first free place, else the one where the least is in the way."""
-        least, best = math.inf, places[0]
+        least: float = math.inf
+        best = places[0]
         for x, y in places:
             met = self._met(x - half, y - rise, x + half, y + rise)
             if met < least:

@@ -8,23 +8,25 @@ from linkdoctor.model.report import Severity
 from linkdoctor.render.layout import text_of
 from linkdoctor.render.neutral import neutral
 from linkdoctor.render.picture import (
+    COLOURS,
     Arrow,
-    ArrowKind,
     Group,
     Node,
     Picture,
     arrow_label,
     door_label,
+    is_broken,
+    legend,
     link_fault,
     numbers,
     places_of,
+    shown_state,
     unlinked_label,
 )
 
 __all__ = ["render_dot"]
 
 _LONGEST = 64
-_COLOURS = {Severity.ERROR: "#b3261e", Severity.WARNING: "#8a5a00", Severity.INFO: "#1f5fa8"}
 _PLAIN = "#57606a"
 
 
@@ -64,8 +66,7 @@ def _group(group: Group, name: str) -> Iterator[str]:
     yield f"    subgraph {name} {{"
     yield f"      label={_quoted(group.network)}; style=dashed;"
     for node in group.nodes:
-        state = "" if node.state in ("running", "") else f"({node.state})"
-        label = _joined(node.name, state, numbers(node.findings, node.severity))
+        label = _joined(node.name, shown_state(node), numbers(node.findings, node.severity))
         style = ', style="rounded,dashed"' if node.state == "gone" else ""
         yield f"      {node.id} [label={label}{style}{_coloured(node.severity)}];"
     if group.unlinked:
@@ -84,27 +85,22 @@ def _doors(node: Node) -> Iterator[str]:
 def _arrow(arrow: Arrow, places: Mapping[str, tuple[str, str, Node]]) -> str:
     fault = link_fault(arrow, places[arrow.source][2])
     label = _joined(arrow_label(arrow), fault, numbers(arrow.findings, arrow.severity))
-    broken = arrow.status != "live" or arrow.kind is ArrowKind.WANTED
-    style = ", style=dashed" if broken else ""
+    style = ", style=dashed" if is_broken(arrow) else ""
     return f"  {arrow.target} -> {arrow.source} [label={label}{style}{_coloured(arrow.severity)}];"
 
 
 def _coloured(severity: Severity | None) -> str:
     if severity is None:
         return ""
-    colour = _COLOURS[severity]
+    colour = COLOURS[severity]
     return f', color="{colour}", fontcolor="{colour}", penwidth=2'
 
 
 def _legend(picture: Picture) -> Iterator[str]:
     if not picture.findings:
         return
-    rows = [
-        f"{numbers((each.number,), each.severity)} {each.code} {each.name}: {each.subject}"
-        for each in picture.findings
-    ]
     # \l ends a line that is set to the left.
-    text = "".join(f"{_escaped(row, 300)}\\l" for row in rows)
+    text = "".join(f"{_escaped(row, 300)}\\l" for row in legend(picture))
     yield f'  legend [shape=note, style="", fontsize=10, label="{text}"];'
 
 

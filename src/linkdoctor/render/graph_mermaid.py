@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from linkdoctor.model.report import Severity
 from linkdoctor.render.layout import text_of
 from linkdoctor.render.neutral import neutral
 from linkdoctor.render.picture import (
+    COLOURS,
     Arrow,
-    ArrowKind,
     HostFrame,
     Node,
     Picture,
     arrow_label,
     door_label,
+    is_broken,
+    legend,
     link_fault,
     numbers,
     places_of,
+    shown_state,
     unlinked_label,
 )
 
@@ -27,11 +29,10 @@ __all__ = ["render_mermaid"]
 _LONGEST = 64
 _MEANINGFUL = re.compile(r"(?<=[A-Za-z0-9])[-.:](?=[A-Za-z0-9])|([^\w ,()→✗…]|_)")
 """What may mean something in a label: all signs, but for a few, and some only between letters."""
-_COLOURS = {Severity.ERROR: "#b3261e", Severity.WARNING: "#8a5a00", Severity.INFO: "#1f5fa8"}
 
 
 def render_mermaid(picture: Picture) -> str:
-    """Write a flowchart: a subgraph for each host and network; the findings are comments."""
+    """Write a flowchart: a subgraph for each host and network; and a node for the findings."""
     return text_of(_lines(picture))
 
 
@@ -46,11 +47,11 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield from _legend(picture)
     yield "  classDef gone stroke-dasharray:4 3"
     yield "  classDef port stroke-width:1px"
-    for severity, colour in _COLOURS.items():
+    for severity, colour in COLOURS.items():
         yield f"  classDef {severity.value} stroke:{colour},stroke-width:3px"
     for number, arrow in enumerate(picture.arrows, doors):
         if arrow.severity is not None:
-            yield f"  linkStyle {number} stroke:{_COLOURS[arrow.severity]},stroke-width:3px"
+            yield f"  linkStyle {number} stroke:{COLOURS[arrow.severity]},stroke-width:3px"
 
 
 def _drawn(picture: Picture) -> Iterator[Node]:
@@ -76,27 +77,21 @@ def _host(host: HostFrame, name: str) -> Iterator[str]:
 
 
 def _node(node: Node) -> str:
-    state = "" if node.state in ("running", "") else f"({node.state})"
-    label = _label(node.name, state, numbers(node.findings, node.severity))
+    label = _label(node.name, shown_state(node), numbers(node.findings, node.severity))
     look = node.severity.value if node.severity else "gone" if node.state == "gone" else ""
     return f"{node.id}[{label}]{':::' + look if look else ''}"
 
 
 def _arrow(arrow: Arrow, places: Mapping[str, tuple[str, str, Node]]) -> str:
     fault = link_fault(arrow, places[arrow.source][2])
-    broken = arrow.status != "live" or arrow.kind is ArrowKind.WANTED
     label = _label(arrow_label(arrow), fault, numbers(arrow.findings, arrow.severity))
-    return f"  {arrow.target} {'-.->' if broken else '-->'}|{label}| {arrow.source}"
+    return f"  {arrow.target} {'-.->' if is_broken(arrow) else '-->'}|{label}| {arrow.source}"
 
 
 def _legend(picture: Picture) -> Iterator[str]:
     if not picture.findings:
         return
-    rows = (
-        f"{numbers((each.number,), each.severity)} {each.code} {each.name}: {each.subject}"
-        for each in picture.findings
-    )
-    yield f"  legend[{_label(*rows, limit=300)}]"
+    yield f"  legend[{_label(*legend(picture), limit=300)}]"
 
 
 def _label(*parts: str, limit: int = _LONGEST) -> str:

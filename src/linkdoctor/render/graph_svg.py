@@ -24,11 +24,12 @@ from linkdoctor.render.arrangement import (
 from linkdoctor.render.layout import text_of, width_of
 from linkdoctor.render.neutral import neutral
 from linkdoctor.render.picture import (
-    ArrowKind,
     Picture,
     arrow_label,
     door_label,
+    is_broken,
     numbers,
+    shown_state,
     size_of,
 )
 
@@ -126,7 +127,7 @@ def _wire(wire: Wire) -> Iterator[str]:
         looks.append(severity.value)
     if not wire.arrows:
         looks.append("way-in")
-    elif all(x.status != "live" or x.kind is ArrowKind.WANTED for x in wire.arrows):
+    elif all(map(is_broken, wire.arrows)):
         looks.append("dashed")
     yield f'<g class="{" ".join(looks)}">'
     if wire.arrows:
@@ -187,7 +188,7 @@ def _box(box: Box, inline: bool) -> Iterator[str]:
     looks = [box.kind.value]
     if box.kind is BoxKind.NODE and node.severity is not None:
         looks.append(node.severity.value)
-    if node.state not in ("running", ""):
+    if shown_state(node):
         looks.append("down")
     linked = inline and node.state != "gone" and box.kind is not BoxKind.DOOR
     start = f'<a href="#{node.id}" data-card="{node.id}"' if linked else "<g"
@@ -214,13 +215,13 @@ def _told(box: Box) -> str:
 def _writing(box: Box) -> Iterator[str]:
     node, middle = box.node, box.x + box.width / 2
     if box.kind is BoxKind.DOOR:
-        more = f" +{len(node.published) - 1}" if len(node.published) > 1 else ""
-        text = neutral(door_label(node.published[0]), _DOOR_CELLS) + more
+        first, *others = node.published
+        more = f" +{len(others)}" if others else ""
+        text = neutral(door_label(first), _DOOR_CELLS) + more
         yield _line(text, "port", middle, box.y + box.height / 2 + 4)
         return
     badge = numbers(node.findings, node.severity) if box.kind is BoxKind.NODE else ""
-    state = node.state if node.state not in ("running", "") else ""
-    note = f"on {box.where}" if box.where else state
+    note = f"on {box.where}" if box.where else shown_state(node)
     name = neutral(node.name, _NAME_CELLS_BADGED if badge else _NAME_CELLS)
     if badge:
         middle -= _badge_width(badge) / 2

@@ -21,6 +21,7 @@ from linkdoctor.render.picture import (
     link_fault,
     numbers,
     places_of,
+    shown_state,
     size_of,
 )
 
@@ -98,19 +99,22 @@ def _lines(drawing: _Drawing) -> Iterator[str]:
 
 def _host(host: HostFrame, drawing: _Drawing) -> Iterator[str]:
     medium = drawing.medium
-    name = medium.paint(medium.name(host.name), Style.STRONG)
+    name = medium.name(host.name)
     badge = _badge(host.findings, host.severity, medium)
-    painted = _painted(badge, host.severity, medium)
-    yield "  ".join(
-        each for each in (name, "" if host.engine else "could not be asked", painted) if each
-    )
+    words = [badge, name, "" if host.engine else "could not be asked"]
+    text = "  ".join(word for word in words if word)
+    first, *others = wrapped(text, medium.width, "", "  ")
+    first = first.replace(name, medium.paint(name, Style.STRONG), 1)
+    yield first.replace(badge, _painted(badge, host.severity, medium), 1) if badge else first
+    yield from others
     for group in host.groups:
         yield from _group(group, drawing)
 
 
 def _group(group: Group, drawing: _Drawing) -> Iterator[str]:
     medium = drawing.medium
-    yield medium.paint(f"  {medium.name(group.network)}", Style.FAINT)
+    for line in wrapped(medium.name(group.network), medium.width, "  "):
+        yield medium.paint(line, Style.FAINT)
     for node in _with_a_line(group, drawing.arrows):
         yield from _rows(node, drawing)
     if group.unlinked:
@@ -131,10 +135,13 @@ def _columns(picture: Picture, arrows: Collection[str], medium: Medium) -> _Colu
         for group in host.groups
         for node in _with_a_line(group, arrows)
     ]
-    marked = [(each.findings, each.severity) for each in (*rows, *picture.arrows)]
+    marked = [(each.findings, each.severity) for each in rows]
+    marked += [(each.findings, each.severity) for each in picture.arrows]
+    door = _widest(_doors(each, medium) for each in rows)
     return _Columns(
         badge=_widest(_badge(*each, medium) for each in marked),
-        door=_widest(_doors(each, medium) for each in rows),
+        # On a narrow terminal nothing is lined up with the edge.
+        door=door if 3 * door < medium.width else 0,
         name=min(_widest(_title(each, medium) for each in rows), _WIDEST_NAME),
     )
 
@@ -149,13 +156,19 @@ def _rows(node: Node, drawing: _Drawing) -> Iterator[str]:
     arrows = drawing.arrows.get(node.id, ())
     title, doors = _title(node, medium), _doors(node, medium)
     way_in = f" {medium.say('→')} "
-    door = f"{_padding(doors, columns.door)}{doors}" + (way_in if doors else " " * width_of(way_in))
-    front = f"{door if columns.door else ''}{title}"
-    apart = bool(node.findings) or width_of(title) > columns.name or not arrows
+    door = f"{_padding(doors, columns.door)}{doors}{way_in}" if doors else ""
+    door += _padding(door, columns.door + width_of(way_in)) if columns.door else ""
+    front = f"{door}{title}"
+    apart = (
+        bool(node.findings)
+        or not arrows
+        or width_of(title) > columns.name
+        or columns.badge + width_of(front) > medium.width // 2
+    )
     if apart:
         badge = _badge(node.findings, node.severity, medium)
         yield from _row(badge, node.severity, front, "", columns, medium)
-        front = " " * (width_of(door) if columns.door else 0)
+        front = " " * (columns.door and width_of(door))
     else:
         front += _padding(title, columns.name) + " "
     blank = " " * width_of(front)
@@ -223,8 +236,8 @@ def _arrow(arrow: Arrow, drawing: _Drawing) -> str:
 
 
 def _title(node: Node, medium: Medium) -> str:
-    state = f" ({medium.say(node.state)})" if node.state not in ("running", "") else ""
-    return f"{medium.name(node.name)}{state}"
+    state = medium.say(shown_state(node))
+    return f"{medium.name(node.name)} ({state})" if state else medium.name(node.name)
 
 
 def _doors(node: Node, medium: Medium) -> str:

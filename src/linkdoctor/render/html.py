@@ -16,7 +16,7 @@ import msgspec
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from linkdoctor.model.report import Finding, Report, Severity, Skipped, Verdict
+from linkdoctor.model.report import Report, Severity, Skipped, Verdict
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.card import Card, card_of
 from linkdoctor.render.gist import counts, moment, subject, typed
@@ -98,7 +98,7 @@ def render_html(report: Report, topology: Topology, picture: Picture) -> str:
         severities=tuple(Severity),
         open_proofs=len(report.findings) <= _OPEN_AT_MOST,
         counted=counted,
-        subject=_subject,
+        subject=subject,
         commands=_commands,
         door=door_label,
     )
@@ -133,10 +133,6 @@ def _hash_of(text: str) -> str:
 def _seen_at(report: Report) -> str:
     read = moment(report.taken_at)
     return read.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if read else report.taken_at
-
-
-def _subject(finding: Finding) -> str:
-    return subject(finding)
 
 
 def _commands(commands: Iterable[str]) -> Markup:

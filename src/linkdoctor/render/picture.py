@@ -22,6 +22,7 @@ from linkdoctor.render.gist import subject
 from linkdoctor.render.layout import counted, listed
 
 __all__ = [
+    "COLOURS",
     "SCHEMA",
     "SIGNS",
     "Arrow",
@@ -34,10 +35,13 @@ __all__ = [
     "arrow_label",
     "door_label",
     "focused",
+    "is_broken",
+    "legend",
     "link_fault",
     "numbers",
     "picture_of",
     "places_of",
+    "shown_state",
     "size_of",
     "unlinked_label",
 ]
@@ -45,6 +49,9 @@ __all__ = [
 SCHEMA = "linkdoctor.graph/1"
 SIGNS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.INFO: "i"}
 """A sign for each severity: colour alone tells nothing to many."""
+
+COLOURS = {Severity.ERROR: "#b3261e", Severity.WARNING: "#8a5a00", Severity.INFO: "#1f5fa8"}
+"""For the formats that others draw; each is readable on white."""
 
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")
 _MOST_PORTS = 2
@@ -518,12 +525,30 @@ def numbers(findings: Sequence[int], severity: Severity | None) -> str:
     return f"{SIGNS[severity]}{','.join(map(str, findings))}"
 
 
+def shown_state(node: Node) -> str:
+    """Give the state of a container that does not run; '' for one that does."""
+    return "" if node.state in ("running", "") else node.state
+
+
+def is_broken(arrow: Arrow) -> bool:
+    """Tell whether an arrow is drawn dashed: a link that does not work, or none at all."""
+    return arrow.status != "live" or arrow.kind is ArrowKind.WANTED
+
+
 def link_fault(arrow: Arrow, source: Node) -> str:
     """Tell what is wrong with a link, unless its source's own state says it; '' if nothing."""
-    if arrow.status == "live" or arrow.kind is ArrowKind.WANTED:
+    if not is_broken(arrow) or arrow.kind is ArrowKind.WANTED:
         return ""
     said = source.state == "gone" or arrow.status == f"source {source.state}"
     return "" if said else arrow.status
+
+
+def legend(picture: Picture) -> tuple[str, ...]:
+    """Give a line for each finding."""
+    return tuple(
+        f"{numbers((each.number,), each.severity)} {each.code} {each.name}: {each.subject}"
+        for each in picture.findings
+    )
 
 
 def unlinked_label(nodes: Sequence[Node], most: int = _UNLINKED_NAMED) -> str:
