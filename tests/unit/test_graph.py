@@ -235,10 +235,11 @@ def test_colour_changes_nothing_else() -> None:
 
 def parsed_dot(content: str) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
     """The labels of all nodes and the edges, as another program reads them."""
-    (graph,) = pydot.graph_from_dot_data(content)
+    read: Any = pydot.graph_from_dot_data(content)
+    (graph,) = read
     labels: dict[str, str] = {}
     edges: list[tuple[str, str, str]] = []
-    waiting = [graph]
+    waiting: list[Any] = [graph]
     while waiting:
         each = waiting.pop()
         waiting += each.get_subgraphs()
@@ -306,9 +307,13 @@ def mermaid_text(label: str) -> str:
     return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text)
 
 
+def node_names(lines: list[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    return {parts[0]: parts[1] for kind, parts in lines if kind == "node"}
+
+
 def test_mermaid_has_every_container_and_link() -> None:
     lines = parsed_mermaid(render_mermaid(drawn(shop())))
-    names = dict(parts for kind, parts in lines if kind == "node")
+    names = node_names(lines)
     edges = [
         (names[a], label, names[b])
         for kind, (a, label, b) in ((k, p) for k, p in lines if k == "edge")
@@ -505,7 +510,7 @@ def test_hostile_names_in_mermaid(hostile: str) -> None:
     picture = called_picture(hostile)
     lines = parsed_mermaid(render_mermaid(picture))
     assert [kind for kind, _ in lines] == [kind for kind, _ in parsed_mermaid(render_mermaid(TAME))]
-    names = dict(parts for kind, parts in lines if kind == "node")
+    names = node_names(lines)
     for id_, (_, _, node) in places_of(picture).items():
         if id_ in names:
             assert names[id_].partition("\n")[0] == neutral(node.name, 64)

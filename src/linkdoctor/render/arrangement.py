@@ -518,9 +518,9 @@ def _lefts(
     for strand, chain in zip(strands, chains, strict=True):
         column = items[chain[0]].column
         lines = _label_lines(strand, boxes)
-        room = max((line.width + 48 for line in lines), default=0)
-        gap = next((each for each in _GAPS if each >= room), _GAPS[-1])
-        gaps[column] = max(gaps[column], gap if lines else _DOOR_GAP)
+        needed = max((line.width + 48 for line in lines), default=0.0)
+        enough = next((each for each in _GAPS if each >= needed), _GAPS[-1])
+        gaps[column] = max(gaps[column], enough if lines else _DOOR_GAP)
     lefts: list[float] = []
     x = 0.0
     for width, gap in zip(widths, gaps, strict=True):

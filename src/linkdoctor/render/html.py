@@ -10,10 +10,11 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
+from functools import cache
 from importlib import resources
 
 import msgspec
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from linkdoctor.model.report import Report, Severity, Skipped, Verdict
@@ -66,16 +67,8 @@ def render_html(report: Report, topology: Topology, picture: Picture) -> str:
     """
     style = _data("report.css") + picture_css()
     script = _data("report.js")
-    environment = Environment(
-        autoescape=True,
-        finalize=_harmless,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.from_string(_data("report.html"))
     sign, word = _HEADINGS[report.summary.verdict]
-    page = template.render(
+    page = _template().render(
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704 - our own
@@ -103,6 +96,18 @@ def render_html(report: Report, topology: Topology, picture: Picture) -> str:
         door=door_label,
     )
     return page if page.endswith("\n") else f"{page}\n"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True,
+        finalize=_harmless,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.from_string(_data("report.html"))
 
 
 def _data(name: str) -> str:
