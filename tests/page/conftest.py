@@ -18,7 +18,7 @@ from linkdoctor.render.html import render_html
 from linkdoctor.render.picture import picture_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 HERE = Path(__file__).parent
 REASON = pytest.StashKey[str]()
@@ -89,8 +89,14 @@ class Look:
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
+        page.on("requestfailed", self._forget)
         page.on("dialog", self._dismiss)
         page.goto(self.address)
+
+    def _forget(self, request: Request) -> None:
+        # What the policy forbade was never sent.
+        if request.failure == "csp":
+            self.asked.remove(request.url)
 
     def _dismiss(self, dialog: Any) -> None:
         self.said.append(f"dialog: {dialog.message}")

@@ -120,11 +120,11 @@ def test_a_click_on_a_container_shows_its_card(visit: Visit, demo: str) -> None:
     page = look.page
     node(look, "web").click()
     dialog = page.get_by_role("dialog")
-    assert dialog.get_by_role("heading", level=2).inner_text() == "web"
+    assert dialog.get_by_role("heading", level=3).inner_text() == "web"
     assert dialog.get_by_text("HELLOAPP_PORT_5000_TCP_ADDR").is_visible()
     # A source in the card leads to its own card.
     dialog.get_by_role("link", name="app", exact=True).click()
-    assert dialog.get_by_role("heading", level=2).inner_text() == "app"
+    assert dialog.get_by_role("heading", level=3).inner_text() == "app"
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert look.is_quiet()
@@ -175,7 +175,7 @@ def test_nothing_sticks_out_of_a_narrow_page(visit: Visit, demo: str, which: str
     contents = {
         "demo": lambda: demo,
         "many": lambda: page_of(crowd(100).snapshot()),
-        "long names": lambda: page_of(called("x" * 200)),
+        "long names": lambda: page_of(called("x" * 200).snapshot),
     }
     page = visit(contents[which](), width=NARROW, height=844, has_touch=True).page
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
@@ -261,7 +261,9 @@ def test_reports_of_every_verdict_can_be_read_by_everyone(visit: Visit) -> None:
     ],
 )
 def test_hostile_names_do_nothing(visit: Visit, text: str) -> None:
-    for content in (page_of(called(text)), page_of(report=hostile_report(text))):
+    named = called(text)
+    pages = (page_of(named.snapshot, report=named.report), page_of(report=hostile_report(text)))
+    for content in pages:
         look = visit(content)
         look.page.get_by_role("searchbox").fill(text[:20])
         look.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = 1")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from linkdoctor.model.world import World
+from linkdoctor.render.graph_svg import render_svg
+from linkdoctor.render.picture import Picture
 
 from ..unit.test_graph import called, crowd, drawn, shop
 from .conftest import Visit
@@ -35,15 +36,18 @@ OUTSIDE = """
 
 
 @pytest.mark.parametrize(
-    "snapshot",
-    [shop, lambda: crowd(100), lambda: called("W" * 60), lambda: called("数据库" * 20)],
+    "picture",
+    [
+        lambda: drawn(shop()),
+        lambda: drawn(crowd(100)),
+        lambda: called("W" * 60).picture,
+        lambda: called("数据库" * 20).picture,
+    ],
     ids=["few", "many", "wide letters", "wide signs"],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_written_fits(visit: Visit, snapshot: Callable[[], World], scheme: str) -> None:
-    from linkdoctor.render.graph_svg import render_svg
-
-    look = visit(render_svg(drawn(snapshot())), suffix=".svg", color_scheme=scheme)
+def test_what_is_written_fits(visit: Visit, picture: Callable[[], Picture], scheme: str) -> None:
+    look = visit(render_svg(picture()), suffix=".svg", color_scheme=scheme)
     assert look.page.evaluate(OVERFLOWS) == []
     assert look.page.evaluate(OUTSIDE) == []
     assert look.is_quiet()

@@ -176,13 +176,18 @@ def test_long_commands_are_whole() -> None:
     assert f"docker restart {'x' * 5000}</code>" in written(report)
 
 
+def called_page(text: str) -> str:
+    named = called(text)
+    return written(named.report, named.snapshot)
+
+
 def shape(content: str) -> list[tuple[str, tuple[str, ...]]]:
     """Tags and the names of their attributes: what a name must not be able to change."""
-    return [(tag, tuple(attributes)) for tag, attributes in Page(content).tags]
+    return sorted((tag, tuple(attributes)) for tag, attributes in Page(content).tags)
 
 
 TAME_REPORT = shape(written(hostile_report("tame")))
-TAME_CALLED = shape(reported(called("tame")))
+TAME_CALLED = shape(called_page("tame"))
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -194,9 +199,9 @@ def test_hostile_texts_stay_texts(text: str) -> None:
     assert neutral(text).strip() in Page(content).text("p")
 
 
-@pytest.mark.parametrize("text", [each for each in HOSTILE if set(each) & set("<&\"'\n{\ud800")])
+@pytest.mark.parametrize("text", [each for each in HOSTILE if set(each) & set("<&\"'\n{")])
 def test_hostile_names_stay_names(text: str) -> None:
-    content = reported(called(text))
+    content = called_page(text)
     assert all(is_harmless(line) for line in content.split("\n"))
     assert shape(content) == TAME_CALLED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from importlib import resources
 
@@ -35,8 +36,9 @@ from linkdoctor.render.picture import (
 
 __all__ = ["picture_css", "render_svg", "svg_in_page"]
 
-_NAME_CELLS, _NAME_CELLS_BADGED, _NOTE_CELLS = 19, 14, 24
-_DOOR_CELLS = 12
+_LETTER = {"host": 9.5, "name": 7.7, "note": 6.6, "port": 6.6}
+"""The width of an ordinary letter, by what is written; fonts differ, and this is a wide one."""
+_WIDE = re.compile(r"[MWmw@%]|[^\W\d_a-z]")
 _CELL = 6.7
 _HEAD = 7
 """The length of an arrow's head."""
@@ -89,11 +91,12 @@ def _host(area: HostArea, places: Arrangement) -> Iterator[str]:
         f'<rect class="host" x="0.5" y="{_n(area.y + 0.5)}" width="{_n(places.width - 1)}" '
         f'height="{_n(area.height - 1)}" rx="8"/>'
     )
-    name = _text(host.name, 64)
-    engine = _text(host.engine or "could not be asked", 64)
+    room = places.width - 180
+    name = _fitted(host.name, "host", room / 2)
+    engine = _fitted(host.engine or "could not be asked", "note", room / 2)
     yield (
-        f'<text x="16" y="{_n(area.y + 26)}"><tspan class="host-name">{name}</tspan>'
-        f'<tspan class="host-engine" dx="10">{engine}</tspan></text>'
+        f'<text x="16" y="{_n(area.y + 26)}"><tspan class="host-name">{escape(name)}</tspan>'
+        f'<tspan class="host-engine" dx="10">{escape(engine)}</tspan></text>'
     )
     if host.severity is not None:
         badge = numbers(host.findings, host.severity)
@@ -110,7 +113,7 @@ def _frame(frame: Frame) -> Iterator[str]:
     )
     yield (
         f'<text class="network" x="{_n(frame.x + 16)}" y="{_n(frame.y + 18)}">'
-        f"{_text(frame.title, 64)}</text>"
+        f"{escape(_fitted(frame.title, 'name', frame.width - 32))}</text>"
     )
     for number, line in enumerate(frame.unlinked):
         y = frame.unlinked_y + LINE * number + 10
@@ -217,17 +220,19 @@ def _writing(box: Box) -> Iterator[str]:
     if box.kind is BoxKind.DOOR:
         first, *others = node.published
         more = f" +{len(others)}" if others else ""
-        text = neutral(door_label(first), _DOOR_CELLS) + more
+        room = box.width - 16 - len(more) * _LETTER["port"]
+        text = _fitted(door_label(first), "port", room) + more
         yield _line(text, "port", middle, box.y + box.height / 2 + 4)
         return
     badge = numbers(node.findings, node.severity) if box.kind is BoxKind.NODE else ""
     note = f"on {box.where}" if box.where else shown_state(node)
-    name = neutral(node.name, _NAME_CELLS_BADGED if badge else _NAME_CELLS)
+    room = box.width - 12 - (_badge_width(badge) + 4 if badge else 0)
+    name = _fitted(node.name, "name", room)
     if badge:
         middle -= _badge_width(badge) / 2
     yield _line(name, "name", middle, box.y + (16 if note else box.height / 2 + 5))
     if note:
-        yield _line(neutral(note, _NOTE_CELLS), "note", middle, box.y + 29)
+        yield _line(_fitted(note, "note", room), "note", middle, box.y + 29)
     if badge and node.severity is not None:
         x = box.x + box.width - _badge_width(badge) / 2 - 7
         yield _badge(badge, node.severity, x, box.y + box.height / 2)
@@ -253,6 +258,25 @@ def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
 
 
 # --- texts and numbers --------------------------------------------------------------------------
+
+
+def _fitted(text: str, what: str, room: float) -> str:
+    """Cut a text to what fits, whatever its letters; it is harmless then."""
+    kept = neutral(text)
+    left = room / _LETTER[what]
+    for place, character in enumerate(kept):
+        left -= _breadth(character)
+        if left < 0:
+            return f"{kept[: max(place - 1, 0)]}…"
+    return kept
+
+
+def _breadth(character: str) -> float:
+    """Tell how many ordinary letters wide a character is."""
+    cells = width_of(character)
+    if cells != 1:
+        return 0.9 * cells
+    return 1.75 if _WIDE.match(character) else 1
 
 
 def _n(number: float) -> str:
