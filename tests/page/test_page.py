@@ -215,7 +215,7 @@ def test_on_paper_all_is_open_and_nothing_is_to_be_clicked(visit: Visit, demo: s
 
 def faults(look: Look) -> list[str]:
     """What axe, the checker of accessibility, has to say."""
-    from axe_playwright_python.sync_playwright import Axe
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
     found: Any = Axe().run(look.page, options={"resultTypes": ["violations"]}).response
     return [
