@@ -25,6 +25,7 @@ from linkdoctor.render.picture import (
     Node,
     Picture,
     arrow_label,
+    doors_label,
     numbers,
     places_of,
     unlinked_label,
@@ -44,12 +45,13 @@ __all__ = [
     "arranged",
 ]
 
-WIDEST = 1220
+WIDEST = 1156
 """The width that blocks are set in; a block that is wider makes the picture wider."""
 
 _NARROWEST = 360
 _BOX, _TALL = 158, 36
-_DOOR, _DOOR_TALL = 88, 24
+_DOOR, _DOOR_TALL = (72, 150), 24
+"""The least and the greatest width of a box for published ports, and its height."""
 _PITCH = 52
 _GAPS = (116, 150, 190, 250)
 """The distances of two columns: few, so that what stands below one another lines up."""
@@ -306,9 +308,7 @@ def _blocks(
         boxes[node.id] = Box(kind=BoxKind.NODE, node=node, x=0, y=0)
         if node.published:
             door = f"{node.id} door"
-            boxes[door] = Box(
-                kind=BoxKind.DOOR, node=node, x=0, y=0, width=_DOOR, height=_DOOR_TALL
-            )
+            boxes[door] = _door(node)
             strands.append(_Strand(left=door, right=node.id, arrows=()))
         bundles: dict[str, list[Arrow]] = {}
         for arrow in by_target.get(node.id, ()):
@@ -329,6 +329,12 @@ def _urgency(block: _Block) -> tuple[float, int, float]:
     marked += [arrow.severity for wire in block.wires for arrow in wire.arrows]
     worst = min((each.rank for each in marked if each is not None), default=len(Severity))
     return -block.height, worst, -block.width
+
+
+def _door(node: Node) -> Box:
+    needed = width_of(neutral(doors_label(node))) * _CELL + 22
+    width = min(max(needed, _DOOR[0]), _DOOR[1])
+    return Box(kind=BoxKind.DOOR, node=node, x=0, y=0, width=width, height=_DOOR_TALL)
 
 
 def _away(source: str, target: Node, host: str, places: Mapping[str, tuple[str, str, Node]]) -> Box:

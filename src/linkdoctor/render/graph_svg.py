@@ -28,6 +28,7 @@ from linkdoctor.render.picture import (
     Picture,
     arrow_label,
     door_label,
+    doors_label,
     is_broken,
     numbers,
     shown_state,
@@ -218,21 +219,21 @@ def _told(box: Box) -> str:
 def _writing(box: Box) -> Iterator[str]:
     node, middle = box.node, box.x + box.width / 2
     if box.kind is BoxKind.DOOR:
-        first, *others = node.published
-        more = f" +{len(others)}" if others else ""
-        room = box.width - 16 - len(more) * _LETTER["port"]
-        text = _fitted(door_label(first), "port", room) + more
+        text = _fitted(doors_label(node), "port", box.width - 14)
         yield _line(text, "port", middle, box.y + box.height / 2 + 4)
         return
     badge = numbers(node.findings, node.severity) if box.kind is BoxKind.NODE else ""
     note = f"on {box.where}" if box.where else shown_state(node)
     room = box.width - 12 - (_badge_width(badge) + 4 if badge else 0)
-    name = _fitted(node.name, "name", room)
     if badge:
         middle -= _badge_width(badge) / 2
-    yield _line(name, "name", middle, box.y + (16 if note else box.height / 2 + 5))
+    name, rest = (_fitted(node.name, "name", room), "") if note else _halves(node.name, room)
+    both = bool(note or rest)
+    yield _line(name, "name", middle, box.y + (16 if both else box.height / 2 + 5))
     if note:
         yield _line(_fitted(note, "note", room), "note", middle, box.y + 29)
+    elif rest:
+        yield _line(rest, "name", middle, box.y + 30)
     if badge and node.severity is not None:
         x = box.x + box.width - _badge_width(badge) / 2 - 7
         yield _badge(badge, node.severity, x, box.y + box.height / 2)
@@ -260,15 +261,39 @@ def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
 # --- texts and numbers --------------------------------------------------------------------------
 
 
+def _halves(name: str, room: float) -> tuple[str, str]:
+    """Give a name in one line, or in two where it is too long for one."""
+    whole = neutral(name)
+    first = whole[: _count(whole, room / _LETTER["name"])]
+    if first == whole:
+        return whole, ""
+    cut = max(first.rfind(sign) for sign in "-_.") + 1
+    # A name that has no place to be parted is parted anywhere.
+    first = first[:cut] if cut > len(first) // 2 else first
+    return first, _fitted(whole[len(first) :], "name", room)
+
+
 def _fitted(text: str, what: str, room: float) -> str:
-    """Cut a text to what fits, whatever its letters; it is harmless then."""
-    kept = neutral(text)
-    left = room / _LETTER[what]
-    for place, character in enumerate(kept):
-        left -= _breadth(character)
-        if left < 0:
-            return f"{kept[: max(place - 1, 0)]}…"
-    return kept
+    """Cut a text to what fits, whatever its letters; it is harmless then.
+
+    What is left out stood in the middle: names often differ at their ends only.
+    """
+    whole = neutral(text)
+    letters = room / _LETTER[what]
+    if _count(whole, letters) == len(whole):
+        return whole
+    head = whole[: _count(whole, letters * 0.55 - 1)]
+    tail = whole[len(whole) - _count(whole[::-1], letters * 0.45) :]
+    return f"{head}…{tail}"
+
+
+def _count(text: str, letters: float) -> int:
+    """Tell how many characters fit in the room of some ordinary letters."""
+    for place, character in enumerate(text):
+        letters -= _breadth(character)
+        if letters < 0:
+            return place
+    return len(text)
 
 
 def _breadth(character: str) -> float:

@@ -34,6 +34,7 @@ __all__ = [
     "Picture",
     "arrow_label",
     "door_label",
+    "doors_label",
     "focused",
     "is_broken",
     "legend",
@@ -516,6 +517,14 @@ def door_label(door: PublishedPort) -> str:
     address = f"[{door.host_address}]" if ":" in door.host_address else door.host_address
     outside = f"{address}:{door.host_port}" if address else str(door.host_port)
     return outside if inside == str(door.host_port) else f"{outside}→{inside}"
+
+
+def doors_label(node: Node) -> str:
+    """Give the first published port of a container, and how many there are more."""
+    if not node.published:
+        return ""
+    first, *others = node.published
+    return f"{door_label(first)} +{len(others)}" if others else door_label(first)
 
 
 def numbers(findings: Sequence[int], severity: Severity | None) -> str:
