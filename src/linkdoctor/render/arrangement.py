@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
@@ -56,6 +57,8 @@ _PITCH = 52
 _GAPS = (116, 150, 190, 250)
 """The distances of two columns: few, so that what stands below one another lines up."""
 _DOOR_GAP = 40
+_CROWD = 10
+"""More wires than that from one column need all the room that there can be."""
 _CELL = 6.7
 """The width of a character of a label."""
 _LABEL_CELLS = 30
@@ -521,10 +524,13 @@ def _lefts(
     for item in items.values():
         widths[item.column] = max(widths[item.column], item.box.width if item.box else 0)
     boxes = {key: item.box for key, item in items.items() if item.box is not None}
+    crowds = Counter(items[chain[0]].column for chain in chains)
     for strand, chain in zip(strands, chains, strict=True):
         column = items[chain[0]].column
         lines = _label_lines(strand, boxes)
         needed = max((line.width + 48 for line in lines), default=0.0)
+        if crowds[column] > _CROWD:
+            needed = _GAPS[-1]
         enough = next((each for each in _GAPS if each >= needed), _GAPS[-1])
         gaps[column] = max(gaps[column], enough if lines else _DOOR_GAP)
     lefts: list[float] = []

@@ -33,6 +33,7 @@ _STYLES = {
     Severity.INFO: Style.INFO,
 }
 _WIDEST_NAME = 24
+_WIDEST_DOOR = 12
 _LONGEST_LABEL = 64
 _DOORS_SHOWN = 2
 _UNLINKED_SHOWN = 40
@@ -137,7 +138,7 @@ def _columns(picture: Picture, arrows: Collection[str], medium: Medium) -> _Colu
     ]
     marked = [(each.findings, each.severity) for each in rows]
     marked += [(each.findings, each.severity) for each in picture.arrows]
-    door = _widest(_doors(each, medium) for each in rows)
+    door = min(_widest(_doors(each, medium) for each in rows), _WIDEST_DOOR)
     return _Columns(
         badge=_widest(_badge(*each, medium) for each in marked),
         # On a narrow terminal nothing is lined up with the edge.
