@@ -158,6 +158,18 @@ def test_commands_are_copied_as_they_are(visit: Visit, demo: str) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "docker restart crawler"
 
 
+def test_a_finding_points_at_its_containers(visit: Visit, demo: str) -> None:
+    look = visit(demo)
+    page = look.page
+    page.locator("#f5").get_by_role("button", name="Show in the picture").click()
+    kept = page.locator(".picture a:not(.dim) .name").all_text_contents()
+    assert sorted(kept) == ["app", "web"]
+    assert node(look, "app").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator(".picture a.dim").count() == 0
+    assert look.is_quiet()
+
+
 def test_all_can_be_opened_and_closed(visit: Visit, demo: str) -> None:
     page = visit(demo).page
     opened = page.locator("details.card[open]")

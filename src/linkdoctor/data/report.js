@@ -69,6 +69,30 @@
     }
   });
 
+  function point(finding) {
+    const ids = new Set(finding.dataset.nodes.split(" "));
+    const nodes = all(".picture a");
+    for (const node of nodes) node.classList.toggle("dim", !ids.has(node.dataset.card));
+    const first = nodes.find((node) => ids.has(node.dataset.card));
+    first?.scrollIntoView({ block: "center", inline: "center" });
+    first?.focus({ preventScroll: true });
+  }
+
+  for (const finding of findings.filter((each) => each.dataset.nodes)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "point";
+    button.textContent = "Show in the picture";
+    button.setAttribute("aria-describedby", `${finding.id}-title`);
+    button.addEventListener("click", () => point(finding));
+    finding.querySelector(".subject").append(button);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    // Escape ends what a finding points at; an open card is closed by the browser.
+    if (event.key === "Escape" && !dialog.open) filter();
+  });
+
   async function copy(button, text) {
     try {
       await navigator.clipboard.writeText(text);

@@ -27,7 +27,7 @@ from linkdoctor.render.picture import (
 __all__ = ["render_mermaid"]
 
 _LONGEST = 64
-_MEANINGFUL = re.compile(r"(?<=[A-Za-z0-9])[-.:](?=[A-Za-z0-9])|([^\w ,()→✗…]|_)")
+_MEANINGFUL = re.compile(r"(?<=[A-Za-z0-9])(?:[-.](?=[A-Za-z0-9])|:(?=[0-9]))|([^\w ,()→✗…]|_)")
 """What may mean something in a label: all signs, but for a few, and some only between letters."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from markupsafe import escape
@@ -25,6 +25,7 @@ from linkdoctor.render.arrangement import (
 from linkdoctor.render.layout import text_of, width_of
 from linkdoctor.render.neutral import neutral
 from linkdoctor.render.picture import (
+    Mark,
     Picture,
     arrow_label,
     door_label,
@@ -41,6 +42,7 @@ _LETTER = {"host": 9.5, "name": 7.7, "note": 6.6, "port": 6.6}
 """The width of an ordinary letter, by what is written; fonts differ, and this is a wide one."""
 _WIDE = re.compile(r"[MWmw@%]|[^\W\d_a-z]")
 _CELL = 6.7
+_LEGEND_ROW = 21
 _HEAD = 7
 """The length of an arrow's head."""
 
@@ -62,8 +64,11 @@ def picture_css() -> str:
 
 def _svg(picture: Picture, *, inline: bool) -> Iterator[str]:
     places = arranged(picture)
-    size = f'viewBox="0 0 {_n(places.width)} {_n(places.height)}"'
-    size += f' width="{_n(places.width)}" height="{_n(places.height)}"'
+    # In a page the findings stand below the picture anyway.
+    legend = () if inline or not picture.findings else picture.findings
+    height = places.height + (_LEGEND_ROW * len(legend) + 44 if legend else 0)
+    size = f'viewBox="0 0 {_n(places.width)} {_n(height)}"'
+    size += f' width="{_n(places.width)}" height="{_n(height)}"'
     role = "group" if inline else "img"
     name = f"Links between containers: {size_of(picture)}"
     yield (
@@ -83,7 +88,24 @@ def _svg(picture: Picture, *, inline: bool) -> Iterator[str]:
     for wire in places.wires:
         if wire.label is not None:
             yield from _label(wire.label)
+    if legend:
+        yield from _legend(legend, places)
     yield "</svg>"
+
+
+def _legend(marks: Sequence[Mark], places: Arrangement) -> Iterator[str]:
+    y = places.height + 30
+    yield f'<text class="network" x="16" y="{_n(y)}">Findings</text>'
+    widest = max(_badge_width(numbers((each.number,), each.severity)) for each in marks)
+    several = len(places.hosts) > 1
+    for mark in marks:
+        y += _LEGEND_ROW
+        badge = numbers((mark.number,), mark.severity)
+        yield _badge(badge, mark.severity, 16 + widest / 2, y - 4)
+        where = f" on {mark.host}" if several else ""
+        told = f"{mark.code} {mark.name}: {mark.subject}{where}"
+        shown = escape(_fitted(told, "note", places.width - widest - 48))
+        yield f'<text class="finding" x="{_n(widest + 26)}" y="{_n(y)}">{shown}</text>'
 
 
 def _host(area: HostArea, places: Arrangement) -> Iterator[str]:
