@@ -213,13 +213,13 @@ def test_it_is_dark_where_that_is_wished_for(visit: Visit, demo: str) -> None:
 
 
 def test_on_paper_all_is_open_and_nothing_is_to_be_clicked(visit: Visit, demo: str) -> None:
-    page = visit(demo).page
+    page = visit(demo, width=700).page
     page.emulate_media(media="print")
     assert page.get_by_text("HELLOAPP_PORT_5000_TCP_ADDR").last.is_visible()
     assert shown(page.locator("input, select, button")) == 0
-    assert page.evaluate("getComputedStyle(document.querySelector('.canvas')).overflow") == (
-        "visible"
-    )
+    assert page.get_by_role("columnheader", name="Observed").first.is_visible()
+    overflow = page.evaluate("getComputedStyle(document.querySelector('.canvas')).overflow")
+    assert overflow == "visible"
 
 
 # --- for everyone ---------------------------------------------------------------------------------
