@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 NARROW = 390
-SEEN = "{visible: true}"
 
 
 def shown(locator: Locator) -> int:

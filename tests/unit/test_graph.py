@@ -15,6 +15,7 @@ import pydot
 import pytest
 
 from linkdoctor.api import Examination, load_rules, report_on, snapshot_bytes
+from linkdoctor.diagnose import Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report, Severity
 from linkdoctor.model.snapshot import Snapshot
@@ -159,6 +160,27 @@ def test_what_a_container_wants_without_a_link() -> None:
     picture = drawn(world)
     wanted = [each for each in picture.arrows if each.kind is ArrowKind.WANTED]
     assert [(each.alias, each.severity) for each in wanted] == [("helloapp", Severity.ERROR)]
+
+
+def test_a_finding_about_a_host_marks_the_host() -> None:
+    world = World("alpha").run("web", publish={80: 80}, expose=[80], listen=[80]).flush_firewall()
+    picture = drawn(world)
+    (number,) = (each.number for each in picture.findings if each.code == "LD604")
+    (host,) = picture.hosts
+    assert (host.findings, host.severity) == ((number,), picture.findings[number - 1].severity)
+    assert f"✗{number}  alpha\n" in text(picture)
+    assert f"alpha\\n✗{number}" in render_dot(picture)
+    assert f'["alpha<br>✗{number}"]' in render_mermaid(picture)
+    assert f"✗{number}" in svg_texts(parsed_svg(render_svg(picture)))
+
+
+def test_a_host_that_could_not_be_asked_is_drawn_empty() -> None:
+    lost = Unreachable(host="far", endpoint="tcp://10.0.0.9:2375", reason="refused")
+    report = report_on(Examination(unreachable=(lost,)), RULES)
+    picture = picture_of(report, Topology(()))
+    assert text(picture).startswith("0 containers, 0 links\n\nfar  could not be asked\n")
+    for drawing in (render_dot(picture), render_mermaid(picture), render_svg(picture)):
+        assert "could not be asked" in drawing
 
 
 def test_what_is_not_known_is_drawn_apart() -> None:

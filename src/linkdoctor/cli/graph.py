@@ -93,9 +93,9 @@ def graph(
     if depth is not None and not focus:
         raise CliError("--depth is for --focus")
     engines = engines_meant(host, context, snapshot, timeout, settings)
-    to_file = output_ is not None and str(output_) != "-"
-    if output_ is not None and to_file:
-        output.refuse_unwritable(output_)
+    path = None if output_ is None or str(output_) == "-" else output_
+    if path is not None:
+        output.refuse_unwritable(path)
 
     from linkdoctor.api import report_on
     from linkdoctor.model.topology import Topology
@@ -111,9 +111,9 @@ def graph(
     if focus:
         names = containers_meant(focus, examination)
         picture = focused(picture, names, _DEFAULT_DEPTH if depth is None else depth)
-    text = _drawn(picture, format_, to_file=to_file)
-    if output_ is not None and to_file:
-        output.write_atomically(output_, text.encode("utf-8", "backslashreplace"))
+    text = _drawn(picture, format_, to_file=path is not None)
+    if path is not None:
+        output.write_atomically(path, text.encode("utf-8", "backslashreplace"))
     elif format_ is GraphFormat.TEXT:
         output.emit(text)
     else:
