@@ -30,11 +30,17 @@ from linkdoctor.render.graph_text import render_graph_text
 from linkdoctor.render.layout import width_of
 from linkdoctor.render.neutral import is_harmless, neutral
 from linkdoctor.render.picture import (
+    Arrow,
     ArrowKind,
+    Group,
+    HostFrame,
+    Mark,
+    Node,
     Picture,
     arrow_label,
     door_label,
     focused,
+    legend,
     picture_of,
     places_of,
 )
@@ -545,19 +551,47 @@ def test_hostile_names_in_the_terminal(hostile: str) -> None:
     assert max(map(width_of, shown.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("text", [each for each in HOSTILE if set(each) & set('"\\<&{\n\ud800')])
-def test_hostile_names_in_dot(text: str) -> None:
-    # Its reader is slow: only the texts with signs that mean something to it.
-    picture = called_picture(text)
+def test_hostile_texts_in_dot() -> None:
+    """All at once, as the reader is slow: each text is a name, a state, an alias and a port."""
+    nodes = tuple(Node(id=f"n{i}", name=each, state=each) for i, each in enumerate(HOSTILE))
+    arrows = tuple(
+        Arrow(
+            target=f"n{i}",
+            source=f"n{i}",
+            alias=each,
+            kind=ArrowKind.LEGACY,
+            ports=(each,),
+            status=each,
+        )
+        for i, each in enumerate(HOSTILE)
+    )
+    groups = tuple(Group(network=each, nodes=(), unlinked=nodes) for each in HOSTILE[:9])
+    host = HostFrame(name=HOSTILE[0], engine="Docker", groups=(Group(network="", nodes=nodes),))
+    other = HostFrame(name=HOSTILE[6], engine="Docker", groups=groups)
+    marks = tuple(
+        Mark(
+            number=i,
+            severity=Severity.INFO,
+            code="LD201",
+            name=each,
+            host="",
+            subject=each,
+            message=each,
+            fingerprint="",
+        )
+        for i, each in enumerate(HOSTILE)
+    )
+    picture = Picture(taken_at="", hosts=(host, other), arrows=arrows, findings=marks)
     content = render_dot(picture)
     assert all(is_harmless(line) for line in content.splitlines())
     labels, edges = parsed_dot(content)
-    tame_labels, tame_edges = parsed_dot(render_dot(TAME))
-    assert len(labels) == len(tame_labels)
-    assert len(edges) == len(tame_edges)
-    for id_, (_, _, node) in places_of(picture).items():
-        if id_ in labels:
-            assert labels[id_].partition("\n")[0] == neutral(node.name, 64)
+    assert len(labels) == len(HOSTILE) + len(groups) + 1
+    assert labels["legend"].splitlines() == [neutral(each, 300) for each in legend(picture)]
+    for i, each in enumerate(HOSTILE):
+        assert labels[f"n{i}"].partition("\n")[0] == neutral(each, 64)
+    told = {start: label.partition("\n")[0] for start, label, _ in edges}
+    for i, arrow in enumerate(arrows):
+        assert told[f"n{i}"] == neutral(arrow_label(arrow), 64)
 
 
 def test_hostile_names_in_mermaid(hostile: str) -> None:
