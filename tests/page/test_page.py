@@ -163,6 +163,8 @@ def test_a_finding_points_at_its_containers(visit: Visit, demo: str) -> None:
     page.locator("#f5").get_by_role("button", name="Show in the picture").click()
     kept = page.locator(".picture a:not(.dim) .name").all_text_contents()
     assert sorted(kept) == ["app", "web"]
+    words = page.locator(".picture .words:not(.dim)").all_text_contents()
+    assert ["".join(each.split()) for each in words] == ["helloapp:5000✗5"]
     assert node(look, "app").is_visible()
     page.keyboard.press("Escape")
     assert page.locator(".picture a.dim").count() == 0

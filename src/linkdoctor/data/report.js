@@ -10,6 +10,13 @@
 
   const set = (element, hidden) => element.toggleAttribute("data-hidden", hidden);
 
+  function fade(isFaint) {
+    for (const each of all(".picture [data-card]"))
+      each.classList.toggle("dim", isFaint(each.dataset.card));
+    for (const each of all(".picture [data-ends]"))
+      each.classList.toggle("dim", each.dataset.ends.split(" ").some(isFaint));
+  }
+
   function filter() {
     const words = one("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = new Set(severities.filter((each) => each.checked).map((each) => each.value));
@@ -33,7 +40,7 @@
       left += kept;
       if (!kept) faint.add(card.dataset.id);
     }
-    for (const node of all(".picture a")) node.classList.toggle("dim", faint.has(node.dataset.card));
+    fade((id) => faint.has(id));
     const narrowed = words.length > 0 || host || !everything;
     one("shown").textContent = narrowed
       ? `${shown} of ${findings.length} findings, ${left} of ${cards.length} containers`
@@ -71,9 +78,8 @@
 
   function point(finding) {
     const ids = new Set(finding.dataset.nodes.split(" "));
-    const nodes = all(".picture a");
-    for (const node of nodes) node.classList.toggle("dim", !ids.has(node.dataset.card));
-    const first = nodes.find((node) => ids.has(node.dataset.card));
+    fade((id) => !ids.has(id));
+    const first = all(".picture a").find((node) => ids.has(node.dataset.card));
     first?.scrollIntoView({ block: "center", inline: "center" });
     first?.focus({ preventScroll: true });
   }

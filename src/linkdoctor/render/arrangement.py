@@ -59,6 +59,8 @@ _GAPS = (116, 150, 190, 250)
 _DOOR_GAP = 40
 _CROWD = 10
 """More wires than that from one column need all the room that there can be."""
+_CLEAR = 8
+"""How far a label keeps from a box."""
 _CELL = 6.7
 """The width of a character of a label."""
 _LABEL_CELLS = 30
@@ -123,6 +125,8 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """All arrows between the same two boxes, as one path from left to right."""
 
     points: tuple[tuple[float, float], ...]
+    ends: tuple[str, str]
+    """The ids of the nodes at its ends; the same twice for a way in."""
     arrows: tuple[Arrow, ...]
     """None for the way in through a published port."""
     backwards: bool = False
@@ -398,6 +402,7 @@ def _block(boxes: Mapping[str, Box], strands: Sequence[_Strand]) -> _Block:
         wires.append(
             Wire(
                 points=points,
+                ends=(boxes[strand.left].node.id, boxes[strand.right].node.id),
                 arrows=strand.arrows,
                 backwards=number in turned,
                 label=room.label(points, _label_lines(strand, boxes)),
@@ -576,7 +581,8 @@ class _Room:
     def __init__(self, boxes: Iterable[Box]) -> None:
         self._bands: dict[int, list[tuple[float, float, float, float]]] = {}
         for box in boxes:
-            self._take(box.x, box.y, box.x + box.width, box.y + box.height)
+            left, right = box.x - _CLEAR, box.x + box.width + _CLEAR
+            self._take(left, box.y, right, box.y + box.height)
 
     def label(
         self, points: Sequence[tuple[float, float]], lines: tuple[LabelLine, ...]

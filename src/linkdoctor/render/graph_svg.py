@@ -82,12 +82,14 @@ def _svg(picture: Picture, *, inline: bool) -> Iterator[str]:
     for area in places.hosts:
         yield from _host(area, places)
     for wire in places.wires:
-        yield from _wire(wire)
+        yield from _wire(wire, inline)
     for box in places.boxes:
         yield from _box(box, inline)
     for wire in places.wires:
         if wire.label is not None:
+            yield f'<g class="words"{_ends(wire.ends, inline)}>'
             yield from _label(wire.label)
+            yield "</g>"
     if legend:
         yield from _legend(legend, places)
     yield "</svg>"
@@ -146,7 +148,12 @@ def _frame(frame: Frame) -> Iterator[str]:
 # --- wires --------------------------------------------------------------------------------------
 
 
-def _wire(wire: Wire) -> Iterator[str]:
+def _ends(ids: Sequence[str], inline: bool) -> str:
+    """Let the page's script know which containers something belongs to."""
+    return f' data-ends="{" ".join(dict.fromkeys(ids))}"' if inline else ""
+
+
+def _wire(wire: Wire, inline: bool) -> Iterator[str]:
     looks = ["wire"]
     severity = _worst(wire)
     if severity is not None:
@@ -155,7 +162,7 @@ def _wire(wire: Wire) -> Iterator[str]:
         looks.append("way-in")
     elif all(map(is_broken, wire.arrows)):
         looks.append("dashed")
-    yield f'<g class="{" ".join(looks)}">'
+    yield f'<g class="{" ".join(looks)}"{_ends(wire.ends, inline)}>'
     if wire.arrows:
         told = "\n".join(
             f"{arrow_label(each)} ({each.kind.value}): {each.status}" for each in wire.arrows
@@ -218,6 +225,8 @@ def _box(box: Box, inline: bool) -> Iterator[str]:
         looks.append("down")
     linked = inline and node.state != "gone" and box.kind is not BoxKind.DOOR
     start = f'<a href="#{node.id}" data-card="{node.id}"' if linked else "<g"
+    if not linked:
+        start += _ends((node.id,), inline)
     yield f'{start} class="{" ".join(looks)}">'
     yield f"<title>{_title(_told(box))}</title>"
     radius = box.height / 2 if box.kind is BoxKind.DOOR else 6
