@@ -19,7 +19,7 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check packaging lab engines machine clean
+.PHONY: help demo test lint unit versions docs docs-check packaging page lab engines machine clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -29,6 +29,7 @@ help:
 	@echo '  make versions   the unit tests on every other Python of this machine'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
+	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
 	@echo 'make docs       write the generated pages and schemas of docs/'
@@ -44,6 +45,7 @@ test: machine $(TOOLS)
 	$(again) versions
 	$(again) docs-check
 	$(again) packaging
+	$(again) page
 	$(again) lab
 	$(again) engines
 
@@ -84,6 +86,10 @@ packaging: $(TOOLS)
 	$(call stage,packaging tests)
 	@$(PYTEST) tests/packaging
 
+page: $(TOOLS)
+	$(call stage,pages in a browser)
+	@$(PYTEST) tests/page
+
 lab: $(TOOLS)
 	$(call stage,lab tests)
 	@$(PYTEST) $(SIDE_BY_SIDE) tests/lab
@@ -104,11 +110,11 @@ clean:
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-# The lab's programs and the Debian packages that hold them. Only what is missing is installed: a
-# Docker that came from elsewhere is left alone. What stays missing, the lab's tests complain of.
+# What lab and page need, and the Debian packages that hold it. Only what is missing is installed: a
+# Docker that came from elsewhere is left alone. What stays missing, the tests complain of.
 PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
-	openssl:openssl debootstrap:debootstrap
+	openssl:openssl debootstrap:debootstrap chromium:chromium
 
 machine:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \

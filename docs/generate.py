@@ -31,6 +31,8 @@ from linkdoctor.model.sight import SELF_CHECK_SCHEMA, SelfCheck
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.registry import LoadedRule, load_rules
+from linkdoctor.render.picture import SCHEMA as GRAPH_SCHEMA
+from linkdoctor.render.picture import Picture
 from linkdoctor.rulekit import Case
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +47,7 @@ def documents() -> dict[str, str]:
     return {
         **pages,
         "rules/README.md": index(rules),
+        "schema/graph.schema.json": schema(Picture, GRAPH_SCHEMA),
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),

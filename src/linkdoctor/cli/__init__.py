@@ -23,6 +23,7 @@ from linkdoctor.cli import (
     diff,
     explain,
     fix,
+    graph,
     rules,
     self_check,
     settings,
@@ -60,6 +61,7 @@ app = typer.Typer(
         "linkdoctor check web             only what concerns the container web",
         "linkdoctor fix                   the plan that mends it; --apply carries it out",
         "linkdoctor show web              what web is linked to, and what it really got",
+        "linkdoctor graph                 draw the links, and what is wrong with them",
         "linkdoctor explain LD201         the page of a diagnosis",
         "linkdoctor demo                  a recorded example; needs no engine",
         more=(
@@ -95,7 +97,19 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, fix, show, rules, explain, demo, snapshot, diff, settings, self_check):
+for _module in (
+    check,
+    fix,
+    show,
+    graph,
+    rules,
+    explain,
+    demo,
+    snapshot,
+    diff,
+    settings,
+    self_check,
+):
     _module.register(app)
 
 

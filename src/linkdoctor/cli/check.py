@@ -205,7 +205,12 @@ def check(
     selection = msgspec.structs.replace(selection, containers=frozenset(names))
     report = report_on(examination, loaded, selection=selection, declarations=settings.container)
     ordered = Ordered(
-        report=report, rules=loaded, selection=selection, warning=ranges[0], critical=ranges[1]
+        report=report,
+        examination=examination,
+        rules=loaded,
+        selection=selection,
+        warning=ranges[0],
+        critical=ranges[1],
     )
     if format_ is CheckFormat.TEXT:
         text = report_text(
@@ -341,6 +346,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check -q --baseline known.json      only what is new, for cron",
             "linkdoctor check --format json -o report.json",
             "linkdoctor check --watch 30",
+            "linkdoctor check --format html -o report.html    a page for the browser",
             "linkdoctor check --format prometheus -o /srv/textfiles/linkdoctor.prom",
             "linkdoctor check --format nagios --warning 5",
             more=(

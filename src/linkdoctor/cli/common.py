@@ -83,6 +83,7 @@ class CheckFormat(StrEnum):
     JSONL = "jsonl"
     MARKDOWN = "markdown"
     GITHUB = "github"
+    HTML = "html"
     JUNIT = "junit"
     NAGIOS = "nagios"
     PROMETHEUS = "prometheus"

@@ -11,7 +11,7 @@ from linkdoctor.cli.common import CheckFormat
 from linkdoctor.model.report import exit_code
 
 if TYPE_CHECKING:
-    from linkdoctor.api import LoadedRule, Selection
+    from linkdoctor.api import Examination, LoadedRule, Selection
     from linkdoctor.model.report import Report
     from linkdoctor.render.nagios import Range
 
@@ -22,6 +22,7 @@ class Ordered(msgspec.Struct, frozen=True, kw_only=True):
     """A report, and what some formats tell of how it was asked for."""
 
     report: Report
+    examination: Examination
     rules: tuple[LoadedRule, ...]
     selection: Selection
     warning: Range
@@ -76,6 +77,18 @@ def _github(ordered: Ordered) -> str:
     return render_github(ordered.report)
 
 
+def _html(ordered: Ordered) -> str:
+    from linkdoctor.model.topology import Topology
+    from linkdoctor.render.html import render_html
+    from linkdoctor.render.picture import focused, picture_of
+
+    topology = Topology(ordered.examination.snapshots)
+    picture = picture_of(ordered.report, topology)
+    if ordered.selection.containers:
+        picture = focused(picture, ordered.selection.containers, depth=1)
+    return render_html(ordered.report, topology, picture)
+
+
 def _junit(ordered: Ordered) -> str:
     from linkdoctor.render.junit import render_junit
 
@@ -107,6 +120,7 @@ _RENDERERS: dict[CheckFormat, Callable[[Ordered], str]] = {
     CheckFormat.JSONL: _jsonl,
     CheckFormat.MARKDOWN: _markdown,
     CheckFormat.GITHUB: _github,
+    CheckFormat.HTML: _html,
     CheckFormat.JUNIT: _junit,
     CheckFormat.NAGIOS: _nagios,
     CheckFormat.PROMETHEUS: _prometheus,

@@ -21,6 +21,7 @@ __all__ = [
     "PublishedPort",
     "VariableCard",
     "card_of",
+    "link_status",
     "render_cards",
 ]
 
@@ -158,7 +159,7 @@ def _link_card(topology: Topology, link: Link) -> LinkCard:
         kind=link.kind.value,
         network=link.network,
         source=source.name if source else link.source_name,
-        status=_status(topology, link),
+        status=link_status(topology, link),
         addresses=addresses or (),
         addresses_missing=no_addresses,
         variables=variables,
@@ -166,7 +167,8 @@ def _link_card(topology: Topology, link: Link) -> LinkCard:
     )
 
 
-def _status(topology: Topology, link: Link) -> str:
+def link_status(topology: Topology, link: Link) -> str:
+    """Give `live`, or what is wrong with a link in a few words."""
     try:
         source = topology.source_of(link)
     except MissingEvidence as missing:

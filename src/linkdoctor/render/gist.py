@@ -20,6 +20,7 @@ __all__ = [
     "named",
     "subject",
     "title",
+    "typed",
 ]
 
 UNREACHABLE = "LD002"
@@ -114,6 +115,15 @@ def because_of(because: Because) -> str:
     end = f", until {because.until}" if because.until else ""
     reason = f": {because.reason}" if because.reason else ""
     return f"{_ORIGINS.get(because.origin, because.origin)}, {because.entry}{end}{reason}"
+
+
+def typed(command: str) -> str:
+    """Give a command for a block that is copied as a whole.
+
+    What cannot be copied is said in a comment: it will not run when pasted.
+    """
+    shown = Medium().command(command)
+    return shown if shown == command else f"# {shown}"
 
 
 def moment(taken_at: str) -> datetime | None:

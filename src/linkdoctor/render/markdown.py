@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from linkdoctor.model.report import Finding, Fix, HostSummary, Proof, Report, Severity, Skipped
 from linkdoctor.model.suppression import token
-from linkdoctor.render.gist import headline, title
-from linkdoctor.render.layout import Medium, counted, text_of
+from linkdoctor.render.gist import headline, title, typed
+from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.neutral import neutral
 
 __all__ = ["render_markdown"]
@@ -91,16 +91,10 @@ def _proof(proof: Proof) -> tuple[str, ...]:
 def _fix(fix: Fix, label: str) -> Iterator[str]:
     yield f"**{label}:** {_text(fix.title)} ({fix.safety.value})"
     if fix.commands:
-        commands = [_typed(command) for command in fix.commands]
+        commands = [typed(command) for command in fix.commands]
         longest = max((len(run) for each in commands for run in re.findall("`+", each)), default=0)
         fence = "`" * max(3, longest + 1)
         yield from ("", f"{fence}sh", *commands, fence)
-
-
-def _typed(command: str) -> str:
-    # What cannot be copied is said in a comment: it will not run when pasted.
-    shown = Medium().command(command)
-    return shown if shown == command else f"# {shown}"
 
 
 def _skips(skipped: Sequence[Skipped]) -> Iterator[str]:

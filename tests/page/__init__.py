@@ -1,0 +1,1 @@
+"""The HTML report and the picture, looked at with a browser."""
