@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from linkdoctor.diagnosis import diagnose
+from linkdoctor.model.evidence import Known
+from linkdoctor.model.links import HostsLine
 from linkdoctor.model.report import Finding, Safety
-from linkdoctor.model.snapshot import Status, Tool
+from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.topology import Topology
+from linkdoctor.model.variables import Variable
 from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 
 RULES = {loaded.rule.code: loaded.rule for loaded in load_rules()}
 
 
-def found(code: str, world: World) -> tuple[Finding, ...]:
+def found(code: str, world: World | Snapshot) -> tuple[Finding, ...]:
     """What one rule says of a world."""
-    topology = Topology([world.snapshot()])
+    topology = Topology([world if isinstance(world, Snapshot) else world.snapshot()])
     tool = Tool(name="linkdoctor", version="0")
     report = diagnose(topology, [RULES[code]], tool=tool, taken_at="2026-01-01T12:00:00Z")
     return report.findings
 
 
-def the_one(code: str, world: World) -> Finding:
+def the_one(code: str, world: World | Snapshot) -> Finding:
     """The only thing that one rule says of a world."""
     (finding,) = found(code, world)
     return finding
@@ -31,6 +35,17 @@ def the_one(code: str, world: World) -> Finding:
 def proofs(finding: Finding) -> list[tuple[str, str, str, str]]:
     """The proofs of a finding."""
     return [(each.what, each.observed, each.expected, each.where) for each in finding.evidence]
+
+
+def reading(world: World, name: str, **read: tuple[Variable | HostsLine, ...]) -> Snapshot:
+    """The world, but for what was read of one container."""
+    snapshot = world.snapshot()
+    known = {field: Known(value, "there") for field, value in read.items()}
+    containers = tuple(
+        msgspec.structs.replace(each, **known) if each.name == name else each
+        for each in snapshot.containers
+    )
+    return msgspec.structs.replace(snapshot, containers=containers)
 
 
 # LD201
@@ -91,6 +106,27 @@ def test_links_of_one_prefix_may_hold_each_others_addresses() -> None:
     assert [each.alias for each in found("LD201", world().move("three"))] == ["c"]
 
 
+def test_the_address_of_another_link_is_as_old_as_any() -> None:
+    world = (
+        World().run("one", expose=[80]).run("two", expose=[80]).run("web", link=["one:a", "two:b"])
+    )
+    for address in ("172.17.0.3", "172.17.0.99"):
+        old = Variable(name="A_PORT_80_TCP_ADDR", value=address)
+        (finding,) = found("LD201", reading(world, "web", process_environment=(old,)))
+        assert (finding.alias, finding.evidence[0].observed) == ("a", address)
+
+
+def test_of_several_old_addresses_the_first_is_told_and_each_is_shown() -> None:
+    world = World().run("one", expose=[80, 81]).run("web", link="one:a")
+    variables = tuple(
+        Variable(name=f"A_PORT_{80 + number}_TCP_ADDR", value=f"10.9.9.{number}")
+        for number in range(2)
+    )
+    finding = the_one("LD201", reading(world, "web", process_environment=variables))
+    assert "still say 10.9.9.0." in finding.message
+    assert [each.expected for each in finding.evidence] == ["172.17.0.2", "172.17.0.2"]
+
+
 # LD302
 
 
@@ -126,6 +162,34 @@ def test_a_line_with_the_id_of_a_predecessor_is_wrong_at_the_right_address() -> 
         f"{address} helloapp 000000000001 app",
         f"{address} helloapp 000000000003 app",
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "is_wrong"),
+    [
+        (("helloapp",), False),
+        (("helloapp", "000000000001"), False),
+        (("helloapp", "feedfacecafe"), False),
+        (("helloapp", "deadbeefcafe"), True),
+        (("helloapp", "deadbeefcafe", "app"), True),
+        (("helloapp", "app"), False),
+    ],
+)
+def test_only_an_id_that_is_not_the_sources_is_wrong(
+    names: tuple[str, ...], is_wrong: bool
+) -> None:
+    world = World().run("app", expose=[5000], hostname="feedfacecafe")
+    line = HostsLine(address="172.17.0.2", names=names)
+    seen = reading(world.run("web", link="app:helloapp"), "web", hosts_file=(line,))
+    assert bool(found("LD302", seen)) is is_wrong
+
+
+def test_a_line_of_another_family_says_nothing_and_the_next_is_read() -> None:
+    other = HostsLine(address="fd00::9", names=("helloapp", "app"))
+    wrong = HostsLine(address="172.17.0.9", names=("helloapp", "app"))
+    assert not found("LD302", reading(World.tutorial(), "web", hosts_file=(other,)))
+    finding = the_one("LD302", reading(World.tutorial(), "web", hosts_file=(other, wrong)))
+    assert "means 172.17.0.9" in finding.message
 
 
 # LD102
