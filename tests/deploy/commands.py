@@ -1,0 +1,38 @@
+"""The calls of linkdoctor that `deploy/` and `docs/` hold, tried on the command line itself."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from typer.main import get_command
+
+from linkdoctor.cli import app
+
+_SHELL = re.compile(r"\|\|?|&&|;|>|<|\n")
+
+
+def calls_in(text: str) -> list[list[str]]:
+    """Every call of linkdoctor in lines of a shell, as words, `linkdoctor` itself left out."""
+    found = []
+    for part in _SHELL.split(text.replace("\\\n", " ")):
+        words = shlex.split(part, comments=True)
+        for position, word in enumerate(words):
+            if word == "linkdoctor" or word.endswith("/linkdoctor"):
+                found.append(words[position + 1 :])
+                break
+    return found
+
+
+def accept(words: Sequence[str]) -> str:
+    """Parse a call as the command line does, options and values, without running it.
+
+    Gives the command's name; what the command line refuses is an error here too.
+    """
+    commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    name, *rest = words
+    assert name in commands, f"no command {name}"
+    commands[name].make_context(name, rest)
+    return name
