@@ -19,7 +19,8 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check packaging lab engines machine clean
+.PHONY: help demo test lint unit versions docs docs-check site integrations packaging lab engines machine \
+	clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -28,6 +29,8 @@ help:
 	@echo '  make unit       the unit tests'
 	@echo '  make versions   the unit tests on every other Python of this machine'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
+	@echo '  make site       the documentation as a web site, in build/site'
+	@echo '  make integrations  what deploy/ holds, read by the programs that it is for'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
@@ -43,6 +46,8 @@ test: machine $(TOOLS)
 	$(again) unit
 	$(again) versions
 	$(again) docs-check
+	$(again) site
+	$(again) integrations
 	$(again) packaging
 	$(again) lab
 	$(again) engines
@@ -78,6 +83,14 @@ docs-check: $(TOOLS)
 	@$(BIN)/python docs/readme.py --check
 	@$(BIN)/python -m tests.lab.engines_table --check
 
+site: $(TOOLS)
+	$(call stage,documentation site)
+	@$(BIN)/python docs/site.py build/site
+
+integrations: $(TOOLS)
+	$(call stage,tests of deploy/)
+	@$(PYTEST) tests/deploy
+
 packaging: $(TOOLS)
 	$(call stage,packaging tests)
 	@$(PYTEST) tests/packaging
@@ -99,14 +112,17 @@ clean:
 
 # --- what must be installed -----------------------------------------------------------------------
 
-APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+# Nothing that is installed is to be started: the tests start what they need.
+APT := DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get -qq
 CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 # The lab's programs and the Debian packages that hold them. Only what is missing is installed: a
 # Docker that came from elsewhere is left alone. What stays missing, the lab's tests complain of.
 PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
-	openssl:openssl debootstrap:debootstrap
+	openssl:openssl debootstrap:debootstrap strace:strace setpriv:util-linux \
+	promtool:prometheus nagios4:nagios4-core icinga2:icinga2-bin crontab:cron visudo:sudo \
+	systemd-analyze:systemd
 
 machine:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
