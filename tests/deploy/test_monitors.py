@@ -19,6 +19,12 @@ define timeperiod {
     timeperiod_name 24x7
     alias           always
     monday          00:00-24:00
+    tuesday         00:00-24:00
+    wednesday       00:00-24:00
+    thursday        00:00-24:00
+    friday          00:00-24:00
+    saturday        00:00-24:00
+    sunday          00:00-24:00
 }
 define command {
     command_name    notify
@@ -68,6 +74,7 @@ def nagios_settings(directory: Path, objects: Path) -> Path:
         f"resource_file={directory}/resource.cfg\n"
         f"object_cache_file={directory}/objects.cache\nstatus_file={directory}/status.dat\n"
         f"command_file={directory}/nagios.cmd\nlock_file={directory}/nagios.pid\n"
+        f"query_socket={directory}/nagios.qh\n"
         f"check_result_path={directory}\ntemp_path={directory}\n"
         'nagios_user=root\nnagios_group=root\nillegal_macro_output_chars=`~$&|"<>\n'
     )
