@@ -182,7 +182,8 @@ def wrapped(text: str) -> Iterator[str]:
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a bar within a cell does not end it."""
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(each.replace('|', '\\|') for each in row)} |" for row in lines)
+    escaped = ([each.replace("|", "\\|") for each in row] for row in lines)
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
 # --- the configuration and the file formats, from their structs -----------------------------------
