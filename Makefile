@@ -19,8 +19,8 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check site integrations packaging lab engines machine \
-	clean
+.PHONY: help demo test lint unit versions docs pages docs-check site integrations packaging lab \
+	engines machine clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -35,6 +35,7 @@ help:
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
 	@echo 'make docs       write the generated pages and schemas of docs/'
+	@echo 'make pages      type the commands of docs/ anew, on real engines (root, and Docker installed)'
 	@echo 'make clean      remove what the above left behind'
 	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
 
@@ -76,6 +77,11 @@ docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/python docs/readme.py
 	@$(BIN)/python -m tests.lab.engines_table
+
+# What only an engine can tell: the outputs in the tutorial and the runbooks, and who sees what.
+pages: $(TOOLS)
+	@$(BIN)/python -m tests.lab.pages
+	@$(BIN)/python -m tests.lab.privileges
 
 docs-check: $(TOOLS)
 	$(call stage,generated documentation)

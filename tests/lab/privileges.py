@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from docs.readme import with_part
 from linkdoctor.api import Examination, load_rules, report_on
 from linkdoctor.collect.gaps import ONLY_NEAR
 from linkdoctor.model.evidence import Evidence, Known
@@ -166,14 +166,8 @@ def rules_table(snapshots: Sequence[Snapshot]) -> str:
 
 def filled(page: str, snapshots: Sequence[Snapshot]) -> str:
     """The page with its tables as the lab sees them."""
-    parts = {"evidence": table(snapshots), "rules": rules_table(snapshots)}
-    for name, part in parts.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        page, found = re.subn(
-            f"{begin}.*{end}", lambda _, p=part, b=begin, e=end: f"{b}\n{p}\n{e}", page, flags=re.S
-        )
-        assert found == 1, f"the page has no place for {name}"
-    return page
+    page = with_part(page, "evidence", table(snapshots))
+    return with_part(page, "rules", rules_table(snapshots))
 
 
 def take(lab: Lab) -> list[Snapshot]:
