@@ -20,7 +20,8 @@ def calls_in(text: str) -> list[list[str]]:
     for part in _SHELL.split(text.replace("\\\n", " ")):
         words = shlex.split(part, comments=True)
         for position, word in enumerate(words):
-            if word == "linkdoctor" or word.endswith("/linkdoctor"):
+            # Without a word after it, it is the name of a directory.
+            if word.rpartition("/")[2] == "linkdoctor" and words[position + 1 :]:
                 found.append(words[position + 1 :])
                 break
     return found

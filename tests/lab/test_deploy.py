@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.programs import SEARCH_PATH, bin_with_linkdoctor, program, run
+from tests.deploy.programs import DEPLOY, SEARCH_PATH, bin_with_linkdoctor, program, run
 from tests.deploy.test_monitors import NAGIOS, nagios_settings
 from tests.deploy.test_timers import DROP_IN, INSTALLED, SERVICE, cron_lines, settings
 
@@ -22,6 +24,7 @@ from .lowered import DOCKER, as_user
 from .privileges import LEVELS
 from .situations import Lab
 
+ANSIBLE = DEPLOY / "ansible" / "linkdoctor.yml"
 METRICS_DIRECTORY = "/var/lib/prometheus/node-exporter"
 CLONE_NEWNET = "CLONE_NEWNET"
 CHECKED_WITHIN = 30.0
@@ -188,3 +191,54 @@ def test_nagios_runs_the_check_and_takes_its_state(stale: Lab, tmp_path: Path) -
     assert state["plugin_output"].startswith("LINKDOCTOR CRITICAL - 1 error: LD201 web/helloapp")
     assert state["performance_data"].startswith("errors=1;;0;0 ")
     assert "fix: restart web (restart)" in state["long_plugin_output"]
+
+
+# Ansible
+
+
+def test_ansible_gathers_two_hosts_and_tells_what_is_between_them(
+    two_hosts: tuple[Lab, Lab], tmp_path: Path
+) -> None:
+    first, second = two_hosts
+    first.run("catalog", listen=8080)
+    second.run("storefront", env={"CATALOG_URL": "http://10.77.0.1:8080/items"})
+    engines = {"alpha": first.url, "beta": second.url}
+    hosts = {
+        name: {"ansible_connection": "local", "linkdoctor_engine": ["--host", url]}
+        for name, url in engines.items()
+    }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"docker": {"hosts": hosts}}))
+
+    told = ansible(inventory, tmp_path, status=2)
+    assert "error LD505 host2 storefront/10.77.0.1: storefront on host2 dials" in told
+    assert "unhealthy: 1 errors, 0 checks skipped" in told
+    assert {each.name for each in (tmp_path / "gathered").iterdir()} == {
+        "alpha.ldsnap",
+        "beta.ldsnap",
+    }
+    assert not list(tmp_path.glob("linkdoctor-*")), "nothing is left behind"
+
+    second.remove("storefront")
+    assert "unhealthy" not in ansible(inventory, tmp_path)
+
+
+def ansible(inventory: Path, directory: Path, status: int = 0) -> str:
+    """What the playbook says."""
+    own = {
+        "PATH": bin_with_linkdoctor(directory),
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+    }
+    playbook = Path(sys.executable).parent / "ansible-playbook"
+    given = json.dumps(
+        {"linkdoctor_become": False, "linkdoctor_gathered": str(directory / "gathered")}
+    )
+    done = run([playbook, "-i", inventory, "-e", given, ANSIBLE], status=status, environment=own)
+    assert "WARNING" not in done.stderr, done.stderr
+    assert "changed=0" in done.stdout
+    return done.stdout
