@@ -27,13 +27,18 @@ def calls_in(text: str) -> list[list[str]]:
     return found
 
 
+def commands() -> dict[str, Any]:
+    """The commands that there are."""
+    found: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    return found
+
+
 def accept(words: Sequence[str]) -> str:
     """Parse a call as the command line does, options and values, without running it.
 
     Gives the command's name; what the command line refuses is an error here too.
     """
-    commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
     name, *rest = words
-    assert name in commands, f"no command {name}"
-    commands[name].make_context(name, rest)
+    assert name in commands(), f"no command {name}"
+    commands()[name].make_context(name, rest)
     return name

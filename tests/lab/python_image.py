@@ -26,6 +26,10 @@ LEFT_OUT = re.compile(
     r"/(test|tests|idlelib|turtledemo|tkinter|lib2to3|site-packages|dist-packages|__pycache__|"
     r"config-[^/]+)(/|$)|\.pyc$|\.a$"
 )
+USUAL = tuple(
+    f"lib{name}.so.[0-9]*"
+    for name in ("pthread", "dl", "rt", "m", "util", "resolv", "nss_files", "nss_dns", "gcc_s")
+)
 ENSUREPIP = Path("/usr/share/python-wheels")
 """Where Debian keeps what `ensurepip` installs."""
 
@@ -80,7 +84,14 @@ def _modules_of_iptables() -> Iterator[Path]:
         yield from directory.glob("*.so")
 
 
-def _libraries(programs: Iterable[Path]) -> set[Path]:
+def _libraries(programs: list[Path]) -> set[Path]:
     """What the dynamic loader loads for these, each by the name that it is loaded by."""
+    directories = {each.parent for each in _listed(programs)}
+    # What compiled wheels take for granted of a C library.
+    usual = (path for each in directories for name in USUAL for path in each.glob(name))
+    return {*_listed(programs), *usual}
+
+
+def _listed(programs: Iterable[Path]) -> set[Path]:
     listing = command("sh", "-c", 'ldd "$@" 2>/dev/null || true', "sh", *map(str, programs))
     return {Path(each) for each in re.findall(r"(/\S+\.so\S*) \(0x", listing)}
