@@ -10,6 +10,7 @@ python docs/generate.py --check    exit with 1 if one of them is not as it would
 from __future__ import annotations
 
 import ast
+import html
 import inspect
 import json
 import re
@@ -161,7 +162,7 @@ def of_command(path: str, command: Any) -> Iterator[str]:
     records = [
         record for each in command.get_params(context) if (record := each.get_help_record(context))
     ]
-    yield table(("argument or option", "meaning"), ((f"`{what}`", says) for what, says in records))
+    yield table(("argument or option", "meaning"), ((code(what), says) for what, says in records))
     # Both lines of a paragraph that begins with a backspace stay as they are.
     for paragraph in (command.epilog or "").split("\n\n"):
         if paragraph.startswith("\b"):
@@ -179,10 +180,15 @@ def wrapped(text: str) -> Iterator[str]:
         yield textwrap.fill(paragraph.replace("``", "`"), 100)
 
 
+def code(text: str) -> str:
+    """A piece of code in a cell of a table; how a bar is written between backticks is disputed."""
+    return f"<code>{html.escape(text)}</code>" if "|" in text else f"`{text}`"
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a bar within a cell does not end it."""
     lines = [heads, ["---"] * len(heads), *rows]
-    escaped = ([each.replace("|", "\\|") for each in row] for row in lines)
+    escaped = ([each.replace("|", "&#124;") for each in row] for row in lines)
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 

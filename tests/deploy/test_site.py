@@ -10,6 +10,7 @@ import pytest
 
 from docs import site
 from linkdoctor.config import read_config
+from linkdoctor.registry import load_rules
 
 from .commands import accept, calls_in, commands
 from .programs import DEPLOY, ROOT
@@ -74,6 +75,21 @@ def test_the_example_of_the_configuration_is_a_configuration(tmp_path: Path) -> 
     file = tmp_path / "config.toml"
     file.write_text(example)
     assert read_config(file).container[0].expects == ("helloapp",)
+
+
+def test_the_runbooks_call_rules_by_their_names_and_cover_every_group() -> None:
+    names = {each.rule.code: each.rule.name for each in load_rules()}
+    called = [
+        found
+        for page in (DOCS / "runbooks").glob("*.md")
+        for found in re.findall(
+            r"\[(LD\d+)(?: ([a-z-]+))?\]\(\.\./rules/(LD\d+)\.md\)", page.read_text()
+        )
+    ]
+    for code, name, page in called:
+        assert code == page
+        assert name in ("", names[code]), code
+    assert {code[:3] for code, _, _ in called} == {code[:3] for code in names}
 
 
 def test_every_file_to_deploy_is_told_of() -> None:

@@ -32,7 +32,7 @@ def taken(tree: Path | None) -> Iterator[tuple[Lab, list[Snapshot]]]:
 
 def test_the_tables_are_what_was_seen(taken: tuple[Lab, list[Snapshot]]) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert privileges.filled(page, taken[1]) == page, "`make docs` writes it"
+    assert privileges.filled(page, taken[1]) == page, "`make pages` writes it"
 
 
 def test_more_privileges_never_show_less(taken: tuple[Lab, list[Snapshot]]) -> None:
