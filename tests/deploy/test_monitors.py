@@ -124,6 +124,12 @@ def test_sudo_accepts_the_rule() -> None:
     assert "parsed OK" in done.stdout
 
 
+def icinga_constants(directory: Path) -> list[str]:
+    """The options that let Icinga keep all its files in one directory."""
+    names = ("DataDir", "CacheDir", "LogDir", "InitRunDir", "SpoolDir", "PluginDir")
+    return [word for name in names for word in ("-D", f"{name}={directory}")]
+
+
 def validated(directory: Path, *included: Path) -> str:
     """What `icinga2 daemon -C` says of a configuration."""
     main = directory / "icinga2.conf"
@@ -134,8 +140,7 @@ def validated(directory: Path, *included: Path) -> str:
         'object Host "beta" {\n  check_command = "dummy"\n}\n'
         + "".join(f'include "{each}"\n' for each in included)
     )
-    constants = ("DataDir", "CacheDir", "LogDir", "InitRunDir", "SpoolDir", "PluginDir")
-    given = [word for name in constants for word in ("-D", f"{name}={directory}")]
+    given = icinga_constants(directory)
     icinga = program("icinga2")
     own = {"ICINGA2_USER": "root", "ICINGA2_GROUP": "root"}
     run([icinga, "daemon", "-C", "-c", main, *given], environment=own)

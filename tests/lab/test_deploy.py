@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.programs import DEPLOY, SEARCH_PATH, bin_with_linkdoctor, program, run
-from tests.deploy.test_monitors import NAGIOS, nagios_settings
+from tests.deploy.test_monitors import ICINGA, NAGIOS, icinga_constants, nagios_settings
 from tests.deploy.test_timers import DROP_IN, INSTALLED, SERVICE, cron_lines, settings
 
 from . import lowered
@@ -242,3 +243,47 @@ def ansible(inventory: Path, directory: Path, status: int = 0) -> str:
     assert "WARNING" not in done.stderr, done.stderr
     assert "changed=0" in done.stdout
     return done.stdout
+
+
+# Icinga
+
+
+def test_icinga_runs_the_check_and_takes_its_state(stale: Lab, tmp_path: Path) -> None:
+    here = bin_with_linkdoctor(tmp_path).partition(":")[0] + "/linkdoctor"
+    objects = tmp_path / "linkdoctor.conf"
+    text = ICINGA.read_text().replace(INSTALLED, here)
+    objects.write_text(text.replace("check_interval = 5m", "check_interval = 1s"))
+    main = tmp_path / "icinga2.conf"
+    main.write_text(
+        "include <itl>\ninclude <plugins>\n"
+        'object CheckerComponent "checker" { }\n'
+        'object PerfdataWriter "results" {\n'
+        f'  service_perfdata_path = "{tmp_path}/result"\n'
+        f'  service_temp_path = "{tmp_path}/service.tmp"\n'
+        f'  host_perfdata_path = "{tmp_path}/host"\n  host_temp_path = "{tmp_path}/host.tmp"\n'
+        '  service_format_template = "$service.state$\\t$service.output$\\t$service.perfdata$"\n'
+        "  rotation_interval = 1s\n}\n"
+        'object Host "alpha" {\n  check_command = "dummy"\n  vars.docker = true\n'
+        f'  vars.linkdoctor_host = [ "{stale.url}" ]\n}}\n'
+        f'include "{objects}"\n'
+    )
+    own = {"PATH": SEARCH_PATH, "ICINGA2_USER": "root", "ICINGA2_GROUP": "root"}
+    words = [program("icinga2"), "daemon", "-c", str(main), *icinga_constants(tmp_path)]
+    with (tmp_path / "out").open("wb") as out:
+        # It is several processes, and takes its time to end: they have a group of their own.
+        icinga = subprocess.Popen(words, stdout=out, stderr=out, env=own, start_new_session=True)
+    try:
+        wait_until(lambda: bool(results(tmp_path)), CHECKED_WITHIN, 0.2)
+    finally:
+        os.killpg(icinga.pid, signal.SIGKILL)
+        icinga.wait(10)
+    said = results(tmp_path)
+    assert said.startswith("CRITICAL\tLINKDOCTOR CRITICAL - 1 error: LD201 web/helloapp"), (
+        tmp_path / "out"
+    ).read_text()
+    assert "\terrors=1;;0;0 " in said
+
+
+def results(directory: Path) -> str:
+    """The first results that Icinga wrote."""
+    return "".join(each.read_text() for each in sorted(directory.glob("result.*")))
