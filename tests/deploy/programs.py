@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -54,6 +56,11 @@ def run(
     if status is not None:
         assert done.returncode == status, f"{argv}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def user_and_group() -> tuple[str, str]:
+    """The names of whoever runs the tests, for programs that change to a user of their own."""
+    return pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
 
 
 def bin_with_linkdoctor(directory: Path) -> str:

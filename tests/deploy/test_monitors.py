@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from .commands import accept, calls_in
-from .programs import DEPLOY, program, run
+from .programs import DEPLOY, program, run, user_and_group
 
 NAGIOS = DEPLOY / "nagios" / "linkdoctor.cfg"
 NRPE = DEPLOY / "nagios" / "nrpe.cfg"
@@ -67,6 +67,7 @@ def nagios_settings(directory: Path, objects: Path) -> Path:
     """The main file of a Nagios that keeps all its files in one directory."""
     (directory / "site.cfg").write_text(SITE)
     (directory / "resource.cfg").write_text("$USER1$=/usr/lib/nagios/plugins\n")
+    user, group = user_and_group()
     main = directory / "nagios.cfg"
     main.write_text(
         f"log_file={directory}/nagios.log\n"
@@ -76,7 +77,8 @@ def nagios_settings(directory: Path, objects: Path) -> Path:
         f"command_file={directory}/nagios.cmd\nlock_file={directory}/nagios.pid\n"
         f"query_socket={directory}/nagios.qh\n"
         f"check_result_path={directory}\ntemp_path={directory}\n"
-        'nagios_user=root\nnagios_group=root\nillegal_macro_output_chars=`~$&|"<>\n'
+        f"nagios_user={user}\nnagios_group={group}\n"
+        'illegal_macro_output_chars=`~$&|"<>\n'
     )
     return main
 
@@ -130,6 +132,11 @@ def icinga_constants(directory: Path) -> list[str]:
     return [word for name in names for word in ("-D", f"{name}={directory}")]
 
 
+def icinga_environment() -> dict[str, str]:
+    """What lets Icinga run as whoever runs the tests."""
+    return dict(zip(("ICINGA2_USER", "ICINGA2_GROUP"), user_and_group(), strict=True))
+
+
 def validated(directory: Path, *included: Path) -> str:
     """What `icinga2 daemon -C` says of a configuration."""
     main = directory / "icinga2.conf"
@@ -142,7 +149,7 @@ def validated(directory: Path, *included: Path) -> str:
     )
     given = icinga_constants(directory)
     icinga = program("icinga2")
-    own = {"ICINGA2_USER": "root", "ICINGA2_GROUP": "root"}
+    own = icinga_environment()
     run([icinga, "daemon", "-C", "-c", main, *given], environment=own)
     listing = run([icinga, "object", "list", *given[:4]], environment=own)
     return re.sub(r"\x1b\[[0-9;]*m", "", listing.stdout)

@@ -16,7 +16,13 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.programs import DEPLOY, SEARCH_PATH, bin_with_linkdoctor, program, run
-from tests.deploy.test_monitors import ICINGA, NAGIOS, icinga_constants, nagios_settings
+from tests.deploy.test_monitors import (
+    ICINGA,
+    NAGIOS,
+    icinga_constants,
+    icinga_environment,
+    nagios_settings,
+)
 from tests.deploy.test_timers import DROP_IN, INSTALLED, SERVICE, cron_lines, settings
 
 from . import lowered
@@ -267,7 +273,7 @@ def test_icinga_runs_the_check_and_takes_its_state(stale: Lab, tmp_path: Path) -
         f'  vars.linkdoctor_host = [ "{stale.url}" ]\n}}\n'
         f'include "{objects}"\n'
     )
-    own = {"PATH": SEARCH_PATH, "ICINGA2_USER": "root", "ICINGA2_GROUP": "root"}
+    own = {"PATH": SEARCH_PATH, **icinga_environment()}
     words = [program("icinga2"), "daemon", "-c", str(main), *icinga_constants(tmp_path)]
     with (tmp_path / "out").open("wb") as out:
         # It is several processes, and takes its time to end: they have a group of their own.
