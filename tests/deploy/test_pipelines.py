@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.packaging.conftest import Built
+
 from .commands import accept, calls_in
-from .programs import ALPHA, BETA, DEPLOY, ROOT, bin_with_linkdoctor, program, read_yaml, run
+from .programs import ALPHA, BETA, DEPLOY, bin_with_linkdoctor, program, read_yaml, run
 
 WORKFLOW: dict[Any, Any] = read_yaml(DEPLOY / "github" / "linkdoctor.yml")
 JOB = WORKFLOW["jobs"]["links"]
@@ -79,9 +80,7 @@ def test_the_summary_and_the_results_are_written_whatever_was_found(
 def test_what_is_installed_is_found_by_the_later_steps(
     runner: dict[str, str], tmp_path: Path
 ) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
-    run([*build, "--no-build-isolation", "--wheel-dir", tmp_path, ROOT])
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = Built(tmp_path).wheel
     step("Install linkdoctor", {**runner, "LINKDOCTOR": str(wheel), "PIP_NO_DEPS": "1"})
     (added,) = (tmp_path / "path").read_text().splitlines()
     assert (Path(added) / "linkdoctor").is_file()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.programs import DEPLOY, ROOT, SEARCH_PATH, run
+from tests.packaging.conftest import Built
 
 from . import python_image
 from .engine import Engine
@@ -30,9 +31,10 @@ PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """linkdoctor and all it needs, as the Dockerfile says."""
     directory = tmp_path_factory.mktemp("wheels")
-    words = ["wheel", "--quiet", "--no-build-isolation", "-c", str(ROOT / "constraints.txt")]
+    ours = Built(tmp_path_factory.mktemp("built")).wheel
+    words = ["wheel", "--quiet", "-c", str(ROOT / "constraints.txt")]
     done = subprocess.run(
-        [*PIP, *words, "--wheel-dir", str(directory), str(ROOT)],
+        [*PIP, *words, "--wheel-dir", str(directory), str(ours)],
         capture_output=True,
         text=True,
         timeout=300,
