@@ -19,7 +19,8 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check packaging page lab engines machine clean
+.PHONY: help demo test lint unit versions docs pages docs-check site integrations packaging page lab \
+	engines machine clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -28,11 +29,14 @@ help:
 	@echo '  make unit       the unit tests'
 	@echo '  make versions   the unit tests on every other Python of this machine'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
+	@echo '  make site       the documentation as a web site, in build/site'
+	@echo '  make integrations  what deploy/ holds, read by the programs that it is for'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
 	@echo 'make docs       write the generated pages and schemas of docs/'
+	@echo 'make pages      type the commands of docs/ anew, on real engines (root, and Docker installed)'
 	@echo 'make clean      remove what the above left behind'
 	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
 
@@ -44,6 +48,8 @@ test: machine $(TOOLS)
 	$(again) unit
 	$(again) versions
 	$(again) docs-check
+	$(again) site
+	$(again) integrations
 	$(again) packaging
 	$(again) page
 	$(again) lab
@@ -75,12 +81,25 @@ docs: $(TOOLS)
 	@$(BIN)/python docs/manpage.py
 	@$(BIN)/python -m tests.lab.engines_table
 
+# What only an engine can tell: the outputs in the tutorial and the runbooks, and who sees what.
+pages: $(TOOLS)
+	@$(BIN)/python -m tests.lab.pages
+	@$(BIN)/python -m tests.lab.privileges
+
 docs-check: $(TOOLS)
 	$(call stage,generated documentation)
 	@$(BIN)/python docs/generate.py --check
 	@$(BIN)/python docs/readme.py --check
 	@$(BIN)/python docs/manpage.py --check
 	@$(BIN)/python -m tests.lab.engines_table --check
+
+site: $(TOOLS)
+	$(call stage,documentation site)
+	@$(BIN)/python docs/site.py build/site
+
+integrations: $(TOOLS)
+	$(call stage,tests of deploy/)
+	@$(PYTEST) tests/deploy
 
 packaging: $(TOOLS)
 	$(call stage,packaging tests)
@@ -107,14 +126,17 @@ clean:
 
 # --- what must be installed -----------------------------------------------------------------------
 
-APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+# Nothing that is installed is to be started: the tests start what they need.
+APT := DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get -qq
 CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
-# What lab and page need, and the Debian packages that hold it. Only what is missing is installed: a
+# What the tests need, and the Debian packages that hold it. Only what is missing is installed: a
 # Docker that came from elsewhere is left alone. What stays missing, the tests complain of.
 PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
-	openssl:openssl debootstrap:debootstrap chromium:chromium
+	openssl:openssl debootstrap:debootstrap chromium:chromium strace:strace setpriv:util-linux \
+	promtool:prometheus nagios4:nagios4-core icinga2:icinga2-bin crontab:cron visudo:sudo \
+	systemd-analyze:systemd man:man-db groff:groff-base
 
 machine:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \

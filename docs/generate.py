@@ -1,4 +1,7 @@
-"""Writes the generated part of docs/: a page for each rule, their index, and the JSON Schemas.
+"""Writes the generated part of docs/.
+
+A page for each rule, their index, the JSON Schemas, and the pages on the command line, the
+configuration and the file formats.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit with 1 if one of them is not as it would be written
@@ -6,16 +9,25 @@ python docs/generate.py --check    exit with 1 if one of them is not as it would
 
 from __future__ import annotations
 
+import ast
+import html
 import inspect
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
+import msgspec.inspect as kinds
+from typer.main import get_command
 
+from linkdoctor.cli import app
 from linkdoctor.config import Config
 from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
@@ -26,7 +38,7 @@ from linkdoctor.model.inventory import Inventory
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
-from linkdoctor.model.report import UNPRINTED, Report
+from linkdoctor.model.report import UNPRINTED, Fix, Report
 from linkdoctor.model.sight import SELF_CHECK_SCHEMA, SelfCheck
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
@@ -36,7 +48,7 @@ from linkdoctor.render.picture import Picture
 from linkdoctor.rulekit import Case
 
 HERE = Path(__file__).resolve().parent
-GENERATED = ("rules/*.md", "schema/*.json")
+GENERATED = ("rules/*.md", "schema/*", "cli.md", "configuration.md")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -48,6 +60,9 @@ def documents() -> dict[str, str]:
         **pages,
         "rules/README.md": index(rules),
         "schema/graph.schema.json": schema(Picture, GRAPH_SCHEMA),
+        "cli.md": command_line(),
+        "configuration.md": configuration(),
+        "schema/README.md": formats(),
         "schema/report.schema.json": schema(Report, REPORT_SCHEMA),
         "schema/snapshot.schema.json": schema(Snapshot, SNAPSHOT_SCHEMA),
         "schema/plan.schema.json": schema(Plan, PLAN_SCHEMA),
@@ -137,6 +152,238 @@ def referenced(content: dict[str, Any]) -> dict[str, Any]:
             text = json.dumps(content["$defs"][name])
             waiting += re.findall(r'"(#/\$defs/[^"]+)"', text)
     return {name: each for name, each in content["$defs"].items() if name in found}
+
+
+# --- the command line -----------------------------------------------------------------------------
+
+
+def command_line() -> str:
+    """The page on the command line."""
+    parts = [
+        "# Command line",
+        "What `linkdoctor COMMAND --help` says, for each command.",
+    ]
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        parts += of_command(f"linkdoctor {name}", command)
+    return "\n\n".join(parts) + "\n"
+
+
+def of_command(path: str, command: Any) -> Iterator[str]:
+    """What a command does, what it takes, and its examples; then its own commands."""
+    context = command.make_context(path, [], resilient_parsing=True)
+    yield f"## {path}"
+    yield from wrapped(command.help or "")
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    yield f"```text\n{usage}\n```"
+    records = [
+        record for each in command.get_params(context) if (record := each.get_help_record(context))
+    ]
+    yield table(("argument or option", "meaning"), ((code(what), says) for what, says in records))
+    # Both lines of a paragraph that begins with a backspace stay as they are.
+    for paragraph in (command.epilog or "").split("\n\n"):
+        if paragraph.startswith("\b"):
+            title, _, lines = paragraph.removeprefix("\b\n").partition("\n")
+            yield f"{title}\n\n```sh\n{textwrap.dedent(lines)}\n```"
+        else:
+            yield from wrapped(paragraph)
+    for name, nested in getattr(command, "commands", {}).items():
+        yield from of_command(f"{path} {name}", nested)
+
+
+def wrapped(text: str) -> Iterator[str]:
+    """The paragraphs of a text, each in lines of a page's width; a docstring's code as Markdown."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        yield textwrap.fill(paragraph.replace("``", "`"), 100)
+
+
+def code(text: str) -> str:
+    """A piece of code in a cell of a table; how a bar is written between backticks is disputed."""
+    return f"<code>{html.escape(text)}</code>" if "|" in text else f"`{text}`"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; a bar within a cell does not end it."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    escaped = ([each.replace("|", "&#124;") for each in row] for row in lines)
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+# --- the configuration and the file formats, from their structs -----------------------------------
+
+
+def configuration() -> str:
+    """The page on the configuration file."""
+    text = inspect.cleandoc(
+        """
+        # Configuration
+
+        A file in TOML: `--config FILE`, else `$LINKDOCTOR_CONFIG`, else
+        `$XDG_CONFIG_HOME/linkdoctor/config.toml` (`~/.config/linkdoctor/config.toml`), else
+        `/etc/linkdoctor/config.toml`. The first that is there is read, and no other; never one from
+        the working directory. What is given on the command line wins. A key that is not known is an
+        error, and exits with 2.
+
+        ```toml
+        ignore = ["LD605"]
+        fail-on = "warning"
+        timeout = 60
+        hosts = ["unix:///var/run/docker.sock", "tcp://10.0.0.2:2376"]
+
+        [[container]]
+        container = "web-*"
+        expects = ["helloapp"]
+        publishes = [8080]
+        ```
+        """
+    )
+    tables = "\n\n".join(struct_tables(Config, "Keys"))
+    # TOML has no null: what may be null may be left out.
+    return f"{text}\n\n{tables.replace(' or null', '')}\n"
+
+
+def formats() -> str:
+    """The page on the file formats."""
+    files = (
+        (REPORT_SCHEMA, "report", Report, "`check --format json`, `demo --format json`"),
+        (SNAPSHOT_SCHEMA, "snapshot", Snapshot, "`snapshot -o FILE`, compressed with gzip"),
+        (PLAN_SCHEMA, "plan", Plan, "`fix --format json`, `fix --plan-out FILE`"),
+    )
+    rows = [
+        (f"`{name}`", f"[{stem}.schema.json]({stem}.schema.json)", by)
+        for name, stem, _, by in files
+    ]
+    parts = [
+        "# File formats",
+        *wrapped(
+            "Each file names its format in the field `schema`. A format changes in a way that "
+            "breaks its readers only under another number; fields may be added at any time."
+        ),
+        table(("format", "JSON Schema", "written by"), rows),
+    ]
+    for name, _, kind, _ in files:
+        parts += struct_tables(kind, name)
+    return "\n\n".join(parts) + "\n"
+
+
+def struct_tables(kind: type[msgspec.Struct], title: str) -> Iterator[str]:
+    """A table of the fields of a struct, then of each struct that is among them."""
+    waiting, seen = [kind], {kind}
+    while waiting:
+        struct = waiting.pop(0)
+        info: Any = kinds.type_info(struct)
+        yield f"## {title}" if struct is kind else f"### {title}: {struct.__name__}"
+        if struct is not kind and struct.__doc__:
+            yield next(wrapped(struct.__doc__))
+        fields = [each for each in info.fields if (struct, each.name) not in UNPRINTED_FIELDS]
+        yield table(
+            ("field", "value", "meaning"),
+            ((f"`{each.encode_name}`", value(each), meaning(struct, each)) for each in fields),
+        )
+        for each in fields:
+            found = [part for part in structs_in(each.type) if part not in seen]
+            waiting += found
+            seen.update(found)
+
+
+UNPRINTED_FIELDS = {(Fix, field) for field in UNPRINTED}
+
+
+def structs_in(kind: kinds.Type) -> Iterator[type[msgspec.Struct]]:
+    """The structs that a field may hold."""
+    if isinstance(kind, kinds.StructType):
+        yield plain(kind)
+    for part in parts_of(kind):
+        yield from structs_in(part)
+
+
+def plain(kind: kinds.StructType) -> type[msgspec.Struct]:
+    """The class of a struct, without what a generic one is made of here."""
+    return get_origin(kind.cls) or kind.cls
+
+
+def parts_of(kind: kinds.Type) -> tuple[kinds.Type, ...]:
+    """What a type is made of: the items of a list, the members of a choice."""
+    if isinstance(kind, kinds.UnionType):
+        return kind.types
+    if isinstance(kind, kinds.VarTupleType):
+        return (kind.item_type,)
+    if isinstance(kind, kinds.TupleType):
+        return kind.item_types
+    if isinstance(kind, kinds.StructType) and get_origin(kind.cls):
+        return tuple(each.type for each in kind.fields)
+    return ()
+
+
+def value(field: kinds.Field) -> str:
+    """What a field holds, and whether it must be there."""
+    default = field.default.value if isinstance(field.default, Enum) else field.default
+    shown = isinstance(default, bool | int | float) or (isinstance(default, str) and default)
+    said = f"; default: `{json.dumps(default)}`" if shown else ""
+    return in_words(field.type) + ("; required" if field.required else said)
+
+
+WORDS = {
+    kinds.StrType: "text",
+    kinds.IntType: "whole number",
+    kinds.FloatType: "number",
+    kinds.BoolType: "true or false",
+    kinds.AnyType: "anything",
+}
+
+
+def in_words(kind: kinds.Type) -> str:
+    """A type, for people who do not write Python."""
+    if isinstance(kind, kinds.UnionType):
+        rest = [each for each in kind.types if not isinstance(each, kinds.NoneType)]
+        null = " or null" if len(rest) < len(kind.types) else ""
+        return " or ".join(map(in_words, rest)) + null
+    if isinstance(kind, kinds.EnumType):
+        return ", ".join(f"`{each.value}`" for each in kind.cls)
+    if isinstance(kind, kinds.StructType):
+        return plain(kind).__name__
+    if isinstance(kind, kinds.VarTupleType):
+        return f"list of {in_words(kind.item_type)}"
+    if isinstance(kind, kinds.TupleType):
+        return f"list of {', '.join(map(in_words, kind.item_types))}"
+    return WORDS.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
+
+
+def meaning(struct: type[msgspec.Struct], field: kinds.Field) -> str:
+    """What the docstring of a field says; where it has none, the option of `check` of that name."""
+    said = next((text for each in struct.__mro__ if (text := said_in(each).get(field.name))), "")
+    if said or struct is not Config:
+        return " ".join(said.replace("``", "`").split())
+    return options_of_check().get(field.encode_name, "")
+
+
+@cache
+def said_in(kind: type) -> dict[str, str]:
+    """The docstrings of a class's fields: what stands below each in the source."""
+    if not kind.__module__.startswith("linkdoctor"):
+        return {}
+    source = textwrap.dedent(inspect.getsource(kind))
+    body = next(each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.ClassDef)).body
+    return {
+        field.target.id: text.value.value
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+@cache
+def options_of_check() -> dict[str, str]:
+    """What the help of `check` says of each option, by its long name without the dashes."""
+    command = get_command(app).commands["check"]  # type: ignore[attr-defined]
+    return {
+        name.removeprefix("--"): f"`{name}`: {each.help}"
+        for each in command.params
+        for name in each.opts
+        if getattr(each, "help", None)
+    }
 
 
 def write(wanted: dict[str, str]) -> None:

@@ -47,11 +47,16 @@ def rules() -> str:
 def filled(text: str) -> str:
     """The README with its parts as they would be written."""
     for name, part in (("demo", demo()), ("rules", rules())):
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        head, _, rest = text.partition(begin)
-        _, _, tail = rest.partition(end)
-        text = f"{head}{begin}\n{part}\n{end}{tail}"
+        text = with_part(text, name, part)
     return text
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """A text with one part, which stands between two comments that name it."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    return f"{head}{begin}\n{part}\n{end}{tail}"
 
 
 def main(arguments: Sequence[str]) -> int:

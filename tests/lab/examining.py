@@ -33,7 +33,7 @@ def look(
     engines = [Url(each if isinstance(each, str) else each.url) for each in where]
     examination = examine(engines, timeout=timeout, further=further, environment={})
     return msgspec.structs.replace(
-        examination, snapshots=tuple(_a_minute_later(each) for each in examination.snapshots)
+        examination, snapshots=tuple(a_minute_later(each) for each in examination.snapshots)
     )
 
 
@@ -137,6 +137,7 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def _a_minute_later(snapshot: Snapshot) -> Snapshot:
+def a_minute_later(snapshot: Snapshot) -> Snapshot:
+    """The snapshot, taken when whatever runs has had time to come up."""
     later = datetime.fromisoformat(snapshot.taken_at) + STARTING
     return msgspec.structs.replace(snapshot, taken_at=later.isoformat())

@@ -158,7 +158,8 @@ def _output(*argv: str) -> bytes:
     if len(output) > _LARGEST_LISTING:
         raise Unlisted(Gap.UNSUPPORTED, f"{name} lists more rules than are read")
     if process.returncode != 0:
-        raise Unlisted(Gap.UNSUPPORTED, f"{name} failed (exit code {process.returncode})")
+        reason = f"{name} failed (exit code {process.returncode}); it needs root, or CAP_NET_ADMIN"
+        raise Unlisted(Gap.UNSUPPORTED, reason)
     return output
 
 

@@ -102,8 +102,12 @@ def _read(namespace: Path, action: Callable[[], T], source: str) -> Evidence[T]:
         return Known(sockets.in_namespace(namespace, action), source)
     except Unlisted as reason:
         return Unknown(gap=reason.gap, detail=str(reason))
-    except (sockets.NamespaceDenied, OSError) as error:
+    except sockets.NamespaceDenied as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
+    except OSError as error:
+        # The kernel's own words, without the path: that is one of ours and says nothing.
+        said = f"{error.strerror}; run as root" if error.strerror else str(error)
+        return Unknown(gap=Gap.DENIED, detail=said)
 
 
 def _explained(firewall: Known[Firewall], managed: bool | None) -> Evidence[Firewall]:
