@@ -123,17 +123,21 @@ class Fault:
 class FaultyProxy(Passing):
     """Passes GET requests on, each over a connection of its own, but for those that fail."""
 
-    def __init__(self, engine: Path, path: Path, fault: Fault | None = None) -> None:
-        self.url = f"unix://{path}"
+    def __init__(self, engine: Path, path: Path | None, fault: Fault | None = None) -> None:
+        if path is None:
+            listener = socket.create_server(("127.0.0.1", 0))
+            self.url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        else:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(path))
+            listener.listen()
+            self.url = f"unix://{path}"
         self.asked: list[str] = []
         """The paths of all requests, in order."""
         self._engine = engine
         self._fault = fault
         self._counting = threading.Lock()
         self._over = threading.Event()
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        listener.listen()
         super().__init__(listener)
 
     def close(self) -> None:
@@ -256,9 +260,9 @@ def bomb() -> bytes:
 
 @contextlib.contextmanager
 def faulty(
-    engine: Path, path: Path, fault: Fault | None = None
+    engine: Path, path: Path | None, fault: Fault | None = None
 ) -> Generator[FaultyProxy, None, None]:
-    """A proxy at a unix socket of its own."""
+    """A proxy at a unix socket of its own; without a path, at a port of the loopback."""
     proxy = FaultyProxy(engine, path, fault)
     try:
         yield proxy

@@ -32,7 +32,7 @@ RULES = load_rules()
 TIMEOUT = 4.0
 GRACE = 2.5
 """Seconds after which an examination ends whatever happens, and what a busy machine needs."""
-LARGEST = 300 << 20
+LARGEST = 200 << 20
 """What a process may occupy at most, in bytes: of an answer, 64 MiB are read."""
 SIDE_BY_SIDE = 12
 FLOODS = (Kind.FLOOD, Kind.FLOOD_CHUNKS, Kind.FLOODED_ERROR)
