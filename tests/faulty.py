@@ -108,6 +108,15 @@ _ENDLESS = {
 }
 
 
+Lie = Callable[[str, bytes], bytes]
+"""Makes another body of that to a request for a path."""
+
+
+def honest(path: str, body: bytes) -> bytes:
+    """The body, as it is."""
+    return body
+
+
 @dataclass(frozen=True)
 class Fault:
     """What happens to the nth request, and to those that follow if it lasts."""
@@ -123,7 +132,9 @@ class Fault:
 class FaultyProxy(Passing):
     """Passes GET requests on, each over a connection of its own, but for those that fail."""
 
-    def __init__(self, engine: Path, path: Path | None, fault: Fault | None = None) -> None:
+    def __init__(
+        self, engine: Path, path: Path | None, fault: Fault | None = None, lie: Lie = honest
+    ) -> None:
         if path is None:
             listener = socket.create_server(("127.0.0.1", 0))
             self.url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
@@ -136,6 +147,7 @@ class FaultyProxy(Passing):
         """The paths of all requests, in order."""
         self._engine = engine
         self._fault = fault
+        self._lie = lie
         self._counting = threading.Lock()
         self._over = threading.Event()
         super().__init__(listener)
@@ -173,6 +185,7 @@ class FaultyProxy(Passing):
 
     def _pass(self, client: socket.socket, path: str) -> None:
         status, reason, body = self._ask(path)
+        body = self._lie(path, body)
         client.sendall(_head(f"{status} {reason}", len(body)) + body)
 
     def _ask(self, path: str) -> tuple[int, str, bytes]:
@@ -260,10 +273,10 @@ def bomb() -> bytes:
 
 @contextlib.contextmanager
 def faulty(
-    engine: Path, path: Path | None, fault: Fault | None = None
+    engine: Path, path: Path | None, fault: Fault | None = None, lie: Lie = honest
 ) -> Generator[FaultyProxy, None, None]:
     """A proxy at a unix socket of its own; without a path, at a port of the loopback."""
-    proxy = FaultyProxy(engine, path, fault)
+    proxy = FaultyProxy(engine, path, fault, lie)
     try:
         yield proxy
     finally:

@@ -29,7 +29,7 @@ from .situations import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS, LEAST = 200, 60
-LONGEST = 60.0
+LONGEST = 80.0
 """Seconds after which no further round begins."""
 STEADY = {"app", "web", "db", "report"}
 Finding = tuple[str, str, str, str]
@@ -131,9 +131,7 @@ def by_command(url: str) -> set[Finding]:
     }
 
 
-def test_no_check_says_what_is_neither_true_before_nor_after(
-    steady: Lab, record_property: Callable[[str, object], None]
-) -> None:
+def test_no_check_says_what_is_neither_true_before_nor_after(steady: Lab) -> None:
     churn = Churn(steady, seed=20)
     ending = time.monotonic() + LONGEST
     before = findings(diagnose(steady))
@@ -159,7 +157,7 @@ def test_no_check_says_what_is_neither_true_before_nor_after(
                 assert not {target for _, target, _, _ in each} & STEADY
                 assert "LD001" not in {code for code, _, _, _ in each}
             before = after
-    record_property("checks", checks)
+    print(checks, "checks")
     assert checks >= LEAST
 
 
