@@ -72,6 +72,7 @@ DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
 """The recorded hosts among the package's data."""
 
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
+_LONGEST_VERSION = 9
 _GZIP = b"\x1f\x8b"
 
 Progress = Callable[[str], None]
@@ -260,7 +261,7 @@ def _decode_snapshot(content: bytes, name: str) -> Snapshot:
     kind, _, version = schema.partition("/")
     if kind != SCHEMA.partition("/")[0]:
         raise SnapshotError(f"{name}: no snapshot: its schema is {schema[:80]!r}, not {SCHEMA!r}")
-    if not version.isdecimal() or int(version) > int(SCHEMA.partition("/")[2]):
+    if not _is_known(version):
         raise SnapshotError(
             f"{name}: made by a newer linkdoctor ({schema[:80]}); this one, {__version__}, "
             f"reads up to {SCHEMA}; upgrade linkdoctor"
@@ -269,6 +270,11 @@ def _decode_snapshot(content: bytes, name: str) -> Snapshot:
         return msgspec.json.decode(content, type=Snapshot)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
+
+
+def _is_known(version: str) -> bool:
+    digits = version.isascii() and version.isdecimal() and len(version) <= _LONGEST_VERSION
+    return digits and int(version) <= int(SCHEMA.partition("/")[2])
 
 
 def _decompressed(content: bytes, name: str) -> bytes:
