@@ -60,18 +60,25 @@ def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[
     if _FULL_ID.fullmatch(container_id) is None:
         raise NotProven("the engine names no process")
     with hold(pid, proc) as held:
-        if not _names(held, container_id.encode()):
+        name = container_id.encode()
+        if not (
+            _mounts_name(_slurp(held.descriptor, "mountinfo"), name)
+            or _group_names(_slurp(held.descriptor, "cgroup"), name)
+        ):
             raise NotProven("the process with its pid on this machine is not the container's")
         yield held
 
 
-def _names(held: Proc, container_id: bytes) -> bool:
-    """Tell whether a process's mounts, or its control group, are those of a container."""
-    for line in _slurp(held.descriptor, "mountinfo").splitlines():
+def _mounts_name(mountinfo: bytes, container_id: bytes) -> bool:
+    """Tell whether a process has the files that the engine mounts into this container."""
+    for line in mountinfo.split(b"\n"):
         _, _, _, root, point, *_ = [*line.split(b" ", 5), b"", b"", b"", b"", b""]
         if point in _MOUNTED and container_id in root.split(b"/"):
             return True
-    cgroup = _slurp(held.descriptor, "cgroup")
+    return False
+
+
+def _group_names(cgroup: bytes, container_id: bytes) -> bool:
     return re.search(rb"[/:-]%s(\.scope|/|$)" % container_id, cgroup, re.MULTILINE) is not None
 
 
