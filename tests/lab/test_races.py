@@ -140,7 +140,8 @@ def test_no_check_says_what_is_neither_true_before_nor_after(steady: Lab) -> Non
         for number in count():
             if checks >= CHECKS or time.monotonic() > ending:
                 break
-            seen, failures = [], []
+            seen: list[set[Finding]] = []
+            failures: list[str] = []
             busy = threading.Thread(target=_noting, args=(churn.round, failures))
             busy.start()
             while busy.is_alive():
