@@ -7,7 +7,7 @@ from linkdoctor.model.reach import is_inside
 
 
 def test_what_is_no_subnet_is_left_out() -> None:
-    texts = ("10.0.0.1/8", "", "x", "10.0.0.0/33", "fd00::/8", "fe80::1%x/64", "300.0.0.0/8")
+    texts = ("10.0.0.1/8", "", "x", "10.0.0.0/33", "fd00::/8", "300.0.0.0/8")
     assert [str(each) for each in subnets_in(texts)] == ["10.0.0.0/8", "fd00::/8"]
 
 
