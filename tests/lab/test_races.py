@@ -29,7 +29,7 @@ from .situations import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS, LEAST = 200, 60
-LONGEST = 80.0
+LONGEST = 60.0
 """Seconds after which no further round begins."""
 STEADY = {"app", "web", "db", "report"}
 Finding = tuple[str, str, str, str]
