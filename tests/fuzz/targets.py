@@ -165,7 +165,7 @@ def top_answer(content: bytes) -> None:
 
 def mounts(content: bytes) -> None:
     proven = procfs._mounts_name(content, ID) or procfs._group_names(content, ID)
-    assert not proven or re.search(rb"[/:-]%s([/. \n]|$)" % ID, content)
+    assert not proven or re.search(rb"[ /:-]%s([/. \n]|$)" % ID, content)
 
 
 def netlink(content: bytes) -> None:
