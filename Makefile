@@ -68,7 +68,8 @@ unit: $(TOOLS)
 # What is led by coverage needs a package that not every Python has.
 fuzz: $(TOOLS)
 	$(call stage,more examples)
-	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py
+	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py tests/unit/test_references.py \
+		tests/unit/test_complaints.py
 	$(call stage,fuzzing led by coverage)
 	@$(INSTALL) --editable '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz 4

@@ -1,12 +1,11 @@
 """What others wrote, spoilt: every reader of it keeps its promises, in time that grows evenly.
 
-`LINKDOCTOR_FUZZ` is how many times as many examples are tried; `make fuzz` sets it.
+`make fuzz` tries many more (see `tests/fuzz/effort.py`).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,12 +19,12 @@ from linkdoctor.api import Examination, demo_snapshots, report_on
 from linkdoctor.collect.answers import ContainerAnswer, InfoAnswer, ListAnswer, NetworkAnswer
 from linkdoctor.collect.translate import details_of, network_of
 from linkdoctor.model.snapshot import Snapshot
+from tests.fuzz.effort import MORE, tries
 from tests.fuzz.targets import GHOST, RULES, SEVERAL, TARGETS, Target, world
 from tests.hostile import HOSTILE
 
-MORE = int(os.environ.get("LINKDOCTOR_FUZZ", "1"))
 few = settings(
-    max_examples=20 * MORE,
+    max_examples=tries(20),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -157,7 +156,7 @@ def _place(draw: st.DrawFn, whole: Any) -> tuple[Any, Any]:
 SNAPSHOTS = [msgspec.to_builtins(each) for each in (world().snapshot(), *demo_snapshots())]
 
 
-@settings(parent=few, max_examples=40 * MORE)
+@settings(parent=few, max_examples=tries(40))
 @given(st.sampled_from(SNAPSHOTS).flatmap(changed))
 def test_no_snapshot_makes_a_rule_crash(whole: Any) -> None:
     try:

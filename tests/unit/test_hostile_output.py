@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import pyte
@@ -30,6 +31,7 @@ from linkdoctor.render.text import render_text
 from tests.hostile import HOSTILE, hostile_report, with_each_hostile_text
 
 RULES = load_rules()
+WIDE = 400
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 """The one sequence that linkdoctor writes itself."""
 
@@ -38,7 +40,11 @@ def worlds(text: str) -> Iterator[World]:
     """Links in trouble, in which everything that somebody may choose is this text."""
     name = text.replace(":", "") or "app"
     alias = text.rpartition("/")[2].replace(":", "") or "alias"
-    for_all = {"expose": [5000], "listen": [5000], "env": {text or "X": text, "DB_HOST": text}}
+    for_all: dict[str, Any] = {
+        "expose": [5000],
+        "listen": [5000],
+        "env": {text or "X": text, "DB_HOST": text},
+    }
     yield (
         World(f"host{text}")
         .network(f"net{text}")
@@ -92,12 +98,13 @@ def test_colours_are_linkdoctors_own(text: str) -> None:
 def test_a_terminal_shows_what_was_printed_and_does_nothing_else() -> None:
     for text in (each for each in HOSTILE if len(each) < 100):
         printed = next(shown(text))
-        screen = pyte.Screen(1000, printed.count("\n") + 1)
+        screen = pyte.Screen(WIDE, printed.count("\n") + 1)
         pyte.Stream(screen).feed(printed.replace("\n", "\r\n"))
         assert (screen.title, screen.icon_name) == ("", "")
-        # It composes letters and their marks.
-        assert screen.display[0].rstrip() == normalize("NFC", printed.split("\n")[0].rstrip())
         assert screen.cursor.y == printed.count("\n")
+        # It composes letters and their marks, and puts nothing behind a wide one.
+        first = "".join(screen.buffer[0][column].data for column in range(WIDE))
+        assert first.rstrip() == normalize("NFC", printed.split("\n")[0].rstrip())
 
 
 # --- in a shell -----------------------------------------------------------------------------------
