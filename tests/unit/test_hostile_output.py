@@ -16,8 +16,8 @@ import pyte
 import pytest
 
 from linkdoctor.api import Examination, load_rules, report_on
-from linkdoctor.fix.plan import Plan
 from linkdoctor.fix.use_cases import Scope, make_plan
+from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Report
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
