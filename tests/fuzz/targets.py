@@ -42,6 +42,17 @@ from linkdoctor.collect.translate import (
     script_places,
 )
 from linkdoctor.config import ConfigError, read_config
+from linkdoctor.fix.journal import (
+    SCHEMA,
+    Before,
+    Call,
+    Entry,
+    Event,
+    JournalError,
+    _entries,
+    steps,
+)
+from linkdoctor.model.actions import Restart
 from linkdoctor.model.complaints import complaints_in
 from linkdoctor.model.links import (
     HostsLine,
@@ -272,6 +283,13 @@ def snapshot(content: bytes) -> None:
     assert "LD001" not in {each.code for each in report.findings}
 
 
+def journal(content: bytes) -> None:
+    entries = tried(lambda: tuple(_entries(Path("file"), content)), JournalError, 200)
+    if entries is not None:
+        assert len(entries) <= content.count(b"\n")
+        steps(entries)
+
+
 def configuration(content: bytes) -> None:
     with NamedTemporaryFile() as file:
         file.write(content)
@@ -285,6 +303,20 @@ def _json(value: object) -> bytes:
 
 def world() -> World:
     return World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+def _journal() -> tuple[bytes, ...]:
+    first = Entry(
+        schema=SCHEMA,
+        time="2026-01-01T00:00:00Z",
+        step=1,
+        event=Event.BEGIN,
+        action=Restart(container="web"),
+        before=Before(id="f", name="web"),
+    )
+    then = Entry(time="", step=1, event=Event.BEFORE, call=Call.RESTART, container="f")
+    lines = [msgspec.json.encode(each) + b"\n" for each in (first, then)]
+    return (lines[0], b"".join(lines), lines[0] + lines[1] * 3 + b"{")
 
 
 SEVERAL = (
@@ -411,6 +443,11 @@ TARGETS = (
             msgspec.json.encode(world().snapshot()),
             snapshot_bytes(world().move("app").snapshot()),
         ),
+    ),
+    Target(
+        "journal",
+        journal,
+        _journal(),
     ),
     Target(
         "configuration",
