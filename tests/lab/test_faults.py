@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from linkdoctor.api import Url, examine, load_rules, report_on
+from linkdoctor.api import Further, Url, examine, load_rules, report_on
 from linkdoctor.collect.crew import at_once
 from linkdoctor.model.report import Report, Verdict
 from tests.faulty import Fault, Kind, faulty
@@ -29,6 +29,7 @@ from .situations import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = load_rules()
+WITH_LOGS = Further(logs=True)
 TIMEOUT = 4.0
 GRACE = 2.5
 """Seconds after which an examination ends whatever happens, and what a busy machine needs."""
@@ -78,7 +79,9 @@ def try_each(engine: Path, directory: Path, faults: Sequence[Fault]) -> list[Tri
         socket = directory / f"{number}.sock"
         with faulty(engine, socket, fault) as proxy:
             begun = time.monotonic()
-            examination = examine([Url(proxy.url)], timeout=TIMEOUT, environment={})
+            examination = examine(
+                [Url(proxy.url)], timeout=TIMEOUT, further=WITH_LOGS, environment={}
+            )
             took = time.monotonic() - begun
             path = proxy.asked[fault.nth - 1] if len(proxy.asked) >= fault.nth else ""
         return Tried(fault, path, report_on(examination, RULES), took)
@@ -89,7 +92,7 @@ def try_each(engine: Path, directory: Path, faults: Sequence[Fault]) -> list[Tri
 def requests_of(engine: Path, directory: Path) -> list[str]:
     """The paths that an examination without any fault asks for, in order."""
     with faulty(engine, directory / "none.sock") as proxy:
-        examine([Url(proxy.url)], timeout=20, environment={})
+        examine([Url(proxy.url)], timeout=20, further=WITH_LOGS, environment={})
         return list(proxy.asked)
 
 

@@ -87,6 +87,14 @@ def test_a_container_that_is_listed_is_not_gone_for_an_inspect_that_fails(tmp_pa
         assert web.details.gap is Gap.VANISHED
 
 
+def test_an_engine_that_hangs_up_once_is_asked_again(tmp_path: Path) -> None:
+    for nth in (LIST, WEB):
+        (directory := tmp_path / str(nth)).mkdir()
+        examination, proxy = examined(directory, Fault(Kind.HUNG_UP, nth))
+        assert codes(report_on(examination, RULES)) == {"LD102"}
+        assert proxy.asked[nth - 1] == proxy.asked[nth]
+
+
 def test_only_not_found_says_that_there_is_no_link(tmp_path: Path) -> None:
     assert codes(found(tmp_path, Fault(Kind.CONFLICT, LINK))) == set()
 

@@ -201,20 +201,10 @@ class EngineClient:
         left = deadline.left()
         if left <= 0:
             raise EngineError(f"no time left: {deadline.seconds:g} s are over")
-        content = {} if body is None else {"Content-Type": "application/json"}
         limit_of_time = min(left, longest)
         self._until.moment = time.monotonic() + limit_of_time
         try:
-            response: _Body = self._pool.urlopen(
-                method,
-                url,
-                body=body,
-                headers={"User-Agent": "linkdoctor", **content},
-                preload_content=False,
-                retries=False,
-                redirect=False,
-                timeout=urllib3.Timeout(total=limit_of_time),
-            )
+            response = self._opened(method, url, body, limit_of_time)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise EngineError(_why(error, self.endpoint)) from None
         try:
@@ -232,6 +222,33 @@ class EngineClient:
             raise
         response.release_conn()
         return response.status, answer
+
+    def _opened(self, method: str, url: str, body: bytes | None, seconds: float) -> _Body:
+        """Send a request, and once more if it reads only and met the end of a connection.
+
+        An engine may close a connection that it kept open just when it is used again.
+        """
+        content = {} if body is None else {"Content-Type": "application/json"}
+
+        def once() -> _Body:
+            answer: _Body = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers={"User-Agent": "linkdoctor", **content},
+                preload_content=False,
+                retries=False,
+                redirect=False,
+                timeout=urllib3.Timeout(total=seconds),
+            )
+            return answer
+
+        try:
+            return once()
+        except urllib3.exceptions.ProtocolError as error:
+            if method != "GET" or not any(isinstance(each, ConnectionError) for each in error.args):
+                raise
+        return once()
 
     def _read(self, response: _Body, request: str, limit: int, deadline: Deadline) -> bytes:
         body = bytearray()
