@@ -43,7 +43,14 @@ def worlds(text: str) -> Iterator[World]:
     for_all: dict[str, Any] = {
         "expose": [5000],
         "listen": [5000],
+        "image": text or "image",
+        "hostname": text or "host",
         "env": {text or "X": text, "DB_HOST": text},
+        "labels": {
+            "com.docker.compose.project": text,
+            "com.docker.compose.service": text,
+            "linkdoctor.expects": text,
+        },
     }
     yield (
         World(f"host{text}")
