@@ -19,14 +19,15 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs pages docs-check site integrations packaging page lab \
-	engines machine clean
+.PHONY: help demo test lint unit fuzz versions docs pages docs-check site integrations packaging \
+	page lab engines machine clean
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
 	@echo 'make test       every check and every test, in this order:'
 	@echo '  make lint       format, lint, types, import contracts'
 	@echo '  make unit       the unit tests'
+	@echo '  make fuzz       every reader of what others wrote, before much more of it'
 	@echo '  make versions   the unit tests on every other Python of this machine'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make site       the documentation as a web site, in build/site'
@@ -46,6 +47,7 @@ demo: $(RUNTIME)
 test: machine $(TOOLS)
 	$(again) lint
 	$(again) unit
+	$(again) fuzz
 	$(again) versions
 	$(again) docs-check
 	$(again) site
@@ -70,6 +72,15 @@ lint: $(TOOLS)
 unit: $(TOOLS)
 	$(call stage,unit tests)
 	@$(PYTEST) -n 2 $(UNIT)
+
+# What is led by coverage needs a package that not every Python has.
+fuzz: $(TOOLS)
+	$(call stage,more examples)
+	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py tests/unit/test_references.py \
+		tests/unit/test_complaints.py
+	$(call stage,fuzzing led by coverage)
+	@if $(INSTALL) --editable '.[fuzz]'; then $(BIN)/python -m tests.fuzz 4; else \
+		echo 'left out: there is no atheris for this Python' >&2; fi
 
 versions: $(TOOLS)
 	$(call stage,unit tests on every other Python)

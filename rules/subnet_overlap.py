@@ -37,18 +37,16 @@ bridge).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from linkdoctor.model.addresses import Subnet, subnets_in
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Network, Route
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
-
-_Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:
@@ -59,8 +57,8 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
     for one, other in combinations(networks, 2):
         common = [
             (mine, its)
-            for mine in _subnets(one.subnets)
-            for its in _subnets(other.subnets)
+            for mine in subnets_in(one.subnets)
+            for its in subnets_in(other.subnets)
             if _overlap(mine, its)
         ]
         for mine, its in common[:1]:
@@ -95,19 +93,11 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
             )
 
 
-def _subnets(texts: Sequence[str]) -> Iterator[_Subnet]:
-    for text in texts:
-        try:
-            yield ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            continue
-
-
-def _overlap(one: _Subnet, other: _Subnet) -> bool:
+def _overlap(one: Subnet, other: Subnet) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-def _is_part(one: _Subnet, of: _Subnet) -> bool:
+def _is_part(one: Subnet, of: Subnet) -> bool:
     return _overlap(one, of) and one.prefixlen >= of.prefixlen
 
 
@@ -117,8 +107,8 @@ def _thieves(network: Network, routes: Sequence[Route]) -> Iterator[Route]:
     for route in routes:
         if route.interface in seen or not route.interface:
             continue
-        destinations = tuple(_subnets([route.destination]))
-        if any(_is_part(each, of) for each in destinations for of in _subnets(network.subnets)):
+        destinations = tuple(subnets_in([route.destination]))
+        if any(_is_part(each, of) for each in destinations for of in subnets_in(network.subnets)):
             seen.add(route.interface)
             yield route
 

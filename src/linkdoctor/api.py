@@ -111,6 +111,7 @@ DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
 """The recorded hosts among the package's data."""
 
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
+_LONGEST_VERSION = 9
 _GZIP = b"\x1f\x8b"
 
 _TO_GIVE_UP = 0.5
@@ -390,9 +391,13 @@ def _content(path: Path) -> bytes:
             content = file.read(_LARGEST_SNAPSHOT + 1)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror or type(error).__name__}") from None
-    content = _decompressed(content, str(path)) if content.startswith(_GZIP) else content
+    return _plain(content, str(path))
+
+
+def _plain(content: bytes, name: str) -> bytes:
+    content = _decompressed(content, name) if content.startswith(_GZIP) else content
     if len(content) > _LARGEST_SNAPSHOT:
-        raise SnapshotError(f"{path}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
+        raise SnapshotError(f"{name}: larger than {_LARGEST_SNAPSHOT >> 20} MiB")
     return content
 
 
@@ -475,7 +480,7 @@ def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) 
     version = schema.partition("/")[2]
     if _kind(schema) != _kind(wanted):
         raise SnapshotError(f"{name}: no {what}: its schema is {schema[:80]!r}, not {wanted!r}")
-    if not version.isdecimal() or int(version) > int(wanted.partition("/")[2]):
+    if not _is_known(version, wanted):
         raise SnapshotError(
             f"{name}: made by a newer linkdoctor ({schema[:80]}); this one, {__version__}, "
             f"reads up to {wanted}; upgrade linkdoctor"
@@ -495,6 +500,11 @@ def _schema_of(content: bytes, name: str) -> str:
 
 def _kind(schema: str) -> str:
     return schema.partition("/")[0]
+
+
+def _is_known(version: str, wanted: str) -> bool:
+    digits = version.isascii() and version.isdecimal() and len(version) <= _LONGEST_VERSION
+    return digits and int(version) <= int(wanted.partition("/")[2])
 
 
 def _decompressed(content: bytes, name: str) -> bytes:

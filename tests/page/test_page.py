@@ -8,7 +8,7 @@ import pytest
 
 from linkdoctor.model.world import World
 
-from ..unit.test_formats import HOSTILE, hostile_report
+from ..hostile import HOSTILE, hostile_report
 from ..unit.test_graph import called, crowd
 from .conftest import Look, Visit, page_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from typing import cast
 
 import pytest
@@ -54,6 +55,56 @@ def test_only_a_regular_file_is_taken(kind: bytes) -> None:
 def test_an_empty_archive_is_unreadable() -> None:
     with pytest.raises(Unreadable):
         read(b"")
+
+
+def test_headers_that_tell_more_are_passed_over() -> None:
+    member = tarfile.TarInfo("n" * 300)
+    member.pax_headers = {"SCHILY.xattr.user.a": "b" * 2000}
+    assert read(archive(member, b"content")) == b"content"
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        member = tarfile.TarInfo("n" * 300)
+        member.size = 7
+        tar.addfile(member, io.BytesIO(b"content"))
+    assert read(file.getvalue()) == b"content"
+
+
+@given(
+    st.binary(max_size=1500),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=300),
+    st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]),
+)
+def test_what_another_wrote_is_read(content: bytes, name: str, form: int) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=form) as tar:
+        member = tarfile.TarInfo(f"x{name}")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    assert read(file.getvalue(), 2000) == content
+
+
+def test_an_archive_that_ends_too_early_is_unreadable() -> None:
+    content = archive(tarfile.TarInfo("hosts"), b"x" * 900)
+    for end in (1, 511, 512, 513, 1400):
+        with pytest.raises(Unreadable):
+            read(content[:end])
+
+
+@pytest.mark.parametrize("size", [b"-0000000001\0", b"0000_000001\0", b"\x80" + b"\xff" * 11])
+def test_an_odd_size_is_unreadable(size: bytes) -> None:
+    content = archive(tarfile.TarInfo("hosts"), b"x" * 900)
+    with pytest.raises(Unreadable):
+        read(content[:124] + size + content[136:])
+
+
+def test_digits_without_end_take_no_time() -> None:
+    # The library's reader took minutes: it searched for a pattern from each of them on.
+    member = tarfile.TarInfo("pax")
+    member.type = tarfile.XHDTYPE
+    started = time.process_time()
+    with pytest.raises(Unreadable):
+        read(archive(member, b"1" * 320_000))
+    assert time.process_time() - started < 0.5
 
 
 @given(st.binary(max_size=2000))

@@ -334,7 +334,12 @@ def test_our_own_errors_are_one_line_without_their_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("the secret is hunter2")
+        try:
+            int(f"{secret}\x1b[2J")
+        except ValueError as error:
+            raise RuntimeError(secret) from error
+
+    secret = "hunter2"
 
     monkeypatch.setattr("linkdoctor.cli.rules.rules_of", fail)
     assert left("rules") == 2
@@ -345,7 +350,14 @@ def test_our_own_errors_are_one_line_without_their_text(
     assert len(err.splitlines()) == 1
     monkeypatch.setenv("LINKDOCTOR_DEBUG", "1")
     assert left("rules") == 2
-    assert "Traceback" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert [line for line in err.splitlines() if line.endswith("Error")] == [
+        "ValueError",
+        "RuntimeError",
+    ]
+    assert err.count("Traceback (most recent call last):\n  File ") == 2
+    assert "hunter2" not in err
+    assert "\x1b" not in err
 
 
 def test_unknown_commands_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

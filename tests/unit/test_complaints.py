@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from linkdoctor.model.complaints import complaints_in, known_hosts, names_of_containers
 from linkdoctor.model.snapshot import Complaint, ComplaintKind
 from linkdoctor.model.world import World
+from tests.fuzz.effort import tries
 
 NO_NAME, REFUSED = ComplaintKind.UNRESOLVED, ComplaintKind.REFUSED
 LATE, NO_WAY = ComplaintKind.TIMED_OUT, ComplaintKind.NO_ROUTE
@@ -275,7 +276,7 @@ def test_hostile_lines_of_the_greatest_length_are_read(piece: str) -> None:
     complaints_in([("", line)] * 3, KNOWN)
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(80))
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=200)), max_size=8))
 def test_any_text_gives_known_hosts_only(lines: list[tuple[str, str]]) -> None:
     for each in complaints_in(lines, KNOWN):
@@ -283,7 +284,7 @@ def test_any_text_gives_known_hosts_only(lines: list[tuple[str, str]]) -> None:
         assert each.port is None or each.host
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(80))
 @given(st.text(alphabet="abct :@/'\"()[].0159-db", max_size=120), st.sampled_from(COMPLAINTS))
 def test_nothing_of_a_secret_gets_out(
     secret: str, line: tuple[str, ComplaintKind, str, int | None]

@@ -19,23 +19,15 @@ import pytest
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
-from linkdoctor.api import TOOL, Examination, load_rules, report_on, snapshot_bytes
+from linkdoctor.api import Examination, load_rules, report_on, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.cli.common import CheckFormat
 from linkdoctor.cli.explain import pages_of
 from linkdoctor.diagnosis import Selection, Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import (
-    Completeness,
-    Finding,
-    Fix,
-    HostSummary,
-    Proof,
     Report,
-    Safety,
     Severity,
-    Skipped,
-    Summary,
     Verdict,
 )
 from linkdoctor.model.world import World
@@ -47,6 +39,7 @@ from linkdoctor.render.nagios import Range, State, parse_range, render_nagios, s
 from linkdoctor.render.neutral import is_harmless, neutral
 from linkdoctor.render.prometheus import MOST_FINDINGS, render_prometheus
 from linkdoctor.render.sarif import render_sarif
+from tests.hostile import hostile_report, with_each_hostile_text
 
 RULES = load_rules()
 NAMES = {each.rule.code: each.rule.name for each in RULES}
@@ -91,90 +84,14 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 
 # --- what holds for each ------------------------------------------------------------------------
 
-HOSTILE = (
-    "a\nb",
-    "a\r\n::error::owned",
-    "::error title=x::owned",
-    "##[error]owned",
-    "x|y=1;2;3",
-    "]]><evil/>",
-    "<script>alert(1)</script>",
-    "&lt;b&gt;&amp;&#64;",
-    "```\n# owned\n```",
-    "`` ` ``` x",
-    "[click](https://evil.example)",
-    "![x](https://evil.example/x.png)",
-    "see https://evil.example and www.evil.example now",
-    "@admin #1 !2 ~3 $4 %5 GH-6",
-    "a@evil.example",
-    "- item",
-    "1. item",
-    "    code",
-    "***",
-    "===",
-    "\"quoted\" 'quoted' \\",
-    "trailing\\",
-    "{0} {{1}} %s %25",
-    "$(touch owned) ; `id`",
-    "\x1b]0;owned\x07\x1b[2J\x9b31m",
-    "\u202egnp.exe\u2066",
-    "\u200b\ufeff\u2028\x85",
-    "\x00\x0b\ufffe\uffff",
-    "\ud800",
-    "größe 数据库 🐳",
-    "",
-    " ",
-    "long" * 5000,
-)
 
-
-def hostile_report(text: str) -> Report:
-    finding = Finding(
-        code="LD201",
-        name="stale-env",
-        severity=Severity.ERROR,
-        host=text,
-        target=text,
-        source=text,
-        alias=text,
-        message=text,
-        evidence=(Proof(what=text, observed=text, expected=f"{text}!", where=text),),
-        consequences=("LD302",),
-        fixes=(Fix(title=text, safety=Safety.RESTART, commands=(f"docker restart {text}",)),),
-        fingerprint="0123456789abcdef",
-        docs="linkdoctor explain LD201",
-    )
-    return Report(
-        tool=TOOL,
-        taken_at=text,
-        hosts=(
-            HostSummary(
-                name=text,
-                endpoint=text,
-                engine=text,
-                containers=2,
-                links=1,
-                evidence=Completeness.PARTIAL,
-            ),
-        ),
-        summary=Summary(
-            verdict=Verdict.UNHEALTHY, error=1, warning=0, info=0, suppressed=0, skipped=2
-        ),
-        findings=(finding,),
-        skipped=(
-            Skipped(code="LD202", host=text, subject=text, missing=text, reason=text),
-            Skipped(code="LD002", host=text, subject=text, missing="the engine", reason=text),
-        ),
-    )
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-@pytest.mark.parametrize("format_", RENDERERS)
-def test_nothing_that_a_terminal_could_obey(format_: str, text: str) -> None:
-    shown = RENDERERS[format_](hostile_report(text))
-    assert all(is_harmless(line) for line in shown.split("\n"))
-    assert shown.endswith("\n")
-    assert shown.encode().decode() == shown
+@with_each_hostile_text
+def test_nothing_that_a_terminal_could_obey(text: str) -> None:
+    for render in RENDERERS.values():
+        shown = render(hostile_report(text))
+        assert all(is_harmless(line) for line in shown.split("\n"))
+        assert shown.endswith("\n")
+        assert shown.encode().decode() == shown
 
 
 @pytest.mark.parametrize("format_", RENDERERS)
@@ -219,7 +136,7 @@ def test_jsonl_ends_with_the_summary() -> None:
     assert lines[-1].startswith('{"kind": "summary", "schema": "linkdoctor.report/1", ')
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_jsonl_keeps_every_text(text: str) -> None:
     lines = render_jsonl(hostile_report(text)).splitlines()
     assert len(lines) == 5
@@ -269,7 +186,7 @@ def test_markdown_tells_what_was_not_seen() -> None:
     assert "\nand 10 more; --format json has them all\n" in render_markdown(many)
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_markdown_stays_text(text: str) -> None:
     text = text if text.strip() else "-"  # an empty message is no paragraph
     tame, wild = (render_markdown(hostile_report(each)) for each in ("tame", text))
@@ -352,7 +269,7 @@ def test_github_tells_what_was_not_seen() -> None:
     assert lost == ("error", "LD002 engine-unreachable: tcp://10.0.0.9:2375", "refused")
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_github_takes_no_commands_from_names(text: str) -> None:
     shown = render_github(hostile_report(text))
     found = annotated(shown)
@@ -417,7 +334,7 @@ def test_junit_counts() -> None:
     assert {suite.attrib["timestamp"] for suite in root} == {"2026-01-01T12:00:00+00:00"}
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_junit_stays_xml(text: str) -> None:
     shown = render_junit(hostile_report(text), fail_on=Severity.ERROR, examined={})
     root = ET.fromstring(shown.encode())
@@ -529,7 +446,7 @@ def test_ranges_move_the_states() -> None:
     assert Range() == parse_range("0")
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_nagios_has_one_pipe(text: str) -> None:
     shown = render_nagios(hostile_report(text))
     assert plugin(shown)[0] == "CRITICAL"
@@ -624,7 +541,7 @@ def test_prometheus_has_no_series_twice() -> None:
     assert len(metrics_of(render_prometheus(report))["linkdoctor_links"]) == 4
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_prometheus_stays_readable(text: str) -> None:
     found = metrics_of(render_prometheus(hostile_report(text)))
     ((labels, value),) = found["linkdoctor_finding_info"]
@@ -693,7 +610,7 @@ def test_sarif_without_a_page() -> None:
     assert log["runs"][0]["tool"]["driver"]["rules"] == [{"id": "LD201", "name": "stale-env"}]
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+@with_each_hostile_text
 def test_sarif_takes_hostile_text(text: str) -> None:
     (run,) = sarif_of(hostile_report(text))["runs"]
     (result,) = run["results"]

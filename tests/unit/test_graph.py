@@ -44,9 +44,9 @@ from linkdoctor.render.picture import (
     picture_of,
     places_of,
 )
+from tests.hostile import HOSTILE as HOSTILE_TO_ANY
 
 from .test_cli_check import Run, run
-from .test_formats import HOSTILE as HOSTILE_TO_ANY
 
 __all__ = ["run"]  # a fixture
 

@@ -22,9 +22,9 @@ from linkdoctor.model.world import World
 from linkdoctor.render.html import render_html
 from linkdoctor.render.neutral import is_harmless, neutral
 from linkdoctor.render.picture import picture_of
+from tests.hostile import HOSTILE, hostile_report
 
 from .test_cli_check import Run, run
-from .test_formats import HOSTILE, hostile_report
 from .test_graph import called, shop
 
 __all__ = ["run"]  # a fixture

@@ -284,9 +284,9 @@ def test_many_containers_are_planned_for_in_a_moment() -> None:
             world.recreate(f"app{each}")
         topology = Topology([world.snapshot()])
         report = reported(topology)
-        began = time.perf_counter()
+        began = time.process_time()
         assert len(plan(report, topology).steps) == number
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert seconds(400) < 10 * max(seconds(100), 0.01)
 

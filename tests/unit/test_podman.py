@@ -112,6 +112,9 @@ def without_slashes(situation: dict[str, Any]) -> None:
 def with_states_of_its_own(situation: dict[str, Any]) -> None:
     for name, status in (("made", "configured"), ("ended", "stopped"), ("held", "initialized")):
         situation["inspect"][name]["State"]["Status"] = status
+        for each in situation["containers"]:
+            if each["Names"] == [f"/{name}"]:
+                each["State"] = status
     situation["inspect"]["db"]["State"]["Status"] = "unheard-of"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -67,6 +68,39 @@ def test_a_named_pipe_does_not_hold_the_reader_up(inside: tuple[Proc, Path]) -> 
         read_inside(held, "/etc/hosts", 1000)
 
 
+def test_a_named_pipe_is_not_even_opened(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    os.mkfifo(root / "etc" / "hosts")
+    opened = threading.Event()
+
+    def write() -> None:
+        os.close(os.open(root / "etc" / "hosts", os.O_WRONLY))  # until somebody reads
+        opened.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert not opened.wait(0.05)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_inside(held, "/etc/hosts", 1000)
+    assert not opened.wait(0.05)
+    os.close(os.open(root / "etc" / "hosts", os.O_RDONLY))
+    writer.join(5)
+    assert opened.is_set()
+
+
+def test_what_the_kernel_makes_up_is_not_read() -> None:
+    with hold(os.getpid()) as held:
+        assert Path("/proc/self/status").read_bytes()
+        assert read_inside(held, f"/proc/{os.getpid()}/status", 1000) == b""
+
+
+def test_a_huge_file_is_read_up_to_the_limit(inside: tuple[Proc, Path]) -> None:
+    held, root = inside
+    with (root / "etc" / "hosts").open("wb") as file:
+        file.truncate(1 << 40)
+    assert read_inside(held, "/etc/hosts", 1000) == bytes(1000)
+
+
 @pytest.mark.parametrize("path", ["/", "", "..", "/etc", "/nothing", "/etc/hosts/x"])
 def test_what_is_no_file_is_an_error(inside: tuple[Proc, Path], path: str) -> None:
     held, root = inside
@@ -93,6 +127,41 @@ def test_a_process_whose_mounts_name_the_container_is_proven(tmp_path: Path) -> 
     with prove(7, "a" * 64, tmp_path) as held:
         assert held.pid == 7
     with pytest.raises(NotProven), prove(7, "b" * 64, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1 2 0:1 / /var/lib/docker/containers/{}/mounts/shm rw - tmpfs shm rw",
+        "1 2 0:1 /volumes/x/_data /mnt/{} rw - ext4 x rw",
+        "1 2 0:1 /data/{}-copy/hosts /etc/hosts rw - ext4 x rw",
+        "1 2 0:1 /data/{} /data rw - ext4 x rw",
+    ],
+)
+def test_a_mount_that_only_mentions_the_container_proves_nothing(tmp_path: Path, line: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "mountinfo").write_text(f"{line.format('a' * 64)}\n\n1\n1 2 3 4\n")
+    (tmp_path / "7" / "cgroup").write_text("0::/init.scope\n")
+    with pytest.raises(NotProven, match="not the container's"), prove(7, "a" * 64, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["0::/system.slice/docker-{}.scope", "12:pids:/docker/{}", "0::/docker/{}/init", "0::/../{}"],
+)
+def test_a_control_group_proves_too(tmp_path: Path, group: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "mountinfo").write_text("")
+    (tmp_path / "7" / "cgroup").write_text(f"1:x:/\n{group.format('a' * 64)}\n")
+    with prove(7, "a" * 64, tmp_path) as held:
+        assert held.pid == 7
+
+
+@pytest.mark.parametrize("identity", ["", "a" * 12, "rw,relatime shared:1", "a" * 63 + "/"])
+def test_what_is_no_id_proves_nothing(identity: str) -> None:
+    with pytest.raises(NotProven), prove(os.getpid(), identity):
         pass
 
 

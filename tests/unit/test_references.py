@@ -18,6 +18,7 @@ from linkdoctor.model.references import (
     references_in_arguments,
     references_in_environment,
 )
+from tests.fuzz.effort import tries
 
 CORPUS: dict[str, list[dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("reference_corpus.toml").read_text(encoding="utf-8")
@@ -325,19 +326,19 @@ def _assert_clean(references: tuple[HostReference, ...]) -> None:
             assert ipaddress.ip_address(each.host).version == 6
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(st.lists(st.tuples(NAMES | HOSTILE, HOSTILE), max_size=6))
 def test_any_environment(variables: list[tuple[str, str]]) -> None:
     _assert_clean(references_in_environment(variables))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(st.lists(FLAGS | HOSTILE, max_size=8))
 def test_any_arguments(arguments: list[str]) -> None:
     _assert_clean(references_in_arguments(arguments))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(
     st.lists(HOSTILE | st.sampled_from(["$", "${", "A_PORT_1_TCP", ":-", "if ", "\n"]), max_size=9)
 )
@@ -388,7 +389,7 @@ def _assert_kept_secret(references: tuple[HostReference, ...]) -> None:
             assert SECRET not in field
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(
     st.sampled_from(FORMS), PASSWORDS, st.sampled_from(["DATABASE_URL", "DSN", "JAVA_OPTS", "X"])
 )
@@ -401,7 +402,7 @@ def test_secret_in_a_value_stays_there(form: str, password: str, name: str) -> N
     _assert_kept_secret(references_in_arguments(["sh", "-c", f"app '{value}'"]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(
     PASSWORDS, st.sampled_from(["PASSWORD", "API_KEY", "AUTH_TOKEN", "DB_PASS_HOST", "SECRET_URL"])
 )

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkdoctor.model.references import references_in_script
+from tests.fuzz.effort import tries
 
 FOUND = [
     ("nc -z db 5432", "db", 5432),
@@ -122,7 +123,7 @@ def test_hostile_scripts_of_the_greatest_length_are_read(piece: str) -> None:
     references_in_script(script(piece * (256 * 1024 // len(piece))), "/x")
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(60))
 @given(st.lists(st.sampled_from([*(text for text, *_ in FOUND), *NOTHING, "'", "fi", "EOF"])))
 def test_any_script(lines: list[str]) -> None:
     for each in references_in_script(script("\n".join(lines)), "/x"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import msgspec
@@ -87,6 +88,22 @@ def test_deep_nesting_is_refused(tmp_path: Path) -> None:
     deep = b'{"schema": "linkdoctor.snapshot/1", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     with pytest.raises(SnapshotError):
         read_snapshot(written(tmp_path, gzip.compress(deep)))
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "-1", "", "1.0", "٢"])
+def test_any_version_is_refused_in_words(tmp_path: Path, version: str) -> None:
+    content = f'{{"schema": "linkdoctor.snapshot/{version}"}}'
+    with pytest.raises(SnapshotError, match="made by a newer linkdoctor") as refused:
+        read_snapshot(written(tmp_path, content.encode()))
+    assert len(str(refused.value)) < 500
+
+
+def test_a_hosts_line_without_a_name_is_damage(tmp_path: Path) -> None:
+    world = World().run("app").run("web", link="app")
+    whole = json.loads(msgspec.json.encode(world.snapshot()))
+    whole["containers"][1]["hosts_file"]["value"][0]["names"] = []
+    with pytest.raises(SnapshotError, match="a damaged snapshot"):
+        read_snapshot(written(tmp_path, json.dumps(whole).encode()))
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:

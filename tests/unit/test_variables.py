@@ -79,3 +79,13 @@ def test_addresses_are_found_where_the_variable_holds_one() -> None:
     assert found("DB_PORT_5432_TCP_PROTO", "tcp") is None
     assert found("DB_PORT", None) is None
     assert found("HOME", "/root") is None
+
+
+def test_a_name_that_stands_there_twice_is_kept_twice() -> None:
+    given = [("B", "1"), ("A", "x"), ("B", "2"), ("DB_PORT_1_TCP_ADDR", ""), ("B", "")]
+    assert [each.name for each in redact(given)] == ["A", "B", "B", "B", "DB_PORT_1_TCP_ADDR"]
+
+
+def test_the_zone_of_an_address_may_be_a_secret() -> None:
+    (variable,) = redact([("DB_PORT_1_TCP_ADDR", "fe80::1%s3cr3t")])
+    assert variable.value is None

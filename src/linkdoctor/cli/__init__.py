@@ -33,6 +33,7 @@ from linkdoctor.cli import (
 from linkdoctor.cli.common import CliError, examples
 from linkdoctor.cli.output import complain, emit
 from linkdoctor.model.report import ExitCode
+from linkdoctor.render.neutral import neutral
 
 __all__ = ["app", "main"]
 
@@ -126,9 +127,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(ExitCode.USAGE)
 
 
+def _print_trace(error: BaseException) -> None:
+    """Print where an exception and those behind it were raised, without a word of their texts."""
+    seen: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in seen:
+        seen.append(each)
+        each = each.__cause__ or each.__context__
+    for each in reversed(seen):
+        frames = "".join(traceback.format_tb(each.__traceback__)).splitlines()
+        for line in ("Traceback (most recent call last):", *frames, type(each).__name__):
+            sys.stderr.write(f"{neutral(line)}\n")
+
+
 def _complain_of_ourselves(error: Exception) -> None:
     if os.environ.get("LINKDOCTOR_DEBUG"):
-        traceback.print_exception(error)
+        _print_trace(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
     place = (ours or frames)[-1]

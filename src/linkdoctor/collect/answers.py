@@ -48,6 +48,14 @@ class InfoAnswer(msgspec.Struct):
     DockerRootDir: str = ""
 
 
+class _ListedEndpoint(msgspec.Struct):
+    EndpointID: str = ""
+
+
+class _ListedNetworks(msgspec.Struct):
+    Networks: dict[str, _ListedEndpoint] | None = None
+
+
 class ListAnswer(msgspec.Struct):
     """One container of ``GET /containers/json``."""
 
@@ -55,6 +63,13 @@ class ListAnswer(msgspec.Struct):
     Names: list[str] | None = None
     Image: str = ""
     State: str = ""
+    NetworkSettings: _ListedNetworks | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The ids of its endpoints: a container that starts again gets new ones."""
+        networks = (self.NetworkSettings.Networks if self.NetworkSettings else None) or {}
+        return tuple(sorted(each.EndpointID for each in networks.values()))
 
 
 class IdAnswer(msgspec.Struct):

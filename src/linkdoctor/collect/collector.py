@@ -7,8 +7,7 @@ and ``top``, and only for the containers that links or expectations concern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,9 +22,10 @@ from linkdoctor.collect.answers import (
     ListAnswer,
     NetworkAnswer,
 )
+from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
-from linkdoctor.collect.gaps import LATE, ONLY_NEAR
+from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR
 from linkdoctor.collect.host import look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
@@ -37,6 +37,7 @@ from linkdoctor.collect.translate import (
     network_of,
     program_of,
     script_places,
+    status_of,
 )
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
@@ -74,6 +75,7 @@ _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
+_MOVED = Unknown(gap=Gap.VANISHED, detail="it changed each time that it was read; check again")
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
 )
@@ -125,8 +127,9 @@ def collect(
 ) -> Snapshot:
     """Read everything that a diagnosis needs of one engine, with GET requests only.
 
-    Containers that vanish midway are left out. If containers come, go or change state while
-    they are read, all is read again, at most twice.
+    Containers that vanish midway are left out. If containers come, go, start again or change
+    state while they are read, all is read again, at most twice; nothing is claimed of those that
+    never held still.
 
     Raises:
         EngineError: the engine does not answer, or not as a Docker engine does.
@@ -186,13 +189,53 @@ def _settled_containers(
         try:
             again = _list(client)
         except EngineError:
-            return containers, False  # no time is left, perhaps: what was read is still true
+            return containers, False  # what was read is not lost
         rounds += 1
-        if _same(listed, again):
+        moved = _moved(listed, containers, again)
+        if not moved:
             return containers, True
         if rounds == _ROUNDS or deadline.left() < deadline.seconds / 2:
-            return containers, False
+            return list(_those_that_held_still(containers, again, moved)), False
         listed = again
+
+
+def _moved(
+    before: Iterable[ListAnswer], containers: Iterable[Container], after: Iterable[ListAnswer]
+) -> set[str]:
+    """Give the ids of the containers that came, went or changed while they were read.
+
+    One that was stopped and started between two looks had another state when it was inspected,
+    or has other endpoints now.
+    """
+    earlier, later = ({each.Id: _state_of(each) for each in listed} for listed in (before, after))
+    # What an engine calls otherwise than Docker does is DEAD: that says nothing.
+    between = {
+        each.id: each.details.value.status
+        for each in containers
+        if isinstance(each.details, Known) and each.details.value.status is not Status.DEAD
+    }
+    return {
+        identity
+        for identity in earlier.keys() | later.keys()
+        if earlier.get(identity) != later.get(identity)
+        or between.get(identity, later[identity][0]) != later[identity][0]
+    }
+
+
+def _state_of(listed: ListAnswer) -> tuple[Status, tuple[str, ...], tuple[str, ...]]:
+    return (status_of(listed.State), tuple(sorted(listed.Names or ())), listed.endpoints)
+
+
+def _those_that_held_still(
+    containers: Iterable[Container], after: Iterable[ListAnswer], moved: Collection[str]
+) -> Iterator[Container]:
+    """Leave out the containers that are gone, and all that was read of those that moved."""
+    read = {each.id: each for each in containers}
+    for listed in after:
+        if listed.Id in moved or listed.Id not in read:
+            yield _unread(listed, _MOVED)
+        else:
+            yield read[listed.Id]
 
 
 def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
@@ -217,8 +260,8 @@ def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
     def answers_to(asked: list[tuple[Container, str]]) -> tuple[DnsAnswer, ...]:
         return tuple(_ask(container, name, deadline) for container, name in asked)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        answers = dict(zip(questions, pool.map(answers_to, questions.values()), strict=True))
+    found = at_once(_WORKERS, answers_to, questions.values())
+    answers = dict(zip(questions, found, strict=True))
     return msgspec.structs.replace(
         snapshot,
         containers=tuple(
@@ -250,7 +293,11 @@ def _info(client: EngineClient) -> InfoAnswer:
     try:
         return client.get("/info", InfoAnswer)
     except NotThere:
-        return InfoAnswer()
+        raise _no_engine(client) from None
+
+
+def _no_engine(client: EngineClient) -> EngineError:
+    return EngineError(f"{client.endpoint} answers, but it is no Docker engine")
 
 
 def _engine(client: EngineClient, info: InfoAnswer) -> Engine:
@@ -269,14 +316,7 @@ def _list(client: EngineClient) -> list[ListAnswer]:
     try:
         return client.get("/containers/json", list[ListAnswer], all="1")
     except NotThere:
-        raise EngineError(f"{client.endpoint} answers, but it is no Docker engine") from None
-
-
-def _same(before: Iterable[ListAnswer], after: Iterable[ListAnswer]) -> bool:
-    def key(each: ListAnswer) -> tuple[str, str, tuple[str, ...]]:
-        return (each.Id, each.State, tuple(sorted(each.Names or ())))
-
-    return {key(each) for each in before} == {key(each) for each in after}
+        raise _no_engine(client) from None
 
 
 def _networks(client: EngineClient) -> Evidence[tuple[Network, ...]]:
@@ -299,9 +339,7 @@ def _containers(
     inspected: list[_Inspected] = []
     for number, each in enumerate(listed, start=1):
         progress(f"reading container {number} of {len(listed)}")
-        found = _inspect(client, each, deadline)
-        if found is not None:
-            inspected.append(found)
+        inspected.append(_inspect(client, each, deadline))
     live = {
         link
         for each in inspected
@@ -318,8 +356,7 @@ def _containers(
         container = _container(client, each, live, near, deadline, served=served)
         return msgspec.structs.replace(container, stored_links=links)
 
-    with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        containers = list(pool.map(container_of, inspected))
+    containers = at_once(1 if near else _WORKERS, container_of, inspected)
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 
@@ -360,13 +397,13 @@ def _stored_links(
     return _had(lambda: stored.read_stored_links(disk, directory), f"{directory}/hostconfig.json")
 
 
-def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
+def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected:
     if deadline.left() <= 0:
         return _Inspected(listed, LATE)
     try:
         answer = client.get(f"/containers/{segment(listed.Id)}/json", ContainerAnswer)
     except NotThere:
-        return None
+        return _Inspected(listed, GONE)
     except EngineError as error:
         gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
         return _Inspected(listed, Unknown(gap=gap, detail=str(error)))
@@ -383,29 +420,15 @@ def _container(
     served: bool,
 ) -> Container:
     listed, answer = inspected.listed, inspected.answer
-    names = tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
-    own = [name for name in names if parse_link_name(name) is None]
     if isinstance(answer, Unknown):
-        return Container(
-            id=listed.Id,
-            name=own[0] if own else listed.Id[:12],
-            names=names,
-            image=listed.Image,
-            details=answer,
-            process_environment=answer,
-            hosts_file=answer,
-            resolver=answer,
-            listeners=answer,
-            script_reads=answer,
-            script_hosts=answer,
-        )
+        return _unread(listed, answer)
     details = details_of(answer)
     name = answer.Name.removeprefix("/")
     lived = _lived(client, answer, details, near, deadline, served=served)
     return Container(
         id=answer.Id,
         name=name,
-        names=names,
+        names=_names_of(listed),
         image=answer.Config.Image,
         labels=labels_of(answer.Config.Labels),
         details=Known(details, "inspect"),
@@ -417,6 +440,30 @@ def _container(
         script_reads=_part(lived.script, lambda script: script.reads),
         script_hosts=_part(lived.script, lambda script: script.hosts),
     )
+
+
+def _unread(listed: ListAnswer, reason: Unknown) -> Container:
+    """A container of which no more is known than that it is there."""
+    names = _names_of(listed)
+    own = [name for name in names if parse_link_name(name) is None]
+    return Container(
+        id=listed.Id,
+        name=own[0] if own else listed.Id[:12],
+        names=names,
+        image=listed.Image,
+        details=reason,
+        stored_links=reason,
+        process_environment=reason,
+        hosts_file=reason,
+        resolver=reason,
+        listeners=reason,
+        script_reads=reason,
+        script_hosts=reason,
+    )
+
+
+def _names_of(listed: ListAnswer) -> tuple[str, ...]:
+    return tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
 
 
 def _link_answers(
@@ -433,8 +480,8 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
     path = f"/containers/{segment(target)}/{segment(alias)}/json"
     try:
         return Known(client.get(path, IdAnswer).Id, f"GET {path}")
-    except NotThere:
-        return Known(None, f"GET {path}")
+    except NotThere as answer:
+        return Known(None, f"GET {path}") if answer.not_found else GONE
     except EngineError as error:
         return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
@@ -562,7 +609,7 @@ def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     except PermissionError:
         return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
-        return Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
+        return GONE
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
     except (EngineError, afar.Unreadable, stored.Damaged) as error:

@@ -25,6 +25,7 @@ from docker.utils import kwargs_from_env, parse_host
 from linkdoctor.collect.answers import VersionAnswer
 from linkdoctor.collect.contexts import UnknownContext, current_context, load_context
 from linkdoctor.collect.sockets import knock
+from linkdoctor.collect.timely import Until, end_in_time
 
 __all__ = [
     "NEWEST_API",
@@ -76,6 +77,10 @@ class Refused(EngineError):
 
 class NotThere(Exception):
     """The engine answered 404 or 409: the container is gone, or has just stopped."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(path)
+        self.not_found = status == _NOT_FOUND
 
 
 class Deadline:
@@ -132,6 +137,8 @@ class EngineClient:
         self._pool = adapter.get_connection_with_tls_context(  # type: ignore[attr-defined]
             request, verify=client.verify, cert=client.cert
         )
+        self._until = Until()
+        end_in_time(self._pool, self._until)
         self._prefix = ""
         self.version = self._version()
         self._prefix = f"/v{_api_to_ask(self.version.ApiVersion)}"
@@ -165,9 +172,13 @@ class EngineClient:
     def get_bytes(self, path: str, /, *, limit: int, **query: str) -> bytes:
         """Ask for an answer of at most `limit` bytes; raises as :meth:`get`."""
         url = self._prefix + path + (f"?{urlencode(query)}" if query else "")
-        status, body = self.send("GET", url, self._deadline, limit=limit, shown=path)
+        # Half of the time is left for others, whatever becomes of this one.
+        longest = min(_LONGEST_REQUEST, self._deadline.seconds / 2)
+        status, body = self.send(
+            "GET", url, self._deadline, limit=limit, shown=path, longest=longest
+        )
         if status in (_NOT_FOUND, _NOT_RUNNING):
-            raise NotThere(path)
+            raise NotThere(path, status)
         if status != _OK:
             raise Refused(path, status)
         return body
@@ -185,6 +196,7 @@ class EngineClient:
     ) -> tuple[int, bytes]:
         """Send one request and give status and answer, whatever the status; errors name `shown`.
 
+        The whole answer must be there within `longest` seconds, and before the deadline.
         Only :mod:`linkdoctor.collect.control` sends anything but GET.
 
         Raises:
@@ -193,9 +205,37 @@ class EngineClient:
         left = deadline.left()
         if left <= 0:
             raise EngineError(f"no time left: {deadline.seconds:g} s are over")
-        content = {} if body is None else {"Content-Type": "application/json"}
+        limit_of_time = min(left, longest)
+        self._until.moment = time.monotonic() + limit_of_time
         try:
-            response: _Body = self._pool.urlopen(
+            response = self._opened(method, url, body, limit_of_time)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise EngineError(_why(error, self.endpoint)) from None
+        try:
+            answer = self._read(response, f"{method} {shown}", limit, deadline)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            response.close()
+            what = f"its answer to {method} {shown}"
+            if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
+                raise EngineError(
+                    f"the engine did not end {what} in time (--timeout sets how long to wait)"
+                ) from None
+            raise EngineError(f"the engine broke off {what}: {_kind(error)}") from None
+        except EngineError:
+            response.close()
+            raise
+        response.release_conn()
+        return response.status, answer
+
+    def _opened(self, method: str, url: str, body: bytes | None, seconds: float) -> _Body:
+        """Send a request, and once more if it reads only and met the end of a connection.
+
+        An engine may close a connection that it kept open just when it is used again.
+        """
+        content = {} if body is None else {"Content-Type": "application/json"}
+
+        def once() -> _Body:
+            answer: _Body = self._pool.urlopen(
                 method,
                 url,
                 body=body,
@@ -203,26 +243,21 @@ class EngineClient:
                 preload_content=False,
                 retries=False,
                 redirect=False,
-                timeout=urllib3.Timeout(total=min(left, longest)),
+                timeout=urllib3.Timeout(total=seconds),
             )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise EngineError(_why(error, self.endpoint)) from None
+            return answer
+
         try:
-            answer = self._read(response, f"{method} {shown}", limit, deadline)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            response.close()
-            raise EngineError(
-                f"the engine broke off its answer to {method} {shown}: {_kind(error)}"
-            ) from None
-        except EngineError:
-            response.close()
-            raise
-        response.release_conn()
-        return response.status, answer
+            return once()
+        except urllib3.exceptions.ProtocolError as error:
+            if method != "GET" or not any(isinstance(each, ConnectionError) for each in error.args):
+                raise
+        return once()
 
     def _read(self, response: _Body, request: str, limit: int, deadline: Deadline) -> bytes:
         body = bytearray()
-        while chunk := response.read1(1 << 18):
+        # No compression was asked for: what is compressed all the same is no answer.
+        while chunk := response.read1(1 << 18, decode_content=False):
             body += chunk
             if len(body) > limit:
                 raise TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")

@@ -144,7 +144,7 @@ def _manages_firewall(pid: int) -> bool | None:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
         settings = _settings(pid, words)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     flags = [word for word in words if re.fullmatch(r"--iptables(=.*)?", word)]
     if flags:

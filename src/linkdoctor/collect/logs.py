@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import msgspec
 
 from linkdoctor.collect.answers import ContainerAnswer
+from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import (
     Deadline,
     EngineClient,
@@ -23,7 +23,7 @@ from linkdoctor.collect.engine import (
     TooLarge,
     segment,
 )
-from linkdoctor.collect.gaps import LATE
+from linkdoctor.collect.gaps import GONE, LATE
 from linkdoctor.model.complaints import complaints_in, known_hosts, names_of_containers
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Complaint, Container, Details, Snapshot, Status
@@ -91,10 +91,8 @@ def with_log_complaints(
         complaints = _complaints(client, container, snapshot.taken_at, names, deadline)
         return msgspec.structs.replace(container, complaints=complaints)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        return msgspec.structs.replace(
-            snapshot, containers=tuple(pool.map(heard, snapshot.containers))
-        )
+    containers = at_once(_WORKERS, heard, snapshot.containers)
+    return msgspec.structs.replace(snapshot, containers=tuple(containers))
 
 
 def _complaints(
@@ -115,7 +113,7 @@ def _complaints(
     try:
         text, lines = _read(client, container.id)
     except NotThere:
-        return Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
+        return GONE
     except Refused as error:
         return Unknown(
             gap=Gap.UNSUPPORTED,

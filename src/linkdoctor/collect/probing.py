@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
 from linkdoctor.collect import sockets
+from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
@@ -177,25 +177,24 @@ def _tried(
     def answer_to(attempt: _Attempt) -> Probe | Unknown:
         return _dialled(attempt, deadline)
 
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        addresses = list(pool.map(address_of, plans))
-        for plan, address in zip(plans, addresses, strict=True):
-            if isinstance(address, Unknown):
-                results.append((plan.link, address))
-            elif address is None:
-                results += [(plan.link, _untried(plan.link, port)) for port in plan.ports]
-            elif not address:
-                no_name = Probe(alias=plan.link.alias, port=None, outcome=ProbeOutcome.NO_NAME)
-                results.append((plan.link, no_name))
-            elif not bounds.allow(address):
-                results += [(plan.link, _untried(plan.link, port, address)) for port in plan.ports]
-            else:
-                attempts += [
-                    _Attempt(link=plan.link, port=port, address=address) for port in plan.ports
-                ]
-        tried, left_out = attempts[:_MOST_PROBES], attempts[_MOST_PROBES:]
-        answers = pool.map(answer_to, tried)
-        results += zip((each.link for each in tried), answers, strict=True)
+    addresses = at_once(_WORKERS, address_of, plans)
+    for plan, address in zip(plans, addresses, strict=True):
+        if isinstance(address, Unknown):
+            results.append((plan.link, address))
+        elif address is None:
+            results += [(plan.link, _untried(plan.link, port)) for port in plan.ports]
+        elif not address:
+            no_name = Probe(alias=plan.link.alias, port=None, outcome=ProbeOutcome.NO_NAME)
+            results.append((plan.link, no_name))
+        elif not bounds.allow(address):
+            results += [(plan.link, _untried(plan.link, port, address)) for port in plan.ports]
+        else:
+            attempts += [
+                _Attempt(link=plan.link, port=port, address=address) for port in plan.ports
+            ]
+    tried, left_out = attempts[:_MOST_PROBES], attempts[_MOST_PROBES:]
+    answers = at_once(_WORKERS, answer_to, tried)
+    results += zip((each.link for each in tried), answers, strict=True)
     results += [(each.link, _untried(each.link, each.port)) for each in left_out]
     return results
 

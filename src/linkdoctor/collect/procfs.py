@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pathlib import Path
 
 __all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
 
+_FULL_ID = re.compile(r"[0-9a-f]{64}")
+_MOUNTED = (b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/run/.containerenv")
 _MOST_LINKS = 40
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_PROCESSES = 64
@@ -48,20 +51,35 @@ def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[
 
     The mounts of a container's process name the container: the engine mounts ``hostname``,
     ``hosts`` and ``resolv.conf`` from a directory called after its id (engine lab). Where a
-    runtime does not show that, its control group does.
+    runtime does not show that, its control group does. That a mount merely lies below such a
+    directory proves nothing: the host's own processes see the shared memory of containers there.
 
     Raises:
         NotProven: the process is not there, or is not the container's, or may not be looked at.
     """
-    if len(container_id) < 12:
+    if _FULL_ID.fullmatch(container_id) is None:
         raise NotProven("the engine names no process")
     with hold(pid, proc) as held:
-        if not any(
-            container_id.encode() in _slurp(held.descriptor, name)
-            for name in ("mountinfo", "cgroup")
+        name = container_id.encode()
+        if not (
+            _mounts_name(_slurp(held.descriptor, "mountinfo"), name)
+            or _group_names(_slurp(held.descriptor, "cgroup"), name)
         ):
             raise NotProven("the process with its pid on this machine is not the container's")
         yield held
+
+
+def _mounts_name(mountinfo: bytes, container_id: bytes) -> bool:
+    """Tell whether a process has the files that the engine mounts into this container."""
+    for line in mountinfo.split(b"\n"):
+        _, _, _, root, point, *_ = [*line.split(b" ", 5), b"", b"", b"", b"", b""]
+        if point in _MOUNTED and container_id in root.split(b"/"):
+            return True
+    return False
+
+
+def _group_names(cgroup: bytes, container_id: bytes) -> bool:
+    return re.search(rb"[/:-]%s(\.scope|/|$)" % container_id, cgroup, re.MULTILINE) is not None
 
 
 @contextmanager
@@ -185,7 +203,10 @@ def _little(process: int, name: str, limit: int) -> bytes:
 def read_inside(held: Proc, path: str, limit: int) -> bytes:
     """Read at most `limit` bytes of a regular file, as the process itself names it.
 
-    Symbolic links are followed by hand, inside the process's root only.
+    Symbolic links are followed by hand, inside the process's root only. Nothing but a regular
+    file is ever opened: opening a device or a named pipe does something to it. A file that says
+    that it is empty is not read: those of ``/proc`` say so, and reading some of them takes away
+    what others wait for.
 
     Raises:
         OSError: there is no such regular file, or it may not be read.
@@ -194,7 +215,7 @@ def read_inside(held: Proc, path: str, limit: int) -> bytes:
     try:
         file = _open_inside(root, path)
         try:
-            return _read(file, limit)
+            return _read(file, limit) if os.fstat(file).st_size else b""
         finally:
             os.close(file)
     finally:
@@ -202,7 +223,11 @@ def read_inside(held: Proc, path: str, limit: int) -> bytes:
 
 
 def _open_inside(root: int, path: str) -> int:
-    """Open a file below `root`; every step is taken with O_NOFOLLOW, so no link is followed."""
+    """Find a file below `root` and open it.
+
+    Every step is taken with O_NOFOLLOW, so no link is followed, and with O_PATH, so what is
+    found is looked at before it is opened.
+    """
     pending = [part for part in path.split("/") if part not in ("", ".")][::-1]
     opened: list[int] = []
     links = 0
@@ -214,27 +239,24 @@ def _open_inside(root: int, path: str) -> int:
                 if opened:
                     os.close(opened.pop())
                 continue
-            if stat.S_ISLNK(os.stat(part, dir_fd=here, follow_symlinks=False).st_mode):
+            found = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            opened.append(found)
+            if stat.S_ISLNK(os.fstat(found).st_mode):
                 links += 1
                 if links > _MOST_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                leads_to = os.readlink(part, dir_fd=here)
+                leads_to = os.readlink("", dir_fd=found)
+                os.close(opened.pop())
                 if leads_to.startswith("/"):
                     while opened:
                         os.close(opened.pop())
                 pending += [each for each in leads_to.split("/") if each not in ("", ".")][::-1]
-                continue
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-            if pending:
-                flags |= os.O_DIRECTORY
-            opened.append(os.open(part, flags, dir_fd=here))
         if not opened:
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-        file = opened.pop()
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
+        if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return file
+        # A descriptor of a regular file cannot become one of anything else.
+        return os.open(f"/proc/self/fd/{opened[-1]}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     finally:
         for descriptor in opened:
             os.close(descriptor)

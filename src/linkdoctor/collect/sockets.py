@@ -255,7 +255,10 @@ def _routes(payload: bytes, names: Mapping[int, str]) -> Iterator[Route]:
     if table != _RT_TABLE_MAIN or kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
         return
     size = 4 if family == socket.AF_INET else 16
-    address = ipaddress.ip_address(attributes.get(_RTA_DST, bytes(size)))
+    destination = attributes.get(_RTA_DST, bytes(size))
+    if len(destination) != size:
+        return
+    address = ipaddress.ip_address(destination)
     if address.is_link_local:
         return
     metric = int.from_bytes(attributes.get(_RTA_PRIORITY, b""), sys.byteorder)

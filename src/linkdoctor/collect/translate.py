@@ -24,7 +24,15 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.variables import redact
 
-__all__ = ["details_of", "labels_of", "network_of", "pairs", "program_of", "script_places"]
+__all__ = [
+    "details_of",
+    "labels_of",
+    "network_of",
+    "pairs",
+    "program_of",
+    "script_places",
+    "status_of",
+]
 
 _LONGEST_TEXT = 4096
 _LONGEST_PORT = 5
@@ -39,7 +47,7 @@ def details_of(answer: ContainerAnswer) -> Details:
     environment = pairs(config.Env or ())
     arguments = [answer.Path, *(answer.Args or ())]
     return Details(
-        status=_status(state.Status),
+        status=status_of(state.Status),
         pid=state.Pid,
         exit_code=state.ExitCode,
         out_of_memory=state.OOMKilled,
@@ -94,7 +102,8 @@ def _without_program(error: str, program: str) -> str:
     return re.sub(rf"\b(stat|exec) {re.escape(program)}(?=:)", r"\1 …", error)
 
 
-def _status(text: str) -> Status:
+def status_of(text: str) -> Status:
+    """Translate the state of a container, as a list and an inspect tell it."""
     try:
         return _STATUSES_OF_PODMAN.get(text) or Status(text)
     except ValueError:

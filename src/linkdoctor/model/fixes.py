@@ -23,12 +23,13 @@ from linkdoctor.model.actions import (
     Start,
     Unpause,
 )
+from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
-from linkdoctor.model.variables import Variable
+from linkdoctor.model.variables import Variable, is_address
 
 __all__ = [
     "KEPT",
@@ -398,13 +399,11 @@ def address_of_host(topology: Topology, host: str) -> str:
     An address on one of the engine's own bridges is not reachable from elsewhere.
     """
     subnets = [
-        ipaddress.ip_network(subnet, strict=False)
-        for network in topology.networks(host)
-        for subnet in network.subnets
+        subnet for network in topology.networks(host) for subnet in subnets_in(network.subnets)
     ]
     for snapshot in topology.snapshots():
         if snapshot.host == host and isinstance(snapshot.host_addresses, Known):
-            for text in snapshot.host_addresses.value:
+            for text in filter(is_address, snapshot.host_addresses.value):
                 address = ipaddress.ip_address(text)
                 if address.version == 4 and not any(address in subnet for subnet in subnets):
                     return text

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -76,7 +77,7 @@ class HostsLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a hosts file: an address and its names, the first of them leading."""
 
     address: str
-    names: tuple[str, ...]
+    names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
 class LinkRule(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.snapshot import Container, Network
@@ -91,8 +92,7 @@ def bridge_of(host: str, address: str, topology: Topology) -> Network | None:
 def is_on(network: Network, address: str) -> bool:
     """Tell whether an address can be that of a container on a network."""
     parsed = ipaddress.ip_address(address)
-    for text in network.subnets:
-        subnet = ipaddress.ip_network(text, strict=False)
+    for subnet in subnets_in(network.subnets):
         if parsed in subnet:
             return parsed not in (subnet.network_address, subnet.broadcast_address)
     return False
@@ -102,8 +102,7 @@ def _is_reserved(network: Network, address: str) -> bool:
     """Tell whether an address is the gateway's or set aside; a gateway untold is the first."""
     parsed = ipaddress.ip_address(address)
     reserved = {ipaddress.ip_address(each) for each in network.reserved if is_address(each)}
-    for text in network.subnets:
-        subnet = ipaddress.ip_network(text, strict=False)
+    for subnet in subnets_in(network.subnets):
         if parsed in subnet and not any(each in subnet for each in reserved):
             return parsed == subnet.network_address + 1
     return parsed in reserved

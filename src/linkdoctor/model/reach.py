@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.snapshot import Container, Network
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
@@ -96,6 +97,6 @@ def is_inside(address: str, subnets: Iterable[str]) -> bool:
     """Tell whether an address belongs to one of some subnets; what is neither is outside."""
     try:
         parsed = ipaddress.ip_address(address)
-        return any(parsed in ipaddress.ip_network(subnet, strict=False) for subnet in subnets)
     except ValueError:
         return False
+    return any(parsed in subnet for subnet in subnets_in(subnets))

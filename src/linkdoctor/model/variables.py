@@ -119,12 +119,12 @@ def address_of(variable: Variable) -> str | None:
 
 def redact(variables: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
     """Keep the names of all variables and the values of the link-shaped ones only, sorted."""
-    return tuple(
-        sorted(
-            Variable(name=name, value=value if is_link_shaped(name, value) else None)
-            for name, value in variables
-        )
+    kept = (
+        Variable(name=name, value=value if is_link_shaped(name, value) else None)
+        for name, value in variables
     )
+    # A name may stand there twice, and nothing is less than nothing.
+    return tuple(sorted(kept, key=lambda each: (each.name, each.value or "")))
 
 
 def is_link_shaped(name: str, value: str) -> bool:
@@ -151,7 +151,9 @@ def is_link_shaped(name: str, value: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IPv4 or IPv6 address."""
+    """Tell whether a text is an IPv4 or IPv6 address; one with a zone may hold anything there."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
