@@ -7,7 +7,7 @@ and ``top``, and only for the containers that links or expectations concern.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -293,12 +293,7 @@ def _containers(
     deadline: Deadline,
     progress: Progress,
 ) -> list[Container]:
-    inspected: list[_Inspected] = []
-    for number, each in enumerate(listed, start=1):
-        progress(f"reading container {number} of {len(listed)}")
-        found = _inspect(client, each, deadline)
-        if found is not None:
-            inspected.append(found)
+    inspected = list(_inspected(client, listed, deadline, progress))
     live = {
         link
         for each in inspected
@@ -357,17 +352,25 @@ def _stored_links(
     return _had(lambda: stored.read_stored_links(disk, directory), f"{directory}/hostconfig.json")
 
 
-def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected | None:
-    if deadline.left() <= 0:
-        return _Inspected(listed, LATE)
-    try:
-        answer = client.get(f"/containers/{segment(listed.Id)}/json", ContainerAnswer)
-    except NotThere:
-        return None
-    except EngineError as error:
-        gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
-        return _Inspected(listed, Unknown(gap=gap, detail=str(error)))
-    return _Inspected(listed, answer)
+def _inspected(
+    client: EngineClient, listed: Sequence[ListAnswer], deadline: Deadline, progress: Progress
+) -> Iterator[_Inspected]:
+    """Inspect every container; one that is gone is left out."""
+    paths = [f"/containers/{segment(each.Id)}/json" for each in listed]
+    answers = client.get_each(paths, ContainerAnswer)
+    for number, (each, answer) in enumerate(zip(listed, answers, strict=True), start=1):
+        progress(f"reading container {number} of {len(listed)}")
+        if isinstance(answer, NotThere):
+            continue
+        if isinstance(answer, EngineError):
+            late = deadline.left() <= 0
+            yield _Inspected(each, LATE if late else _unsupported(answer))
+        else:
+            yield _Inspected(each, answer)
+
+
+def _unsupported(error: EngineError) -> Unknown:
+    return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
 def _container(
@@ -433,7 +436,7 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
     except NotThere:
         return Known(None, f"GET {path}")
     except EngineError as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return _unsupported(error)
 
 
 def _lived(

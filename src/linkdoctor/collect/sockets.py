@@ -10,6 +10,7 @@ import ctypes
 import errno
 import ipaddress
 import os
+import select
 import socket
 import struct
 import sys
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -26,15 +27,18 @@ from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 __all__ = [
     "Dialled",
     "NamespaceDenied",
+    "SupportsFileno",
     "addresses_here",
     "dial",
     "in_namespace",
     "interfaces_here",
+    "is_silent",
     "knock",
     "listeners_here",
     "peer_pid",
     "routes_here",
     "sockets_here",
+    "unix_stream",
 ]
 
 T = TypeVar("T")
@@ -74,6 +78,14 @@ _NO_ROUTE = frozenset(
     }
 )
 """What the kernel says of a peer that it has no way to."""
+
+
+class SupportsFileno(Protocol):
+    """What has a file descriptor."""
+
+    def fileno(self) -> int:
+        """Give its number."""
+        ...
 
 
 class NamespaceDenied(Exception):
@@ -311,6 +323,29 @@ def knock(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_TIMEOUT)
         client.connect(str(path))
+
+
+def unix_stream(path: Path, timeout: float) -> socket.socket:
+    """Connect to a unix socket and stay connected.
+
+    Raises:
+        OSError: why nobody can be reached there.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        client.settimeout(timeout)
+        client.connect(str(path))
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def is_silent(stream: SupportsFileno) -> bool:
+    """Tell whether the other side has neither said anything nor hung up."""
+    ready = select.poll()
+    ready.register(stream.fileno(), select.POLLIN)
+    return not ready.poll(0)
 
 
 class Dialled(msgspec.Struct, frozen=True, kw_only=True):
