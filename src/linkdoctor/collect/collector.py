@@ -310,6 +310,7 @@ def _containers(
         container = _container(client, each, live, near, deadline, served=served)
         return msgspec.structs.replace(container, stored_links=links)
 
+    # Near, it is one thread that goes from one network namespace to the next, and ends then.
     with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
         containers = list(pool.map(container_of, inspected))
     return with_health_complaints(containers, (each.answer for each in inspected))
@@ -505,10 +506,13 @@ def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived
 
 
 def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
-    """Read the listening sockets, and of TCP sockets the names of the processes that own them."""
-    found = sockets.in_namespace(
-        Path(f"/proc/self/fd/{held.descriptor}/ns/net"), sockets.sockets_here
-    )
+    """Read the listening sockets, and of TCP sockets the names of the processes that own them.
+
+    The thread stays behind in the container's network namespace: one for each container would
+    cost more than all that is read.
+    """
+    sockets.enter(Path(f"/proc/self/fd/{held.descriptor}/ns/net"))
+    found = sockets.sockets_here()
     inodes = {inode for listener, inode in found if listener.protocol == "tcp" and inode}
     owners = procfs.owners_of(held, inodes) if owned and inodes else {}
     # Several sockets at one place (SO_REUSEPORT) are one listener.

@@ -30,6 +30,7 @@ __all__ = [
     "SupportsFileno",
     "addresses_here",
     "dial",
+    "enter",
     "in_namespace",
     "interfaces_here",
     "is_silent",
@@ -103,7 +104,7 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
 
     def work() -> None:
         try:
-            _enter(namespace)
+            enter(namespace)
             result.append(action())
         except BaseException as error:
             failure.append(error)
@@ -118,7 +119,12 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     return result[0]
 
 
-def _enter(namespace: Path) -> None:
+def enter(namespace: Path) -> None:
+    """Take this thread into another network namespace, for as long as it lives.
+
+    Raises:
+        NamespaceDenied: as :func:`in_namespace`.
+    """
     try:
         descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -155,15 +161,16 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
         OSError: the kernel does not answer.
     """
     found: set[tuple[Listener, int]] = set()
-    for protocol, number, state in (
-        ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
-        ("udp", socket.IPPROTO_UDP, _UNCONNECTED),
-    ):
-        for family in (socket.AF_INET, socket.AF_INET6):
-            request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
-            for payload in _dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, request):
-                if listener := _listener(payload, protocol):
-                    found.add((listener, _inode(payload)))
+    with _netlink(_NETLINK_SOCK_DIAG) as link:
+        for protocol, number, state in (
+            ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
+            ("udp", socket.IPPROTO_UDP, _UNCONNECTED),
+        ):
+            for family in (socket.AF_INET, socket.AF_INET6):
+                request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
+                for payload in _answers(link, _SOCK_DIAG_BY_FAMILY, request):
+                    if listener := _listener(payload, protocol):
+                        found.add((listener, _inode(payload)))
     return tuple(sorted(found))
 
 
@@ -295,23 +302,33 @@ def _hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         position += (length + 3) & ~3
 
 
+def _netlink(family: int) -> socket.socket:
+    link = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, family)
+    link.settimeout(_TIMEOUT)
+    return link
+
+
 def _dump(family: int, kind: int, request: bytes) -> Iterator[bytes]:
-    """Send one netlink dump request and yield the payload of each answer."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, family) as link:
-        link.settimeout(_TIMEOUT)
-        flags = _NLM_F_REQUEST | _NLM_F_DUMP
-        link.send(_HEADER.pack(_HEADER.size + len(request), kind, flags, 1, 0) + request)
-        for _ in range(_MOST_SOCKETS):
-            answer = link.recv(1 << 16)
-            position = 0
-            while position + _HEADER.size <= len(answer):
-                length, answered, _, _, _ = _HEADER.unpack_from(answer, position)
-                if answered == _NLMSG_DONE or length < _HEADER.size:
-                    return
-                if answered == _NLMSG_ERROR:
-                    raise OSError("the kernel refused a netlink request")
-                yield answer[position + _HEADER.size : position + length]
-                position += (length + 3) & ~3
+    """Send one netlink dump request on a socket of its own; yield the payload of each answer."""
+    with _netlink(family) as link:
+        yield from _answers(link, kind, request)
+
+
+def _answers(link: socket.socket, kind: int, request: bytes) -> Iterator[bytes]:
+    """Send one netlink dump request and yield the payload of each answer, all of them."""
+    flags = _NLM_F_REQUEST | _NLM_F_DUMP
+    link.send(_HEADER.pack(_HEADER.size + len(request), kind, flags, 1, 0) + request)
+    for _ in range(_MOST_SOCKETS):
+        answer = link.recv(1 << 16)
+        position = 0
+        while position + _HEADER.size <= len(answer):
+            length, answered, _, _, _ = _HEADER.unpack_from(answer, position)
+            if answered == _NLMSG_DONE or length < _HEADER.size:
+                return
+            if answered == _NLMSG_ERROR:
+                raise OSError("the kernel refused a netlink request")
+            yield answer[position + _HEADER.size : position + length]
+            position += (length + 3) & ~3
 
 
 def knock(path: Path) -> None:
