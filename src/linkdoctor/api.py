@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import threading
 import tomllib
@@ -220,6 +219,8 @@ def known_images() -> tuple[ImageExpectation, ...]:
 
 def snapshot_bytes(snapshot: Snapshot) -> bytes:
     """Encode a snapshot for a file: JSON, compressed, the same bytes for the same snapshot."""
+    import gzip
+
     return gzip.compress(msgspec.json.encode(snapshot), mtime=0)
 
 

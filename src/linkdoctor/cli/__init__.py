@@ -1,15 +1,15 @@
 """The command line: parse, call, render, exit code.
 
-Nothing heavy is imported before a command needs it: neither the docker SDK nor rich are there
-for ``--version`` and ``explain``.
+Nothing is imported before a command needs it: of the commands only the one that is called, and
+neither the docker SDK nor rich for ``--version`` and ``explain``.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,19 +17,40 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import check, demo, explain, fix, rules, show, snapshot
-from linkdoctor.cli.common import CliError, examples
+from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.cli.output import complain, emit
-from linkdoctor.model.report import ExitCode
 
 __all__ = ["app", "main"]
 
+_COMMANDS = ("check", "fix", "show", "rules", "explain", "demo", "snapshot")
+"""In the order of the help text. Each is a module that is called so and has `register`."""
+_USAGE = 2
 _INTERRUPTED = 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class _Group(typer.core.TyperGroup):
-    """All commands, with one answer to Ctrl-C."""
+    """All commands, each imported when it is called, with one answer to Ctrl-C."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Give the names of all commands, and make them known."""
+        for name in _COMMANDS:
+            self.get_command(ctx, name)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a command by its name, or None."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            import_module(f"linkdoctor.cli.{cmd_name}").register(alone)
+            self.commands[cmd_name] = get_command(alone)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called; one that is not there is compared with all others."""
+        if args and args[0] not in _COMMANDS:
+            self.list_commands(ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an interrupt ends the process at once, whatever still waits."""
@@ -85,10 +106,6 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (check, fix, show, rules, explain, demo, snapshot):
-    _module.register(app)
-
-
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; an error that was to be expected is one line, no more."""
     try:
@@ -99,10 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:  # the last resort
         _complain_of_ourselves(error)
     # Only an error comes here: the command itself always exits.
-    sys.exit(ExitCode.USAGE)
+    sys.exit(_USAGE)
 
 
 def _complain_of_ourselves(error: Exception) -> None:
+    import traceback
+
     if os.environ.get("LINKDOCTOR_DEBUG"):
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)

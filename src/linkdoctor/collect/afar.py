@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tarfile
 
 from linkdoctor.collect.answers import TopAnswer
 from linkdoctor.collect.engine import EngineClient, segment
@@ -28,6 +27,8 @@ def read_archived(client: EngineClient, container_id: str, path: str, limit: int
         Unreadable: the path is no regular file.
         NotThere, EngineError: as every request.
     """
+    import tarfile
+
     archive = client.get_bytes(
         f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
     )

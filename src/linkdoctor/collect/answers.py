@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "CheckAnswer",
     "ContainerAnswer",
     "EventAnswer",
     "HealthAnswer",
@@ -63,7 +64,9 @@ class IdAnswer(msgspec.Struct):
     Id: str
 
 
-class _HealthCheck(msgspec.Struct):
+class CheckAnswer(msgspec.Struct):
+    """One run of a health check."""
+
     ExitCode: int = 0
     Output: str = ""
     End: str = ""
@@ -74,7 +77,7 @@ class HealthAnswer(msgspec.Struct):
 
     Status: str = ""
     FailingStreak: int = 0
-    Log: list[_HealthCheck] | None = None
+    Log: list[CheckAnswer] | None = None
 
 
 class _State(msgspec.Struct):

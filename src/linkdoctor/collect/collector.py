@@ -29,7 +29,6 @@ from linkdoctor.collect.gaps import LATE, ONLY_NEAR
 from linkdoctor.collect.host import look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
-from linkdoctor.collect.probing import with_probes
 from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
     details_of,
@@ -168,6 +167,8 @@ def collect(
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
         return snapshot
+    from linkdoctor.collect.probing import with_probes
+
     return with_probes(
         snapshot, deadline, near=near, external=further.probe_external, progress=progress
     )

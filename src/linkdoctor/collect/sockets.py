@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import ipaddress
 import os
@@ -129,6 +128,8 @@ def enter(namespace: Path) -> None:
         descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise NamespaceDenied(_denial(error.errno or 0)) from None
+    import ctypes
+
     try:
         # os.setns exists from Python 3.12 on only.
         library = ctypes.CDLL(None, use_errno=True)
