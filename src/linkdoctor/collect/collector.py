@@ -8,7 +8,7 @@ and ``top``, and only for the containers that links or expectations concern.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -26,11 +26,12 @@ from linkdoctor.collect.answers import (
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
 from linkdoctor.collect.gaps import LATE, ONLY_NEAR
-from linkdoctor.collect.host import look_at_host
+from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
 from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
+    Commands,
     details_of,
     labels_of,
     network_of,
@@ -130,19 +131,20 @@ def collect(
     Raises:
         EngineError: the engine does not answer, or not as a Docker engine does.
     """
-    info = _info(client)
-    engine = _engine(client, info)
     engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
+    with ThreadPoolExecutor(1) as aside:
+        # The engine takes as long for these as for many containers, and so does the firewall.
+        informed = aside.submit(_info, client)
+        surrounded = aside.submit(_surroundings, client, informed, engine_pid)
 
-    def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
-        with stored.opened(engine_pid) as disk:
-            return _containers(client, listed, disk, info.DockerRootDir, deadline, progress)
+        def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
+            with stored.opened(engine_pid) as disk:
+                return _containers(client, listed, disk, informed, deadline, progress)
 
-    containers, settled = _settled_containers(client, read_containers, deadline)
-    networks = _networks(client)
-    host = look_at_host(
-        engine_pid, networks, info.FirewallBackend.Driver if info.FirewallBackend else ""
-    )
+        containers, settled = _settled_containers(client, read_containers, deadline)
+        info = informed.result()
+        networks, host = surrounded.result()
+    engine = _engine(client, info)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=tool,
@@ -244,6 +246,15 @@ def _dns_addresses(
     return inside(container, lambda: ask(resolver.value, name))
 
 
+def _surroundings(
+    client: EngineClient, informed: Future[InfoAnswer], engine_pid: int | None
+) -> tuple[Evidence[tuple[Network, ...]], Host]:
+    """Read what is neither a container nor the engine itself."""
+    backend = informed.result().FirewallBackend
+    networks = _networks(client)
+    return networks, look_at_host(engine_pid, networks, backend.Driver if backend else "")
+
+
 def _info(client: EngineClient) -> InfoAnswer:
     try:
         return client.get("/info", InfoAnswer)
@@ -290,7 +301,7 @@ def _containers(
     client: EngineClient,
     listed: Sequence[ListAnswer],
     disk: procfs.Proc | None,
-    data_root: str,
+    informed: Future[InfoAnswer],
     deadline: Deadline,
     progress: Progress,
 ) -> list[Container]:
@@ -303,12 +314,14 @@ def _containers(
     }
     sources = frozenset(source for each in inspected for source in _sources_of(each.answer))
     near = client.socket_path is not None
+    data_root = informed.result().DockerRootDir
+    commands = Commands()
     progress("reading processes, hosts files and sockets")
 
     def container_of(each: _Inspected) -> Container:
         links = _stored_links(disk, each.answer, data_root)
         served = _serves(each, sources)
-        container = _container(client, each, live, near, deadline, served=served)
+        container = _container(client, each, live, near, deadline, commands, served=served)
         return msgspec.structs.replace(container, stored_links=links)
 
     # Near, it is one thread that goes from one network namespace to the next, and ends then.
@@ -381,6 +394,7 @@ def _container(
     live: set[tuple[str, str]],
     near: bool,
     deadline: Deadline,
+    commands: Commands,
     *,
     served: bool,
 ) -> Container:
@@ -401,7 +415,7 @@ def _container(
             script_reads=answer,
             script_hosts=answer,
         )
-    details = details_of(answer)
+    details = details_of(answer, commands)
     name = answer.Name.removeprefix("/")
     lived = _lived(client, answer, details, near, deadline, served=served)
     return Container(

@@ -14,10 +14,14 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from linkdoctor.collect import kernel
+
 __all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
 
 _MOST_LINKS = 40
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# A named pipe must not hold us up.
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _MOST_PROCESSES = 64
 _MOST_THREADS = 64
 _MOST_DESCRIPTORS = 1024
@@ -185,14 +189,18 @@ def _little(process: int, name: str, limit: int) -> bytes:
 def read_inside(held: Proc, path: str, limit: int) -> bytes:
     """Read at most `limit` bytes of a regular file, as the process itself names it.
 
-    Symbolic links are followed by hand, inside the process's root only.
+    Symbolic links are followed inside the process's root only: by the kernel, or by hand where
+    it does not offer that (before 5.6).
 
     Raises:
         OSError: there is no such regular file, or it may not be read.
     """
     root = os.open("root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=held.descriptor)
     try:
-        file = _open_inside(root, path)
+        try:
+            file = _regular(kernel.open_beneath(root, path, _FILE))
+        except kernel.NotOffered:
+            file = _open_inside(root, path)
         try:
             return _read(file, limit)
         finally:
@@ -214,30 +222,41 @@ def _open_inside(root: int, path: str) -> int:
                 if opened:
                     os.close(opened.pop())
                 continue
-            if stat.S_ISLNK(os.stat(part, dir_fd=here, follow_symlinks=False).st_mode):
+            flags = _FILE | os.O_NOFOLLOW | (os.O_DIRECTORY if pending else 0)
+            try:
+                opened.append(os.open(part, flags, dir_fd=here))
+            except OSError as error:
+                # A symbolic link is refused: as none if it was to be a directory.
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                leads_to = _leads_to(part, here)
                 links += 1
-                if links > _MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                leads_to = os.readlink(part, dir_fd=here)
+                if leads_to is None or links > _MOST_LINKS:
+                    raise
                 if leads_to.startswith("/"):
                     while opened:
                         os.close(opened.pop())
                 pending += [each for each in leads_to.split("/") if each not in ("", ".")][::-1]
-                continue
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-            if pending:
-                flags |= os.O_DIRECTORY
-            opened.append(os.open(part, flags, dir_fd=here))
         if not opened:
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-        file = opened.pop()
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            os.close(file)
-            raise OSError(errno.EINVAL, "not a regular file")
-        return file
+        return _regular(opened.pop())
     finally:
         for descriptor in opened:
             os.close(descriptor)
+
+
+def _regular(file: int) -> int:
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return file
+
+
+def _leads_to(name: str, directory: int) -> str | None:
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError:
+        return None  # no symbolic link, or not there any more
 
 
 def _read(file: int, limit: int) -> bytes:

@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from linkdoctor.collect import kernel
 from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 
 __all__ = [
@@ -52,7 +53,6 @@ _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
 _INODE_AT = 68
 _MOST_SOCKETS = 10_000
-_CLONE_NEWNET = 0x40000000
 _TIMEOUT = 5.0
 
 _RTM_GETADDR, _RTM_NEWADDR = 22, 20
@@ -128,13 +128,10 @@ def enter(namespace: Path) -> None:
         descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise NamespaceDenied(_denial(error.errno or 0)) from None
-    import ctypes
-
     try:
-        # os.setns exists from Python 3.12 on only.
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.setns(descriptor, _CLONE_NEWNET) != 0:
-            raise NamespaceDenied(_denial(ctypes.get_errno()))
+        kernel.enter_network(descriptor)
+    except OSError as error:
+        raise NamespaceDenied(_denial(error.errno or 0)) from None
     finally:
         os.close(descriptor)
 
