@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, MissingEvidence, Need
+from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.history import with_history
 from linkdoctor.model.report import (
     Completeness,
@@ -38,6 +39,8 @@ __all__ = [
     "diagnose",
     "evaluate",
 ]
+
+T = TypeVar("T")
 
 CRASH_CODE = "LD001"
 """A rule crashed: a finding about the rule."""
@@ -145,38 +148,25 @@ def diagnose(
 
 def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
     """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
-    findings: list[Finding] = []
-    skipped: dict[Skipped, str] = {}
+    outcome = _Outcome()
     places = [Place(host=host, container=each) for host, each in topology.containers()]
     links = list(topology.links())
+    hosts = [snapshot.host for snapshot in topology.snapshots()]
     for rule in rules:
-        reads: set[Need] = set()
-        view = topology.recording(reads)
-        subjects: Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]
+        # A healthy subject, which nearly every one is, costs no more than the call of its check.
         if isinstance(rule.check, EachLink):
-            subjects = _link_subjects(rule.check, links, view)
+            _apply(rule, rule.check.check, links, topology, _subject_of_link, outcome)
         elif isinstance(rule.check, EachHost):
-            subjects = _host_subjects(rule.check, topology, view)
+            _apply(rule, rule.check.check, hosts, topology, _subject_of_host, outcome)
         else:
-            check = rule.check.check
-            subjects = (
-                (_bind(check, place, view), _Subject(host=place.host, target=place.container.name))
-                for place in places
-            )
-        crashed = False
-        for run, subject in subjects:
-            try:
-                for hit in run():
-                    # One by one: what was found before evidence was missing counts.
-                    findings.append(_finding(rule, subject, hit))  # noqa: PERF401
-            except MissingEvidence as missing:
-                skipped[_skip(rule, subject, missing)] = subject.alias
-            except Exception as error:
-                # The first crash speaks for all; the other subjects are still examined.
-                if not crashed:
-                    findings.append(_crash(rule, subject, error))
-                crashed = True
-    return Outcome(findings=tuple(findings), skipped=tuple(skipped.items()))
+            _apply(rule, rule.check.check, places, topology, _subject_of_place, outcome)
+    return Outcome(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
+
+
+class _Outcome:
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.skipped: dict[Skipped, str] = {}
 
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,35 +176,42 @@ class _Subject(msgspec.Struct, frozen=True, kw_only=True):
     alias: str = ""
 
 
-def _bind(
-    check: Callable[[Place, Topology], Iterable[Hit]], place: Place, view: Topology
-) -> Callable[[], Iterable[Hit]]:
-    return lambda: check(place, view)
+def _subject_of_link(link: Link) -> _Subject:
+    return _Subject(
+        host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
+    )
 
 
-def _host_subjects(
-    check: EachHost, topology: Topology, view: Topology
-) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
-    for snapshot in topology.snapshots():
-        yield _bind_host(check, snapshot.host, view), _Subject(host=snapshot.host)
+def _subject_of_host(host: str) -> _Subject:
+    return _Subject(host=host)
 
 
-def _bind_host(check: EachHost, host: str, view: Topology) -> Callable[[], Iterable[Hit]]:
-    return lambda: check.check(host, view)
+def _subject_of_place(place: Place) -> _Subject:
+    return _Subject(host=place.host, target=place.container.name)
 
 
-def _link_subjects(
-    check: EachLink, links: Iterable[Link], view: Topology
-) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
-    for link in links:
-        subject = _Subject(
-            host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
-        )
-        yield _bind_link(check, link, view), subject
-
-
-def _bind_link(check: EachLink, link: Link, view: Topology) -> Callable[[], Iterable[Hit]]:
-    return lambda: check.check(link, view)
+def _apply(
+    rule: Rule,
+    check: Callable[[T, Topology], Iterable[Hit]],
+    subjects: Iterable[T],
+    topology: Topology,
+    named: Callable[[T], _Subject],
+    outcome: _Outcome,
+) -> None:
+    crashed = False
+    for subject in subjects:
+        try:
+            for hit in check(subject, topology):
+                # One by one: what was found before evidence was missing counts.
+                outcome.findings.append(_finding(rule, named(subject), hit))
+        except MissingEvidence as missing:
+            about = named(subject)
+            outcome.skipped[_skip(rule, about, missing)] = about.alias
+        except Exception as error:
+            # The first crash speaks for all; the other subjects are still examined.
+            if not crashed:
+                outcome.findings.append(_crash(rule, named(subject), error))
+            crashed = True
 
 
 def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -64,7 +65,7 @@ class LinkKind(StrEnum):
     """On a user-defined network: a name that the embedded DNS answers to this target."""
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One link of one target, as the engine prints it."""
 
     host: str
@@ -74,7 +75,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     source_name: str
     network: str
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """Give the prefix of the variables that this link sets."""
         return environment_prefix(self.alias)
@@ -102,12 +103,20 @@ class _Host:
         "links_of",
         "links_to",
         "live",
+        "networks",
         "snapshot",
         "typed",
+        "variables",
+        "version",
     )
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.version = engine_version(snapshot.engine.version)
+        networks = snapshot.networks.value if isinstance(snapshot.networks, Known) else ()
+        self.networks = {network.name: network for network in reversed(networks)}
+        self.variables: dict[tuple[str, str], tuple[Variable, ...]] = {}
+        """What the processes have of each link, by the target's id and the prefix."""
         self.by_id = {container.id: container for container in snapshot.containers}
         self.by_name = {container.name: container for container in snapshot.containers}
         self.by_short_id = {
@@ -149,9 +158,10 @@ class _Host:
             for link in _links_of(snapshot.host, container)
         )
         self.has_legacy_links = any(link.kind is LinkKind.LEGACY for link in self.links)
-        self.links_of: dict[str, list[Link]] = {}
+        links_of: dict[str, list[Link]] = {}
         for link in self.links:
-            self.links_of.setdefault(link.target.id, []).append(link)
+            links_of.setdefault(link.target.id, []).append(link)
+        self.links_of = {target: tuple(links) for target, links in links_of.items()}
 
 
 class Topology:
@@ -165,12 +175,15 @@ class Topology:
         """Join snapshots, whose host names differ, with what is known beforehand."""
         self._hosts = {snapshot.host: _Host(snapshot) for snapshot in snapshots}
         self._knowledge = knowledge
-        self._reads: set[Need] = set()
+        self._reads: set[Need] | None = None
+        """Where it is recorded what evidence is asked for; a rule that is applied records none."""
+        self._expected: dict[str, tuple[ImageExpectation, ...]] = {}
 
     def recording(self, reads: set[Need]) -> Topology:
         """Give a view on the same topology that records in `reads` the evidence it is asked for."""
         view = object.__new__(Topology)
         view._hosts, view._knowledge, view._reads = self._hosts, self._knowledge, reads
+        view._expected = self._expected
         return view
 
     # --- what there is -----------------------------------------------------------------
@@ -187,7 +200,7 @@ class Topology:
 
     def links_of(self, host: str, target: Container) -> tuple[Link, ...]:
         """Give the links of one target, sorted by alias."""
-        return tuple(self._hosts[host].links_of.get(target.id, ()))
+        return self._hosts[host].links_of.get(target.id, ())
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
         """Give the links of other containers that lead to this one."""
@@ -199,12 +212,12 @@ class Topology:
                 if shown is not None:
                     each.links_to.setdefault(shown.id, []).append(link)
         if each.has_legacy_links:
-            self._reads.add(Need.LINK_ANSWER)
+            self._touch(Need.LINK_ANSWER)
         return tuple(each.links_to.get(source.id, ()))
 
     def published_at(self, host: str, port: int) -> tuple[tuple[Container, Publication], ...]:
         """Give the containers to which a TCP port of a host leads, with the binding of each."""
-        self._reads.add(Need.DETAILS)
+        self._touch(Need.DETAILS)
         return tuple(self._hosts[host].by_host_port.get(port, ()))
 
     def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
@@ -233,11 +246,12 @@ class Topology:
 
     def engine_version(self, host: str) -> tuple[int, ...]:
         """Give the version of a host's engine."""
-        return engine_version(self._hosts[host].snapshot.engine.version)
+        return self._hosts[host].version
 
     def network(self, host: str, name: str) -> Network | None:
         """Give a network of a host by its name."""
-        return next((each for each in self.networks(host) if each.name == name), None)
+        self.networks(host)
+        return self._hosts[host].networks.get(name)
 
     def networks(self, host: str) -> tuple[Network, ...]:
         """Give the networks of a host; raises MissingEvidence if they could not be had."""
@@ -258,8 +272,13 @@ class Topology:
 
     # --- evidence of one container -----------------------------------------------------
 
+    def _touch(self, need: Need) -> None:
+        if self._reads is not None:
+            self._reads.add(need)
+
     def _had(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
-        self._reads.add(need)
+        if self._reads is not None:
+            self._reads.add(need)
         if isinstance(evidence, Unknown):
             raise MissingEvidence(need, subject, evidence)
         return evidence.value
@@ -290,7 +309,7 @@ class Topology:
 
     def script_hosts_if_had(self, container: Container) -> tuple[HostReference, ...]:
         """Give the hosts that the entry-point script names, or none if it could not be read."""
-        self._reads.add(Need.ENTRY_SCRIPT)
+        self._touch(Need.ENTRY_SCRIPT)
         return container.script_hosts.value if isinstance(container.script_hosts, Known) else ()
 
     def dns_answer(self, container: Container, name: str) -> tuple[str, ...]:
@@ -364,7 +383,7 @@ class Topology:
 
     def is_typed(self, host: str, name: str) -> bool:
         """Tell whether a link on the engine's disk, as far as it was read, asks for this name."""
-        self._reads.add(Need.STORED_LINKS)
+        self._touch(Need.STORED_LINKS)
         return name in self._hosts[host].typed
 
     def was_probed(self, host: str) -> bool:
@@ -392,11 +411,14 @@ class Topology:
 
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
-        return self.details(container).status in _UP
+        # Nearly every rule asks this of every link first.
+        if self._reads is not None or isinstance(container.details, Unknown):
+            return self.details(container).status in _UP
+        return container.details.value.status in _UP
 
     def running_on(self, host: str, network: str) -> tuple[Container, ...]:
         """Give the running containers on a network; one of which nothing is known is left out."""
-        self._reads.add(Need.DETAILS)
+        self._touch(Need.DETAILS)
         return tuple(
             container
             for container in self._hosts[host].snapshot.containers
@@ -418,7 +440,7 @@ class Topology:
             return self._network_source(link)
         host = self._hosts[link.host]
         if live := host.live.get((link.target.name, link.alias)):
-            self._reads.add(Need.LINK_ANSWER)
+            self._touch(Need.LINK_ANSWER)
             return live
         subject = f"{link.target.name}/{link.alias}"
         for answer in link.target.link_answers:
@@ -482,12 +504,16 @@ class Topology:
 
         Variables that the image or the user set are not the link's and are left out.
         """
-        own = {variable.name for variable in self.details(link.target).environment}
-        return tuple(
-            variable
-            for variable in self.process_environment(link.target)
-            if variable.name.startswith(f"{link.prefix}_") and variable.name not in own
-        )
+        details, process = self.details(link.target), self.process_environment(link.target)
+        key = (link.target.id, link.prefix)
+        known = self._hosts[link.host].variables
+        if (found := known.get(key)) is None:
+            begins = f"{link.prefix}_"
+            own = {each.name for each in details.environment if each.name.startswith(begins)}
+            found = known[key] = tuple(
+                each for each in process if each.name.startswith(begins) and each.name not in own
+            )
+        return found
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
@@ -544,7 +570,7 @@ class Topology:
         return self._owner_of(host, reference) if mode == "container" else None
 
     def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
-        self._reads.add(Need.HOSTS_FILE)
+        self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
 
     def _owner_of(self, host: str, reference: str) -> Container | None:
@@ -574,10 +600,15 @@ class Topology:
 
     def image_expectations(self, container: Container) -> tuple[ImageExpectation, ...]:
         """Give what the container's image is known to expect."""
-        return self._knowledge.of_image(container.image)
+        found = self._expected.get(container.image)
+        if found is None:
+            found = self._expected[container.image] = self._knowledge.of_image(container.image)
+        return found
 
     def declarations(self, container: Container) -> tuple[Declaration, ...]:
         """Give what the user's configuration says of a container."""
+        if not self._knowledge.declarations:
+            return ()
         return tuple(
             each
             for each in self._knowledge.declarations

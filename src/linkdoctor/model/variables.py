@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -78,6 +79,7 @@ _NUMBER = re.compile(r"\d{1,5}")
 _LINK_PATH = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
+@lru_cache(maxsize=4096)  # many containers have variables of the same names
 def parse_link_variable(name: str) -> LinkVariable | None:
     """Take the name of a variable apart, if it has the form of one that a link sets.
 
