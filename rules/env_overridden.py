@@ -45,7 +45,11 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
-    own = {each.name: each.value for each in topology.details(link.target).environment}
+    begins = f"{link.prefix}_"
+    settings = topology.details(link.target).environment
+    own = {each.name: each.value for each in settings if each.name.startswith(begins)}
+    if not own:
+        return
     theirs = {
         each.name: each.value
         for variable in topology.variables_today(link, source)

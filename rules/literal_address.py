@@ -152,10 +152,9 @@ def _whose(found: _Found) -> str:
 def _elsewhere(host: str, found: _Found, topology: Topology) -> str:
     """Say whose it is on another examined host: equal subnets make that a hint, no proof."""
     if found.holder is None:
-        for snapshot in topology.snapshots():
-            other = topology.holder_of(snapshot.host, found.address)
-            if snapshot.host != host and other is not None:
-                return f" (on {snapshot.host} it is {other.name}'s, but links do not cross engines)"
+        for other, holder in topology.holders_of(found.address):
+            if other != host:
+                return f" (on {other} it is {holder.name}'s, but links do not cross engines)"
     return ""
 
 

@@ -42,6 +42,7 @@ from linkdoctor.model.outside import (
     Binding,
     dialled_by,
     dials_at,
+    hosts_dialled,
     is_bound_to_loopback,
     meant_for_outside,
     published_as,
@@ -60,8 +61,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     if not topology.is_running(place.container):
         return
     yield from _meant_for_outside(place, topology)
-    for snapshot in topology.snapshots():
-        yield from _dialled(place, snapshot.host, topology)
+    for host in hosts_dialled(place.container, topology):
+        yield from _dialled(place, host, topology)
 
 
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:

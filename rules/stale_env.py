@@ -36,7 +36,6 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import Variable, address_of, parse_link_variable
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
@@ -55,9 +54,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     known = {*now, *_addresses_of_prefix(link, topology)}
     stale = [
-        (variable, address)
-        for variable in topology.variables_of(link)
-        if (address := _address(link, variable)) and address not in known
+        (trace.variable, trace.address)
+        for trace in topology.traces_of(link)
+        if trace.address and trace.address not in known
     ]
     if not stale:
         return
@@ -86,11 +85,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
     )
-
-
-def _address(link: Link, variable: Variable) -> str | None:
-    parsed = parse_link_variable(variable.name)
-    return address_of(variable) if parsed is not None and parsed.prefix == link.prefix else None
 
 
 def _addresses_of_prefix(link: Link, topology: Topology) -> Iterator[str]:

@@ -37,8 +37,8 @@ from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.links import Port
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import LinkField, Variable, address_of, parse_link_variable
+from linkdoctor.model.topology import Link, LinkKind, Topology, TracedVariable
+from linkdoctor.model.variables import LinkField
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
@@ -53,9 +53,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if source is None or not topology.is_running(source):
         return
     told = {
-        port: variable
-        for variable in topology.variables_of(link)
-        if (port := _port(link, variable)) is not None
+        port: trace.variable
+        for trace in topology.traces_of(link)
+        if (port := _port(trace)) is not None
     }
     if not told:
         return
@@ -68,11 +68,11 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         yield _hit(link, source, gone, new, topology)
 
 
-def _port(link: Link, variable: Variable) -> Port | None:
-    parsed = parse_link_variable(variable.name)
-    if parsed is None or parsed.prefix != link.prefix or parsed.field is not LinkField.URL:
+def _port(trace: TracedVariable) -> Port | None:
+    parsed = trace.parsed
+    if parsed.field is not LinkField.URL or trace.address is None:
         return None
-    if parsed.port is None or parsed.protocol is None or address_of(variable) is None:
+    if parsed.port is None or parsed.protocol is None:
         return None
     return Port(parsed.port, parsed.protocol)
 

@@ -88,6 +88,28 @@ class Unmet(msgspec.Struct, frozen=True, kw_only=True):
 
 def unmet_expectations(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
     """Give the supported expectations of a container that nothing provides; one for each name."""
+    found, missing = topology.once(
+        unmet_expectations, host, container, lambda: _all_unmet(host, container, topology)
+    )
+    yield from found
+    if missing is not None:
+        raise MissingEvidence(missing.need, missing.subject, missing.unknown)
+
+
+def _all_unmet(
+    host: str, container: Container, topology: Topology
+) -> tuple[tuple[Unmet, ...], MissingEvidence | None]:
+    """Give also the evidence that was missing in the end: what was found before it counts."""
+    found: list[Unmet] = []
+    try:
+        for unmet in _unmet(host, container, topology):
+            found.append(unmet)  # noqa: PERF402
+    except MissingEvidence as missing:
+        return tuple(found), missing
+    return tuple(found), None
+
+
+def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
     if topology.details(container).status not in (Status.RUNNING, Status.RESTARTING):
         return
     done: set[str] = set()

@@ -24,6 +24,7 @@ __all__ = [
     "dials_at",
     "free_port",
     "host_named",
+    "hosts_dialled",
     "is_bound_to_loopback",
     "meant_for_outside",
     "overlap",
@@ -111,10 +112,16 @@ def published_as(container: Container, port: int, topology: Topology) -> tuple[P
 
 def host_named(name: str, topology: Topology) -> str | None:
     """Give the examined host that has this name or address, or None."""
-    for snapshot in topology.snapshots():
-        if topology.is_host_address(snapshot.host, name):
-            return snapshot.host
+    for host in topology.hosts_meant(name):
+        if topology.is_host_address(host, name):
+            return host
     return None
+
+
+def hosts_dialled(caller: Container, topology: Topology) -> tuple[str, ...]:
+    """Give the hosts for which :func:`dials_at` may give anything, each once."""
+    meant = (topology.hosts_meant(dial.host) for dial in dials(caller, topology))
+    return tuple(dict.fromkeys(host for hosts in meant for host in hosts))
 
 
 def bindings(host: str, topology: Topology) -> Iterator[Binding]:

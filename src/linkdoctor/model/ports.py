@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -57,12 +58,20 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
 
 def dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
     """Give the ports that the target's settings dial at the link's alias, and where they say so."""
-    found: dict[int, str] = {}
-    for reference in topology.details(link.target).references:
-        port = reference.port or reference.default_port
-        if reference.host == link.alias.lower() and port is not None:
-            found.setdefault(port, reference.where)
-    return found
+    references = topology.details(link.target).references
+    if not references:
+        return {}
+
+    def at_the_alias() -> dict[int, str]:
+        found: dict[int, str] = {}
+        alias = link.alias.lower()
+        for reference in references:
+            port = reference.port or reference.default_port
+            if reference.host == alias and port is not None:
+                found.setdefault(port, reference.where)
+        return found
+
+    return topology.once(dialled_ports, link.host, link, at_the_alias)
 
 
 def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
@@ -71,6 +80,11 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     That is so if the source does not run, has only just started, or neither exposes a TCP port
     nor is known to be dialled.
     """
+    what = (doors_of, id(source))
+    return topology.once(what, link.host, link, lambda: _doors(link, source, topology))
+
+
+def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     details = topology.details(source)
     if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
         return None
@@ -115,6 +129,7 @@ def door_of(port: int, listeners: Iterable[Listener]) -> Door:
     return Door.LOOPBACK if all(map(is_loopback, addresses)) else Door.OPEN
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Tell whether only a namespace itself reaches an address: 127.0.0.0/8 and ::1."""
     try:

@@ -48,6 +48,10 @@ def registrations(topology: Topology, host: str, target: Container) -> tuple[Reg
         MissingEvidence: the stored links, or the details of a container that they concern, could
             not be had.
     """
+    return topology.once(registrations, host, target, lambda: _found(topology, host, target))
+
+
+def _found(topology: Topology, host: str, target: Container) -> tuple[Registration, ...]:
     mode = topology.details(target).network_mode
     if mode not in _NO_NETWORK_OF_ITS_OWN and not mode.startswith("container:"):
         return ()

@@ -8,11 +8,11 @@ Unknown raises :class:`~linkdoctor.model.evidence.MissingEvidence`, so that a ru
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -44,9 +44,15 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
-from linkdoctor.model.variables import Variable, is_address
+from linkdoctor.model.variables import (
+    LinkVariable,
+    Variable,
+    address_of,
+    is_address,
+    parse_link_variable,
+)
 
-__all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology"]
+__all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology", "TracedVariable"]
 
 T = TypeVar("T")
 
@@ -81,6 +87,15 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return environment_prefix(self.alias)
 
 
+class TracedVariable(msgspec.Struct, frozen=True):
+    """A variable of a link in the target's process, taken apart."""
+
+    variable: Variable
+    parsed: LinkVariable
+    address: str | None
+    """'' if it holds an empty one, None if it is not for an address."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Something that gives a container an answer for a name."""
 
@@ -106,7 +121,6 @@ class _Host:
         "networks",
         "snapshot",
         "typed",
-        "variables",
         "version",
     )
 
@@ -115,8 +129,6 @@ class _Host:
         self.version = engine_version(snapshot.engine.version)
         networks = snapshot.networks.value if isinstance(snapshot.networks, Known) else ()
         self.networks = {network.name: network for network in reversed(networks)}
-        self.variables: dict[tuple[str, str], tuple[Variable, ...]] = {}
-        """What the processes have of each link, by the target's id and the prefix."""
         self.by_id = {container.id: container for container in snapshot.containers}
         self.by_name = {container.name: container for container in snapshot.containers}
         self.by_short_id = {
@@ -164,6 +176,60 @@ class _Host:
         self.links_of = {target: tuple(links) for target, links in links_of.items()}
 
 
+class _Fleet:
+    """All hosts, with what is looked up across them; made when it is first asked for."""
+
+    def __init__(self, hosts: Mapping[str, _Host]) -> None:
+        self._hosts = hosts
+
+    @cached_property
+    def by_name(self) -> dict[str, list[tuple[str, Container]]]:
+        found: dict[str, list[tuple[str, Container]]] = {}
+        for host, each in self._hosts.items():
+            for name, container in each.by_name.items():
+                found.setdefault(name, []).append((host, container))
+        return found
+
+    @cached_property
+    def by_own_name(self) -> dict[str, list[str]]:
+        """Give the hosts by their names, in lower case."""
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            for name in {each.snapshot.host.lower(), each.snapshot.engine.name.lower()}:
+                found.setdefault(name, []).append(host)
+        return found
+
+    @cached_property
+    def by_own_address(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            addresses = each.snapshot.host_addresses
+            for address in set(addresses.value) if isinstance(addresses, Known) else ():
+                found.setdefault(address, []).append(host)
+        return found
+
+    @cached_property
+    def without_address(self) -> list[str]:
+        """Give the hosts whose own addresses could not be had."""
+        return [
+            host
+            for host, each in self._hosts.items()
+            if isinstance(each.snapshot.host_addresses, Unknown)
+        ]
+
+    @cached_property
+    def by_container_address(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            for address in each.by_address:
+                found.setdefault(address, []).append(host)
+        return found
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        return {host: number for number, host in enumerate(self._hosts)}
+
+
 class Topology:
     """Several snapshots, joined, as a rule reads them."""
 
@@ -178,13 +244,37 @@ class Topology:
         self._reads: set[Need] | None = None
         """Where it is recorded what evidence is asked for; a rule that is applied records none."""
         self._expected: dict[str, tuple[ImageExpectation, ...]] = {}
+        self._fleet = _Fleet(self._hosts)
+        self._memo: dict[tuple[object, str, int], tuple[object, Any]] = {}
 
     def recording(self, reads: set[Need]) -> Topology:
         """Give a view on the same topology that records in `reads` the evidence it is asked for."""
         view = object.__new__(Topology)
         view._hosts, view._knowledge, view._reads = self._hosts, self._knowledge, reads
-        view._expected = self._expected
+        view._expected, view._fleet, view._memo = self._expected, self._fleet, self._memo
         return view
+
+    def once(self, what: object, host: str, subject: object, find: Callable[[], T]) -> T:
+        """Find something out about a link or a container, and keep it for whoever asks next.
+
+        Where it is recorded what evidence is asked for, nothing is kept.
+
+        Args:
+            what: tells apart what is found out; the function that does it will do.
+            host: of the subject.
+            subject: the link or the container.
+            find: finds it out; what it raises is raised, and not kept.
+        """
+        if self._reads is not None:
+            return find()
+        key = (what, host, id(subject))
+        kept = self._memo.get(key)
+        if kept is not None and kept[0] is subject:
+            value: T = kept[1]
+            return value
+        value = find()
+        self._memo[key] = (subject, value)
+        return value
 
     # --- what there is -----------------------------------------------------------------
 
@@ -505,15 +595,31 @@ class Topology:
         Variables that the image or the user set are not the link's and are left out.
         """
         details, process = self.details(link.target), self.process_environment(link.target)
-        key = (link.target.id, link.prefix)
-        known = self._hosts[link.host].variables
-        if (found := known.get(key)) is None:
+
+        def begin_so() -> tuple[Variable, ...]:
             begins = f"{link.prefix}_"
             own = {each.name for each in details.environment if each.name.startswith(begins)}
-            found = known[key] = tuple(
-                each for each in process if each.name.startswith(begins) and each.name not in own
-            )
-        return found
+            found = self._that_begin(begins, link.host, process)
+            return tuple(each for each in found if each.name not in own) if own else found
+
+        return self.once(Topology.variables_of, link.host, link, begin_so)
+
+    def _that_begin(
+        self, begins: str, host: str, process: tuple[Variable, ...]
+    ) -> tuple[Variable, ...]:
+        """Give the variables whose names begin so: the collector sorts them, a file may not."""
+        names = self.once(Topology._that_begin, host, process, lambda: _sorted_names(process))
+        if names is None:
+            return tuple(each for each in process if each.name.startswith(begins))
+        first = last = bisect_left(names, begins)
+        while last < len(names) and names[last].startswith(begins):
+            last += 1
+        return process[first:last]
+
+    def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
+        """Give those of :meth:`variables_of` that have the form of a link's, taken apart."""
+        variables = self.variables_of(link)
+        return self.once(Topology.traces_of, link.host, link, lambda: _traces(link, variables))
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
@@ -521,11 +627,9 @@ class Topology:
         Lines that ``--add-host`` asked for are the user's and are left out.
         """
         extra = self.details(link.target).extra_hosts
-        return tuple(
-            line
-            for line in self.hosts_file(link.target)
-            if line.names[0] == link.alias and line not in extra
-        )
+        lines, alias = self.hosts_file(link.target), link.alias
+        leading = tuple([line for line in lines if line.names[0] == alias])
+        return tuple(line for line in leading if line not in extra) if extra else leading
 
     # --- names -----------------------------------------------------------------------------
 
@@ -579,15 +683,29 @@ class Topology:
 
     def elsewhere(self, host: str, name: str) -> tuple[tuple[str, Container], ...]:
         """Give the containers of that name on the other examined hosts."""
-        return tuple(
-            (other, container)
-            for other, each in self._hosts.items()
-            if other != host and (container := each.by_name.get(name)) is not None
-        )
+        found = self._fleet.by_name.get(name, ())
+        return tuple(each for each in found if each[0] != host)
 
     def holder_of(self, host: str, address: str) -> Container | None:
         """Give the container of this host that has an address now."""
         return self._hosts[host].by_address.get(address)
+
+    def holders_of(self, address: str) -> tuple[tuple[str, Container], ...]:
+        """Give the containers of all hosts that have an address now, with their hosts."""
+        hosts = self._fleet.by_container_address.get(address, ())
+        return tuple((host, self._hosts[host].by_address[address]) for host in hosts)
+
+    def hosts_meant(self, name: str) -> tuple[str, ...]:
+        """Give the hosts that may be meant by a name or an address: for no other is it its own.
+
+        One whose addresses could not be had may have any.
+        """
+        found = set(self._fleet.by_own_name.get(name.lower(), ()))
+        if is_address(name):
+            self._touch(Need.HOST_ADDRESSES)
+            found.update(self._fleet.by_own_address.get(name, ()))
+            found.update(self._fleet.without_address)
+        return tuple(sorted(found, key=self._fleet.places.__getitem__)) if found else ()
 
     def is_host_address(self, host: str, name: str) -> bool:
         """Tell whether a name or an address is one of the host itself."""
@@ -637,6 +755,20 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:
+    names = [variable.name for variable in variables]
+    return names if names == sorted(names) else None
+
+
+def _traces(link: Link, variables: Iterable[Variable]) -> tuple[TracedVariable, ...]:
+    return tuple(
+        TracedVariable(variable, parsed, address_of(variable))
+        for variable in variables
+        if (parsed := parse_link_variable(variable.name)) is not None
+        and parsed.prefix == link.prefix
+    )
 
 
 def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, network: str) -> Link:

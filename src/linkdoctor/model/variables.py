@@ -152,6 +152,9 @@ def _is_link_shaped(name: str, value: str) -> bool:
 
 def is_address(text: str) -> bool:
     """Tell whether a text is an IPv4 or IPv6 address."""
+    # Most texts that are asked about are names.
+    if ":" not in text and not text[-1:].isdigit():
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
