@@ -102,7 +102,7 @@ def _set_differently(
 def _with_a_setting(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report `<ALIAS>_PORT` of a link where the target takes it for a number."""
     name = f"{link.prefix}_PORT"
-    given = next((each for each in topology.variables_of(link) if each.name == name), None)
+    given = topology.variable_of(link, name)
     where = _where_a_setting(name, link, topology) if given and given.value else ""
     if given is None or not where:
         return

@@ -47,7 +47,11 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     begins = f"{link.prefix}_"
     settings = topology.details(link.target).environment
-    own = {each.name: each.value for each in settings if each.name.startswith(begins)}
+    own = {
+        each.name: each.value
+        for each in settings
+        if each.name.startswith(begins) and tells_a_place(each.name)
+    }
     if not own:
         return
     theirs = {

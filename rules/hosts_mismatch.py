@@ -83,11 +83,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 
 
 def _is_wrong(line: HostsLine, source: Container, hostname: str, now: Sequence[str]) -> bool:
-    same_family = [each for each in now if _family(each) == _family(line.address)]
-    if not same_family:
-        return False
-    if line.address not in same_family:
-        return True
+    if line.address not in now:
+        return any(_family(each) == _family(line.address) for each in now)
     second = line.names[1] if len(line.names) > 1 else ""
     return _SHORT_ID.fullmatch(second) is not None and second not in (source.id[:12], hostname)
 

@@ -43,7 +43,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if topology.source_of(link) is None:
         return
     name = f"{link.prefix}_NAME"
-    variable = next((each for each in topology.variables_of(link) if each.name == name), None)
+    variable = topology.variable_of(link, name)
     if variable is None or variable.value is None:
         return
     old, _, alias = variable.value.removeprefix("/").partition("/")

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.migration import to_network
@@ -90,6 +91,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
+@lru_cache(maxsize=1024)  # many containers have variables of the same names
 def _names_a_secret(name: str) -> bool:
     words = _WORD.findall(name.upper())
     while words and words[-1].isdigit():

@@ -61,18 +61,21 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     exposed = set(topology.details(source).exposed)
     shared = _ports_of_prefix(link, topology)
-    there = {variable.name for variable in topology.process_environment(link.target)}
     gone = () if shared is None else tuple(sorted(told.keys() - exposed - shared))
-    new = tuple(sorted(port for port in exposed if _name(link, port) not in there))
+    new = tuple(
+        sorted(
+            port
+            for port in exposed
+            if not topology.has_variable(link.host, link.target, _name(link, port))
+        )
+    )
     if gone or new:
         yield _hit(link, source, gone, new, topology)
 
 
 def _port(trace: TracedVariable) -> Port | None:
     parsed = trace.parsed
-    if parsed.field is not LinkField.URL or trace.address is None:
-        return None
-    if parsed.port is None or parsed.protocol is None:
+    if parsed.field is not LinkField.URL or parsed.port is None or parsed.protocol is None:
         return None
     return Port(parsed.port, parsed.protocol)
 

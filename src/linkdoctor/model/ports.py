@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from linkdoctor.model.snapshot import Container, Listener, Status
+from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = [
@@ -93,21 +93,39 @@ def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     if not dialled and not exposed:
         return None
     listeners = topology.listeners(source)
+    doors = topology.once(_open_doors, link.host, source, lambda: _open_doors(listeners))
     return Doors(
-        dialled=tuple((port, door_of(port, listeners)) for port in sorted(dialled)),
-        exposed=tuple((port, door_of(port, listeners)) for port in sorted(exposed)),
+        dialled=tuple((port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)),
+        exposed=tuple((port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)),
     )
+
+
+def _open_doors(listeners: Iterable[Listener]) -> dict[int, Door]:
+    """Give the TCP ports on which anything listens."""
+    doors: dict[int, Door] = {}
+    for each in listeners:
+        if each.protocol == "tcp":
+            door = Door.LOOPBACK if is_loopback(each.address) else Door.OPEN
+            doors[each.port] = Door.OPEN if doors.get(each.port) is Door.OPEN else door
+    return doors
 
 
 def has_just_started(host: str, container: Container, topology: Topology) -> bool:
     """Tell whether a container may still be on its way up: 10 s, or as its health check says."""
     details = topology.details(container)
+    return topology.once(
+        has_just_started, host, container, lambda: _is_starting(details, topology.taken_at(host))
+    )
+
+
+def _is_starting(details: Details, taken_at: str) -> bool:
     if details.health is not None and details.health.status == "starting":
         return True
-    started, now = _time(details.started_at), _time(topology.taken_at(host))
+    started, now = _time(details.started_at), _time(taken_at)
     return started is not None and now is not None and now - started < _STARTING
 
 
+@lru_cache(maxsize=1024)
 def _time(text: str) -> datetime | None:
     try:
         # The engine prints nanoseconds, which Python does not read.
@@ -119,14 +137,7 @@ def _time(text: str) -> datetime | None:
 
 def door_of(port: int, listeners: Iterable[Listener]) -> Door:
     """Tell how a TCP port of the container with these listening sockets answers."""
-    addresses = [
-        listener.address
-        for listener in listeners
-        if listener.protocol == "tcp" and listener.port == port
-    ]
-    if not addresses:
-        return Door.CLOSED
-    return Door.LOOPBACK if all(map(is_loopback, addresses)) else Door.OPEN
+    return _open_doors(listeners).get(port, Door.CLOSED)
 
 
 @lru_cache(maxsize=1024)

@@ -45,6 +45,7 @@ from linkdoctor.model.snapshot import (
     Status,
 )
 from linkdoctor.model.variables import (
+    LinkField,
     LinkVariable,
     Variable,
     address_of,
@@ -88,12 +89,12 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class TracedVariable(msgspec.Struct, frozen=True):
-    """A variable of a link in the target's process, taken apart."""
+    """A variable of a link in the target's process that is to hold an address, taken apart."""
 
     variable: Variable
     parsed: LinkVariable
-    address: str | None
-    """'' if it holds an empty one, None if it is not for an address."""
+    address: str
+    """'' if it holds none."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
@@ -379,7 +380,10 @@ class Topology:
         Raises:
             MissingEvidence: as every method of this section, if it could not be had.
         """
-        return self._had(Need.DETAILS, container.name, container.details)
+        details = container.details
+        if self._reads is None and isinstance(details, Known):
+            return details.value  # this is asked for more often than all else together
+        return self._had(Need.DETAILS, container.name, details)
 
     def process_environment(self, container: Container) -> tuple[Variable, ...]:
         """Give the environment that the running process got, which exec does not show."""
@@ -574,6 +578,8 @@ class Topology:
         endpoint = self.endpoint(source, link.network)
         if endpoint is None:
             return ()
+        if endpoint.address and not endpoint.address6:
+            return (endpoint.address,)
         return tuple(address for address in (endpoint.address, endpoint.address6) if address)
 
     def variables_today(self, link: Link, source: Container) -> tuple[Variable, ...]:
@@ -616,8 +622,30 @@ class Topology:
             last += 1
         return process[first:last]
 
+    def variable_of(self, link: Link, name: str) -> Variable | None:
+        """Give that of :meth:`variables_of` which has a name, or None."""
+        variables = self.variables_of(link)
+        by_name = self.once(
+            Topology.variable_of,
+            link.host,
+            link,
+            lambda: {each.name: each for each in reversed(variables)},
+        )
+        return by_name.get(name)
+
+    def has_variable(self, host: str, container: Container, name: str) -> bool:
+        """Tell whether the running process got a variable of this name."""
+        process = self.process_environment(container)
+        names = self.once(
+            Topology.has_variable,
+            host,
+            process,
+            lambda: frozenset(variable.name for variable in process),
+        )
+        return name in names
+
     def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
-        """Give those of :meth:`variables_of` that have the form of a link's, taken apart."""
+        """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
         variables = self.variables_of(link)
         return self.once(Topology.traces_of, link.host, link, lambda: _traces(link, variables))
 
@@ -627,9 +655,15 @@ class Topology:
         Lines that ``--add-host`` asked for are the user's and are left out.
         """
         extra = self.details(link.target).extra_hosts
-        lines, alias = self.hosts_file(link.target), link.alias
-        leading = tuple([line for line in lines if line.names[0] == alias])
-        return tuple(line for line in leading if line not in extra) if extra else leading
+        lines = self.hosts_file(link.target)
+        return self.once(
+            Topology.hosts_lines_of,
+            link.host,
+            link,
+            lambda: tuple(
+                line for line in lines if line.names[0] == link.alias and line not in extra
+            ),
+        )
 
     # --- names -----------------------------------------------------------------------------
 
@@ -762,12 +796,23 @@ def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:
     return names if names == sorted(names) else None
 
 
+_WITH_ADDRESS = (
+    LinkField.ADDR,
+    LinkField.URL,
+    LinkField.DEFAULT,
+    LinkField.START,
+    LinkField.END,
+)
+
+
 def _traces(link: Link, variables: Iterable[Variable]) -> tuple[TracedVariable, ...]:
     return tuple(
-        TracedVariable(variable, parsed, address_of(variable))
+        TracedVariable(variable, parsed, address)
         for variable in variables
         if (parsed := parse_link_variable(variable.name)) is not None
+        and parsed.field in _WITH_ADDRESS
         and parsed.prefix == link.prefix
+        and (address := address_of(variable)) is not None
     )
 
 
