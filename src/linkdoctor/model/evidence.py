@@ -47,14 +47,14 @@ class Need(StrEnum):
     PROBES = "answers to probes"
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True, tag="known"):
+class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known"):
     """A piece of evidence and the place where it was read."""
 
     value: T
     source: str
 
 
-class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
     """A piece of evidence that could not be had, and why."""
 
     gap: Gap

@@ -52,7 +52,7 @@ class Origin(StrEnum):
 _ASKED = (Origin.SETTING, Origin.SCRIPT, Origin.LABEL, Origin.CONFIGURATION)
 
 
-class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+class Expectation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name, or one of several, that a container expects to reach."""
 
     names: tuple[str, ...]
@@ -62,7 +62,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     certain: bool = False
 
 
-class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An expectation that nothing provides, with what supports it."""
 
     expectation: Expectation

@@ -32,7 +32,7 @@ _OF_THE_SWARM = "docker_gwbridge"
 """On it an engine in swarm mode has addresses that are no container's."""
 
 
-class Literal(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Literal(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """An address in the settings of a container."""
 
     address: str

@@ -40,7 +40,7 @@ _ANY = ("", "0.0.0.0", "::")
 _LAST_PORT = 65535
 
 
-class Dial(msgspec.Struct, frozen=True, kw_only=True):
+class Dial(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A host and port that a container's settings name."""
 
     host: str
@@ -49,7 +49,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     where: str
 
 
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
+class Binding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A port of a host that leads to a container."""
 
     container: Container

@@ -35,7 +35,7 @@ class Door(Enum):
     CLOSED = "closed"
 
 
-class Doors(msgspec.Struct, frozen=True, kw_only=True):
+class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The TCP ports of a source that a link is about."""
 
     dialled: tuple[tuple[int, Door], ...]

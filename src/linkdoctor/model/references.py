@@ -52,7 +52,7 @@ class Form(enum.StrEnum):
     OPTION = "option"
 
 
-class HostReference(msgspec.Struct, frozen=True, kw_only=True):
+class HostReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A host that a setting names."""
 
     host: str
@@ -66,7 +66,7 @@ class HostReference(msgspec.Struct, frozen=True, kw_only=True):
     """``environment variable DATABASE_URL`` or ``argument 3``, never the value."""
 
 
-class VariableRead(msgspec.Struct, frozen=True, kw_only=True):
+class VariableRead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A link variable that a script reads: ``MYSQL_PORT_3306_TCP_ADDR``."""
 
     variable: str

@@ -32,7 +32,7 @@ class Fate(Enum):
     """It comes after one that failed."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stored link and its future."""
 
     link: StoredLink

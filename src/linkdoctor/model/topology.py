@@ -88,7 +88,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return environment_prefix(self.alias)
 
 
-class TracedVariable(msgspec.Struct, frozen=True):
+class TracedVariable(msgspec.Struct, frozen=True, gc=False):
     """A variable of a link in the target's process that is to hold an address, taken apart."""
 
     variable: Variable
@@ -97,7 +97,7 @@ class TracedVariable(msgspec.Struct, frozen=True):
     """'' if it holds none."""
 
 
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
+class Provider(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Something that gives a container an answer for a name."""
 
     what: str

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-class Variable(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Variable(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """An environment variable. ``value`` is there only if it is link-shaped."""
 
     name: str
@@ -48,7 +48,7 @@ class LinkField(StrEnum):
     PROTO = "PROTO"
 
 
-class LinkVariable(msgspec.Struct, frozen=True, kw_only=True):
+class LinkVariable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The name of a link variable, taken apart: ``DB_PORT_5432_TCP_ADDR``."""
 
     prefix: str
