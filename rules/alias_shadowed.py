@@ -39,8 +39,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose hosts line stands behind another for the same name."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
@@ -98,7 +96,7 @@ RULE = Rule(
     since="0.1",
     summary="an earlier line of the hosts file takes the alias for itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

@@ -41,8 +41,6 @@ _MOST_SHOWN = 3
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process hold no address."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     empty = [trace.variable for trace in topology.traces_of(link) if trace.address == ""]
     if not empty:
         return
@@ -82,7 +80,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's link variables hold an empty address",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the source had no address when the target was started",

@@ -54,8 +54,6 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that are counted on and will move."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
     for host in hosts_dialled(place.container, topology):
         yield from _dialled(place, host, topology)
@@ -158,7 +156,7 @@ RULE = Rule(
     since="0.1",
     summary="something relies on a port of the host that the engine chose by itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     cases=(
         Case(
             title="a container on another host dials it",

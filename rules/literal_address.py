@@ -70,8 +70,6 @@ class _Found(NamedTuple):
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each address of a container network in the settings of a running container."""
-    if not topology.is_running(place.container):
-        return
     by_address: dict[str, list[Literal]] = {}
     for literal in literals_of(place.container, topology):
         by_address.setdefault(literal.address, []).append(literal)
@@ -199,7 +197,7 @@ RULE = Rule(
     since="0.1",
     summary="a container's settings hold the address of a container instead of its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.NETWORKS, Need.HOST_ADDRESSES}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD204"}),
     cases=(
         Case(

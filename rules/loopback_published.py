@@ -58,8 +58,6 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that are needed from outside and lead no further than the loopback address."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
     for host in hosts_dialled(place.container, topology):
         yield from _dialled(place, host, topology)
@@ -185,7 +183,7 @@ RULE = Rule(
     since="0.1",
     summary="a port that is needed from outside is published on the loopback address only",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD511"}),
     cases=(
         Case(

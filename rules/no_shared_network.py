@@ -53,8 +53,6 @@ _NO_NETWORK = "none"
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link whose source is on other networks than the link's."""
-    if not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or topology.endpoint(link.target, link.network) is None:
         return
@@ -141,7 +139,7 @@ RULE = Rule(
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE, Need.NETWORKS, Need.DNS_ANSWER}
     ),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset(
         {"LD201", "LD202", "LD205", "LD301", "LD302", "LD303", "LD306", "LD307", "LD310", "LD510"}
     ),

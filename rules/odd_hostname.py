@@ -50,8 +50,6 @@ _NOT_IN_A_LABEL = re.compile(r"[^a-z0-9-]+")
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link with an alias that is hard or impossible to use."""
-    if not topology.is_running(link.target):
-        return
     if why := _cannot_lead(link, topology):
         severity = Severity.ERROR
     elif why := _is_odd(link):
@@ -177,7 +175,7 @@ RULE = Rule(
     since="0.1",
     summary="the alias of a link is no good name for a host",
     needs=frozenset({Need.DETAILS}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset({"LD302", "LD303", "LD304", "LD510"}),
     cases=(
         *map(_odd, ("a_b", "My-App", "-app", "app-", "a..b", "caf\u00e9", _LONG)),

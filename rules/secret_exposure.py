@@ -59,8 +59,6 @@ _SWITCHES = frozenset(
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link that puts names of secrets into the target's process."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     handed = f"{link.prefix}_ENV_"
     names = sorted(
         variable.name
@@ -146,7 +144,7 @@ RULE = Rule(
     needs=frozenset(
         {Need.DETAILS, Need.PROCESS_ENV, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}
     ),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         *map(_secret, _SECRET_NAMES),
         Case(

@@ -44,8 +44,6 @@ _MOST_SHOWN = 3
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process name an address of nobody's choice."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link) or topology.named(link.host, link.source_name)
     if source is None or not topology.is_running(source):
         return
@@ -102,7 +100,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's process holds an address that the source no longer has",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD202"}),
     cases=(
         Case(

@@ -47,8 +47,6 @@ _MOST_SHOWN = 4
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process name other ports than the source's."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
@@ -166,7 +164,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's process holds ports that the source does not expose, or lacks some",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the source exposes another port now",

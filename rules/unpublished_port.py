@@ -47,8 +47,6 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that should be published and are not."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
     yield from _dialled(place, topology)
 
@@ -145,7 +143,7 @@ RULE = Rule(
     since="0.1",
     summary="a port that is meant to be reached from outside its host is not published",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     cases=(
         Case(
             title="a label says that the port is meant for outside",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.evidence import Known, MissingEvidence, Unknown
 from linkdoctor.model.history import with_history
 from linkdoctor.model.report import (
     Completeness,
@@ -27,7 +28,7 @@ from linkdoctor.model.report import (
     fingerprint,
 )
 from linkdoctor.model.snapshot import Snapshot, Tool
-from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
 
 __all__ = [
@@ -149,18 +150,64 @@ def diagnose(
 def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
     """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
     outcome = _Outcome()
-    places = [Place(host=host, container=each) for host, each in topology.containers()]
-    links = list(topology.links())
+    subjects = _Subjects(topology)
     hosts = [snapshot.host for snapshot in topology.snapshots()]
     for rule in rules:
         # A healthy subject, which nearly every one is, costs no more than the call of its check.
-        if isinstance(rule.check, EachLink):
-            _apply(rule, rule.check.check, links, topology, _subject_of_link, outcome)
-        elif isinstance(rule.check, EachHost):
-            _apply(rule, rule.check.check, hosts, topology, _subject_of_host, outcome)
+        check = rule.check
+        if isinstance(check, EachLink):
+            links = subjects.links(check.kind, check.up)
+            _apply(rule, check.check, links, topology, _subject_of_link, outcome)
+        elif isinstance(check, EachHost):
+            _apply(rule, check.check, hosts, topology, _subject_of_host, outcome)
         else:
-            _apply(rule, rule.check.check, places, topology, _subject_of_place, outcome)
+            if check.up:
+                _apply(rule, _is_up, subjects.unknown, topology, _subject_of_place, outcome)
+            places = subjects.up if check.up else subjects.places
+            _apply(rule, check.check, places, topology, _subject_of_place, outcome)
     return Outcome(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
+
+
+class _Subjects:
+    """What rules are asked about, sorted once and not by every rule."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._links: dict[tuple[LinkKind | None, bool], list[Link]] = {}
+        self.places = [Place(host=host, container=each) for host, each in topology.containers()]
+
+    def links(self, kind: LinkKind | None, up: bool) -> list[Link]:
+        """Give the links of a kind, or of any; those of targets that are up, or all."""
+        found = self._links.get((kind, up))
+        if found is None:
+            found = self._links[kind, up] = [
+                link
+                for link in self._topology.links()
+                if kind in (None, link.kind)
+                if not up or self._topology.is_running(link.target)
+            ]
+        return found
+
+    @cached_property
+    def unknown(self) -> list[Place]:
+        """Give the containers of which nothing is known."""
+        return [each for each in self.places if isinstance(each.container.details, Unknown)]
+
+    @cached_property
+    def up(self) -> list[Place]:
+        """Give the containers that are known to be up."""
+        return [
+            each
+            for each in self.places
+            if isinstance(each.container.details, Known)
+            and self._topology.is_running(each.container)
+        ]
+
+
+def _is_up(place: Place, topology: Topology) -> Iterable[Hit]:
+    """Ask what is not known: it raises, and the rule is skipped with the reason."""
+    topology.is_running(place.container)
+    return ()
 
 
 class _Outcome:

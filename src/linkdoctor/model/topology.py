@@ -115,6 +115,7 @@ class _Host:
         "by_short_id",
         "has_legacy_links",
         "ids",
+        "leads",
         "links",
         "links_of",
         "links_to",
@@ -170,6 +171,13 @@ class _Host:
             for container in snapshot.containers
             for link in _links_of(snapshot.host, container)
         )
+        self.leads = {
+            id(link): live
+            for link in self.links
+            if link.kind is LinkKind.LEGACY
+            and (live := self.live.get((link.target.name, link.alias))) is not None
+        }
+        """Where live links of this very topology lead, by the identity of the link."""
         self.has_legacy_links = any(link.kind is LinkKind.LEGACY for link in self.links)
         links_of: dict[str, list[Link]] = {}
         for link in self.links:
@@ -370,9 +378,9 @@ class Topology:
     def _had(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
         if self._reads is not None:
             self._reads.add(need)
-        if isinstance(evidence, Unknown):
-            raise MissingEvidence(need, subject, evidence)
-        return evidence.value
+        if isinstance(evidence, Known):
+            return evidence.value
+        raise MissingEvidence(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
         """Give what inspect tells of a container.
@@ -505,10 +513,7 @@ class Topology:
 
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
-        # Nearly every rule asks this of every link first.
-        if self._reads is not None or isinstance(container.details, Unknown):
-            return self.details(container).status in _UP
-        return container.details.value.status in _UP
+        return self.details(container).status in _UP
 
     def running_on(self, host: str, network: str) -> tuple[Container, ...]:
         """Give the running containers on a network; one of which nothing is known is left out."""
@@ -530,9 +535,11 @@ class Topology:
         ``GET /containers/<target>/<alias>/json`` decides (engine lab). A link on a
         user-defined network is resolved by name, at each query.
         """
+        host = self._hosts[link.host]
+        if self._reads is None and (known := host.leads.get(id(link))) is not None:
+            return known
         if link.kind is LinkKind.NETWORK:
             return self._network_source(link)
-        host = self._hosts[link.host]
         if live := host.live.get((link.target.name, link.alias)):
             self._touch(Need.LINK_ANSWER)
             return live
@@ -565,11 +572,10 @@ class Topology:
 
     def endpoint(self, container: Container, network: str) -> Endpoint | None:
         """Give a container's endpoint on a network, or None if it is not on it."""
-        if isinstance(container.details, Unknown):
-            return None
-        for endpoint in container.details.value.endpoints:
-            if endpoint.network == network:
-                return endpoint
+        if isinstance(container.details, Known):
+            for endpoint in container.details.value.endpoints:
+                if endpoint.network == network:
+                    return endpoint
         return None
 
     def link_addresses(self, link: Link, source: Container) -> tuple[str, ...]:
