@@ -43,6 +43,7 @@ from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 _MOST_SHOWN = 4
+_URL = LinkField.URL
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
@@ -60,20 +61,15 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     exposed = set(topology.details(source).exposed)
     shared = _ports_of_prefix(link, topology)
     gone = () if shared is None else tuple(sorted(told.keys() - exposed - shared))
-    new = tuple(
-        sorted(
-            port
-            for port in exposed
-            if not topology.has_variable(link.host, link.target, _name(link, port))
-        )
-    )
+    there = topology.names_of_variables(link.host, link.target)
+    new = tuple(sorted([port for port in exposed if _name(link, port) not in there]))
     if gone or new:
         yield _hit(link, source, gone, new, topology)
 
 
 def _port(trace: TracedVariable) -> Port | None:
     parsed = trace.parsed
-    if parsed.field is not LinkField.URL or parsed.port is None or parsed.protocol is None:
+    if parsed.field is not _URL or parsed.port is None or parsed.protocol is None:
         return None
     return Port(parsed.port, parsed.protocol)
 

@@ -219,7 +219,7 @@ def _is_met(host: str, container: Container, expectation: Expectation, topology:
     if expectation.origin is Origin.VARIABLE:
         wanted = {environment_prefix(name) for name in expectation.names}
         return any(link.prefix in wanted for link in topology.links_of(host, container))
-    return any(topology.providers_of(host, container, name) for name in expectation.names)
+    return any(topology.is_provided(host, container, name) for name in expectation.names)
 
 
 def _supported(

@@ -42,6 +42,7 @@ class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The ports that the target is known to dial."""
     exposed: tuple[tuple[int, Door], ...]
     """The exposed ports that it is not known to dial."""
+    all_open: bool = False
 
     def judged(self, door: Door) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Give the ports with this door: those that matter to the target, and the others.
@@ -49,6 +50,8 @@ class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         A dialled port matters. If none is known to be dialled, the exposed ports matter where
         not one of them is open.
         """
+        if self.all_open and door is not Door.OPEN:
+            return (), ()
         dialled = tuple(port for port, found in self.dialled if found is door)
         exposed = tuple(port for port, found in self.exposed if found is door)
         if self.dialled or any(found is Door.OPEN for _, found in self.exposed):
@@ -58,20 +61,18 @@ class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
     """Give the ports that the target's settings dial at the link's alias, and where they say so."""
+    return topology.once_of(link, "dialled_ports", lambda: _dialled_ports(link, topology))
+
+
+def _dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
+    found: dict[int, str] = {}
     references = topology.details(link.target).references
-    if not references:
-        return {}
-
-    def at_the_alias() -> dict[int, str]:
-        found: dict[int, str] = {}
-        alias = link.alias.lower()
-        for reference in references:
-            port = reference.port or reference.default_port
-            if reference.host == alias and port is not None:
-                found.setdefault(port, reference.where)
-        return found
-
-    return topology.once(dialled_ports, link.host, link, at_the_alias)
+    alias = link.alias.lower() if references else ""
+    for reference in references:
+        port = reference.port or reference.default_port
+        if reference.host == alias and port is not None:
+            found.setdefault(port, reference.where)
+    return found
 
 
 def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
@@ -80,23 +81,30 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     That is so if the source does not run, has only just started, or neither exposes a TCP port
     nor is known to be dialled.
     """
-    what = (doors_of, id(source))
-    return topology.once(what, link.host, link, lambda: _doors(link, source, topology))
+    return topology.once_of(link, ("doors_of", id(source)), lambda: _doors(link, source, topology))
 
 
 def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     details = topology.details(source)
     if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
         return None
-    dialled = set(dialled_ports(link, topology))
-    exposed = {port.number for port in details.exposed if port.protocol == "tcp"} - dialled
+    dialled = dialled_ports(link, topology)
+    exposed = [
+        port.number
+        for port in details.exposed
+        if port.protocol == "tcp" and port.number not in dialled
+    ]
     if not dialled and not exposed:
         return None
     listeners = topology.listeners(source)
     doors = topology.once(_open_doors, link.host, source, lambda: _open_doors(listeners))
+    behind = [(port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)]
+    before = [(port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)]
+    open_door = Door.OPEN
     return Doors(
-        dialled=tuple((port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)),
-        exposed=tuple((port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)),
+        dialled=tuple(behind),
+        exposed=tuple(before),
+        all_open=all(found is open_door for _, found in behind + before),
     )
 
 

@@ -48,7 +48,7 @@ from linkdoctor.model.variables import (
     LinkField,
     LinkVariable,
     Variable,
-    address_of,
+    address_in,
     is_address,
     parse_link_variable,
 )
@@ -283,6 +283,18 @@ class Topology:
             return value
         value = find()
         self._memo[key] = (subject, value)
+        return value
+
+    def once_of(self, link: Link, what: object, find: Callable[[], T]) -> T:
+        """As :meth:`once`, of a link: quicker, since most rules ask for most links."""
+        if self._reads is not None:
+            return find()
+        kept = link.__dict__.get(what)
+        if kept is not None and kept[0] is self._memo:
+            value: T = kept[1]
+            return value
+        value = find()
+        link.__dict__[what] = (self._memo, value)
         return value
 
     # --- what there is -----------------------------------------------------------------
@@ -606,69 +618,51 @@ class Topology:
 
         Variables that the image or the user set are not the link's and are left out.
         """
+        return self.once_of(link, "variables_of", lambda: self._variables_of(link))
+
+    def _variables_of(self, link: Link) -> tuple[Variable, ...]:
         details, process = self.details(link.target), self.process_environment(link.target)
-
-        def begin_so() -> tuple[Variable, ...]:
-            begins = f"{link.prefix}_"
-            own = {each.name for each in details.environment if each.name.startswith(begins)}
-            found = self._that_begin(begins, link.host, process)
-            return tuple(each for each in found if each.name not in own) if own else found
-
-        return self.once(Topology.variables_of, link.host, link, begin_so)
-
-    def _that_begin(
-        self, begins: str, host: str, process: tuple[Variable, ...]
-    ) -> tuple[Variable, ...]:
-        """Give the variables whose names begin so: the collector sorts them, a file may not."""
-        names = self.once(Topology._that_begin, host, process, lambda: _sorted_names(process))
+        begins = f"{link.prefix}_"
+        own = {each.name for each in details.environment if each.name.startswith(begins)}
+        names = self.once(_sorted_names, link.host, process, lambda: _sorted_names(process))
         if names is None:
-            return tuple(each for each in process if each.name.startswith(begins))
-        first = last = bisect_left(names, begins)
-        while last < len(names) and names[last].startswith(begins):
-            last += 1
-        return process[first:last]
+            found = tuple(each for each in process if each.name.startswith(begins))
+        else:
+            first = last = bisect_left(names, begins)
+            while last < len(names) and names[last].startswith(begins):
+                last += 1
+            found = process[first:last]
+        return tuple(each for each in found if each.name not in own) if own else found
 
     def variable_of(self, link: Link, name: str) -> Variable | None:
         """Give that of :meth:`variables_of` which has a name, or None."""
-        variables = self.variables_of(link)
-        by_name = self.once(
-            Topology.variable_of,
-            link.host,
-            link,
-            lambda: {each.name: each for each in reversed(variables)},
-        )
-        return by_name.get(name)
+        for variable in self.variables_of(link):
+            if variable.name == name:
+                return variable
+        return None
 
-    def has_variable(self, host: str, container: Container, name: str) -> bool:
-        """Tell whether the running process got a variable of this name."""
+    def names_of_variables(self, host: str, container: Container) -> frozenset[str]:
+        """Give the names of the variables that the running process got."""
         process = self.process_environment(container)
-        names = self.once(
-            Topology.has_variable,
-            host,
-            process,
-            lambda: frozenset(variable.name for variable in process),
-        )
-        return name in names
+        return self.once(frozenset, host, process, lambda: _set_of_names(process))
 
     def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
         """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
-        variables = self.variables_of(link)
-        return self.once(Topology.traces_of, link.host, link, lambda: _traces(link, variables))
+        return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
 
         Lines that ``--add-host`` asked for are the user's and are left out.
         """
-        extra = self.details(link.target).extra_hosts
-        lines = self.hosts_file(link.target)
-        return self.once(
-            Topology.hosts_lines_of,
-            link.host,
-            link,
-            lambda: tuple(
-                line for line in lines if line.names[0] == link.alias and line not in extra
-            ),
+        return self.once_of(link, "hosts_lines_of", lambda: self._hosts_lines_of(link))
+
+    def _hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
+        extra, alias = self.details(link.target).extra_hosts, link.alias
+        return tuple(
+            line
+            for line in self.hosts_file(link.target)
+            if line.names[0] == alias and line not in extra
         )
 
     # --- names -----------------------------------------------------------------------------
@@ -681,6 +675,17 @@ class Topology:
         A link counts whether or not it works; with `links=False` none counts.
         """
         return tuple(self._providers(host, target, name.lower(), links))
+
+    def is_provided(self, host: str, target: Container, name: str) -> bool:
+        """Tell whether :meth:`providers_of` gives anything."""
+        details, wanted = self.details(target), name.lower()
+        own = details.network_mode.startswith("container:")
+        if not own and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
+            # Nearly always it is a link, and then no network needs to be looked at.
+            self._touch(Need.HOSTS_FILE)
+            if any(link.alias.lower() == wanted for link in self.links_of(host, target)):
+                return True
+        return bool(self.providers_of(host, target, name))
 
     def _providers(
         self, host: str, target: Container, name: str, links: bool
@@ -811,15 +816,22 @@ _WITH_ADDRESS = (
 )
 
 
+def _set_of_names(variables: Iterable[Variable]) -> frozenset[str]:
+    return frozenset([variable.name for variable in variables])
+
+
 def _traces(link: Link, variables: Iterable[Variable]) -> tuple[TracedVariable, ...]:
-    return tuple(
+    prefix = link.prefix
+    found = [
         TracedVariable(variable, parsed, address)
         for variable in variables
         if (parsed := parse_link_variable(variable.name)) is not None
         and parsed.field in _WITH_ADDRESS
-        and parsed.prefix == link.prefix
-        and (address := address_of(variable)) is not None
-    )
+        and parsed.prefix == prefix
+        and variable.value is not None
+        and (address := address_in(parsed, variable.value)) is not None
+    ]
+    return tuple(found)
 
 
 def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, network: str) -> Link:

@@ -18,6 +18,7 @@ __all__ = [
     "LinkField",
     "LinkVariable",
     "Variable",
+    "address_in",
     "address_of",
     "is_address",
     "parse_link_variable",
@@ -75,6 +76,8 @@ _PER_PORT_FIELDS = {
     "_PORT_END": LinkField.PORT_END,
 }
 _ENDPOINT = re.compile(r"(?:tcp|udp|sctp)://(?P<address>[0-9a-fA-F.:\[\]]*):\d{1,5}")
+_ADDR = LinkField.ADDR
+_PLACES = (LinkField.DEFAULT, LinkField.URL, LinkField.START, LinkField.END)
 _NUMBER = re.compile(r"\d{1,5}")
 _LINK_PATH = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
@@ -110,10 +113,15 @@ def address_of(variable: Variable) -> str | None:
     parsed = parse_link_variable(variable.name)
     if parsed is None or variable.value is None:
         return None
-    if parsed.field is LinkField.ADDR:
-        return variable.value
-    if parsed.field in (LinkField.DEFAULT, LinkField.URL, LinkField.START, LinkField.END):
-        match = _ENDPOINT.fullmatch(variable.value)
+    return address_in(parsed, variable.value)
+
+
+def address_in(parsed: LinkVariable, value: str) -> str | None:
+    """Give the address in the value of a link variable whose name was taken apart."""
+    if parsed.field is _ADDR:
+        return value
+    if parsed.field in _PLACES:
+        match = _ENDPOINT.fullmatch(value)
         return match["address"].strip("[]") if match else None
     return None
 
