@@ -115,6 +115,8 @@ def _health(answer: HealthAnswer | None) -> Health | None:
 
 def _without_program(error: str, program: str) -> str:
     """Take the program out of the engine's words: it may be an argument that holds a secret."""
+    if not error:
+        return ""
     error = _QUOTED_PROGRAM.sub('exec: "…"', error)
     if not program:
         return error
