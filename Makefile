@@ -19,7 +19,7 @@ stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
 
-.PHONY: help demo test lint unit versions docs docs-check packaging lab engines machine clean
+.PHONY: help demo test lint unit versions docs docs-check packaging lab engines machine clean bench bench-quick
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -31,6 +31,8 @@ help:
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
+	@echo 'make bench      what it costs, against what one would use instead: ten minutes, alone'
+	@echo 'make bench-quick  the same in small: does it run, and is no rule quadratic?'
 	@echo 'make docs       write the generated pages and schemas of docs/'
 	@echo 'make clean      remove what the above left behind'
 	@echo 'PYTHON=python3.13 chooses the Python of $(VENV) (3.11 or newer).'
@@ -92,6 +94,15 @@ engines: $(TOOLS)
 		printf '\n== the facts of links on engine %s\n' $$each; \
 		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
 	done
+
+# On a machine that does nothing else; the real engine needs root and Docker.
+bench: $(TOOLS)
+	$(call stage,benchmarks)
+	@$(BIN)/python -m benchmarks
+
+bench-quick: $(TOOLS)
+	$(call stage,benchmarks in small)
+	@$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf .venv .venv-3.* build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache \

@@ -77,6 +77,10 @@ _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
 )
+_NOT_LOOKED_UP = Unknown(
+    gap=Gap.NOT_COLLECTED,
+    detail="from afar it is read only for containers with links on user-defined networks",
+)
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
 )
@@ -565,9 +569,13 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             "docker top",
         ),
         hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
+        # Only such a link is looked up with search domains, and an archive costs the engine more
+        # than a hundred inspects.
         resolver=_had(
             lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
-        ),
+        )
+        if any(each.links for each in details.endpoints)
+        else _NOT_LOOKED_UP,
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )

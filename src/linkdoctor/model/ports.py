@@ -81,7 +81,8 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     That is so if the source does not run, has only just started, or neither exposes a TCP port
     nor is known to be dialled.
     """
-    return topology.once_of(link, ("doors_of", id(source)), lambda: _doors(link, source, topology))
+    of, doors = topology.once_of(link, "doors_of", lambda: (source, _doors(link, source, topology)))
+    return doors if of is source else _doors(link, source, topology)
 
 
 def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:

@@ -285,7 +285,7 @@ class Topology:
         self._memo[key] = (subject, value)
         return value
 
-    def once_of(self, link: Link, what: object, find: Callable[[], T]) -> T:
+    def once_of(self, link: Link, what: str, find: Callable[[], T]) -> T:
         """As :meth:`once`, of a link: quicker, since most rules ask for most links."""
         if self._reads is not None:
             return find()
@@ -735,10 +735,10 @@ class Topology:
         """Give the container of this host that has an address now."""
         return self._hosts[host].by_address.get(address)
 
-    def holders_of(self, address: str) -> tuple[tuple[str, Container], ...]:
+    def holders_of(self, address: str) -> Iterator[tuple[str, Container]]:
         """Give the containers of all hosts that have an address now, with their hosts."""
-        hosts = self._fleet.by_container_address.get(address, ())
-        return tuple((host, self._hosts[host].by_address[address]) for host in hosts)
+        for host in self._fleet.by_container_address.get(address, ()):
+            yield host, self._hosts[host].by_address[address]
 
     def hosts_meant(self, name: str) -> tuple[str, ...]:
         """Give the hosts that may be meant by a name or an address: for no other is it its own.
