@@ -328,9 +328,12 @@ def _containers(
         container = _container(client, each, live, near, deadline, commands, served=served)
         return msgspec.structs.replace(container, stored_links=links)
 
-    # Near, it is one thread that goes from one network namespace to the next, and ends then.
     with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        containers = list(pool.map(container_of, inspected))
+        if near:
+            # One thread goes from one network namespace to the next, and ends then.
+            containers = pool.submit(lambda: [container_of(each) for each in inspected]).result()
+        else:
+            containers = list(pool.map(container_of, inspected))
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 

@@ -68,7 +68,11 @@ class MissingEvidence(Exception):
     """A rule touched evidence that is Unknown: the rule is skipped for this subject."""
 
     def __init__(self, need: Need, subject: str, unknown: Unknown) -> None:
-        super().__init__(f"{need.value} of {subject}: {unknown.detail}")
+        super().__init__(need, subject, unknown)
         self.need = need
         self.subject = subject
         self.unknown = unknown
+
+    def __str__(self) -> str:
+        """Say what is missing, of what, and why; thousands are raised and never shown."""
+        return f"{self.need.value} of {self.subject}: {self.unknown.detail}"
