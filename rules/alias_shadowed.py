@@ -43,8 +43,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if source is None or not topology.is_running(source):
         return
     own = topology.hosts_lines_of(link)
-    lines = topology.hosts_file(link.target)
-    first = next((line for line in lines if link.alias in line.names), None)
+    first = topology.first_hosts_line(link.target, link.alias)
     if first is None or not own or first in own:
         return
     addresses = topology.link_addresses(link, source)

@@ -56,6 +56,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is None or topology.endpoint(link.target, link.network) is None:
         return
+    if _is_plainly_there(link, source, topology):
+        return
     networks = tuple(
         each for each in networks_of(link.host, source, topology) if each != _NO_NETWORK
     )
@@ -74,6 +76,15 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(_fix(link, source, topology),),
+    )
+
+
+def _is_plainly_there(link: Link, source: Container, topology: Topology) -> bool:
+    """Tell whether the source has an endpoint of its own on the link's network."""
+    return (
+        topology.endpoint(source, link.network) is not None
+        and link.network != _NO_NETWORK
+        and not topology.details(source).network_mode.startswith("container:")
     )
 
 

@@ -60,13 +60,14 @@ _SWITCHES = frozenset(
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link that puts names of secrets into the target's process."""
     handed = f"{link.prefix}_ENV_"
-    names = sorted(
+    names = [
         variable.name
         for variable in topology.variables_of(link)
         if variable.name.startswith(handed) and _names_a_secret(variable.name[len(handed) :])
-    )
+    ]
     if not names:
         return
+    names.sort()
     yield Hit(
         message=f"The link {link.alias} hands {len(names)} of {link.source_name}'s variables whose "
         f"names are those of secrets to {link.target.name}: {', '.join(names)}.",

@@ -51,18 +51,14 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
-    told = {
-        port: trace.variable
-        for trace in topology.traces_of(link)
-        if (port := _port(trace)) is not None
-    }
+    told = {port for trace in topology.traces_of(link) if (port := _port(trace)) is not None}
     if not told:
         return
-    exposed = set(topology.details(source).exposed)
+    exposed = topology.details(source).exposed
     shared = _ports_of_prefix(link, topology)
-    gone = () if shared is None else tuple(sorted(told.keys() - exposed - shared))
+    gone = () if shared is None else tuple(sorted(told.difference(exposed, shared)))
     there = topology.names_of_variables(link.host, link.target)
-    new = tuple(sorted([port for port in exposed if _name(link, port) not in there]))
+    new = tuple(sorted({port for port in exposed if _name(link, port) not in there}))
     if gone or new:
         yield _hit(link, source, gone, new, topology)
 

@@ -37,7 +37,7 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import made_there, recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
-from linkdoctor.model.outside import LABEL, dials, host_named, wanted_ports
+from linkdoctor.model.outside import LABEL, dials, host_named, hosts_dialled, wanted_ports
 from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Container, Listener, Publication
 from linkdoctor.model.topology import Topology
@@ -76,6 +76,8 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
 
 def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
     caller = place.container
+    if not hosts_dialled(caller, topology):
+        return
     for dial in dials(caller, topology):
         host, port = host_named(dial.host, topology), dial.port
         if host is None or _is_served(host, port, topology):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.ports import is_loopback
+from linkdoctor.model.references import HostReference
 from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Topology
@@ -79,14 +80,23 @@ def wanted_ports(container: Container, topology: Topology) -> dict[int, str]:
     return wanted
 
 
-def dials(container: Container, topology: Topology) -> Iterator[Dial]:
+def dials(container: Container, topology: Topology) -> tuple[Dial, ...]:
     """Give what the settings of a container dial, each host and port once."""
-    done: set[tuple[str, int]] = set()
-    for reference in topology.details(container).references:
+    references = topology.details(container).references
+    if not references:
+        return ()
+    return topology.once(dials, "", container, lambda: _dials(references))
+
+
+def _dials(references: Iterable[HostReference]) -> tuple[Dial, ...]:
+    found: dict[tuple[str, int], Dial] = {}
+    for reference in references:
         port = reference.port or reference.default_port
-        if port is not None and (reference.host, port) not in done:
-            done.add((reference.host, port))
-            yield Dial(host=reference.host, port=port, where=reference.where)
+        if port is not None and (reference.host, port) not in found:
+            found[reference.host, port] = Dial(
+                host=reference.host, port=port, where=reference.where
+            )
+    return tuple(found.values())
 
 
 def meant_for_outside(port: int, where: str) -> Proof:
@@ -120,7 +130,14 @@ def host_named(name: str, topology: Topology) -> str | None:
 
 def hosts_dialled(caller: Container, topology: Topology) -> tuple[str, ...]:
     """Give the hosts for which :func:`dials_at` may give anything, each once."""
-    meant = (topology.hosts_meant(dial.host) for dial in dials(caller, topology))
+    dialled = dials(caller, topology)
+    if not dialled:
+        return ()
+    return topology.once(hosts_dialled, "", caller, lambda: _hosts_dialled(dialled, topology))
+
+
+def _hosts_dialled(dialled: Iterable[Dial], topology: Topology) -> tuple[str, ...]:
+    meant = (topology.hosts_meant(dial.host) for dial in dialled)
     return tuple(dict.fromkeys(host for hosts in meant for host in hosts))
 
 

@@ -413,6 +413,13 @@ class Topology:
         """Give the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
 
+    def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
+        """Give the line of the hosts file that decides about a name, or None."""
+        for line in self.hosts_file(container):
+            if name in line.names:
+                return line
+        return None
+
     def listeners(self, container: Container) -> tuple[Listener, ...]:
         """Give the listening sockets of the container's network namespace."""
         return self._had(Need.LISTENERS, container.name, container.listeners)
@@ -628,10 +635,9 @@ class Topology:
         if names is None:
             found = tuple(each for each in process if each.name.startswith(begins))
         else:
-            first = last = bisect_left(names, begins)
-            while last < len(names) and names[last].startswith(begins):
-                last += 1
-            found = process[first:last]
+            # What follows an underscore in the order of characters ends them.
+            end = f"{link.prefix}{chr(ord('_') + 1)}"
+            found = process[bisect_left(names, begins) : bisect_left(names, end)]
         return tuple(each for each in found if each.name not in own) if own else found
 
     def variable_of(self, link: Link, name: str) -> Variable | None:
@@ -683,7 +689,9 @@ class Topology:
         if not own and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
             # Nearly always it is a link, and then no network needs to be looked at.
             self._touch(Need.HOSTS_FILE)
-            if any(link.alias.lower() == wanted for link in self.links_of(host, target)):
+            links = self.links_of(host, target)
+            aliases = self.once(_lower_aliases, host, target, lambda: _lower_aliases(links))
+            if wanted in aliases:
                 return True
         return bool(self.providers_of(host, target, name))
 
@@ -814,6 +822,10 @@ _WITH_ADDRESS = (
     LinkField.START,
     LinkField.END,
 )
+
+
+def _lower_aliases(links: Iterable[Link]) -> frozenset[str]:
+    return frozenset([link.alias.lower() for link in links])
 
 
 def _set_of_names(variables: Iterable[Variable]) -> frozenset[str]:
