@@ -70,6 +70,7 @@ P = TypeVar("P")
 Progress = Callable[[str], None]
 
 _ROUNDS = 3
+_DENIED = Gap.DENIED
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
@@ -117,6 +118,19 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     resolver: Evidence[Resolver] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
     script: Evidence[_Script] = _NOT_RUNNING
+
+
+class _Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a container before the engine is asked for more."""
+
+    details: Details | Unknown
+    seen: _Lived | Unknown = _Lived()
+    """What ``/proc`` shows, or the reason why it shows nothing."""
+
+    @property
+    def needs_the_engine(self) -> bool:
+        """Tell whether the engine is asked for what could not be seen."""
+        return isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
 
 
 def collect(
@@ -322,18 +336,26 @@ def _containers(
     commands = Commands()
     progress("reading processes, hosts files and sockets")
 
-    def container_of(each: _Inspected) -> Container:
-        links = _stored_links(disk, each.answer, data_root)
+    def glanced_at(each: _Inspected) -> _Glance:
+        if isinstance(each.answer, Unknown):
+            return _Glance(details=each.answer)
+        details = details_of(each.answer, commands)
         served = _serves(each, sources)
-        container = _container(client, each, live, near, deadline, commands, served=served)
+        return _Glance(details=details, seen=_seen(each.answer, details, near, deadline, served))
+
+    def container_of(each: _Inspected, glance: _Glance) -> Container:
+        links = _stored_links(disk, each.answer, data_root)
+        container = _container(client, each, glance, live)
         return msgspec.structs.replace(container, stored_links=links)
 
-    with ThreadPoolExecutor(1 if near else _WORKERS) as pool:
-        if near:
-            # One thread goes from one network namespace to the next, and ends then.
-            containers = pool.submit(lambda: [container_of(each) for each in inspected]).result()
-        else:
-            containers = list(pool.map(container_of, inspected))
+    with ThreadPoolExecutor(1) as walker:
+        # This thread goes from one network namespace to the next, and ends then.
+        glances = walker.submit(lambda: [glanced_at(each) for each in inspected]).result()
+    if any(each.needs_the_engine for each in glances):
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            containers = list(pool.map(container_of, inspected, glances))
+    else:
+        containers = list(map(container_of, inspected, glances))
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 
@@ -398,33 +420,17 @@ def _unsupported(error: EngineError) -> Unknown:
 def _container(
     client: EngineClient,
     inspected: _Inspected,
+    glance: _Glance,
     live: set[tuple[str, str]],
-    near: bool,
-    deadline: Deadline,
-    commands: Commands,
-    *,
-    served: bool,
 ) -> Container:
-    listed, answer = inspected.listed, inspected.answer
+    listed, answer, details = inspected.listed, inspected.answer, glance.details
     names = tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
-    own = [name for name in names if parse_link_name(name) is None]
     if isinstance(answer, Unknown):
-        return Container(
-            id=listed.Id,
-            name=own[0] if own else listed.Id[:12],
-            names=names,
-            image=listed.Image,
-            details=answer,
-            process_environment=answer,
-            hosts_file=answer,
-            resolver=answer,
-            listeners=answer,
-            script_reads=answer,
-            script_hosts=answer,
-        )
-    details = details_of(answer, commands)
+        return _unseen(listed, names, answer)
+    if isinstance(details, Unknown):
+        return _unseen(listed, names, details)
     name = answer.Name.removeprefix("/")
-    lived = _lived(client, answer, details, near, deadline, served=served)
+    lived = _completed(client, answer, details, glance.seen)
     return Container(
         id=answer.Id,
         name=name,
@@ -439,6 +445,24 @@ def _container(
         listeners=lived.listeners,
         script_reads=_part(lived.script, lambda script: script.reads),
         script_hosts=_part(lived.script, lambda script: script.hosts),
+    )
+
+
+def _unseen(listed: ListAnswer, names: tuple[str, ...], reason: Unknown) -> Container:
+    """Give a container of which only the list tells."""
+    own = [name for name in names if parse_link_name(name) is None]
+    return Container(
+        id=listed.Id,
+        name=own[0] if own else listed.Id[:12],
+        names=names,
+        image=listed.Image,
+        details=reason,
+        process_environment=reason,
+        hosts_file=reason,
+        resolver=reason,
+        listeners=reason,
+        script_reads=reason,
+        script_hosts=reason,
     )
 
 
@@ -462,15 +486,10 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
         return _unsupported(error)
 
 
-def _lived(
-    client: EngineClient,
-    answer: ContainerAnswer,
-    details: Details,
-    near: bool,
-    deadline: Deadline,
-    *,
-    served: bool,
-) -> _Lived:
+def _seen(
+    answer: ContainerAnswer, details: Details, near: bool, deadline: Deadline, served: bool
+) -> _Lived | Unknown:
+    """Look at a container's process, or give the reason why it cannot be looked at."""
     if details.pid <= 0 or details.status not in (Status.RUNNING, Status.PAUSED):
         return _Lived()
     if deadline.left() <= 0:
@@ -482,27 +501,34 @@ def _lived(
             script=LATE,
         )
     if not near:
-        return _afar(client, answer, details, ONLY_NEAR)
+        return ONLY_NEAR
     try:
         with procfs.prove(details.pid, answer.Id) as held:
-            seen = _near(held, answer, served=served)
+            return _near(held, answer, served=served)
     except procfs.NotProven as reason:
-        return _afar(client, answer, details, Unknown(gap=Gap.DENIED, detail=str(reason)))
-    return _completed(seen, lambda: _afar(client, answer, details, ONLY_NEAR))
+        return Unknown(gap=Gap.DENIED, detail=str(reason))
 
 
-def _completed(near: _Lived, afar_too: Callable[[], _Lived]) -> _Lived:
+def _completed(
+    client: EngineClient, answer: ContainerAnswer, details: Details, seen: _Lived | Unknown
+) -> _Lived:
     """Ask the engine for what this user may not read in /proc, and for nothing else."""
-    fields = ("process_environment", "hosts_file", "resolver", "script")
-    denied = [field for field in fields if _is_denied(getattr(near, field))]
+    if isinstance(seen, Unknown):
+        return _afar(client, answer, details, seen)
+    denied = _denied_fields(seen)
     if not denied:
-        return near
-    lived = afar_too()
-    return msgspec.structs.replace(near, **{field: getattr(lived, field) for field in denied})
+        return seen
+    lived = _afar(client, answer, details, ONLY_NEAR)
+    return msgspec.structs.replace(seen, **{field: getattr(lived, field) for field in denied})
+
+
+def _denied_fields(seen: _Lived) -> list[str]:
+    fields = ("process_environment", "hosts_file", "resolver", "script")
+    return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
 def _is_denied(evidence: object) -> bool:
-    return isinstance(evidence, Unknown) and evidence.gap is Gap.DENIED
+    return isinstance(evidence, Unknown) and evidence.gap is _DENIED
 
 
 def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived:

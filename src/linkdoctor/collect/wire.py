@@ -20,7 +20,7 @@ __all__ = ["BadAnswer", "BrokenOff", "Overlong", "UnixWire"]
 _CHUNK = 1 << 18
 _LARGEST_HEAD = 1 << 16
 _LONGEST_SIZE_LINE = 1 << 10
-_WINDOW = 4
+_WINDOW = 8
 """So many requests are under way at once, each on a connection of its own: while one answer is
 decoded the engine prepares the others."""
 _AN_INSTANT = 0.001
