@@ -130,7 +130,10 @@ class _Glance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_the_engine(self) -> bool:
         """Tell whether the engine is asked for what could not be seen."""
-        return isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
+        if isinstance(self.details, Unknown):
+            return False
+        unseen = isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
+        return unseen and _matters_afar(self.details)
 
 
 def collect(
@@ -345,17 +348,20 @@ def _containers(
 
     def container_of(each: _Inspected, glance: _Glance) -> Container:
         links = _stored_links(disk, each.answer, data_root)
-        container = _container(client, each, glance, live)
-        return msgspec.structs.replace(container, stored_links=links)
+        return _container(client, each, glance, live, links)
 
     with ThreadPoolExecutor(1) as walker:
         # This thread goes from one network namespace to the next, and ends then.
         glances = walker.submit(lambda: [glanced_at(each) for each in inspected]).result()
-    if any(each.needs_the_engine for each in glances):
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            containers = list(pool.map(container_of, inspected, glances))
-    else:
-        containers = list(map(container_of, inspected, glances))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        asked = [
+            pool.submit(container_of, each, glance) if glance.needs_the_engine else None
+            for each, glance in zip(inspected, glances, strict=True)
+        ]
+        containers = [
+            future.result() if future is not None else container_of(each, glance)
+            for each, glance, future in zip(inspected, glances, asked, strict=True)
+        ]
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 
@@ -422,6 +428,7 @@ def _container(
     inspected: _Inspected,
     glance: _Glance,
     live: set[tuple[str, str]],
+    stored_links: Evidence[tuple[StoredLink, ...]],
 ) -> Container:
     listed, answer, details = inspected.listed, inspected.answer, glance.details
     names = tuple(sorted(name.removeprefix("/") for name in listed.Names or ()))
@@ -439,6 +446,7 @@ def _container(
         labels=labels_of(answer.Config.Labels),
         details=Known(details, "inspect"),
         link_answers=_link_answers(client, name, details, live),
+        stored_links=stored_links,
         process_environment=lived.process_environment,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
@@ -457,6 +465,7 @@ def _unseen(listed: ListAnswer, names: tuple[str, ...], reason: Unknown) -> Cont
         names=names,
         image=listed.Image,
         details=reason,
+        stored_links=reason,
         process_environment=reason,
         hosts_file=reason,
         resolver=reason,
@@ -578,9 +587,15 @@ def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
     return redact(environment)
 
 
+def _matters_afar(details: Details) -> bool:
+    """Tell whether a container has links, or settings that name hosts."""
+    return bool(
+        details.stored_links or details.references or any(each.links for each in details.endpoints)
+    )
+
+
 def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
-    linked = details.stored_links or any(each.links for each in details.endpoints)
-    if not linked and not details.references:
+    if not _matters_afar(details):
         return _Lived(
             process_environment=_NOT_ASKED_AFAR,
             hosts_file=_NOT_ASKED_AFAR,
