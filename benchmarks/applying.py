@@ -23,7 +23,7 @@ __all__ = ["TABLE", "applying"]
 TABLE = "Rules"
 _LINKS, _LINKS_OF_A_HOST, _SECONDS = 100_000, 1_000, 3.0
 _EXPONENT, _GENEROUS = 1.1, 1.5
-_LEAST = 0.002
+_LEAST = 0.004
 """A rule that takes less than so many seconds for the largest size has no exponent to speak of."""
 _PLANNED = (50, 100, 200, 400)
 # Processor time: nothing here waits, and other work on the machine disturbs it less.
@@ -121,7 +121,7 @@ def _growth(
 
 def _best_of(rule: Rule, snapshots: Sequence[Snapshot]) -> float:
     found: list[float] = []
-    for _ in range(3):
+    for _ in range(5):
         topology = Topology(snapshots)
         begun = time.process_time()
         evaluate(topology, [rule])

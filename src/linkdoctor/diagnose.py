@@ -15,6 +15,7 @@ import msgspec
 
 from linkdoctor.model.evidence import Known, MissingEvidence, Unknown
 from linkdoctor.model.history import with_history
+from linkdoctor.model.memory import without_collector
 from linkdoctor.model.report import (
     Completeness,
     Finding,
@@ -149,6 +150,11 @@ def diagnose(
 
 def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
     """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
+    with without_collector():
+        return _evaluate(topology, rules)
+
+
+def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
     outcome = _Outcome()
     subjects = _Subjects(topology)
     hosts = [snapshot.host for snapshot in topology.snapshots()]

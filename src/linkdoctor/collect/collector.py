@@ -41,6 +41,7 @@ from linkdoctor.collect.translate import (
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
+from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
@@ -159,7 +160,7 @@ def collect(
         surrounded = aside.submit(_surroundings, client, informed, engine_pid)
 
         def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
-            with stored.opened(engine_pid) as disk:
+            with stored.opened(engine_pid) as disk, without_collector():
                 return _containers(client, listed, disk, informed, deadline, progress)
 
         containers, settled = _settled_containers(client, read_containers, deadline)
