@@ -33,6 +33,14 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
+@cache
+def _how(flags: int) -> _OpenHow:
+    return _OpenHow(flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+
+
+_SIZE = ctypes.c_size_t(ctypes.sizeof(_OpenHow))
+
+
 def enter_network(descriptor: int) -> None:
     """Take this thread into a network namespace; raises OSError."""
     if _library().setns(descriptor, _CLONE_NEWNET) != 0:
@@ -47,7 +55,7 @@ def open_beneath(root: int, path: str, flags: int) -> int:
         NotOffered: it has to be done step by step.
         OSError: there is no such file, or it may not be opened.
     """
-    how = _OpenHow(flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    how = _how(flags)
     name = os.fsencode(path)
     if b"\0" in name:
         raise NotOffered
@@ -56,7 +64,7 @@ def open_beneath(root: int, path: str, flags: int) -> int:
         ctypes.c_int(root),
         ctypes.c_char_p(name),
         ctypes.byref(how),
-        ctypes.c_size_t(ctypes.sizeof(how)),
+        _SIZE,
     )
     if descriptor < 0:
         number = ctypes.get_errno()

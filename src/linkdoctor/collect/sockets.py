@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import select
 import socket
 import struct
 import sys
@@ -27,7 +26,7 @@ from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 __all__ = [
     "Dialled",
     "NamespaceDenied",
-    "SupportsFileno",
+    "Peeked",
     "addresses_here",
     "dial",
     "enter",
@@ -80,11 +79,15 @@ _NO_ROUTE = frozenset(
 """What the kernel says of a peer that it has no way to."""
 
 
-class SupportsFileno(Protocol):
-    """What has a file descriptor."""
+class Peeked(Protocol):
+    """A stream that can be looked into."""
 
-    def fileno(self) -> int:
-        """Give its number."""
+    def settimeout(self, seconds: float, /) -> None:
+        """As :meth:`socket.socket.settimeout`."""
+        ...
+
+    def recv(self, most: int, flags: int, /) -> bytes:
+        """As :meth:`socket.socket.recv`."""
         ...
 
 
@@ -356,11 +359,19 @@ def unix_stream(path: Path, timeout: float) -> socket.socket:
     return client
 
 
-def is_silent(stream: SupportsFileno) -> bool:
-    """Tell whether the other side has neither said anything nor hung up."""
-    ready = select.poll()
-    ready.register(stream.fileno(), select.POLLIN)
-    return not ready.poll(0)
+def is_silent(stream: Peeked) -> bool:
+    """Tell whether the other side has neither said anything nor hung up.
+
+    The stream does not wait any more, until it is given a time-out.
+    """
+    try:
+        stream.settimeout(0)
+        stream.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Dialled(msgspec.Struct, frozen=True, kw_only=True):

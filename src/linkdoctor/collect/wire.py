@@ -40,13 +40,11 @@ class Overlong(Exception):
 
 
 class _Stream(Protocol):
-    def fileno(self) -> int: ...
-
     def settimeout(self, seconds: float, /) -> None: ...
 
     def sendall(self, content: bytes, /) -> None: ...
 
-    def recv(self, most: int, /) -> bytes: ...
+    def recv(self, most: int, flags: int = 0, /) -> bytes: ...
 
     def close(self) -> None: ...
 
@@ -188,16 +186,16 @@ class _Pending:
         words = line.split(None, 2)
         if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
             raise BadAnswer("no answer of HTTP")
-        headers = _headers(rest)
+        headers = b"\r\n" + rest.lower()
         status = int(words[1])
-        keeps = words[0] != b"HTTP/1.0" and b"close" not in headers.get(b"connection", b"").lower()
+        keeps = words[0] != b"HTTP/1.0" and b"close" not in _header(headers, b"connection")
         try:
             if status in _HAS_NO_BODY:
                 return status, b"", keeps
-            if b"chunked" in headers.get(b"transfer-encoding", b"").lower():
+            if b"chunked" in _header(headers, b"transfer-encoding"):
                 return status, self._chunks(), keeps
-            length = headers.get(b"content-length")
-            if length is None:
+            length = _header(headers, b"content-length")
+            if not length:
                 return status, self._rest(), False
             return status, self._exactly(int(length)), keeps
         except (OSError, ValueError) as error:
@@ -268,9 +266,10 @@ class _Pending:
         return line
 
 
-def _headers(text: bytes) -> dict[bytes, bytes]:
-    headers: dict[bytes, bytes] = {}
-    for line in text.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        headers[name.strip().lower()] = value.strip()
-    return headers
+def _header(headers: bytes, name: bytes) -> bytes:
+    """Give the value of a header, b"" if it is not there; the headers are in lower case."""
+    begin = headers.find(b"\r\n" + name + b":")
+    if begin < 0:
+        return b""
+    begin += len(name) + 3
+    return headers[begin : headers.find(b"\r\n", begin)].strip()
