@@ -53,15 +53,17 @@ def most(table: str, what: str, value: float, unit: str, target: float, note: st
 
 
 def ratio(
-    table: str, what: str, ours: float, theirs: float, target: float, *, note: str = ""
+    table: str, what: str, ours: float, theirs: float, target: float | None, *, note: str = ""
 ) -> Row:
     """Compare what we take with what the other way takes, both in seconds."""
     against = f"{_seconds(ours)} against {_seconds(theirs)}"
     shown = f"{against}; {note}" if note else against
-    return most(table, what, ours / theirs, "x", target, shown)
+    return Row(table=table, what=what, value=ours / theirs, unit="x", target=target, note=shown)
 
 
 def _seconds(value: float) -> str:
+    if value < 0.01:
+        return f"{value * 1e6:.0f} us"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
