@@ -20,7 +20,7 @@ stage = @printf '\n== %s\n' '$(1)'
 again = @$(MAKE) --no-print-directory
 
 .PHONY: help demo test lint unit fuzz versions docs pages docs-check site integrations packaging \
-	page lab engines machine clean
+	page lab engines machine clean bench bench-quick
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -36,6 +36,8 @@ help:
 	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
+	@echo 'make bench      what it costs, against what one would use instead: ten minutes, alone'
+	@echo 'make bench-quick  the same in small: does it run, and is no rule quadratic?'
 	@echo 'make docs       write the generated pages and schemas of docs/'
 	@echo 'make pages      type the commands of docs/ anew, on real engines (root, and Docker installed)'
 	@echo 'make clean      remove what the above left behind'
@@ -130,6 +132,15 @@ engines: $(TOOLS)
 		printf '\n== the facts of links on engine %s\n' $$each; \
 		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
 	done
+
+# On a machine that does nothing else; the real engine needs root and Docker.
+bench: $(TOOLS)
+	$(call stage,benchmarks)
+	@$(BIN)/python -m benchmarks
+
+bench-quick: $(TOOLS)
+	$(call stage,benchmarks in small)
+	@$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf .venv .venv-3.* build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache \

@@ -42,14 +42,11 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose hosts line stands behind another for the same name."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
     own = topology.hosts_lines_of(link)
-    lines = topology.hosts_file(link.target)
-    first = next((line for line in lines if link.alias in line.names), None)
+    first = topology.first_hosts_line(link.target, link.alias)
     if first is None or not own or first in own:
         return
     addresses = topology.link_addresses(link, source)
@@ -124,7 +121,7 @@ RULE = Rule(
     since="0.1",
     summary="an earlier line of the hosts file takes the alias for itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

@@ -43,8 +43,6 @@ _WITH_THE_ENGINE = ("always", "unless-stopped")
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose target starts at boot and whose source does not."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     policy = topology.details(link.target).restart_policy
     if policy not in _WITH_THE_ENGINE:
         return
@@ -90,7 +88,7 @@ RULE = Rule(
     since="0.1",
     summary="after a restart of the host the target starts again, and its source does not",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the target restarts always, the source never",

@@ -51,8 +51,6 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link that a running target of the default bridge was made with and has not."""
     target = place.container
-    if not topology.is_running(target):
-        return
     if topology.details(target).network_mode not in ("default", DEFAULT_BRIDGE, ""):
         return
     has = {
@@ -284,7 +282,7 @@ RULE = Rule(
     since="0.1",
     summary="a link that was asked for, and that the engine does not have",
     needs=frozenset({Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD203", "LD301"}),
     cases=(
         Case(

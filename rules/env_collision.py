@@ -48,8 +48,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables collide with another's, or with a setting."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
@@ -102,7 +100,7 @@ def _set_differently(
 def _with_a_setting(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report `<ALIAS>_PORT` of a link where the target takes it for a number."""
     name = f"{link.prefix}_PORT"
-    given = next((each for each in topology.variables_of(link) if each.name == name), None)
+    given = topology.variable_of(link, name)
     where = _where_a_setting(name, link, topology) if given and given.value else ""
     if given is None or not where:
         return
@@ -180,7 +178,7 @@ RULE = Rule(
     since="0.1",
     summary="variables of a link take names that mean something else",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="two aliases with one prefix",

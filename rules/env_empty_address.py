@@ -33,7 +33,6 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import address_of, parse_link_variable
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
@@ -42,15 +41,7 @@ _MOST_SHOWN = 3
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process hold no address."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
-    empty = [
-        variable
-        for variable in topology.variables_of(link)
-        if (parsed := parse_link_variable(variable.name)) is not None
-        and parsed.prefix == link.prefix
-        and address_of(variable) == ""
-    ]
+    empty = [trace.variable for trace in topology.traces_of(link) if trace.address == ""]
     if not empty:
         return
     source = topology.source_of(link)
@@ -89,7 +80,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's link variables hold an empty address",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the source had no address when the target was started",

@@ -40,12 +40,18 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables the target's own settings replace."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
-    own = {each.name: each.value for each in topology.details(link.target).environment}
+    begins = f"{link.prefix}_"
+    settings = topology.details(link.target).environment
+    own = {
+        each.name: each.value
+        for each in settings
+        if each.name.startswith(begins) and tells_a_place(each.name)
+    }
+    if not own:
+        return
     theirs = {
         each.name: each.value
         for variable in topology.variables_today(link, source)
@@ -91,7 +97,7 @@ RULE = Rule(
     since="0.1",
     summary="the target sets a variable itself that its link would set",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the target sets the port in its own way",

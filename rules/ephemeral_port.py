@@ -40,6 +40,7 @@ from linkdoctor.model.outside import (
     LABEL,
     dialled_by,
     dials_at,
+    hosts_dialled,
     meant_for_outside,
     published_as,
     wanted_ports,
@@ -53,11 +54,9 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that are counted on and will move."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
-    for snapshot in topology.snapshots():
-        yield from _dialled(place, snapshot.host, topology)
+    for host in hosts_dialled(place.container, topology):
+        yield from _dialled(place, host, topology)
 
 
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
@@ -157,7 +156,7 @@ RULE = Rule(
     since="0.1",
     summary="something relies on a port of the host that the engine chose by itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     cases=(
         Case(
             title="a container on another host dials it",

@@ -45,8 +45,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link on a user-defined network whose alias leads out of the target's networks."""
-    if link.kind is not LinkKind.NETWORK:
-        return
     if topology.details(link.target).status is not Status.RUNNING or is_answered(link, topology):
         return
     source = topology.source_of(link)
@@ -126,7 +124,7 @@ RULE = Rule(
     since="0.1",
     summary="something foreign answers in the place of a link's source",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.NETWORK),
     explains=frozenset({"LD310", "LD510"}),
     cases=(
         Case(

@@ -106,16 +106,15 @@ def _foreign(host: str, address: str, topology: Topology) -> _Foreign | None:
 
 
 def _holders_elsewhere(host: str, address: str, topology: Topology) -> Iterator[_Foreign]:
-    for snapshot in topology.snapshots():
-        source = topology.holder_of(snapshot.host, address)
-        if snapshot.host == host or source is None:
+    for other, source in topology.holders_of(address):
+        if other == host:
             continue
         for endpoint in topology.details(source).endpoints:
-            network = topology.network(snapshot.host, endpoint.network)
+            network = topology.network(other, endpoint.network)
             if address not in (endpoint.address, endpoint.address6):
                 continue
             if network is not None and network.driver == "bridge":
-                yield _Foreign(host=snapshot.host, source=source, network=network.name)
+                yield _Foreign(host=other, source=source, network=network.name)
 
 
 def _leads_to(route: Route, address: str) -> bool:

@@ -45,7 +45,7 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link without an object behind it whose source's name exists."""
-    if link.kind is not LinkKind.LEGACY or topology.source_of(link) is not None:
+    if topology.source_of(link) is not None:
         return
     newer = topology.named(link.host, link.source_name)
     if newer is None:
@@ -78,7 +78,7 @@ RULE = Rule(
     since="0.1",
     summary="the source was recreated; the link still leads to the removed container",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503", "LD510"}),
     cases=(
         Case(

@@ -43,8 +43,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports that are the host's, dialled at the alias."""
-    if not topology.is_running(link.target):
-        return
     dialled = dialled_ports(link, topology)
     source = topology.source_of(link) if dialled else None
     if source is None or not topology.is_running(source):
@@ -109,7 +107,7 @@ RULE = Rule(
     since="0.1",
     summary="the target dials its source at the port that the host has for it",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset({"LD502", "LD510"}),
     cases=(
         Case(

@@ -38,8 +38,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose target cannot see its hosts line."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     if not topology.details(link.target).mounts_hosts_file:
         return
     if any(link.alias in line.names for line in topology.hosts_file(link.target)):
@@ -84,7 +82,7 @@ RULE = Rule(
     since="0.1",
     summary="the target mounts a hosts file of its own, so its links have no name",
     needs=frozenset({Need.DETAILS, Need.HOSTS_FILE}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

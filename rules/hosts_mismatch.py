@@ -47,8 +47,6 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose hosts line leads elsewhere than to the source."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link) or topology.named(link.host, link.source_name)
     if source is None or not topology.is_running(source):
         return
@@ -83,11 +81,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 
 
 def _is_wrong(line: HostsLine, source: Container, hostname: str, now: Sequence[str]) -> bool:
-    same_family = [each for each in now if _family(each) == _family(line.address)]
-    if not same_family:
-        return False
-    if line.address not in same_family:
-        return True
+    if line.address not in now:
+        return any(_family(each) == _family(line.address) for each in now)
     second = line.names[1] if len(line.names) > 1 else ""
     return _SHORT_ID.fullmatch(second) is not None and second not in (source.id[:12], hostname)
 
@@ -106,7 +101,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's hosts file gives the alias another address than the source's",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD201", "LD202", "LD510"}),
     cases=(
         Case(

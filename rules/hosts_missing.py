@@ -53,8 +53,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is None:
         return
-    lines = topology.hosts_file(link.target)
-    if any(link.alias in line.names for line in lines):
+    if topology.first_hosts_line(link.target, link.alias) is not None:
         return
     yield Hit(
         message=f"{link.target.name} is linked to {source.name} as {link.alias}, but its hosts "

@@ -45,8 +45,6 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container that cannot work where the container is."""
     target = place.container
-    if not topology.is_running(target):
-        return
     details = topology.details(target)
     for link, why in _without_effect(details):
         yield Hit(
@@ -107,7 +105,7 @@ RULE = Rule(
     since="0.1",
     summary="a link that the engine accepted and that does nothing",
     needs=frozenset({Need.DETAILS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD302", "LD303", "LD304", "LD510"}),
     cases=(
         Case(

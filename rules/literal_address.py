@@ -70,8 +70,6 @@ class _Found(NamedTuple):
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each address of a container network in the settings of a running container."""
-    if not topology.is_running(place.container):
-        return
     by_address: dict[str, list[Literal]] = {}
     for literal in literals_of(place.container, topology):
         by_address.setdefault(literal.address, []).append(literal)
@@ -152,10 +150,9 @@ def _whose(found: _Found) -> str:
 def _elsewhere(host: str, found: _Found, topology: Topology) -> str:
     """Say whose it is on another examined host: equal subnets make that a hint, no proof."""
     if found.holder is None:
-        for snapshot in topology.snapshots():
-            other = topology.holder_of(snapshot.host, found.address)
-            if snapshot.host != host and other is not None:
-                return f" (on {snapshot.host} it is {other.name}'s, but links do not cross engines)"
+        for other, holder in topology.holders_of(found.address):
+            if other != host:
+                return f" (on {other} it is {holder.name}'s, but links do not cross engines)"
     return ""
 
 
@@ -200,7 +197,7 @@ RULE = Rule(
     since="0.1",
     summary="a container's settings hold the address of a container instead of its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.NETWORKS, Need.HOST_ADDRESSES}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD204"}),
     cases=(
         Case(

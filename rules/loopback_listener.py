@@ -41,7 +41,7 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link that only the source itself can reach."""
-    if not topology.is_running(link.target) or _shares_namespace(link, topology):
+    if _shares_namespace(link, topology):
         return
     source = topology.source_of(link)
     doors = doors_of(link, source, topology) if source is not None else None
@@ -97,7 +97,7 @@ RULE = Rule(
     since="0.1",
     summary="the service of a link listens on the loopback address only",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

@@ -42,6 +42,7 @@ from linkdoctor.model.outside import (
     Binding,
     dialled_by,
     dials_at,
+    hosts_dialled,
     is_bound_to_loopback,
     meant_for_outside,
     published_as,
@@ -57,11 +58,9 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that are needed from outside and lead no further than the loopback address."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
-    for snapshot in topology.snapshots():
-        yield from _dialled(place, snapshot.host, topology)
+    for host in hosts_dialled(place.container, topology):
+        yield from _dialled(place, host, topology)
 
 
 def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
@@ -184,7 +183,7 @@ RULE = Rule(
     since="0.1",
     summary="a port that is needed from outside is published on the loopback address only",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD511"}),
     cases=(
         Case(

@@ -50,8 +50,6 @@ _OF_ANOTHER = "container:"
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container whose network mode knows no links."""
     target = place.container
-    if not topology.is_running(target):
-        return
     details = topology.details(target)
     mode = details.network_mode
     if mode not in (_NONE, _HOST) and not mode.startswith(_OF_ANOTHER):
@@ -117,7 +115,7 @@ RULE = Rule(
     since="0.1",
     summary="a container has links, and a network mode in which links do nothing",
     needs=frozenset({Need.DETAILS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD301", "LD302", "LD303", "LD304", "LD510"}),
     cases=(
         Case(

@@ -41,8 +41,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link to a source that exposes nothing."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or topology.details(source).exposed:
         return
@@ -104,7 +102,7 @@ RULE = Rule(
     since="0.1",
     summary="the source of a link exposes no port",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.NETWORKS}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="nothing is exposed",

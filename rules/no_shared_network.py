@@ -53,10 +53,10 @@ _NO_NETWORK = "none"
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link whose source is on other networks than the link's."""
-    if not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or topology.endpoint(link.target, link.network) is None:
+        return
+    if _is_plainly_there(link, source, topology):
         return
     networks = tuple(
         each for each in networks_of(link.host, source, topology) if each != _NO_NETWORK
@@ -76,6 +76,15 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(_fix(link, source, topology),),
+    )
+
+
+def _is_plainly_there(link: Link, source: Container, topology: Topology) -> bool:
+    """Tell whether the source has an endpoint of its own on the link's network."""
+    return (
+        topology.endpoint(source, link.network) is not None
+        and link.network != _NO_NETWORK
+        and not topology.details(source).network_mode.startswith("container:")
     )
 
 
@@ -141,7 +150,7 @@ RULE = Rule(
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE, Need.NETWORKS, Need.DNS_ANSWER}
     ),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset(
         {"LD201", "LD202", "LD205", "LD301", "LD302", "LD303", "LD306", "LD307", "LD310", "LD510"}
     ),

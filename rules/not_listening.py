@@ -44,8 +44,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link that nothing listens on."""
-    if not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     doors = doors_of(link, source, topology) if source is not None else None
     if source is None or doors is None:
@@ -107,7 +105,7 @@ RULE = Rule(
     since="0.1",
     summary="nothing listens on the port that a link is about",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

@@ -45,12 +45,15 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 253
 _MADE_BY_COMPOSE = re.compile(r"[a-z0-9][a-z0-9_-]*_[0-9]+")
+_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""What nearly every alias looks like; nothing is odd about it."""
 _NOT_IN_A_LABEL = re.compile(r"[^a-z0-9-]+")
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link with an alias that is hard or impossible to use."""
-    if not topology.is_running(link.target):
+    plain = _PLAIN.fullmatch(link.alias) is not None and link.alias != "localhost"
+    if plain and link.alias != topology.details(link.target).hostname.lower():
         return
     if why := _cannot_lead(link, topology):
         severity = Severity.ERROR
@@ -177,7 +180,7 @@ RULE = Rule(
     since="0.1",
     summary="the alias of a link is no good name for a host",
     needs=frozenset({Need.DETAILS}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     explains=frozenset({"LD302", "LD303", "LD304", "LD510"}),
     cases=(
         *map(_odd, ("a_b", "My-App", "-app", "app-", "a..b", "caf\u00e9", _LONG)),

@@ -45,8 +45,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose source cannot be found by the name that was typed."""
-    if link.kind is not LinkKind.LEGACY:
-        return
     stays_down = topology.details(link.target).restart_policy == "no"
     if stays_down and not topology.is_running(link.target):
         return
@@ -157,7 +155,7 @@ RULE = Rule(
     since="0.1",
     summary="the source was renamed: the engine's next start does not find it",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS, Need.HOSTS_FILE}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY),
     cases=(
         Case(
             title="the source was renamed",

@@ -38,12 +38,10 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose target had another name when it was started."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     if topology.source_of(link) is None:
         return
     name = f"{link.prefix}_NAME"
-    variable = next((each for each in topology.variables_of(link) if each.name == name), None)
+    variable = topology.variable_of(link, name)
     if variable is None or variable.value is None:
         return
     old, _, alias = variable.value.removeprefix("/").partition("/")
@@ -78,7 +76,7 @@ RULE = Rule(
     since="0.1",
     summary="the target was renamed while it ran: its hosts file is no longer kept right",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="renamed while it ran",

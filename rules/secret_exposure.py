@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.migration import to_network
@@ -58,16 +59,15 @@ _SWITCHES = frozenset(
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link that puts names of secrets into the target's process."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     handed = f"{link.prefix}_ENV_"
-    names = sorted(
+    names = [
         variable.name
         for variable in topology.variables_of(link)
         if variable.name.startswith(handed) and _names_a_secret(variable.name[len(handed) :])
-    )
+    ]
     if not names:
         return
+    names.sort()
     yield Hit(
         message=f"The link {link.alias} hands {len(names)} of {link.source_name}'s variables whose "
         f"names are those of secrets to {link.target.name}: {', '.join(names)}.",
@@ -90,6 +90,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
+@lru_cache(maxsize=1024)  # many containers have variables of the same names
 def _names_a_secret(name: str) -> bool:
     words = _WORD.findall(name.upper())
     while words and words[-1].isdigit():
@@ -144,7 +145,7 @@ RULE = Rule(
     needs=frozenset(
         {Need.DETAILS, Need.PROCESS_ENV, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}
     ),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         *map(_secret, _SECRET_NAMES),
         Case(

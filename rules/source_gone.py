@@ -41,7 +41,7 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link without an object behind it whose source's name is free."""
-    if link.kind is not LinkKind.LEGACY or topology.source_of(link) is not None:
+    if topology.source_of(link) is not None:
         return
     if topology.named(link.host, link.source_name) is not None:
         return
@@ -101,7 +101,7 @@ RULE = Rule(
     since="0.1",
     summary="the source of a link was removed and nothing has its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401", "LD510"}),
     cases=(
         Case(

@@ -50,8 +50,6 @@ _HEALTH = "{{json .State.Health}}"
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link whose source is in a restart loop or unhealthy."""
-    if not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None:
         return
@@ -134,7 +132,7 @@ RULE = Rule(
     since="0.1",
     summary="the source of a link restarts over and over, or is unhealthy",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
-    check=EachLink(check),
+    check=EachLink(check, up=True),
     cases=(
         Case(
             title="the health check fails",

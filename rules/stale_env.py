@@ -36,7 +36,6 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import Variable, address_of, parse_link_variable
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
@@ -45,8 +44,6 @@ _MOST_SHOWN = 3
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process name an address of nobody's choice."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link) or topology.named(link.host, link.source_name)
     if source is None or not topology.is_running(source):
         return
@@ -55,9 +52,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     known = {*now, *_addresses_of_prefix(link, topology)}
     stale = [
-        (variable, address)
-        for variable in topology.variables_of(link)
-        if (address := _address(link, variable)) and address not in known
+        (trace.variable, trace.address)
+        for trace in topology.traces_of(link)
+        if trace.address and trace.address not in known
     ]
     if not stale:
         return
@@ -88,11 +85,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _address(link: Link, variable: Variable) -> str | None:
-    parsed = parse_link_variable(variable.name)
-    return address_of(variable) if parsed is not None and parsed.prefix == link.prefix else None
-
-
 def _addresses_of_prefix(link: Link, topology: Topology) -> Iterator[str]:
     for other in topology.links_of(link.host, link.target):
         if other.prefix == link.prefix and other.alias != link.alias:
@@ -108,7 +100,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's process holds an address that the source no longer has",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD202"}),
     cases=(
         Case(

@@ -37,42 +37,35 @@ from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.links import Port
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import LinkField, Variable, address_of, parse_link_variable
+from linkdoctor.model.topology import Link, LinkKind, Topology, TracedVariable
+from linkdoctor.model.variables import LinkField
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 _MOST_SHOWN = 4
+_URL = LinkField.URL
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process name other ports than the source's."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is None or not topology.is_running(source):
         return
-    told = {
-        port: variable
-        for variable in topology.variables_of(link)
-        if (port := _port(link, variable)) is not None
-    }
+    told = {port for trace in topology.traces_of(link) if (port := _port(trace)) is not None}
     if not told:
         return
-    exposed = set(topology.details(source).exposed)
+    exposed = topology.details(source).exposed
     shared = _ports_of_prefix(link, topology)
-    there = {variable.name for variable in topology.process_environment(link.target)}
-    gone = () if shared is None else tuple(sorted(told.keys() - exposed - shared))
-    new = tuple(sorted(port for port in exposed if _name(link, port) not in there))
+    gone = () if shared is None else tuple(sorted(told.difference(exposed, shared)))
+    there = topology.names_of_variables(link.host, link.target)
+    new = tuple(sorted({port for port in exposed if _name(link, port) not in there}))
     if gone or new:
         yield _hit(link, source, gone, new, topology)
 
 
-def _port(link: Link, variable: Variable) -> Port | None:
-    parsed = parse_link_variable(variable.name)
-    if parsed is None or parsed.prefix != link.prefix or parsed.field is not LinkField.URL:
-        return None
-    if parsed.port is None or parsed.protocol is None or address_of(variable) is None:
+def _port(trace: TracedVariable) -> Port | None:
+    parsed = trace.parsed
+    if parsed.field is not _URL or parsed.port is None or parsed.protocol is None:
         return None
     return Port(parsed.port, parsed.protocol)
 
@@ -163,7 +156,7 @@ RULE = Rule(
     since="0.1",
     summary="the target's process holds ports that the source does not expose, or lacks some",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(
         Case(
             title="the source exposes another port now",

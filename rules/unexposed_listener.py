@@ -44,8 +44,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports that a target dials, that are served and not exposed."""
-    if link.kind is not LinkKind.LEGACY or not topology.is_running(link.target):
-        return
     dialled = dialled_ports(link, topology)
     source = topology.source_of(link) if dialled else None
     if source is None:
@@ -110,7 +108,7 @@ RULE = Rule(
     since="0.1",
     summary="the target dials a port of the source that the source does not expose",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.NETWORKS}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD510"}),
     cases=(
         Case(

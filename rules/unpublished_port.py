@@ -37,7 +37,7 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import made_there, recreate_source
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.links import Port
-from linkdoctor.model.outside import LABEL, dials, host_named, wanted_ports
+from linkdoctor.model.outside import LABEL, dials, host_named, hosts_dialled, wanted_ports
 from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Container, Listener, Publication
 from linkdoctor.model.topology import Topology
@@ -47,8 +47,6 @@ from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report ports that should be published and are not."""
-    if not topology.is_running(place.container):
-        return
     yield from _meant_for_outside(place, topology)
     yield from _dialled(place, topology)
 
@@ -78,6 +76,8 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
 
 def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
     caller = place.container
+    if not hosts_dialled(caller, topology):
+        return
     for dial in dials(caller, topology):
         host, port = host_named(dial.host, topology), dial.port
         if host is None or _is_served(host, port, topology):
@@ -143,7 +143,7 @@ RULE = Rule(
     since="0.1",
     summary="a port that is meant to be reached from outside its host is not published",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
-    check=EachContainer(check),
+    check=EachContainer(check, up=True),
     cases=(
         Case(
             title="a label says that the port is meant for outside",

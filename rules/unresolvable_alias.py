@@ -47,8 +47,6 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a link on a user-defined network that leads nowhere."""
-    if link.kind is not LinkKind.NETWORK or not topology.is_running(link.target):
-        return
     source = topology.source_of(link)
     if source is not None and not _hides_behind_another(link, source, topology):
         return
@@ -118,7 +116,7 @@ RULE = Rule(
     since="0.1",
     summary="a link on a user-defined network whose source is not there",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
-    check=EachLink(check),
+    check=EachLink(check, kind=LinkKind.NETWORK, up=True),
     explains=frozenset({"LD307", "LD510"}),
     cases=(
         Case(

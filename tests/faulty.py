@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -119,14 +120,25 @@ def honest(path: str, body: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the nth request, and to those that follow if it lasts."""
+    """What happens to the nth request, and to those that follow if it lasts.
+
+    With a path, without the version before it, only requests for that are counted: several
+    requests are under way at once, and which is sent first is not said.
+    """
 
     kind: Kind
     nth: int
     lasting: bool = False
+    path: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}{' from' if self.lasting else ' at'} request {self.nth}"
+        where = f" for {self.path}" if self.path else ""
+        return f"{self.kind}{' from' if self.lasting else ' at'} request {self.nth}{where}"
+
+
+def bare(path: str) -> str:
+    """A path without the version before it and the query behind it."""
+    return re.sub(r"^/v[0-9.]+|[?].*", "", path)
 
 
 class FaultyProxy(Passing):
@@ -168,7 +180,7 @@ class FaultyProxy(Passing):
                     pass
                 with self._counting:
                     self.asked.append(path)
-                    kind = self._kind(len(self.asked))
+                    kind = self._kind(path)
                 assert method == "GET", f"{method} {path}"
                 if kind is not None and not self._spoil(client, path, kind):
                     client.shutdown(socket.SHUT_RDWR)
@@ -176,10 +188,11 @@ class FaultyProxy(Passing):
                 if kind is None:
                     self._pass(client, path)
 
-    def _kind(self, number: int) -> Kind | None:
+    def _kind(self, path: str) -> Kind | None:
         fault = self._fault
-        if fault is None:
+        if fault is None or (fault.path and bare(path) != fault.path):
             return None
+        number = sum(not fault.path or bare(each) == fault.path for each in self.asked)
         falls = number >= fault.nth if fault.lasting else number == fault.nth
         return fault.kind if falls else None
 

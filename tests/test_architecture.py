@@ -63,7 +63,7 @@ def test_the_import_contracts_hold(
 @pytest.mark.parametrize(
     ("library", "room"),
     [
-        ("docker", "linkdoctor.collect.engine"),
+        ("docker", "linkdoctor.collect.sdk"),
         ("psutil", "linkdoctor.collect.process"),
         ("dns", "linkdoctor.collect.resolver"),
         ("socket", "linkdoctor.collect.sockets"),

@@ -35,6 +35,7 @@ from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
     EndpointError,
+    EngineClient,
     EngineError,
     Url,
     connect,
@@ -167,11 +168,13 @@ def examine(
     seen: dict[int, Snapshot] = {}
     failed: dict[int, Unreachable] = {}
     deadlines = [Deadline(timeout) for _ in engines]
+    clients: list[EngineClient] = []
 
     def work(number: int, where: Url | ContextName) -> None:
         deadline = deadlines[number]
         try:
             client = connect(where, deadline, environment)
+            clients.append(client)
             try:
                 seen[number] = collect(
                     client, deadline, tool=TOOL, further=further, progress=progress
@@ -203,10 +206,13 @@ def examine(
         if not keep_what_is_known:
             raise
         interrupted, late = True, "it was interrupted before the engine had answered"
+        failed_before = set(failed)
         for deadline in deadlines:
             deadline.end()
+        for client in tuple(clients):
+            client.hang_up()
         _wait(waiting, done, _TO_GIVE_UP)
-        waiting |= failed.keys()
+        waiting |= failed.keys() - failed_before
     for number in waiting:
         failed[number] = _unreachable(engines[number], environment, late)
     snapshots = [seen[number] for number in sorted(seen) if number not in failed]

@@ -9,12 +9,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
+from functools import cached_property
+from typing import TypeVar
 
 import msgspec
 
 from linkdoctor.model.baseline import Baseline
-from linkdoctor.model.evidence import Known, MissingEvidence, Need
+from linkdoctor.model.evidence import Known, MissingEvidence, Need, Unknown
 from linkdoctor.model.history import with_history
+from linkdoctor.model.memory import without_collector
 from linkdoctor.model.report import (
     Completeness,
     Finding,
@@ -36,7 +39,7 @@ from linkdoctor.model.suppression import (
     Suppressions,
     label_suppressions,
 )
-from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
 
 __all__ = [
@@ -50,6 +53,8 @@ __all__ = [
     "diagnose",
     "evaluate",
 ]
+
+T = TypeVar("T")
 
 CRASH_CODE = "LD001"
 """A rule crashed: a finding about the rule."""
@@ -266,38 +271,76 @@ def _examined(
 
 def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
     """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
-    findings: list[Finding] = []
-    skipped: dict[Skipped, str] = {}
-    places = [Place(host=host, container=each) for host, each in topology.containers()]
-    links = list(topology.links())
+    with without_collector():
+        return _evaluate(topology, rules)
+
+
+def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
+    outcome = _Outcome()
+    subjects = _Subjects(topology)
+    hosts = [snapshot.host for snapshot in topology.snapshots()]
     for rule in rules:
-        reads: set[Need] = set()
-        view = topology.recording(reads)
-        subjects: Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]
-        if isinstance(rule.check, EachLink):
-            subjects = _link_subjects(rule.check, links, view)
-        elif isinstance(rule.check, EachHost):
-            subjects = _host_subjects(rule.check, topology, view)
+        # A healthy subject, which nearly every one is, costs no more than the call of its check.
+        check = rule.check
+        if isinstance(check, EachLink):
+            links = subjects.links(check.kind, check.up)
+            _apply(rule, check.check, links, topology, _subject_of_link, outcome)
+        elif isinstance(check, EachHost):
+            _apply(rule, check.check, hosts, topology, _subject_of_host, outcome)
         else:
-            check = rule.check.check
-            subjects = (
-                (_bind(check, place, view), _Subject(host=place.host, target=place.container.name))
-                for place in places
-            )
-        crashed = False
-        for run, subject in subjects:
-            try:
-                for hit in run():
-                    # One by one: what was found before evidence was missing counts.
-                    findings.append(_finding(rule, subject, hit))  # noqa: PERF401
-            except MissingEvidence as missing:
-                skipped[_skip(rule, subject, missing)] = subject.alias
-            except Exception as error:
-                # The first crash speaks for all; the other subjects are still examined.
-                if not crashed:
-                    findings.append(_crash(rule, subject, error))
-                crashed = True
-    return Outcome(findings=tuple(findings), skipped=tuple(skipped.items()))
+            if check.up:
+                _apply(rule, _is_up, subjects.unknown, topology, _subject_of_place, outcome)
+            places = subjects.up if check.up else subjects.places
+            _apply(rule, check.check, places, topology, _subject_of_place, outcome)
+    return Outcome(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
+
+
+class _Subjects:
+    """What rules are asked about, sorted once and not by every rule."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._links: dict[tuple[LinkKind | None, bool], list[Link]] = {}
+        self.places = [Place(host=host, container=each) for host, each in topology.containers()]
+
+    def links(self, kind: LinkKind | None, up: bool) -> list[Link]:
+        """Give the links of a kind, or of any; those of targets that are up, or all."""
+        found = self._links.get((kind, up))
+        if found is None:
+            found = self._links[kind, up] = [
+                link
+                for link in self._topology.links()
+                if kind in (None, link.kind)
+                if not up or self._topology.is_running(link.target)
+            ]
+        return found
+
+    @cached_property
+    def unknown(self) -> list[Place]:
+        """Give the containers of which nothing is known."""
+        return [each for each in self.places if isinstance(each.container.details, Unknown)]
+
+    @cached_property
+    def up(self) -> list[Place]:
+        """Give the containers that are known to be up."""
+        return [
+            each
+            for each in self.places
+            if isinstance(each.container.details, Known)
+            and self._topology.is_running(each.container)
+        ]
+
+
+def _is_up(place: Place, topology: Topology) -> Iterable[Hit]:
+    """Ask what is not known: it raises, and the rule is skipped with the reason."""
+    topology.is_running(place.container)
+    return ()
+
+
+class _Outcome:
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.skipped: dict[Skipped, str] = {}
 
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,35 +350,42 @@ class _Subject(msgspec.Struct, frozen=True, kw_only=True):
     alias: str = ""
 
 
-def _bind(
-    check: Callable[[Place, Topology], Iterable[Hit]], place: Place, view: Topology
-) -> Callable[[], Iterable[Hit]]:
-    return lambda: check(place, view)
+def _subject_of_link(link: Link) -> _Subject:
+    return _Subject(
+        host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
+    )
 
 
-def _host_subjects(
-    check: EachHost, topology: Topology, view: Topology
-) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
-    for snapshot in topology.snapshots():
-        yield _bind_host(check, snapshot.host, view), _Subject(host=snapshot.host)
+def _subject_of_host(host: str) -> _Subject:
+    return _Subject(host=host)
 
 
-def _bind_host(check: EachHost, host: str, view: Topology) -> Callable[[], Iterable[Hit]]:
-    return lambda: check.check(host, view)
+def _subject_of_place(place: Place) -> _Subject:
+    return _Subject(host=place.host, target=place.container.name)
 
 
-def _link_subjects(
-    check: EachLink, links: Iterable[Link], view: Topology
-) -> Iterator[tuple[Callable[[], Iterable[Hit]], _Subject]]:
-    for link in links:
-        subject = _Subject(
-            host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
-        )
-        yield _bind_link(check, link, view), subject
-
-
-def _bind_link(check: EachLink, link: Link, view: Topology) -> Callable[[], Iterable[Hit]]:
-    return lambda: check.check(link, view)
+def _apply(
+    rule: Rule,
+    check: Callable[[T, Topology], Iterable[Hit]],
+    subjects: Iterable[T],
+    topology: Topology,
+    named: Callable[[T], _Subject],
+    outcome: _Outcome,
+) -> None:
+    crashed = False
+    for subject in subjects:
+        try:
+            for hit in check(subject, topology):
+                # One by one: what was found before evidence was missing counts.
+                outcome.findings.append(_finding(rule, named(subject), hit))
+        except MissingEvidence as missing:
+            about = named(subject)
+            outcome.skipped[_skip(rule, about, missing)] = about.alias
+        except Exception as error:
+            # The first crash speaks for all; the other subjects are still examined.
+            if not crashed:
+                outcome.findings.append(_crash(rule, named(subject), error))
+            crashed = True
 
 
 def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:

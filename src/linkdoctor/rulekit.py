@@ -17,7 +17,7 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.knowledge import Knowledge
 from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Container, Snapshot
-from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
     "SECTIONS",
@@ -62,15 +62,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EachLink(msgspec.Struct, frozen=True):
-    """The check is asked once for every link."""
+    """The check is asked once for every link, or for every one of some sort."""
 
     check: Callable[[Link, Topology], Iterable[Hit]]
+    kind: LinkKind | None = None
+    """Only links of this kind."""
+    up: bool = False
+    """Only links of targets that are up (:meth:`Topology.is_running`)."""
 
 
 class EachContainer(msgspec.Struct, frozen=True):
-    """The check is asked once for every container."""
+    """The check is asked once for every container, or for every one that is up."""
 
     check: Callable[[Place, Topology], Iterable[Hit]]
+    up: bool = False
+    """Only containers that are up; where that is not known, the rule is skipped."""
 
 
 class EachHost(msgspec.Struct, frozen=True):

@@ -244,7 +244,7 @@ def test_from_afar_the_evidence_of_a_linked_container_is_that_from_near(lab: Lab
     with afar(lab) as proxy:
         there = container(look(proxy.url), "web")
     here = container(look(lab), "web")
-    for field in ("hosts_file", "resolver", "script_reads"):
+    for field in ("hosts_file", "script_reads"):
         seen_there, seen_here = getattr(there, field), getattr(here, field)
         assert isinstance(seen_here, Known)
         assert isinstance(seen_there, Known)
@@ -253,6 +253,22 @@ def test_from_afar_the_evidence_of_a_linked_container_is_that_from_near(lab: Lab
     assert isinstance(here.process_environment, Known)
     mine = {each for each in here.process_environment.value if each.name.startswith("HELLOAPP_")}
     assert mine <= set(there.process_environment.value)
+
+
+def test_from_afar_the_resolver_is_read_where_links_are_looked_up_with_it(lab: Lab) -> None:
+    lab.network("back")
+    lab.run("app", listen=5000, network="back")
+    lab.run("web", network="back", link="app:helloapp")
+    lab.run("db", listen=5432)
+    lab.run("old", link="db:db")
+    with afar(lab) as proxy:
+        there = look(proxy.url)
+    here = container(look(lab), "web").resolver
+    seen = container(there, "web").resolver
+    assert isinstance(here, Known)
+    assert isinstance(seen, Known)
+    assert seen.value == here.value
+    assert isinstance(container(there, "old").resolver, Unknown)
 
 
 # Secrets

@@ -58,8 +58,8 @@ def test_what_was_read_by_then_is_reported(tmp_path: Path, last_inspected: str) 
     assert done.stderr == "linkdoctor: interrupted: this is what was known by then\n"
     report = json.loads(done.stdout)
     assert report["summary"]["verdict"] != "healthy"
-    (host,) = report["hosts"] or [None]
-    assert host is None or host["evidence"] == "partial"
+    (host,) = report["hosts"]
+    assert (host["evidence"], host["containers"]) == ("partial", 3)
 
 
 def test_an_engine_that_said_nothing_is_not_healthy(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import msgspec
@@ -273,22 +272,6 @@ def test_a_circle_of_links_has_an_end() -> None:
     found = plan(report, topology)
     assert sorted(steps(found)) == [("Recreate", "app"), ("Recreate", "web")]
     assert found == plan(report, topology)
-
-
-def test_many_containers_are_planned_for_in_a_moment() -> None:
-    def seconds(number: int) -> float:
-        world = World()
-        for each in range(number):
-            world.run(f"app{each}", expose=[80], listen=[80])
-            world.run(f"web{each}", link=f"app{each}:app")
-            world.recreate(f"app{each}")
-        topology = Topology([world.snapshot()])
-        report = reported(topology)
-        began = time.process_time()
-        assert len(plan(report, topology).steps) == number
-        return time.process_time() - began
-
-    assert seconds(400) < 10 * max(seconds(100), 0.01)
 
 
 def test_remarks_are_left_alone_unless_asked_for() -> None:

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from linkdoctor.collect import kernel
 from linkdoctor.collect.procfs import NotProven, Proc, hold, owners_of, prove, read_inside
 
 
-@pytest.fixture
-def inside(tmp_path: Path) -> Iterator[tuple[Proc, Path]]:
+@pytest.fixture(params=["by the kernel", "by hand"])
+def inside(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Proc, Path]]:
     """A directory that stands for a container's root, beside a file that is not its own."""
+    if request.param == "by hand":
+
+        def open_beneath(root: int, path: str, flags: int) -> int:
+            raise kernel.NotOffered
+
+        monkeypatch.setattr(kernel, "open_beneath", open_beneath)
     root = tmp_path / "proc" / "root"
     (root / "etc").mkdir(parents=True)
     (tmp_path / "proc" / "secret").write_text("not the container's")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-
 import msgspec
 import pytest
 
 from linkdoctor.diagnosis import evaluate
-from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
+from linkdoctor.model.evidence import Gap, Need, Unknown
 from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import LoadedRule, load_rules
-from linkdoctor.rulekit import Case, EachHost, EachLink, Place
+from linkdoctor.rulekit import Case
 
 RULES = load_rules()
 CASES = [(loaded, case) for loaded in RULES for case in loaded.rule.cases]
@@ -90,24 +87,8 @@ def test_a_rule_has_a_case_that_fires_and_a_look_alike(loaded: LoadedRule) -> No
 def test_the_needs_declared_are_the_needs_read(loaded: LoadedRule) -> None:
     read: set[Need] = set()
     for case in loaded.rule.cases:
-        list(_run(loaded, topology(case).recording(read)))
+        evaluate(topology(case).recording(read), [loaded.rule])
     assert read == loaded.rule.needs
-
-
-def _run(loaded: LoadedRule, view: Topology) -> Iterator[object]:
-    check = loaded.rule.check
-    if isinstance(check, EachLink):
-        for link in view.links():
-            with suppress(MissingEvidence):
-                yield from check.check(link, view)
-    elif isinstance(check, EachHost):
-        for snapshot in view.snapshots():
-            with suppress(MissingEvidence):
-                yield from check.check(snapshot.host, view)
-    else:
-        for host, container in view.containers():
-            with suppress(MissingEvidence):
-                yield from check.check(Place(host=host, container=container), view)
 
 
 @pytest.mark.parametrize(("loaded", "case"), FIRING, ids=named)

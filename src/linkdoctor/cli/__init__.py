@@ -1,15 +1,17 @@
 """The command line: parse, call, render, exit code.
 
-Nothing heavy is imported before a command needs it: neither the docker SDK nor rich are there
-for ``--version`` and ``explain``.
+Nothing is imported before a command needs it: of the commands only the one that is called, and
+neither the docker SDK nor rich for ``--version`` and ``explain``.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
-import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,31 +19,52 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import (
-    check,
-    demo,
-    diff,
-    explain,
-    fix,
-    graph,
-    rules,
-    self_check,
-    settings,
-    show,
-    snapshot,
-)
-from linkdoctor.cli.common import CliError, examples
+from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.cli.output import complain, emit
-from linkdoctor.model.report import ExitCode
-from linkdoctor.render.neutral import neutral
 
 __all__ = ["app", "main"]
 
+_COMMANDS = {
+    "check": "check",
+    "fix": "fix",
+    "show": "show",
+    "graph": "graph",
+    "rules": "rules",
+    "explain": "explain",
+    "demo": "demo",
+    "snapshot": "snapshot",
+    "diff": "diff",
+    "config": "settings",
+    "self-check": "self_check",
+}
+"""In the order of the help text, with the modules that hold them; each has `register`."""
+_USAGE = 2
+_INTERRUPTED = 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class _Group(typer.core.TyperGroup):
-    """All commands, with one answer to Ctrl-C."""
+    """All commands, each imported when it is called, with one answer to Ctrl-C."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Give the names of all commands, and make them known."""
+        for name in _COMMANDS:
+            self.get_command(ctx, name)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a command by its name, or None."""
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            import_module(f"linkdoctor.cli.{_COMMANDS[cmd_name]}").register(alone)
+            self.commands[cmd_name] = get_command(alone)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called; one that is not there is compared with all others."""
+        if args and args[0] not in _COMMANDS:
+            self.list_commands(ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an interrupt ends the process at once, whatever still waits."""
@@ -50,7 +73,7 @@ class _Group(typer.core.TyperGroup):
         except KeyboardInterrupt:
             complain("interrupted")
             # Threads that wait for an engine would hold up an ordinary exit.
-            os._exit(ExitCode.INTERRUPTED)
+            os._exit(_INTERRUPTED)
 
 
 app = typer.Typer(
@@ -98,24 +121,10 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         emit(f"{ctx.get_help()}\n")
 
 
-for _module in (
-    check,
-    fix,
-    show,
-    graph,
-    rules,
-    explain,
-    demo,
-    snapshot,
-    diff,
-    settings,
-    self_check,
-):
-    _module.register(app)
-
-
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; an error that was to be expected is one line, no more."""
+    # Python would look for cycles in all that there is when the process ends anyway: 30 ms.
+    atexit.register(gc.freeze)
     try:
         get_command(app)(args=arguments, prog_name="linkdoctor")
     except CliError as error:
@@ -124,11 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:  # the last resort
         _complain_of_ourselves(error)
     # Only an error comes here: the command itself always exits.
-    sys.exit(ExitCode.USAGE)
+    sys.exit(_USAGE)
 
 
 def _print_trace(error: BaseException) -> None:
     """Print where an exception and those behind it were raised, without a word of their texts."""
+    import traceback
+
+    from linkdoctor.render.neutral import neutral
+
     seen: list[BaseException] = []
     each: BaseException | None = error
     while each is not None and each not in seen:
@@ -141,6 +154,8 @@ def _print_trace(error: BaseException) -> None:
 
 
 def _complain_of_ourselves(error: Exception) -> None:
+    import traceback
+
     if os.environ.get("LINKDOCTOR_DEBUG"):
         _print_trace(error)
     frames = traceback.extract_tb(error.__traceback__)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.config import LONGEST_TIMEOUT, Config, ConfigError, is_timeout, load_config
 from linkdoctor.model.report import ExitCode, Severity
 from linkdoctor.model.suppression import Suppression, code_meant, near, parse_token
@@ -60,14 +61,6 @@ _SHORTEST_ID = 4
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-class CliError(Exception):
-    """An error that was to be expected: one line, and the exit code."""
-
-    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 class Format(StrEnum):
     """How a result is written."""
 
@@ -88,12 +81,6 @@ class CheckFormat(StrEnum):
     NAGIOS = "nagios"
     PROMETHEUS = "prometheus"
     SARIF = "sarif"
-
-
-def examples(*lines: str, more: str = "") -> str:
-    """Make the end of a help text: examples, whose lines stay as they are."""
-    shown = "\n".join(f"  {line}" for line in lines)
-    return f"\b\nExamples:\n{shown}" + (f"\n\n{more}" if more else "")
 
 
 def check_timeout(seconds: float | None) -> float | None:

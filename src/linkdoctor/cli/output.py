@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from linkdoctor.cli.common import CliError
+from linkdoctor.cli.errors import CliError
 from linkdoctor.render.neutral import neutral, to_ascii
 
 __all__ = [
@@ -142,6 +141,8 @@ def _is_device(path: Path) -> bool:
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
+    import tempfile
+
     # mkstemp gives the file mode 0600, whatever the umask.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".linkdoctor-", suffix=".tmp")
     try:

@@ -1,6 +1,7 @@
 """The answers of the engine's API, as far as linkdoctor reads them.
 
 Field names are the engine's own. A field that an engine leaves out or sets to null is None.
+What is decoded from JSON is in no cycle: Python's collector need not walk it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 __all__ = [
+    "CheckAnswer",
     "ContainerAnswer",
     "EventAnswer",
     "HealthAnswer",
@@ -22,11 +24,11 @@ __all__ = [
 ]
 
 
-class _Component(msgspec.Struct):
+class _Component(msgspec.Struct, gc=False):
     Name: str = ""
 
 
-class VersionAnswer(msgspec.Struct):
+class VersionAnswer(msgspec.Struct, gc=False):
     """``GET /version``."""
 
     Version: str
@@ -34,11 +36,11 @@ class VersionAnswer(msgspec.Struct):
     Components: list[_Component] | None = None
 
 
-class _FirewallBackend(msgspec.Struct):
+class _FirewallBackend(msgspec.Struct, gc=False):
     Driver: str = ""
 
 
-class InfoAnswer(msgspec.Struct):
+class InfoAnswer(msgspec.Struct, gc=False):
     """``GET /info``."""
 
     Name: str = ""
@@ -48,15 +50,15 @@ class InfoAnswer(msgspec.Struct):
     DockerRootDir: str = ""
 
 
-class _ListedEndpoint(msgspec.Struct):
+class _ListedEndpoint(msgspec.Struct, gc=False):
     EndpointID: str = ""
 
 
-class _ListedNetworks(msgspec.Struct):
+class _ListedNetworks(msgspec.Struct, gc=False):
     Networks: dict[str, _ListedEndpoint] | None = None
 
 
-class ListAnswer(msgspec.Struct):
+class ListAnswer(msgspec.Struct, gc=False):
     """One container of ``GET /containers/json``."""
 
     Id: str
@@ -72,27 +74,29 @@ class ListAnswer(msgspec.Struct):
         return tuple(sorted(each.EndpointID for each in networks.values()))
 
 
-class IdAnswer(msgspec.Struct):
+class IdAnswer(msgspec.Struct, gc=False):
     """As much of an inspect as tells which container it is."""
 
     Id: str
 
 
-class _HealthCheck(msgspec.Struct):
+class CheckAnswer(msgspec.Struct, gc=False):
+    """One run of a health check."""
+
     ExitCode: int = 0
     Output: str = ""
     End: str = ""
 
 
-class HealthAnswer(msgspec.Struct):
+class HealthAnswer(msgspec.Struct, gc=False):
     """``State.Health`` of an inspect."""
 
     Status: str = ""
     FailingStreak: int = 0
-    Log: list[_HealthCheck] | None = None
+    Log: list[CheckAnswer] | None = None
 
 
-class _State(msgspec.Struct):
+class _State(msgspec.Struct, gc=False):
     Status: str
     Pid: int = 0
     ExitCode: int = 0
@@ -103,7 +107,7 @@ class _State(msgspec.Struct):
     Health: HealthAnswer | None = None
 
 
-class _Config(msgspec.Struct):
+class _Config(msgspec.Struct, gc=False):
     Hostname: str = ""
     Env: list[str] | None = None
     Image: str = ""
@@ -112,16 +116,16 @@ class _Config(msgspec.Struct):
     StopTimeout: int | None = None
 
 
-class _RestartPolicy(msgspec.Struct):
+class _RestartPolicy(msgspec.Struct, gc=False):
     Name: str = ""
 
 
-class _Binding(msgspec.Struct):
+class _Binding(msgspec.Struct, gc=False):
     HostIp: str = ""
     HostPort: str = ""
 
 
-class _HostConfig(msgspec.Struct):
+class _HostConfig(msgspec.Struct, gc=False):
     NetworkMode: str = ""
     Links: list[str] | None = None
     RestartPolicy: _RestartPolicy | None = None
@@ -130,11 +134,11 @@ class _HostConfig(msgspec.Struct):
     PublishAllPorts: bool = False
 
 
-class _EndpointIpam(msgspec.Struct):
+class _EndpointIpam(msgspec.Struct, gc=False):
     IPv4Address: str = ""
 
 
-class _EndpointAnswer(msgspec.Struct):
+class _EndpointAnswer(msgspec.Struct, gc=False):
     NetworkID: str = ""
     IPAMConfig: _EndpointIpam | None = None
     IPAddress: str = ""
@@ -144,16 +148,16 @@ class _EndpointAnswer(msgspec.Struct):
     Links: list[str] | None = None
 
 
-class _NetworkSettings(msgspec.Struct):
+class _NetworkSettings(msgspec.Struct, gc=False):
     Ports: dict[str, list[_Binding] | None] | None = None
     Networks: dict[str, _EndpointAnswer] | None = None
 
 
-class _Mount(msgspec.Struct):
+class _Mount(msgspec.Struct, gc=False):
     Destination: str = ""
 
 
-class ContainerAnswer(msgspec.Struct):
+class ContainerAnswer(msgspec.Struct, gc=False):
     """``GET /containers/<id>/json``."""
 
     Id: str
@@ -169,17 +173,17 @@ class ContainerAnswer(msgspec.Struct):
     Mounts: list[_Mount] | None = None
 
 
-class _IpamConfig(msgspec.Struct):
+class _IpamConfig(msgspec.Struct, gc=False):
     Subnet: str = ""
     Gateway: str = ""
     AuxiliaryAddresses: dict[str, str] | None = None
 
 
-class _Ipam(msgspec.Struct):
+class _Ipam(msgspec.Struct, gc=False):
     Config: list[_IpamConfig] | None = None
 
 
-class NetworkAnswer(msgspec.Struct):
+class NetworkAnswer(msgspec.Struct, gc=False):
     """One network of ``GET /networks``."""
 
     Id: str
@@ -190,12 +194,12 @@ class NetworkAnswer(msgspec.Struct):
     Options: dict[str, str] | None = None
 
 
-class _Actor(msgspec.Struct):
+class _Actor(msgspec.Struct, gc=False):
     ID: str = ""
     Attributes: dict[str, str] | None = None
 
 
-class EventAnswer(msgspec.Struct):
+class EventAnswer(msgspec.Struct, gc=False):
     """One line of ``GET /events``."""
 
     Action: str = ""
@@ -204,7 +208,7 @@ class EventAnswer(msgspec.Struct):
     nanoseconds: int = msgspec.field(name="timeNano", default=0)
 
 
-class TopAnswer(msgspec.Struct):
+class TopAnswer(msgspec.Struct, gc=False):
     """``GET /containers/<id>/top``."""
 
     Titles: list[str]

@@ -22,16 +22,16 @@ from linkdoctor.collect.answers import (
     ListAnswer,
     NetworkAnswer,
 )
-from linkdoctor.collect.crew import at_once
+from linkdoctor.collect.crew import Begun, at_once
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
 from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR
-from linkdoctor.collect.host import look_at_host
+from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
-from linkdoctor.collect.probing import with_probes
 from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
+    Commands,
     details_of,
     labels_of,
     network_of,
@@ -42,6 +42,7 @@ from linkdoctor.collect.translate import (
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
+from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
@@ -71,6 +72,7 @@ P = TypeVar("P")
 Progress = Callable[[str], None]
 
 _ROUNDS = 3
+_DENIED = Gap.DENIED
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
@@ -78,6 +80,10 @@ _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(gap=Gap.VANISHED, detail="it changed each time that it was read; check again")
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
+)
+_NOT_LOOKED_UP = Unknown(
+    gap=Gap.NOT_COLLECTED,
+    detail="from afar it is read only for containers with links on user-defined networks",
 )
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
@@ -117,6 +123,22 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     script: Evidence[_Script] = _NOT_RUNNING
 
 
+class _Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a container before the engine is asked for more."""
+
+    details: Details | Unknown
+    seen: _Lived | Unknown = _Lived()
+    """What ``/proc`` shows, or the reason why it shows nothing."""
+
+    @property
+    def needs_the_engine(self) -> bool:
+        """Tell whether the engine is asked for what could not be seen."""
+        if isinstance(self.details, Unknown):
+            return False
+        unseen = isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
+        return unseen and _matters_afar(self.details)
+
+
 def collect(
     client: EngineClient,
     deadline: Deadline,
@@ -134,19 +156,19 @@ def collect(
     Raises:
         EngineError: the engine does not answer, or not as a Docker engine does.
     """
-    info = _info(client)
-    engine = _engine(client, info)
     engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
+    # The engine takes as long for these as for many containers, and so does the firewall.
+    informed = Begun(lambda: _info(client))
+    surrounded = Begun(lambda: _surroundings(client, informed, engine_pid))
 
     def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
-        with stored.opened(engine_pid) as disk:
-            return _containers(client, listed, disk, info.DockerRootDir, deadline, progress)
+        with stored.opened(engine_pid) as disk, without_collector():
+            return _containers(client, listed, disk, informed, deadline, progress)
 
     containers, settled = _settled_containers(client, read_containers, deadline)
-    networks = _networks(client)
-    host = look_at_host(
-        engine_pid, networks, info.FirewallBackend.Driver if info.FirewallBackend else ""
-    )
+    info = informed.result()
+    networks, host = surrounded.result()
+    engine = _engine(client, info)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=tool,
@@ -171,6 +193,8 @@ def collect(
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
         return snapshot
+    from linkdoctor.collect.probing import with_probes
+
     return with_probes(
         snapshot, deadline, near=near, external=further.probe_external, progress=progress
     )
@@ -289,6 +313,15 @@ def _dns_addresses(
     return inside(container, lambda: ask(resolver.value, name))
 
 
+def _surroundings(
+    client: EngineClient, informed: Begun[InfoAnswer], engine_pid: int | None
+) -> tuple[Evidence[tuple[Network, ...]], Host]:
+    """Read what is neither a container nor the engine itself."""
+    backend = informed.result().FirewallBackend
+    networks = _networks(client)
+    return networks, look_at_host(engine_pid, networks, backend.Driver if backend else "")
+
+
 def _info(client: EngineClient) -> InfoAnswer:
     try:
         return client.get("/info", InfoAnswer)
@@ -332,14 +365,11 @@ def _containers(
     client: EngineClient,
     listed: Sequence[ListAnswer],
     disk: procfs.Proc | None,
-    data_root: str,
+    informed: Begun[InfoAnswer],
     deadline: Deadline,
     progress: Progress,
 ) -> list[Container]:
-    inspected: list[_Inspected] = []
-    for number, each in enumerate(listed, start=1):
-        progress(f"reading container {number} of {len(listed)}")
-        inspected.append(_inspect(client, each, deadline))
+    inspected = list(_inspected(client, listed, deadline, progress))
     live = {
         link
         for each in inspected
@@ -348,15 +378,32 @@ def _containers(
     }
     sources = frozenset(source for each in inspected for source in _sources_of(each.answer))
     near = client.socket_path is not None
+    data_root = informed.result().DockerRootDir
+    commands = Commands()
     progress("reading processes, hosts files and sockets")
 
-    def container_of(each: _Inspected) -> Container:
-        links = _stored_links(disk, each.answer, data_root)
+    def glanced_at(each: _Inspected) -> _Glance:
+        if isinstance(each.answer, Unknown):
+            return _Glance(details=each.answer)
+        details = details_of(each.answer, commands)
         served = _serves(each, sources)
-        container = _container(client, each, live, near, deadline, served=served)
-        return msgspec.structs.replace(container, stored_links=links)
+        return _Glance(details=details, seen=_seen(each.answer, details, near, deadline, served))
 
-    containers = at_once(1 if near else _WORKERS, container_of, inspected)
+    def container_of(each: _Inspected, glance: _Glance) -> Container:
+        links = _stored_links(disk, each.answer, data_root)
+        return _container(client, each, glance, live, links)
+
+    # That thread goes from one network namespace to the next, and ends then.
+    glances = Begun(lambda: [glanced_at(each) for each in inspected]).result()
+    pairs = list(zip(inspected, glances, strict=True))
+    slow = [number for number, (_, glance) in enumerate(pairs) if glance.needs_the_engine]
+    asked = dict(
+        zip(slow, at_once(_WORKERS, lambda number: container_of(*pairs[number]), slow), strict=True)
+    )
+    containers = [
+        asked[number] if number in asked else container_of(*pair)
+        for number, pair in enumerate(pairs)
+    ]
     return with_health_complaints(containers, (each.answer for each in inspected))
 
 
@@ -397,34 +444,41 @@ def _stored_links(
     return _had(lambda: stored.read_stored_links(disk, directory), f"{directory}/hostconfig.json")
 
 
-def _inspect(client: EngineClient, listed: ListAnswer, deadline: Deadline) -> _Inspected:
-    if deadline.left() <= 0:
-        return _Inspected(listed, LATE)
-    try:
-        answer = client.get(f"/containers/{segment(listed.Id)}/json", ContainerAnswer)
-    except NotThere:
-        return _Inspected(listed, GONE)
-    except EngineError as error:
-        gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
-        return _Inspected(listed, Unknown(gap=gap, detail=str(error)))
-    return _Inspected(listed, answer)
+def _inspected(
+    client: EngineClient, listed: Sequence[ListAnswer], deadline: Deadline, progress: Progress
+) -> Iterator[_Inspected]:
+    """Inspect every container; of one that is gone it is told that it is."""
+    paths = [f"/containers/{segment(each.Id)}/json" for each in listed]
+    answers = client.get_each(paths, ContainerAnswer)
+    for number, (each, answer) in enumerate(zip(listed, answers, strict=True), start=1):
+        progress(f"reading container {number} of {len(listed)}")
+        if isinstance(answer, NotThere):
+            yield _Inspected(each, GONE)
+        elif isinstance(answer, EngineError):
+            late = deadline.left() <= 0
+            yield _Inspected(each, LATE if late else _unsupported(answer))
+        else:
+            yield _Inspected(each, answer)
+
+
+def _unsupported(error: EngineError) -> Unknown:
+    return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
 def _container(
     client: EngineClient,
     inspected: _Inspected,
+    glance: _Glance,
     live: set[tuple[str, str]],
-    near: bool,
-    deadline: Deadline,
-    *,
-    served: bool,
+    stored_links: Evidence[tuple[StoredLink, ...]],
 ) -> Container:
-    listed, answer = inspected.listed, inspected.answer
+    listed, answer, details = inspected.listed, inspected.answer, glance.details
     if isinstance(answer, Unknown):
         return _unread(listed, answer)
-    details = details_of(answer)
+    if isinstance(details, Unknown):
+        return _unread(listed, details)
     name = answer.Name.removeprefix("/")
-    lived = _lived(client, answer, details, near, deadline, served=served)
+    lived = _completed(client, answer, details, glance.seen)
     return Container(
         id=answer.Id,
         name=name,
@@ -433,6 +487,7 @@ def _container(
         labels=labels_of(answer.Config.Labels),
         details=Known(details, "inspect"),
         link_answers=_link_answers(client, name, details, live),
+        stored_links=stored_links,
         process_environment=lived.process_environment,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
@@ -443,7 +498,7 @@ def _container(
 
 
 def _unread(listed: ListAnswer, reason: Unknown) -> Container:
-    """A container of which no more is known than that it is there."""
+    """Give a container of which no more is known than that it is there."""
     names = _names_of(listed)
     own = [name for name in names if parse_link_name(name) is None]
     return Container(
@@ -483,18 +538,13 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
     except NotThere as answer:
         return Known(None, f"GET {path}") if answer.not_found else GONE
     except EngineError as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return _unsupported(error)
 
 
-def _lived(
-    client: EngineClient,
-    answer: ContainerAnswer,
-    details: Details,
-    near: bool,
-    deadline: Deadline,
-    *,
-    served: bool,
-) -> _Lived:
+def _seen(
+    answer: ContainerAnswer, details: Details, near: bool, deadline: Deadline, served: bool
+) -> _Lived | Unknown:
+    """Look at a container's process, or give the reason why it cannot be looked at."""
     if details.pid <= 0 or details.status not in (Status.RUNNING, Status.PAUSED):
         return _Lived()
     if deadline.left() <= 0:
@@ -506,27 +556,34 @@ def _lived(
             script=LATE,
         )
     if not near:
-        return _afar(client, answer, details, ONLY_NEAR)
+        return ONLY_NEAR
     try:
         with procfs.prove(details.pid, answer.Id) as held:
-            seen = _near(held, answer, served=served)
+            return _near(held, answer, served=served)
     except procfs.NotProven as reason:
-        return _afar(client, answer, details, Unknown(gap=Gap.DENIED, detail=str(reason)))
-    return _completed(seen, lambda: _afar(client, answer, details, ONLY_NEAR))
+        return Unknown(gap=Gap.DENIED, detail=str(reason))
 
 
-def _completed(near: _Lived, afar_too: Callable[[], _Lived]) -> _Lived:
+def _completed(
+    client: EngineClient, answer: ContainerAnswer, details: Details, seen: _Lived | Unknown
+) -> _Lived:
     """Ask the engine for what this user may not read in /proc, and for nothing else."""
-    fields = ("process_environment", "hosts_file", "resolver", "script")
-    denied = [field for field in fields if _is_denied(getattr(near, field))]
+    if isinstance(seen, Unknown):
+        return _afar(client, answer, details, seen)
+    denied = _denied_fields(seen)
     if not denied:
-        return near
-    lived = afar_too()
-    return msgspec.structs.replace(near, **{field: getattr(lived, field) for field in denied})
+        return seen
+    lived = _afar(client, answer, details, ONLY_NEAR)
+    return msgspec.structs.replace(seen, **{field: getattr(lived, field) for field in denied})
+
+
+def _denied_fields(seen: _Lived) -> list[str]:
+    fields = ("process_environment", "hosts_file", "resolver", "script")
+    return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
 def _is_denied(evidence: object) -> bool:
-    return isinstance(evidence, Unknown) and evidence.gap is Gap.DENIED
+    return isinstance(evidence, Unknown) and evidence.gap is _DENIED
 
 
 def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived:
@@ -552,10 +609,13 @@ def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived
 
 
 def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
-    """Read the listening sockets, and of TCP sockets the names of the processes that own them."""
-    found = sockets.in_namespace(
-        Path(f"/proc/self/fd/{held.descriptor}/ns/net"), sockets.sockets_here
-    )
+    """Read the listening sockets, and of TCP sockets the names of the processes that own them.
+
+    The thread stays behind in the container's network namespace: one for each container would
+    cost more than all that is read.
+    """
+    sockets.enter(Path(f"/proc/self/fd/{held.descriptor}/ns/net"))
+    found = sockets.sockets_here()
     inodes = {inode for listener, inode in found if listener.protocol == "tcp" and inode}
     owners = procfs.owners_of(held, inodes) if owned and inodes else {}
     # Several sockets at one place (SO_REUSEPORT) are one listener.
@@ -573,9 +633,15 @@ def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
     return redact(environment)
 
 
+def _matters_afar(details: Details) -> bool:
+    """Tell whether a container has links, or settings that name hosts."""
+    return bool(
+        details.stored_links or details.references or any(each.links for each in details.endpoints)
+    )
+
+
 def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
-    linked = details.stored_links or any(each.links for each in details.endpoints)
-    if not linked and not details.references:
+    if not _matters_afar(details):
         return _Lived(
             process_environment=_NOT_ASKED_AFAR,
             hosts_file=_NOT_ASKED_AFAR,
@@ -593,9 +659,13 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             "docker top",
         ),
         hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
+        # Only such a link is looked up with search domains, and an archive costs the engine more
+        # than a hundred inspects.
         resolver=_had(
             lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
-        ),
+        )
+        if any(each.links for each in details.endpoints)
+        else _NOT_LOOKED_UP,
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )

@@ -9,12 +9,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-__all__ = ["at_once"]
+__all__ = ["Begun", "at_once"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Begun(Generic[R]):
+    """A piece of work that was begun beside others."""
+
+    def __init__(self, action: Callable[[], R]) -> None:
+        """Begin it in a thread of its own."""
+        self._outcome: list[R] = []
+        self._failure: BaseException | None = None
+        self._action = action
+        self._thread = threading.Thread(target=self._work, name="linkdoctor-crew", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self._outcome.append(self._action())
+        except BaseException as failure:
+            self._failure = failure
+
+    def result(self) -> R:
+        """Wait for it; gives what it gave, or raises what it raised."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._outcome[0]
 
 
 def at_once(workers: int, action: Callable[[T], R], things: Iterable[T]) -> list[R]:

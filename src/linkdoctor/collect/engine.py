@@ -1,31 +1,29 @@
-"""The engine's API: the only module that imports the docker SDK.
+"""The engine's API: where an engine is, and requests to it.
 
-The SDK decides where the engine is (URL, context, TLS, ``DOCKER_*``) and gives the connection
-pool; requests go straight to that pool, because the SDK's own methods cost three times as much
-per inspect. An examination sends GET requests only; what writes is :mod:`.control`.
+A unix socket without TLS is asked directly (:mod:`.wire`), everything else through the docker SDK
+(:mod:`.sdk`), which is imported only then: that takes as long as asking for a hundred containers.
+An examination sends GET requests only; what writes is :mod:`.control`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-import docker
-import docker.errors
-import docker.tls
 import msgspec
-import requests
-import urllib3
-from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.answers import VersionAnswer
 from linkdoctor.collect.contexts import UnknownContext, current_context, load_context
 from linkdoctor.collect.sockets import knock
-from linkdoctor.collect.timely import Until, end_in_time
+from linkdoctor.collect.wire import BrokenOff, Overlong, TooSlow, UnixWire
+
+if TYPE_CHECKING:
+    from linkdoctor.collect.sdk import Tls
 
 __all__ = [
     "NEWEST_API",
@@ -53,6 +51,8 @@ _LONGEST_REQUEST = 10.0
 _NOT_FOUND = 404
 _NOT_RUNNING = 409
 _OK = 200
+_TLS_VARIABLES = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+_PLAIN_SOCKET = re.compile(r"unix:///[^?#;]*[^?#;/]")
 
 
 class EngineError(Exception):
@@ -112,12 +112,16 @@ class ContextName(msgspec.Struct, frozen=True):
     name: str
 
 
-class _Body(Protocol):
-    status: int
+class _Wire(Protocol):
+    def exchange(
+        self, method: str, url: str, body: bytes | None, seconds: float, limit: int
+    ) -> tuple[int, bytes]: ...
 
-    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes: ...
+    def exchange_each(
+        self, urls: Sequence[str], seconds: float, longest: float, limit: int
+    ) -> Iterator[tuple[int, bytes] | Exception]: ...
 
-    def release_conn(self) -> None: ...
+    def hang_up(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -125,28 +129,22 @@ class _Body(Protocol):
 class EngineClient:
     """One engine."""
 
-    def __init__(self, client: docker.APIClient, endpoint: str, deadline: Deadline) -> None:
-        """Take the connection pool from beneath the SDK's adapter."""
-        self._client = client
+    def __init__(self, wire: _Wire, endpoint: str, deadline: Deadline) -> None:
+        """Learn the engine's version; raises EngineError."""
+        self._wire = wire
         self.endpoint = endpoint
         self._deadline = deadline
-        base = client.base_url
-        adapter = client.get_adapter(base)
-        request = requests.Request("GET", base + "/").prepare()
-        # The type stubs know only requests' abstract adapter.
-        self._pool = adapter.get_connection_with_tls_context(  # type: ignore[attr-defined]
-            request, verify=client.verify, cert=client.cert
-        )
-        self._until = Until()
-        end_in_time(self._pool, self._until)
         self._prefix = ""
         self.version = self._version()
         self._prefix = f"/v{_api_to_ask(self.version.ApiVersion)}"
 
+    def hang_up(self) -> None:
+        """Break off what is under way in other threads: it ends as if the engine had hung up."""
+        self._wire.hang_up()
+
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
-        self._pool.close()
+        self._wire.close()
 
     @property
     def socket_path(self) -> Path | None:
@@ -161,27 +159,35 @@ class EngineClient:
             NotThere: the container is gone, or has just stopped.
             EngineError: no answer, an error, or an answer that is none.
         """
-        body = self.get_bytes(path, limit=_LARGEST_ANSWER, **query)
-        try:
-            return msgspec.json.decode(body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise EngineError(
-                f"the answer to GET {path} is not that of a Docker engine: {error}"
-            ) from None
+        return _decoded(self.get_bytes(path, limit=_LARGEST_ANSWER, **query), path, kind)
+
+    def get_each(self, paths: Sequence[str], kind: type[T]) -> Iterator[T | NotThere | EngineError]:
+        """Ask for several JSON answers, a few at a time, and give them in their order.
+
+        What :meth:`get` would raise is given in place of an answer.
+        """
+        urls = [self._prefix + path for path in paths]
+        left = self._deadline.left()
+        answers = self._wire.exchange_each(urls, left, self._longest(), _LARGEST_ANSWER)
+        for path, answer in zip(paths, answers, strict=True):
+            try:
+                if isinstance(answer, Exception):
+                    raise self._failure(answer, f"GET {path}", _LARGEST_ANSWER, self._deadline)
+                yield _decoded(_body_of(answer, path), path, kind)
+            except (NotThere, EngineError) as error:
+                yield error
 
     def get_bytes(self, path: str, /, *, limit: int, **query: str) -> bytes:
         """Ask for an answer of at most `limit` bytes; raises as :meth:`get`."""
         url = self._prefix + path + (f"?{urlencode(query)}" if query else "")
-        # Half of the time is left for others, whatever becomes of this one.
-        longest = min(_LONGEST_REQUEST, self._deadline.seconds / 2)
-        status, body = self.send(
-            "GET", url, self._deadline, limit=limit, shown=path, longest=longest
+        answer = self.send(
+            "GET", url, self._deadline, limit=limit, shown=path, longest=self._longest()
         )
-        if status in (_NOT_FOUND, _NOT_RUNNING):
-            raise NotThere(path, status)
-        if status != _OK:
-            raise Refused(path, status)
-        return body
+        return _body_of(answer, path)
+
+    def _longest(self) -> float:
+        # Half of the time is left for others, whatever becomes of this one.
+        return min(_LONGEST_REQUEST, self._deadline.seconds / 2)
 
     def send(
         self,
@@ -204,72 +210,55 @@ class EngineClient:
         """
         left = deadline.left()
         if left <= 0:
-            raise EngineError(f"no time left: {deadline.seconds:g} s are over")
-        limit_of_time = min(left, longest)
-        self._until.moment = time.monotonic() + limit_of_time
+            raise _no_time_left(deadline)
         try:
-            response = self._opened(method, url, body, limit_of_time)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise EngineError(_why(error, self.endpoint)) from None
-        try:
-            answer = self._read(response, f"{method} {shown}", limit, deadline)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            response.close()
-            what = f"its answer to {method} {shown}"
-            if isinstance(error, (urllib3.exceptions.TimeoutError, TimeoutError)):
-                raise EngineError(
-                    f"the engine did not end {what} in time (--timeout sets how long to wait)"
-                ) from None
-            raise EngineError(f"the engine broke off {what}: {_kind(error)}") from None
-        except EngineError:
-            response.close()
-            raise
-        response.release_conn()
-        return response.status, answer
+            return self._wire.exchange(method, url, body, min(left, longest), limit)
+        except Exception as error:  # each kind of connection has its own
+            raise self._failure(error, f"{method} {shown}", limit, deadline) from None
 
-    def _opened(self, method: str, url: str, body: bytes | None, seconds: float) -> _Body:
-        """Send a request, and once more if it reads only and met the end of a connection.
-
-        An engine may close a connection that it kept open just when it is used again.
-        """
-        content = {} if body is None else {"Content-Type": "application/json"}
-
-        def once() -> _Body:
-            answer: _Body = self._pool.urlopen(
-                method,
-                url,
-                body=body,
-                headers={"User-Agent": "linkdoctor", **content},
-                preload_content=False,
-                retries=False,
-                redirect=False,
-                timeout=urllib3.Timeout(total=seconds),
+    def _failure(
+        self, error: Exception, request: str, limit: int, deadline: Deadline
+    ) -> EngineError:
+        if isinstance(error, Overlong):
+            return TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")
+        if isinstance(error, TooSlow) and deadline.left() > 0:
+            return EngineError(
+                f"the engine did not end its answer to {request} in time (--timeout sets how long "
+                "to wait)"
             )
-            return answer
-
-        try:
-            return once()
-        except urllib3.exceptions.ProtocolError as error:
-            if method != "GET" or not any(isinstance(each, ConnectionError) for each in error.args):
-                raise
-        return once()
-
-    def _read(self, response: _Body, request: str, limit: int, deadline: Deadline) -> bytes:
-        body = bytearray()
-        # No compression was asked for: what is compressed all the same is no answer.
-        while chunk := response.read1(1 << 18, decode_content=False):
-            body += chunk
-            if len(body) > limit:
-                raise TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")
+        if isinstance(error, BrokenOff):
             if deadline.left() <= 0:
-                raise EngineError(f"no time left: {deadline.seconds:g} s are over")
-        return bytes(body)
+                return _no_time_left(deadline)
+            return EngineError(f"the engine broke off its answer to {request}: {error}")
+        return EngineError(_why(error, self.endpoint))
 
     def _version(self) -> VersionAnswer:
         try:
             return self.get("/version", VersionAnswer)
         except NotThere:
             raise EngineError(f"{self.endpoint} answers, but it is no Docker engine") from None
+
+
+def _no_time_left(deadline: Deadline) -> EngineError:
+    return EngineError(f"no time left: {deadline.seconds:g} s are over")
+
+
+def _body_of(answer: tuple[int, bytes], path: str) -> bytes:
+    status, body = answer
+    if status in (_NOT_FOUND, _NOT_RUNNING):
+        raise NotThere(path, status)
+    if status != _OK:
+        raise Refused(path, status)
+    return body
+
+
+def _decoded(body: bytes, path: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise EngineError(
+            f"the answer to GET {path} is not that of a Docker engine: {error}"
+        ) from None
 
 
 def segment(text: str) -> str:
@@ -285,7 +274,7 @@ def connect(
     Raises:
         EngineError: it cannot be reached, or is none.
     """
-    base_url, tls = _guarded(lambda: _locate(where, environment))
+    base_url, tls = _locate(where, environment)
     endpoint = _shown(base_url)
     _refuse_ssh(base_url)
     scheme, _, path = endpoint.partition("://")
@@ -295,43 +284,69 @@ def connect(
             knock(Path(path))
         except OSError as error:
             raise EngineError(_why(error, endpoint)) from None
-    client = _guarded(
-        lambda: docker.APIClient(base_url=base_url, tls=tls or False, version="1.41", timeout=10)
-    )
+    wire = UnixWire(Path(path)) if _is_plain(base_url, tls) else _pooled(base_url, tls)
     try:
-        return EngineClient(client, endpoint, deadline)
+        return EngineClient(wire, endpoint, deadline)
     except BaseException:
-        client.close()
+        wire.close()
         raise
 
 
 def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] = os.environ) -> str:
     """Give the endpoint to show for an engine, without asking it; raises EndpointError."""
-    base_url, tls = _guarded(lambda: _locate(where, environment))
+    base_url, tls = _locate(where, environment)
     _refuse_ssh(base_url)
-    _guarded(lambda: parse_host(base_url, False, tls is not None))
+    if not _is_plain(base_url, tls):
+        from linkdoctor.collect import sdk
+
+        try:
+            sdk.check_url(base_url, tls)
+        except sdk.Unusable as error:
+            raise EndpointError(str(error)) from None
     return _shown(base_url)
+
+
+def _is_plain(base_url: str | None, tls: Tls | None) -> bool:
+    """Tell whether an engine is asked without the SDK: on a unix socket, named in the usual way."""
+    return tls is None and (not base_url or _PLAIN_SOCKET.fullmatch(base_url) is not None)
+
+
+def _pooled(base_url: str | None, tls: Tls | None) -> _Wire:
+    from linkdoctor.collect import sdk
+
+    try:
+        return sdk.PooledWire(base_url, tls)
+    except sdk.Unusable as error:
+        raise EndpointError(str(error)) from None
 
 
 def _locate(
     where: Url | ContextName, environment: Mapping[str, str]
-) -> tuple[str | None, docker.tls.TLSConfig | None]:
+) -> tuple[str | None, Tls | None]:
     if isinstance(where, ContextName):
         return _locate_context(where.name, environment)
-    from_environment = kwargs_from_env(environment=dict(environment) or {"-": ""})
-    tls = from_environment.get("tls")
+    host, tls = _from_environment(environment)
     if where.url is not None:
         return where.url, tls
     # DOCKER_HOST beats the context, as with the docker CLI.
-    if "base_url" in from_environment:
-        return from_environment["base_url"], tls
+    if host:
+        return host, tls
     url, context_tls = _locate_context(current_context(environment), environment)
     return url, context_tls or tls
 
 
-def _locate_context(
-    name: str, environment: Mapping[str, str]
-) -> tuple[str | None, docker.tls.TLSConfig | None]:
+def _from_environment(environment: Mapping[str, str]) -> tuple[str | None, Tls | None]:
+    if not any(environment.get(name) for name in _TLS_VARIABLES):
+        return environment.get("DOCKER_HOST"), None
+    from linkdoctor.collect import sdk
+
+    try:
+        return sdk.from_environment(environment)
+    except sdk.Unusable as error:
+        raise EndpointError(str(error)) from None
+
+
+def _locate_context(name: str, environment: Mapping[str, str]) -> tuple[str | None, Tls | None]:
     try:
         context = load_context(name, environment)
     except UnknownContext as error:
@@ -340,26 +355,12 @@ def _locate_context(
         return None, None
     if context.authority is None and context.certificate is None:
         return context.url, None
-    pair = (str(context.certificate), str(context.key)) if context.certificate else None
-    tls = docker.tls.TLSConfig(
-        client_cert=pair,
-        ca_cert=str(context.authority) if context.authority else None,
-        verify=not context.skip_verification,
-    )
-    return context.url, tls
+    from linkdoctor.collect import sdk
 
-
-def _guarded(action: Callable[[], T]) -> T:
     try:
-        return action()
-    except EngineError:
-        raise
-    except docker.errors.TLSParameterError as error:
-        raise EndpointError(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise EndpointError(
-            f"no engine can be asked that way: {str(error).splitlines()[0]}"
-        ) from None
+        return context.url, sdk.tls_of(context)
+    except sdk.Unusable as error:
+        raise EndpointError(str(error)) from None
 
 
 def _refuse_ssh(base_url: str | None) -> None:
@@ -394,6 +395,8 @@ def _kind(error: BaseException) -> str:
 
 
 def _why(error: BaseException, endpoint: str) -> str:
+    import urllib3.exceptions  # only to say what went wrong
+
     causes = [error, *_chain(error)]
     if any(isinstance(each, PermissionError) for each in causes):
         return (

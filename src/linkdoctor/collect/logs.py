@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from linkdoctor.collect.answers import ContainerAnswer
+from linkdoctor.collect.answers import CheckAnswer, ContainerAnswer
 from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import (
     Deadline,
@@ -24,7 +24,6 @@ from linkdoctor.collect.engine import (
     segment,
 )
 from linkdoctor.collect.gaps import GONE, LATE
-from linkdoctor.model.complaints import complaints_in, known_hosts, names_of_containers
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Complaint, Container, Details, Snapshot, Status
 
@@ -51,25 +50,37 @@ def with_health_complaints(
 ) -> list[Container]:
     """Put into each container what its last failed health check complains of."""
     found = list(containers)
+    checks = [_failed_check(answer) for answer in answers]
+    if not any(checks):
+        return found
+
+    from linkdoctor.model.complaints import names_of_containers
+
     names = names_of_containers(found)
     return [
-        _with_health_complaints(container, answer, names)
-        for container, answer in zip(found, answers, strict=True)
+        _with_health_complaints(container, check, names) if check else container
+        for container, check in zip(found, checks, strict=True)
     ]
 
 
+def _failed_check(answer: ContainerAnswer | Unknown) -> CheckAnswer | None:
+    if isinstance(answer, Unknown) or answer.State.Health is None:
+        return None
+    checks = answer.State.Health.Log
+    return checks[-1] if checks and checks[-1].ExitCode != 0 else None
+
+
 def _with_health_complaints(
-    container: Container, answer: ContainerAnswer | Unknown, names: Collection[str]
+    container: Container, check: CheckAnswer, names: Collection[str]
 ) -> Container:
+
+    from linkdoctor.model.complaints import complaints_in, known_hosts
+
     details = container.details
-    if isinstance(answer, Unknown) or isinstance(details, Unknown):
+    if isinstance(details, Unknown) or details.value.health is None:
         return container
     health = details.value.health
-    checks = answer.State.Health.Log if answer.State.Health else None
-    if health is None or not checks or checks[-1].ExitCode == 0:
-        return container
-    last = checks[-1]
-    lines = ((last.End, line) for line in last.Output.splitlines())
+    lines = ((check.End, line) for line in check.Output.splitlines())
     complaints = complaints_in(lines, known_hosts(container, names))
     health = msgspec.structs.replace(health, complaints=complaints)
     changed = msgspec.structs.replace(details.value, health=health)
@@ -84,6 +95,8 @@ def with_log_complaints(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Snapshot:
     """Read the last lines of the logs of containers that dial somebody, several at once."""
+    from linkdoctor.model.complaints import names_of_containers
+
     progress("reading logs")
     names = names_of_containers(snapshot.containers)
 
@@ -123,6 +136,9 @@ def _complaints(
     except EngineError as error:
         gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
         return Unknown(gap=gap, detail=str(error))
+
+    from linkdoctor.model.complaints import complaints_in, known_hosts
+
     found = complaints_in(lines_of_log(text), known_hosts(container, names))
     return Known(found, f"docker logs --tail {lines} {container.name}")
 

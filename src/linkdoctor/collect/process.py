@@ -18,12 +18,9 @@ def environment_of(held: Proc) -> tuple[tuple[str, str], ...]:
         NotProven: it may not be read, or the process ended meanwhile.
     """
     try:
-        process = psutil.Process(held.pid)
-        environment = process.environ()
-        # is_running compares creation times: what was read belongs to the process that was
-        # proven, unless the pid changed hands between the proof and here, and then the
-        # descriptor of the proof is dead.
-        alive = process.is_running() and _still_there(held)
+        environment = psutil.Process(held.pid).environ()
+        # While the process that was proven lives, nobody else has its pid: what was read is its.
+        alive = _still_there(held)
     except psutil.AccessDenied:
         raise NotProven("no permission to read its process environment; run as root") from None
     except (psutil.Error, OSError):

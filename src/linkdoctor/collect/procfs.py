@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from linkdoctor.collect import kernel
+
 __all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
@@ -61,9 +63,9 @@ def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[
         raise NotProven("the engine names no process")
     with hold(pid, proc) as held:
         name = container_id.encode()
-        if not (
-            _mounts_name(_slurp(held.descriptor, "mountinfo"), name)
-            or _group_names(_slurp(held.descriptor, "cgroup"), name)
+        if not (  # the cheap one first
+            _group_names(_slurp(held.descriptor, "cgroup"), name)
+            or _mounts_name(_slurp(held.descriptor, "mountinfo"), name)
         ):
             raise NotProven("the process with its pid on this machine is not the container's")
         yield held
@@ -92,7 +94,7 @@ def hold(pid: int, proc: Path = Path("/proc")) -> Generator[Proc]:
     if pid <= 0:
         raise NotProven("the engine names no process")
     try:
-        descriptor = os.open(proc / str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(f"{proc}/{pid}", _DIRECTORY)
     except OSError:
         raise NotProven("its process is not visible in this /proc") from None
     try:
@@ -203,17 +205,21 @@ def _little(process: int, name: str, limit: int) -> bytes:
 def read_inside(held: Proc, path: str, limit: int) -> bytes:
     """Read at most `limit` bytes of a regular file, as the process itself names it.
 
-    Symbolic links are followed by hand, inside the process's root only. Nothing but a regular
-    file is ever opened: opening a device or a named pipe does something to it. A file that says
-    that it is empty is not read: those of ``/proc`` say so, and reading some of them takes away
-    what others wait for.
+    Symbolic links are followed inside the process's root only: by the kernel, or by hand where
+    it does not offer that (before 5.6). Nothing but a regular file is ever opened: opening a
+    device or a named pipe does something to it. A file that says that it is empty is not read:
+    those of ``/proc`` say so, and reading some of them takes away what others wait for.
 
     Raises:
         OSError: there is no such regular file, or it may not be read.
     """
     root = os.open("root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=held.descriptor)
     try:
-        file = _open_inside(root, path)
+        try:
+            found = kernel.open_beneath(root, path, os.O_PATH | os.O_CLOEXEC)
+        except kernel.NotOffered:
+            found = _find_inside(root, path)
+        file = _opened(found)
         try:
             return _read(file, limit) if os.fstat(file).st_size else b""
         finally:
@@ -222,8 +228,19 @@ def read_inside(held: Proc, path: str, limit: int) -> bytes:
         os.close(root)
 
 
-def _open_inside(root: int, path: str) -> int:
-    """Find a file below `root` and open it.
+def _opened(found: int) -> int:
+    """Open for reading what was found, if it is a regular file; `found` is closed."""
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        # A descriptor of a regular file cannot become one of anything else.
+        return os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    finally:
+        os.close(found)
+
+
+def _find_inside(root: int, path: str) -> int:
+    """Find a file below `root`; gives a descriptor by which it can be looked at.
 
     Every step is taken with O_NOFOLLOW, so no link is followed, and with O_PATH, so what is
     found is looked at before it is opened.
@@ -253,10 +270,7 @@ def _open_inside(root: int, path: str) -> int:
                 pending += [each for each in leads_to.split("/") if each not in ("", ".")][::-1]
         if not opened:
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(os.fstat(opened[-1]).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        # A descriptor of a regular file cannot become one of anything else.
-        return os.open(f"/proc/self/fd/{opened[-1]}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return opened.pop()
     finally:
         for descriptor in opened:
             os.close(descriptor)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import errno
 import ipaddress
 import os
@@ -17,24 +17,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from linkdoctor.collect import kernel
 from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 
 __all__ = [
     "Dialled",
     "NamespaceDenied",
+    "Peeked",
+    "Shut",
     "addresses_here",
     "dial",
+    "enter",
     "in_namespace",
     "interfaces_here",
+    "is_silent",
     "knock",
     "listeners_here",
     "peer_pid",
     "routes_here",
+    "shut",
     "sockets_here",
+    "unix_stream",
 ]
 
 T = TypeVar("T")
@@ -48,7 +55,6 @@ _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
 _INODE_AT = 68
 _MOST_SOCKETS = 10_000
-_CLONE_NEWNET = 0x40000000
 _TIMEOUT = 5.0
 
 _RTM_GETADDR, _RTM_NEWADDR = 22, 20
@@ -76,6 +82,26 @@ _NO_ROUTE = frozenset(
 """What the kernel says of a peer that it has no way to."""
 
 
+class Shut(Protocol):
+    """A stream that can be ended."""
+
+    def shutdown(self, how: int, /) -> None:
+        """As :meth:`socket.socket.shutdown`."""
+        ...
+
+
+class Peeked(Protocol):
+    """A stream that can be looked into."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """As :meth:`socket.socket.settimeout`."""
+        ...
+
+    def recv(self, most: int, flags: int, /) -> bytes:
+        """As :meth:`socket.socket.recv`."""
+        ...
+
+
 class NamespaceDenied(Exception):
     """This process may not enter a network namespace."""
 
@@ -91,7 +117,7 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
 
     def work() -> None:
         try:
-            _enter(namespace)
+            enter(namespace)
             result.append(action())
         except BaseException as error:
             failure.append(error)
@@ -106,16 +132,20 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     return result[0]
 
 
-def _enter(namespace: Path) -> None:
+def enter(namespace: Path) -> None:
+    """Take this thread into another network namespace, for as long as it lives.
+
+    Raises:
+        NamespaceDenied: as :func:`in_namespace`.
+    """
     try:
         descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise NamespaceDenied(_denial(error.errno or 0)) from None
     try:
-        # os.setns exists from Python 3.12 on only.
-        library = ctypes.CDLL(None, use_errno=True)
-        if library.setns(descriptor, _CLONE_NEWNET) != 0:
-            raise NamespaceDenied(_denial(ctypes.get_errno()))
+        kernel.enter_network(descriptor)
+    except OSError as error:
+        raise NamespaceDenied(_denial(error.errno or 0)) from None
     finally:
         os.close(descriptor)
 
@@ -143,15 +173,16 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
         OSError: the kernel does not answer.
     """
     found: set[tuple[Listener, int]] = set()
-    for protocol, number, state in (
-        ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
-        ("udp", socket.IPPROTO_UDP, _UNCONNECTED),
-    ):
-        for family in (socket.AF_INET, socket.AF_INET6):
-            request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
-            for payload in _dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, request):
-                if listener := _listener(payload, protocol):
-                    found.add((listener, _inode(payload)))
+    with _netlink(_NETLINK_SOCK_DIAG) as link:
+        for protocol, number, state in (
+            ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
+            ("udp", socket.IPPROTO_UDP, _UNCONNECTED),
+        ):
+            for family in (socket.AF_INET, socket.AF_INET6):
+                request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
+                for payload in _answers(link, _SOCK_DIAG_BY_FAMILY, request):
+                    if listener := _listener(payload, protocol):
+                        found.add((listener, _inode(payload)))
     return tuple(sorted(found))
 
 
@@ -286,23 +317,33 @@ def _hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
         position += (length + 3) & ~3
 
 
+def _netlink(family: int) -> socket.socket:
+    link = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, family)
+    link.settimeout(_TIMEOUT)
+    return link
+
+
 def _dump(family: int, kind: int, request: bytes) -> Iterator[bytes]:
-    """Send one netlink dump request and yield the payload of each answer."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, family) as link:
-        link.settimeout(_TIMEOUT)
-        flags = _NLM_F_REQUEST | _NLM_F_DUMP
-        link.send(_HEADER.pack(_HEADER.size + len(request), kind, flags, 1, 0) + request)
-        for _ in range(_MOST_SOCKETS):
-            answer = link.recv(1 << 16)
-            position = 0
-            while position + _HEADER.size <= len(answer):
-                length, answered, _, _, _ = _HEADER.unpack_from(answer, position)
-                if answered == _NLMSG_DONE or length < _HEADER.size:
-                    return
-                if answered == _NLMSG_ERROR:
-                    raise OSError("the kernel refused a netlink request")
-                yield answer[position + _HEADER.size : position + length]
-                position += (length + 3) & ~3
+    """Send one netlink dump request on a socket of its own; yield the payload of each answer."""
+    with _netlink(family) as link:
+        yield from _answers(link, kind, request)
+
+
+def _answers(link: socket.socket, kind: int, request: bytes) -> Iterator[bytes]:
+    """Send one netlink dump request and yield the payload of each answer, all of them."""
+    flags = _NLM_F_REQUEST | _NLM_F_DUMP
+    link.send(_HEADER.pack(_HEADER.size + len(request), kind, flags, 1, 0) + request)
+    for _ in range(_MOST_SOCKETS):
+        answer = link.recv(1 << 16)
+        position = 0
+        while position + _HEADER.size <= len(answer):
+            length, answered, _, _, _ = _HEADER.unpack_from(answer, position)
+            if answered == _NLMSG_DONE or length < _HEADER.size:
+                return
+            if answered == _NLMSG_ERROR:
+                raise OSError("the kernel refused a netlink request")
+            yield answer[position + _HEADER.size : position + length]
+            position += (length + 3) & ~3
 
 
 def knock(path: Path) -> None:
@@ -314,6 +355,43 @@ def knock(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(_TIMEOUT)
         client.connect(str(path))
+
+
+def unix_stream(path: Path, timeout: float) -> socket.socket:
+    """Connect to a unix socket and stay connected.
+
+    Raises:
+        OSError: why nobody can be reached there.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        client.settimeout(timeout)
+        client.connect(str(path))
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def shut(stream: Shut) -> None:
+    """End a connection that another thread may be waiting on: it is told that nothing follows."""
+    with contextlib.suppress(OSError):
+        stream.shutdown(socket.SHUT_RDWR)
+
+
+def is_silent(stream: Peeked) -> bool:
+    """Tell whether the other side has neither said anything nor hung up.
+
+    The stream does not wait any more, until it is given a time-out.
+    """
+    try:
+        stream.settimeout(0)
+        stream.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Dialled(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
@@ -57,9 +57,9 @@ def directory_of(answer: ContainerAnswer, data_root: str = "") -> str | None:
     if _FULL_ID.fullmatch(answer.Id) is None:
         return None
     for path in (answer.HostsPath, answer.ResolvConfPath):
-        directory = PurePosixPath(path).parent
-        if _is_plain(path) and directory.name == answer.Id:
-            return str(directory)
+        directory = path.rpartition("/")[0]
+        if _is_plain(path) and directory.rpartition("/")[2] == answer.Id:
+            return directory
     return f"{data_root}/containers/{answer.Id}" if _is_plain(data_root) else None
 
 

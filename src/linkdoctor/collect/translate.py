@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import TypeAlias
 
 from linkdoctor.collect.answers import ContainerAnswer, HealthAnswer, NetworkAnswer
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
 from linkdoctor.model.references import (
+    HostReference,
+    VariableRead,
     link_variables_read,
     references_in_arguments,
     references_in_environment,
@@ -25,6 +28,7 @@ from linkdoctor.model.snapshot import (
 from linkdoctor.model.variables import redact
 
 __all__ = [
+    "Commands",
     "details_of",
     "labels_of",
     "network_of",
@@ -34,6 +38,8 @@ __all__ = [
     "status_of",
 ]
 
+_Told: TypeAlias = tuple[tuple[HostReference, ...], tuple[VariableRead, ...]]
+
 _LONGEST_TEXT = 4096
 _LONGEST_PORT = 5
 _QUOTED_PROGRAM = re.compile(r'exec: "(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -41,11 +47,31 @@ _COMPOSE = "com.docker.compose."
 _COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
 
 
-def details_of(answer: ContainerAnswer) -> Details:
+class Commands:
+    """What command lines tell. Many containers share one: each is read once."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._read: dict[tuple[str, ...], _Told] = {}
+
+    def told_by(self, arguments: tuple[str, ...]) -> _Told:
+        """Give the hosts that a command line names and the link variables that it reads."""
+        told = self._read.get(arguments)
+        if told is None:
+            reads = chain.from_iterable(
+                link_variables_read(argument, f"argument {number}")
+                for number, argument in enumerate(arguments)
+            )
+            told = self._read[arguments] = references_in_arguments(arguments), tuple(reads)
+        return told
+
+
+def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Details:
     """Translate an inspect."""
+    commands = commands or Commands()
     state, config, host = answer.State, answer.Config, answer.HostConfig
     environment = pairs(config.Env or ())
-    arguments = [answer.Path, *(answer.Args or ())]
+    named, reads = commands.told_by((answer.Path, *(answer.Args or ())))
     return Details(
         status=status_of(state.Status),
         pid=state.Pid,
@@ -67,16 +93,11 @@ def details_of(answer: ContainerAnswer) -> Details:
         environment=redact(environment),
         references=tuple(
             sorted(
-                {*references_in_environment(environment), *references_in_arguments(arguments)},
+                {*references_in_environment(environment), *named},
                 key=lambda each: (each.where, each.host, each.port or 0),
             )
         ),
-        reads=tuple(
-            chain.from_iterable(
-                link_variables_read(argument, f"argument {number}")
-                for number, argument in enumerate(arguments)
-            )
-        ),
+        reads=reads,
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
     )
@@ -96,6 +117,8 @@ def _health(answer: HealthAnswer | None) -> Health | None:
 
 def _without_program(error: str, program: str) -> str:
     """Take the program out of the engine's words: it may be an argument that holds a secret."""
+    if not error:
+        return ""
     error = _QUOTED_PROGRAM.sub('exec: "…"', error)
     if not program:
         return error

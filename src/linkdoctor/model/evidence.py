@@ -47,14 +47,14 @@ class Need(StrEnum):
     PROBES = "answers to probes"
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True, tag="known"):
+class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known"):
     """A piece of evidence and the place where it was read."""
 
     value: T
     source: str
 
 
-class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
     """A piece of evidence that could not be had, and why."""
 
     gap: Gap
@@ -68,7 +68,11 @@ class MissingEvidence(Exception):
     """A rule touched evidence that is Unknown: the rule is skipped for this subject."""
 
     def __init__(self, need: Need, subject: str, unknown: Unknown) -> None:
-        super().__init__(f"{need.value} of {subject}: {unknown.detail}")
+        super().__init__(need, subject, unknown)
         self.need = need
         self.subject = subject
         self.unknown = unknown
+
+    def __str__(self) -> str:
+        """Say what is missing, of what, and why; thousands are raised and never shown."""
+        return f"{self.need.value} of {self.subject}: {self.unknown.detail}"

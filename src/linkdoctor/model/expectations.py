@@ -51,7 +51,7 @@ class Origin(StrEnum):
 _ASKED = (Origin.SETTING, Origin.SCRIPT, Origin.LABEL, Origin.CONFIGURATION)
 
 
-class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+class Expectation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name, or one of several, that a container expects to reach."""
 
     names: tuple[str, ...]
@@ -61,7 +61,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     certain: bool = False
 
 
-class Unmet(msgspec.Struct, frozen=True, kw_only=True):
+class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An expectation that nothing provides, with what supports it."""
 
     expectation: Expectation
@@ -87,6 +87,28 @@ class Unmet(msgspec.Struct, frozen=True, kw_only=True):
 
 def unmet_expectations(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
     """Give the supported expectations of a container that nothing provides; one for each name."""
+    found, missing = topology.once(
+        unmet_expectations, host, container, lambda: _all_unmet(host, container, topology)
+    )
+    yield from found
+    if missing is not None:
+        raise MissingEvidence(missing.need, missing.subject, missing.unknown)
+
+
+def _all_unmet(
+    host: str, container: Container, topology: Topology
+) -> tuple[tuple[Unmet, ...], MissingEvidence | None]:
+    """Give also the evidence that was missing in the end: what was found before it counts."""
+    found: list[Unmet] = []
+    try:
+        for unmet in _unmet(host, container, topology):
+            found.append(unmet)  # noqa: PERF402
+    except MissingEvidence as missing:
+        return tuple(found), missing
+    return tuple(found), None
+
+
+def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
     if topology.details(container).status not in (Status.RUNNING, Status.RESTARTING):
         return
     done: set[str] = set()
@@ -196,7 +218,7 @@ def _is_met(host: str, container: Container, expectation: Expectation, topology:
     if expectation.origin is Origin.VARIABLE:
         wanted = {environment_prefix(name) for name in expectation.names}
         return any(link.prefix in wanted for link in topology.links_of(host, container))
-    return any(topology.providers_of(host, container, name) for name in expectation.names)
+    return any(topology.is_provided(host, container, name) for name in expectation.names)
 
 
 def _supported(

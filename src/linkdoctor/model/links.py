@@ -42,7 +42,7 @@ _FIRST_TCP_FIRST = (28,)
 """The first engine that puts all TCP ports before the others, and keeps runs to one protocol."""
 
 
-class Port(msgspec.Struct, frozen=True, order=True):
+class Port(msgspec.Struct, frozen=True, gc=False, order=True):
     """A port of a container: its number and its protocol."""
 
     number: int
@@ -66,21 +66,21 @@ class Port(msgspec.Struct, frozen=True, order=True):
         return port
 
 
-class StoredLink(msgspec.Struct, frozen=True, order=True):
+class StoredLink(msgspec.Struct, frozen=True, gc=False, order=True):
     """A link as it is written down: the source it names and the alias it gives it."""
 
     source: str
     alias: str
 
 
-class HostsLine(msgspec.Struct, frozen=True, kw_only=True):
+class HostsLine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One line of a hosts file: an address and its names, the first of them leading."""
 
     address: str
     names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
-class LinkRule(msgspec.Struct, frozen=True, kw_only=True):
+class LinkRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One ACCEPT rule that the engine adds for a link where ``icc=false``."""
 
     source: str
@@ -289,7 +289,7 @@ class Refusal(StrEnum):
     HOST_NETWORK = "links do not go together with host networking"
 
 
-class LinkRefusal(msgspec.Struct, frozen=True, kw_only=True):
+class LinkRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A link error of ``State.Error``, understood."""
 
     refusal: Refusal

@@ -14,7 +14,7 @@ import msgspec
 from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.links import environment_prefix
-from linkdoctor.model.snapshot import Container, Network
+from linkdoctor.model.snapshot import Container, Details, Network
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.variables import address_of, is_address, parse_link_variable
 
@@ -33,7 +33,7 @@ _OF_THE_SWARM = "docker_gwbridge"
 """On it an engine in swarm mode has addresses that are no container's."""
 
 
-class Literal(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Literal(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """An address in the settings of a container."""
 
     address: str
@@ -52,13 +52,18 @@ def literals_of(container: Container, topology: Topology) -> tuple[Literal, ...]
     of a link on the default bridge are that link's affair (LD304).
     """
     details = topology.details(container)
+    return topology.once(literals_of, "", container, lambda: _literals_in(details))
+
+
+def _literals_in(details: Details) -> tuple[Literal, ...]:
     found = {
         Literal(address=reference.host, where=reference.where)
         for reference in details.references
         if is_address(reference.host)
     }
     for variable in details.environment:
-        parsed, address = parse_link_variable(variable.name), address_of(variable)
+        parsed = parse_link_variable(variable.name)
+        address = address_of(variable) if parsed is not None else None
         if parsed is not None and address and is_address(address):
             found.add(
                 Literal(

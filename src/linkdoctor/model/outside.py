@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.ports import is_loopback
+from linkdoctor.model.references import HostReference
 from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Topology
@@ -24,6 +25,7 @@ __all__ = [
     "dials_at",
     "free_port",
     "host_named",
+    "hosts_dialled",
     "is_bound_to_loopback",
     "meant_for_outside",
     "overlap",
@@ -39,7 +41,7 @@ _ANY = ("", "0.0.0.0", "::")
 _LAST_PORT = 65535
 
 
-class Dial(msgspec.Struct, frozen=True, kw_only=True):
+class Dial(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A host and port that a container's settings name."""
 
     host: str
@@ -48,7 +50,7 @@ class Dial(msgspec.Struct, frozen=True, kw_only=True):
     where: str
 
 
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
+class Binding(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A port of a host that leads to a container."""
 
     container: Container
@@ -78,14 +80,23 @@ def wanted_ports(container: Container, topology: Topology) -> dict[int, str]:
     return wanted
 
 
-def dials(container: Container, topology: Topology) -> Iterator[Dial]:
+def dials(container: Container, topology: Topology) -> tuple[Dial, ...]:
     """Give what the settings of a container dial, each host and port once."""
-    done: set[tuple[str, int]] = set()
-    for reference in topology.details(container).references:
+    references = topology.details(container).references
+    if not references:
+        return ()
+    return topology.once(dials, "", container, lambda: _dials(references))
+
+
+def _dials(references: Iterable[HostReference]) -> tuple[Dial, ...]:
+    found: dict[tuple[str, int], Dial] = {}
+    for reference in references:
         port = reference.port or reference.default_port
-        if port is not None and (reference.host, port) not in done:
-            done.add((reference.host, port))
-            yield Dial(host=reference.host, port=port, where=reference.where)
+        if port is not None and (reference.host, port) not in found:
+            found[reference.host, port] = Dial(
+                host=reference.host, port=port, where=reference.where
+            )
+    return tuple(found.values())
 
 
 def meant_for_outside(port: int, where: str) -> Proof:
@@ -111,10 +122,23 @@ def published_as(container: Container, port: int, topology: Topology) -> tuple[P
 
 def host_named(name: str, topology: Topology) -> str | None:
     """Give the examined host that has this name or address, or None."""
-    for snapshot in topology.snapshots():
-        if topology.is_host_address(snapshot.host, name):
-            return snapshot.host
+    for host in topology.hosts_meant(name):
+        if topology.is_host_address(host, name):
+            return host
     return None
+
+
+def hosts_dialled(caller: Container, topology: Topology) -> tuple[str, ...]:
+    """Give the hosts for which :func:`dials_at` may give anything, each once."""
+    dialled = dials(caller, topology)
+    if not dialled:
+        return ()
+    return topology.once(hosts_dialled, "", caller, lambda: _hosts_dialled(dialled, topology))
+
+
+def _hosts_dialled(dialled: Iterable[Dial], topology: Topology) -> tuple[str, ...]:
+    meant = (topology.hosts_meant(dial.host) for dial in dialled)
+    return tuple(dict.fromkeys(host for hosts in meant for host in hosts))
 
 
 def bindings(host: str, topology: Topology) -> Iterator[Binding]:

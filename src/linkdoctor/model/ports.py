@@ -6,10 +6,11 @@ import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
-from linkdoctor.model.snapshot import Container, Listener, Status
+from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = [
@@ -34,13 +35,14 @@ class Door(Enum):
     CLOSED = "closed"
 
 
-class Doors(msgspec.Struct, frozen=True, kw_only=True):
+class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The TCP ports of a source that a link is about."""
 
     dialled: tuple[tuple[int, Door], ...]
     """The ports that the target is known to dial."""
     exposed: tuple[tuple[int, Door], ...]
     """The exposed ports that it is not known to dial."""
+    all_open: bool = False
 
     def judged(self, door: Door) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Give the ports with this door: those that matter to the target, and the others.
@@ -48,6 +50,8 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
         A dialled port matters. If none is known to be dialled, the exposed ports matter where
         not one of them is open.
         """
+        if self.all_open and door is not Door.OPEN:
+            return (), ()
         dialled = tuple(port for port, found in self.dialled if found is door)
         exposed = tuple(port for port, found in self.exposed if found is door)
         if self.dialled or any(found is Door.OPEN for _, found in self.exposed):
@@ -57,10 +61,16 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
 
 def dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
     """Give the ports that the target's settings dial at the link's alias, and where they say so."""
+    return topology.once_of(link, "dialled_ports", lambda: _dialled_ports(link, topology))
+
+
+def _dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
     found: dict[int, str] = {}
-    for reference in topology.details(link.target).references:
+    references = topology.details(link.target).references
+    alias = link.alias.lower() if references else ""
+    for reference in references:
         port = reference.port or reference.default_port
-        if reference.host == link.alias.lower() and port is not None:
+        if reference.host == alias and port is not None:
             found.setdefault(port, reference.where)
     return found
 
@@ -71,29 +81,60 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     That is so if the source does not run, has only just started, or neither exposes a TCP port
     nor is known to be dialled.
     """
+    of, doors = topology.once_of(link, "doors_of", lambda: (source, _doors(link, source, topology)))
+    return doors if of is source else _doors(link, source, topology)
+
+
+def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     details = topology.details(source)
     if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
         return None
-    dialled = set(dialled_ports(link, topology))
-    exposed = {port.number for port in details.exposed if port.protocol == "tcp"} - dialled
+    dialled = dialled_ports(link, topology)
+    exposed = [
+        port.number
+        for port in details.exposed
+        if port.protocol == "tcp" and port.number not in dialled
+    ]
     if not dialled and not exposed:
         return None
     listeners = topology.listeners(source)
+    doors = topology.once(_open_doors, link.host, source, lambda: _open_doors(listeners))
+    behind = [(port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)]
+    before = [(port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)]
+    open_door = Door.OPEN
     return Doors(
-        dialled=tuple((port, door_of(port, listeners)) for port in sorted(dialled)),
-        exposed=tuple((port, door_of(port, listeners)) for port in sorted(exposed)),
+        dialled=tuple(behind),
+        exposed=tuple(before),
+        all_open=all(found is open_door for _, found in behind + before),
     )
+
+
+def _open_doors(listeners: Iterable[Listener]) -> dict[int, Door]:
+    """Give the TCP ports on which anything listens."""
+    doors: dict[int, Door] = {}
+    for each in listeners:
+        if each.protocol == "tcp":
+            door = Door.LOOPBACK if is_loopback(each.address) else Door.OPEN
+            doors[each.port] = Door.OPEN if doors.get(each.port) is Door.OPEN else door
+    return doors
 
 
 def has_just_started(host: str, container: Container, topology: Topology) -> bool:
     """Tell whether a container may still be on its way up: 10 s, or as its health check says."""
     details = topology.details(container)
+    return topology.once(
+        has_just_started, host, container, lambda: _is_starting(details, topology.taken_at(host))
+    )
+
+
+def _is_starting(details: Details, taken_at: str) -> bool:
     if details.health is not None and details.health.status == "starting":
         return True
-    started, now = _time(details.started_at), _time(topology.taken_at(host))
+    started, now = _time(details.started_at), _time(taken_at)
     return started is not None and now is not None and now - started < _STARTING
 
 
+@lru_cache(maxsize=1024)
 def _time(text: str) -> datetime | None:
     try:
         # The engine prints nanoseconds, which Python does not read.
@@ -105,16 +146,10 @@ def _time(text: str) -> datetime | None:
 
 def door_of(port: int, listeners: Iterable[Listener]) -> Door:
     """Tell how a TCP port of the container with these listening sockets answers."""
-    addresses = [
-        listener.address
-        for listener in listeners
-        if listener.protocol == "tcp" and listener.port == port
-    ]
-    if not addresses:
-        return Door.CLOSED
-    return Door.LOOPBACK if all(map(is_loopback, addresses)) else Door.OPEN
+    return _open_doors(listeners).get(port, Door.CLOSED)
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Tell whether only a namespace itself reaches an address: 127.0.0.0/8 and ::1."""
     try:

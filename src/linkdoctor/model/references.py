@@ -13,6 +13,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -52,7 +53,7 @@ class Form(enum.StrEnum):
     OPTION = "option"
 
 
-class HostReference(msgspec.Struct, frozen=True, kw_only=True):
+class HostReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A host that a setting names."""
 
     host: str
@@ -66,7 +67,7 @@ class HostReference(msgspec.Struct, frozen=True, kw_only=True):
     """``environment variable DATABASE_URL`` or ``argument 3``, never the value."""
 
 
-class VariableRead(msgspec.Struct, frozen=True, kw_only=True):
+class VariableRead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A link variable that a script reads: ``MYSQL_PORT_3306_TCP_ADDR``."""
 
     variable: str
@@ -92,9 +93,9 @@ def references_in_environment(
     for setting in settings:
         if _is_of_a_link(setting):
             continue
-        where = f"environment variable {_printable(setting.name)}"
-        hosts = _java_options(setting.value) or _in_setting(setting, ports)
-        found.update((host, where) for host in hosts)
+        if hosts := _java_options(setting.value) or _in_setting(setting, ports):
+            where = f"environment variable {_printable(setting.name)}"
+            found.update((host, where) for host in hosts)
     return _references(found)
 
 
@@ -491,6 +492,8 @@ _OTHER_KEYS = frozenset(
 
 def _connection_string(value: str) -> list[_Found] | None:
     """Read the connection strings that are no URLs; None if the value is none."""
+    if value.isalnum():
+        return None
     for read in (_go_sql, _libpq, _pdo, _ado, _stack_exchange):
         found = read(value)
         if found is not None:
@@ -675,6 +678,11 @@ _SERVICE_PORTS = _set(
 _ARGUMENT_PORTS = _SERVICE_PORTS | {"3000", "3001", "4000", "5000", "5001", "8000", "8001", "9000"}
 
 
+# What names say is kept: containers have variables of the same names. Values are not kept.
+_kept = lru_cache(maxsize=4096)
+
+
+@_kept
 def _words(name: str) -> tuple[str, ...]:
     """Take ``DB_HOST``, ``db.host``, ``--db-host`` or ``dbHost1`` apart: ``(DB, HOST)``."""
     words = [word.upper() for word in _WORD.findall(name)]
@@ -685,16 +693,19 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+@_kept
 def _is_sensitive(words: tuple[str, ...]) -> bool:
     return any(part in word for word in words if word not in _PRODUCTS for part in _SENSITIVE)
 
 
+@_kept
 def _is_dialled(words: tuple[str, ...]) -> bool:
     if words in _OWN_NAMES or words[:2] == ("REACT", "APP") or words[-1:] == ("PORT",):
         return False
     return _NOT_DIALLED.isdisjoint(words)
 
 
+@_kept
 def _names_hosts(words: tuple[str, ...]) -> bool:
     """Tell whether a bare word is a host under this name: ``DB_HOST``, ``PGHOST``."""
     last = words[-1] if words else ""
@@ -707,6 +718,7 @@ def _names_hosts(words: tuple[str, ...]) -> bool:
     return last.endswith(("HOST", "HOSTADDR")) and last not in ("GHOST", "LOCALHOST")
 
 
+@_kept
 def _names_no_place(words: tuple[str, ...]) -> bool:
     if words[-1].endswith("PATH"):
         return True

@@ -32,7 +32,7 @@ class Fate(Enum):
     """It comes after one that failed."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stored link and its future."""
 
     link: StoredLink
@@ -48,6 +48,10 @@ def registrations(topology: Topology, host: str, target: Container) -> tuple[Reg
         MissingEvidence: the stored links, or the details of a container that they concern, could
             not be had.
     """
+    return topology.once(registrations, host, target, lambda: _found(topology, host, target))
+
+
+def _found(topology: Topology, host: str, target: Container) -> tuple[Registration, ...]:
     mode = topology.details(target).network_mode
     if mode not in _NO_NETWORK_OF_ITS_OWN and not mode.startswith("container:"):
         return ()

@@ -3,6 +3,9 @@
 A snapshot is safe to hand on: values of environment variables are in it only where they
 are link-shaped (:mod:`linkdoctor.model.variables`), labels only where linkdoctor or Compose
 wrote them, command lines not at all.
+
+What is frozen and made of frozen parts can be in no cycle: with ``gc=False`` Python's collector
+does not walk it, however many containers there are.
 """
 
 from __future__ import annotations
@@ -71,14 +74,14 @@ class Status(StrEnum):
     STOPPING = "stopping"
 
 
-class Tool(msgspec.Struct, frozen=True, kw_only=True):
+class Tool(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The program that took a snapshot or made a report."""
 
     name: str
     version: str
 
 
-class Engine(msgspec.Struct, frozen=True, kw_only=True):
+class Engine(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The engine that was examined."""
 
     name: str
@@ -91,7 +94,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """Containers keep running while the engine restarts."""
 
 
-class Listener(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Listener(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """A socket that waits for connections (TCP) or datagrams (UDP)."""
 
     address: str
@@ -101,7 +104,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """The name of the process that listens, where it was seen."""
 
 
-class Publication(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """A container port bound to a port of the host."""
 
     port: Port
@@ -112,14 +115,14 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True, order=True):
     (engine lab)."""
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Label(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """A label that linkdoctor or Compose wrote; other labels are not kept."""
 
     name: str
     value: str
 
 
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+class Endpoint(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A container's place on one network."""
 
     network: str
@@ -142,7 +145,7 @@ class ComplaintKind(StrEnum):
     NO_ROUTE = "no route"
 
 
-class Complaint(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Complaint(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """What a container's log or health check says of a peer, reduced to names known otherwise."""
 
     kind: ComplaintKind
@@ -155,7 +158,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """The time of the last of them, RFC 3339; '' if the engine does not tell."""
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
+class Health(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The result of the container's health check: starting, healthy or unhealthy."""
 
     status: str
@@ -167,7 +170,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     kept."""
 
 
-class LinkAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class LinkAnswer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Which container ``GET /containers/<target>/<alias>/json`` gives: its id, or None for 404.
 
     The decisive test for a ghost link (engine lab: ``test_engine_facts``).
@@ -177,14 +180,14 @@ class LinkAnswer(msgspec.Struct, frozen=True, kw_only=True):
     container_id: Evidence[str | None]
 
 
-class DnsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class DnsAnswer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the container's own resolver answers for a name; no addresses: it has none."""
 
     name: str
     addresses: Evidence[tuple[str, ...]]
 
 
-class Resolver(msgspec.Struct, frozen=True, kw_only=True):
+class Resolver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The container's ``resolv.conf``."""
 
     nameservers: tuple[str, ...] = ()
@@ -206,7 +209,7 @@ class ProbeOutcome(StrEnum):
     address, there was no time left."""
 
 
-class Probe(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """One attempt to resolve an alias and connect to a port that the link promises."""
 
     alias: str
@@ -217,7 +220,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, order=True):
     milliseconds: float = 0.0
 
 
-class Details(msgspec.Struct, frozen=True, kw_only=True):
+class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What inspecting one container adds to the list."""
 
     status: Status
@@ -253,7 +256,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that it is given to stop, -1 for as long as it takes; None: the engine's 10."""
 
 
-class Container(msgspec.Struct, frozen=True, kw_only=True):
+class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One container. What was not asked for is Unknown, with the reason."""
 
     id: str
@@ -282,7 +285,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     dns_answers: tuple[DnsAnswer, ...] = ()
 
 
-class Network(msgspec.Struct, frozen=True, kw_only=True):
+class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One network of the engine."""
 
     id: str
@@ -301,7 +304,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """No traffic of the network leaves the host."""
 
 
-class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
+class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One rule of a chain that Docker keeps, or a jump to such a chain."""
 
     chain: str
@@ -320,7 +323,7 @@ class FirewallRule(msgspec.Struct, frozen=True, kw_only=True):
     """Further conditions narrow it, which are not kept."""
 
 
-class Firewall(msgspec.Struct, frozen=True, kw_only=True):
+class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The firewall rules that concern containers, as the engine's own namespace has them."""
 
     backend: str
@@ -336,7 +339,7 @@ class Firewall(msgspec.Struct, frozen=True, kw_only=True):
     """Traffic within a bridge passes the firewall (``bridge-nf-call-iptables``)."""
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Route(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """A route of the host's main table."""
 
     destination: str
@@ -347,7 +350,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Of two routes to one destination, that with the lower metric is used."""
 
 
-class Interface(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Interface(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """A network interface of the host."""
 
     name: str
@@ -355,7 +358,7 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True, order=True):
     up: bool = True
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """What the engine did with a container; it remembers its last 256 events of all kinds."""
 
     time: str
@@ -367,7 +370,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, order=True):
     container_id: str
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Everything that was seen on one engine."""
 
     schema: str = SCHEMA

@@ -8,10 +8,11 @@ Unknown raises :class:`~linkdoctor.model.evidence.MissingEvidence`, so that a ru
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -44,9 +45,16 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
-from linkdoctor.model.variables import Variable, is_address
+from linkdoctor.model.variables import (
+    LinkField,
+    LinkVariable,
+    Variable,
+    address_in,
+    is_address,
+    parse_link_variable,
+)
 
-__all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology"]
+__all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology", "TracedVariable"]
 
 T = TypeVar("T")
 
@@ -65,7 +73,7 @@ class LinkKind(StrEnum):
     """On a user-defined network: a name that the embedded DNS answers to this target."""
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One link of one target, as the engine prints it."""
 
     host: str
@@ -75,13 +83,22 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     source_name: str
     network: str
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """Give the prefix of the variables that this link sets."""
         return environment_prefix(self.alias)
 
 
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
+class TracedVariable(msgspec.Struct, frozen=True, gc=False):
+    """A variable of a link in the target's process that is to hold an address, taken apart."""
+
+    variable: Variable
+    parsed: LinkVariable
+    address: str
+    """'' if it holds none."""
+
+
+class Provider(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Something that gives a container an answer for a name."""
 
     what: str
@@ -100,16 +117,22 @@ class _Host:
         "by_short_id",
         "has_legacy_links",
         "ids",
+        "leads",
         "links",
         "links_of",
         "links_to",
         "live",
+        "networks",
         "snapshot",
         "typed",
+        "version",
     )
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self.version = engine_version(snapshot.engine.version)
+        networks = snapshot.networks.value if isinstance(snapshot.networks, Known) else ()
+        self.networks = {network.name: network for network in reversed(networks)}
         self.by_id = {container.id: container for container in snapshot.containers}
         self.by_name = {container.name: container for container in snapshot.containers}
         self.by_short_id = {
@@ -151,10 +174,72 @@ class _Host:
             for container in snapshot.containers
             for link in _links_of(snapshot.host, container)
         )
+        self.leads = {
+            id(link): live
+            for link in self.links
+            if link.kind is LinkKind.LEGACY
+            and (live := self.live.get((link.target.name, link.alias))) is not None
+        }
+        """Where live links of this very topology lead, by the identity of the link."""
         self.has_legacy_links = any(link.kind is LinkKind.LEGACY for link in self.links)
-        self.links_of: dict[str, list[Link]] = {}
+        links_of: dict[str, list[Link]] = {}
         for link in self.links:
-            self.links_of.setdefault(link.target.id, []).append(link)
+            links_of.setdefault(link.target.id, []).append(link)
+        self.links_of = {target: tuple(links) for target, links in links_of.items()}
+
+
+class _Fleet:
+    """All hosts, with what is looked up across them; made when it is first asked for."""
+
+    def __init__(self, hosts: Mapping[str, _Host]) -> None:
+        self._hosts = hosts
+
+    @cached_property
+    def by_name(self) -> dict[str, list[tuple[str, Container]]]:
+        found: dict[str, list[tuple[str, Container]]] = {}
+        for host, each in self._hosts.items():
+            for name, container in each.by_name.items():
+                found.setdefault(name, []).append((host, container))
+        return found
+
+    @cached_property
+    def by_own_name(self) -> dict[str, list[str]]:
+        """Give the hosts by their names, in lower case."""
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            for name in {each.snapshot.host.lower(), each.snapshot.engine.name.lower()}:
+                found.setdefault(name, []).append(host)
+        return found
+
+    @cached_property
+    def by_own_address(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            addresses = each.snapshot.host_addresses
+            for address in set(addresses.value) if isinstance(addresses, Known) else ():
+                found.setdefault(address, []).append(host)
+        return found
+
+    @cached_property
+    def without_address(self) -> list[str]:
+        """Give the hosts whose own addresses could not be had."""
+        return [
+            host
+            for host, each in self._hosts.items()
+            if isinstance(each.snapshot.host_addresses, Unknown)
+        ]
+
+    @cached_property
+    def by_container_address(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, each in self._hosts.items():
+            for address in each.by_address:
+                found.setdefault(address, []).append(host)
+        return found
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        return {host: number for number, host in enumerate(self._hosts)}
 
 
 class Topology:
@@ -168,13 +253,52 @@ class Topology:
         """Join snapshots, whose host names differ, with what is known beforehand."""
         self._hosts = {snapshot.host: _Host(snapshot) for snapshot in snapshots}
         self._knowledge = knowledge
-        self._reads: set[Need] = set()
+        self._reads: set[Need] | None = None
+        """Where it is recorded what evidence is asked for; a rule that is applied records none."""
+        self._expected: dict[str, tuple[ImageExpectation, ...]] = {}
+        self._fleet = _Fleet(self._hosts)
+        self._memo: dict[tuple[object, str, int], tuple[object, Any]] = {}
 
     def recording(self, reads: set[Need]) -> Topology:
         """Give a view on the same topology that records in `reads` the evidence it is asked for."""
         view = object.__new__(Topology)
         view._hosts, view._knowledge, view._reads = self._hosts, self._knowledge, reads
+        view._expected, view._fleet, view._memo = self._expected, self._fleet, self._memo
         return view
+
+    def once(self, what: object, host: str, subject: object, find: Callable[[], T]) -> T:
+        """Find something out about a link or a container, and keep it for whoever asks next.
+
+        Where it is recorded what evidence is asked for, nothing is kept.
+
+        Args:
+            what: tells apart what is found out; the function that does it will do.
+            host: of the subject.
+            subject: the link or the container.
+            find: finds it out; what it raises is raised, and not kept.
+        """
+        if self._reads is not None:
+            return find()
+        key = (what, host, id(subject))
+        kept = self._memo.get(key)
+        if kept is not None and kept[0] is subject:
+            value: T = kept[1]
+            return value
+        value = find()
+        self._memo[key] = (subject, value)
+        return value
+
+    def once_of(self, link: Link, what: str, find: Callable[[], T]) -> T:
+        """As :meth:`once`, of a link: quicker, since most rules ask for most links."""
+        if self._reads is not None:
+            return find()
+        kept = link.__dict__.get(what)
+        if kept is not None and kept[0] is self._memo:
+            value: T = kept[1]
+            return value
+        value = find()
+        link.__dict__[what] = (self._memo, value)
+        return value
 
     # --- what there is -----------------------------------------------------------------
 
@@ -190,7 +314,7 @@ class Topology:
 
     def links_of(self, host: str, target: Container) -> tuple[Link, ...]:
         """Give the links of one target, sorted by alias."""
-        return tuple(self._hosts[host].links_of.get(target.id, ()))
+        return self._hosts[host].links_of.get(target.id, ())
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
         """Give the links of other containers that lead to this one."""
@@ -202,12 +326,12 @@ class Topology:
                 if shown is not None:
                     each.links_to.setdefault(shown.id, []).append(link)
         if each.has_legacy_links:
-            self._reads.add(Need.LINK_ANSWER)
+            self._touch(Need.LINK_ANSWER)
         return tuple(each.links_to.get(source.id, ()))
 
     def published_at(self, host: str, port: int) -> tuple[tuple[Container, Publication], ...]:
         """Give the containers to which a TCP port of a host leads, with the binding of each."""
-        self._reads.add(Need.DETAILS)
+        self._touch(Need.DETAILS)
         return tuple(self._hosts[host].by_host_port.get(port, ()))
 
     def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
@@ -236,11 +360,12 @@ class Topology:
 
     def engine_version(self, host: str) -> tuple[int, ...]:
         """Give the version of a host's engine."""
-        return engine_version(self._hosts[host].snapshot.engine.version)
+        return self._hosts[host].version
 
     def network(self, host: str, name: str) -> Network | None:
         """Give a network of a host by its name."""
-        return next((each for each in self.networks(host) if each.name == name), None)
+        self.networks(host)
+        return self._hosts[host].networks.get(name)
 
     def networks(self, host: str) -> tuple[Network, ...]:
         """Give the networks of a host; raises MissingEvidence if they could not be had."""
@@ -261,11 +386,16 @@ class Topology:
 
     # --- evidence of one container -----------------------------------------------------
 
+    def _touch(self, need: Need) -> None:
+        if self._reads is not None:
+            self._reads.add(need)
+
     def _had(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
-        self._reads.add(need)
-        if isinstance(evidence, Unknown):
-            raise MissingEvidence(need, subject, evidence)
-        return evidence.value
+        if self._reads is not None:
+            self._reads.add(need)
+        if isinstance(evidence, Known):
+            return evidence.value
+        raise MissingEvidence(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
         """Give what inspect tells of a container.
@@ -273,7 +403,10 @@ class Topology:
         Raises:
             MissingEvidence: as every method of this section, if it could not be had.
         """
-        return self._had(Need.DETAILS, container.name, container.details)
+        details = container.details
+        if self._reads is None and isinstance(details, Known):
+            return details.value  # this is asked for more often than all else together
+        return self._had(Need.DETAILS, container.name, details)
 
     def process_environment(self, container: Container) -> tuple[Variable, ...]:
         """Give the environment that the running process got, which exec does not show."""
@@ -282,6 +415,13 @@ class Topology:
     def hosts_file(self, container: Container) -> tuple[HostsLine, ...]:
         """Give the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
+
+    def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
+        """Give the line of the hosts file that decides about a name, or None."""
+        for line in self.hosts_file(container):
+            if name in line.names:
+                return line
+        return None
 
     def listeners(self, container: Container) -> tuple[Listener, ...]:
         """Give the listening sockets of the container's network namespace."""
@@ -293,7 +433,7 @@ class Topology:
 
     def script_hosts_if_had(self, container: Container) -> tuple[HostReference, ...]:
         """Give the hosts that the entry-point script names, or none if it could not be read."""
-        self._reads.add(Need.ENTRY_SCRIPT)
+        self._touch(Need.ENTRY_SCRIPT)
         return container.script_hosts.value if isinstance(container.script_hosts, Known) else ()
 
     def dns_answer(self, container: Container, name: str) -> tuple[str, ...]:
@@ -367,7 +507,7 @@ class Topology:
 
     def is_typed(self, host: str, name: str) -> bool:
         """Tell whether a link on the engine's disk, as far as it was read, asks for this name."""
-        self._reads.add(Need.STORED_LINKS)
+        self._touch(Need.STORED_LINKS)
         return name in self._hosts[host].typed
 
     def was_probed(self, host: str) -> bool:
@@ -399,7 +539,7 @@ class Topology:
 
     def running_on(self, host: str, network: str) -> tuple[Container, ...]:
         """Give the running containers on a network; one of which nothing is known is left out."""
-        self._reads.add(Need.DETAILS)
+        self._touch(Need.DETAILS)
         return tuple(
             container
             for container in self._hosts[host].snapshot.containers
@@ -417,11 +557,13 @@ class Topology:
         ``GET /containers/<target>/<alias>/json`` decides (engine lab). A link on a
         user-defined network is resolved by name, at each query.
         """
+        host = self._hosts[link.host]
+        if self._reads is None and (known := host.leads.get(id(link))) is not None:
+            return known
         if link.kind is LinkKind.NETWORK:
             return self._network_source(link)
-        host = self._hosts[link.host]
         if live := host.live.get((link.target.name, link.alias)):
-            self._reads.add(Need.LINK_ANSWER)
+            self._touch(Need.LINK_ANSWER)
             return live
         subject = f"{link.target.name}/{link.alias}"
         for answer in link.target.link_answers:
@@ -452,11 +594,10 @@ class Topology:
 
     def endpoint(self, container: Container, network: str) -> Endpoint | None:
         """Give a container's endpoint on a network, or None if it is not on it."""
-        if isinstance(container.details, Unknown):
-            return None
-        for endpoint in container.details.value.endpoints:
-            if endpoint.network == network:
-                return endpoint
+        if isinstance(container.details, Known):
+            for endpoint in container.details.value.endpoints:
+                if endpoint.network == network:
+                    return endpoint
         return None
 
     def link_addresses(self, link: Link, source: Container) -> tuple[str, ...]:
@@ -465,6 +606,8 @@ class Topology:
         endpoint = self.endpoint(source, link.network)
         if endpoint is None:
             return ()
+        if endpoint.address and not endpoint.address6:
+            return (endpoint.address,)
         return tuple(address for address in (endpoint.address, endpoint.address6) if address)
 
     def variables_today(self, link: Link, source: Container) -> tuple[Variable, ...]:
@@ -485,23 +628,50 @@ class Topology:
 
         Variables that the image or the user set are not the link's and are left out.
         """
-        own = {variable.name for variable in self.details(link.target).environment}
-        return tuple(
-            variable
-            for variable in self.process_environment(link.target)
-            if variable.name.startswith(f"{link.prefix}_") and variable.name not in own
-        )
+        return self.once_of(link, "variables_of", lambda: self._variables_of(link))
+
+    def _variables_of(self, link: Link) -> tuple[Variable, ...]:
+        details, process = self.details(link.target), self.process_environment(link.target)
+        begins = f"{link.prefix}_"
+        own = {each.name for each in details.environment if each.name.startswith(begins)}
+        names = self.once(_sorted_names, link.host, process, lambda: _sorted_names(process))
+        if names is None:
+            found = tuple(each for each in process if each.name.startswith(begins))
+        else:
+            # What follows an underscore in the order of characters ends them.
+            end = f"{link.prefix}{chr(ord('_') + 1)}"
+            found = process[bisect_left(names, begins) : bisect_left(names, end)]
+        return tuple(each for each in found if each.name not in own) if own else found
+
+    def variable_of(self, link: Link, name: str) -> Variable | None:
+        """Give that of :meth:`variables_of` which has a name, or None."""
+        for variable in self.variables_of(link):
+            if variable.name == name:
+                return variable
+        return None
+
+    def names_of_variables(self, host: str, container: Container) -> frozenset[str]:
+        """Give the names of the variables that the running process got."""
+        process = self.process_environment(container)
+        return self.once(frozenset, host, process, lambda: _set_of_names(process))
+
+    def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
+        """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
+        return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
 
         Lines that ``--add-host`` asked for are the user's and are left out.
         """
-        extra = self.details(link.target).extra_hosts
+        return self.once_of(link, "hosts_lines_of", lambda: self._hosts_lines_of(link))
+
+    def _hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
+        extra, alias = self.details(link.target).extra_hosts, link.alias
         return tuple(
             line
             for line in self.hosts_file(link.target)
-            if line.names[0] == link.alias and line not in extra
+            if line.names[0] == alias and line not in extra
         )
 
     # --- names -----------------------------------------------------------------------------
@@ -514,6 +684,19 @@ class Topology:
         A link counts whether or not it works; with `links=False` none counts.
         """
         return tuple(self._providers(host, target, name.lower(), links))
+
+    def is_provided(self, host: str, target: Container, name: str) -> bool:
+        """Tell whether :meth:`providers_of` gives anything."""
+        details, wanted = self.details(target), name.lower()
+        own = details.network_mode.startswith("container:")
+        if not own and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
+            # Nearly always it is a link, and then no network needs to be looked at.
+            self._touch(Need.HOSTS_FILE)
+            links = self.links_of(host, target)
+            aliases = self.once(_lower_aliases, host, target, lambda: _lower_aliases(links))
+            if wanted in aliases:
+                return True
+        return bool(self.providers_of(host, target, name))
 
     def _providers(
         self, host: str, target: Container, name: str, links: bool
@@ -547,7 +730,7 @@ class Topology:
         return self._owner_of(host, reference) if mode == "container" else None
 
     def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
-        self._reads.add(Need.HOSTS_FILE)
+        self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
 
     def _owner_of(self, host: str, reference: str) -> Container | None:
@@ -563,15 +746,29 @@ class Topology:
 
     def elsewhere(self, host: str, name: str) -> tuple[tuple[str, Container], ...]:
         """Give the containers of that name on the other examined hosts."""
-        return tuple(
-            (other, container)
-            for other, each in self._hosts.items()
-            if other != host and (container := each.by_name.get(name)) is not None
-        )
+        found = self._fleet.by_name.get(name, ())
+        return tuple(each for each in found if each[0] != host)
 
     def holder_of(self, host: str, address: str) -> Container | None:
         """Give the container of this host that has an address now."""
         return self._hosts[host].by_address.get(address)
+
+    def holders_of(self, address: str) -> Iterator[tuple[str, Container]]:
+        """Give the containers of all hosts that have an address now, with their hosts."""
+        for host in self._fleet.by_container_address.get(address, ()):
+            yield host, self._hosts[host].by_address[address]
+
+    def hosts_meant(self, name: str) -> tuple[str, ...]:
+        """Give the hosts that may be meant by a name or an address: for no other is it its own.
+
+        One whose addresses could not be had may have any.
+        """
+        found = set(self._fleet.by_own_name.get(name.lower(), ()))
+        if is_address(name):
+            self._touch(Need.HOST_ADDRESSES)
+            found.update(self._fleet.by_own_address.get(name, ()))
+            found.update(self._fleet.without_address)
+        return tuple(sorted(found, key=self._fleet.places.__getitem__)) if found else ()
 
     def is_host_address(self, host: str, name: str) -> bool:
         """Tell whether a name or an address is one of the host itself."""
@@ -584,10 +781,15 @@ class Topology:
 
     def image_expectations(self, container: Container) -> tuple[ImageExpectation, ...]:
         """Give what the container's image is known to expect."""
-        return self._knowledge.of_image(container.image)
+        found = self._expected.get(container.image)
+        if found is None:
+            found = self._expected[container.image] = self._knowledge.of_image(container.image)
+        return found
 
     def declarations(self, container: Container) -> tuple[Declaration, ...]:
         """Give what the user's configuration says of a container."""
+        if not self._knowledge.declarations:
+            return ()
         return tuple(
             each
             for each in self._knowledge.declarations
@@ -616,6 +818,42 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:
+    names = [variable.name for variable in variables]
+    return names if names == sorted(names) else None
+
+
+_WITH_ADDRESS = (
+    LinkField.ADDR,
+    LinkField.URL,
+    LinkField.DEFAULT,
+    LinkField.START,
+    LinkField.END,
+)
+
+
+def _lower_aliases(links: Iterable[Link]) -> frozenset[str]:
+    return frozenset([link.alias.lower() for link in links])
+
+
+def _set_of_names(variables: Iterable[Variable]) -> frozenset[str]:
+    return frozenset([variable.name for variable in variables])
+
+
+def _traces(link: Link, variables: Iterable[Variable]) -> tuple[TracedVariable, ...]:
+    prefix = link.prefix
+    found = [
+        TracedVariable(variable, parsed, address)
+        for variable in variables
+        if (parsed := parse_link_variable(variable.name)) is not None
+        and parsed.field in _WITH_ADDRESS
+        and parsed.prefix == prefix
+        and variable.value is not None
+        and (address := address_in(parsed, variable.value)) is not None
+    ]
+    return tuple(found)
 
 
 def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, network: str) -> Link:

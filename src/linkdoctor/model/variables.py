@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -17,6 +18,7 @@ __all__ = [
     "LinkField",
     "LinkVariable",
     "Variable",
+    "address_in",
     "address_of",
     "is_address",
     "is_link_shaped",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 
-class Variable(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Variable(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """An environment variable. ``value`` is there only if it is link-shaped."""
 
     name: str
@@ -48,7 +50,7 @@ class LinkField(StrEnum):
     PROTO = "PROTO"
 
 
-class LinkVariable(msgspec.Struct, frozen=True, kw_only=True):
+class LinkVariable(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The name of a link variable, taken apart: ``DB_PORT_5432_TCP_ADDR``."""
 
     prefix: str
@@ -75,10 +77,13 @@ _PER_PORT_FIELDS = {
     "_PORT_END": LinkField.PORT_END,
 }
 _ENDPOINT = re.compile(r"(?:tcp|udp|sctp)://(?P<address>[0-9a-fA-F.:\[\]]*):\d{1,5}")
+_ADDR = LinkField.ADDR
+_PLACES = (LinkField.DEFAULT, LinkField.URL, LinkField.START, LinkField.END)
 _NUMBER = re.compile(r"\d{1,5}")
 _LINK_PATH = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
+@lru_cache(maxsize=4096)  # many containers have variables of the same names
 def parse_link_variable(name: str) -> LinkVariable | None:
     """Take the name of a variable apart, if it has the form of one that a link sets.
 
@@ -109,10 +114,15 @@ def address_of(variable: Variable) -> str | None:
     parsed = parse_link_variable(variable.name)
     if parsed is None or variable.value is None:
         return None
-    if parsed.field is LinkField.ADDR:
-        return variable.value
-    if parsed.field in (LinkField.DEFAULT, LinkField.URL, LinkField.START, LinkField.END):
-        match = _ENDPOINT.fullmatch(variable.value)
+    return address_in(parsed, variable.value)
+
+
+def address_in(parsed: LinkVariable, value: str) -> str | None:
+    """Give the address in the value of a link variable whose name was taken apart."""
+    if parsed.field is _ADDR:
+        return value
+    if parsed.field in _PLACES:
+        match = _ENDPOINT.fullmatch(value)
         return match["address"].strip("[]") if match else None
     return None
 
@@ -152,7 +162,8 @@ def is_link_shaped(name: str, value: str) -> bool:
 
 def is_address(text: str) -> bool:
     """Tell whether a text is an IPv4 or IPv6 address; one with a zone may hold anything there."""
-    if "%" in text:
+    # Most texts that are asked about are names.
+    if "%" in text or (":" not in text and not text[-1:].isdigit()):
         return False
     try:
         ipaddress.ip_address(text)

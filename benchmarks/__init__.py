@@ -1,0 +1,1 @@
+"""What linkdoctor costs, against what a person would use instead: ``python -m benchmarks``."""
