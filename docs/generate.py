@@ -25,9 +25,8 @@ from typing import Any, get_origin
 
 import msgspec
 import msgspec.inspect as kinds
-from typer.main import get_command
 
-from linkdoctor.cli import app
+from linkdoctor.cli import all_commands
 from linkdoctor.config import Config
 from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
@@ -163,7 +162,7 @@ def command_line() -> str:
         "# Command line",
         "What `linkdoctor COMMAND --help` says, for each command.",
     ]
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in all_commands().items():
         parts += of_command(f"linkdoctor {name}", command)
     return "\n\n".join(parts) + "\n"
 
@@ -377,7 +376,7 @@ def said_in(kind: type) -> dict[str, str]:
 @cache
 def options_of_check() -> dict[str, str]:
     """What the help of `check` says of each option, by its long name without the dashes."""
-    command = get_command(app).commands["check"]  # type: ignore[attr-defined]
+    command = all_commands()["check"]
     return {
         name.removeprefix("--"): f"`{name}`: {each.help}"
         for each in command.params

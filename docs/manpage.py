@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli import app
+from linkdoctor.cli import all_commands, app
 from linkdoctor.config import CONFIG_VARIABLE
 
 PAGE = Path(__file__).resolve().parent / "man" / "linkdoctor.1"
@@ -71,7 +71,7 @@ def page() -> str:
     ]
     root = group.make_context("linkdoctor", [], resilient_parsing=True)
     lines[-1:-1] = [".SH OPTIONS", *parameters(group, root)]
-    for name, command in group.commands.items():
+    for name, command in all_commands().items():
         lines += about(name, command, root)
     for heading, pairs in (
         ("EXIT STATUS", EXIT_STATUS),

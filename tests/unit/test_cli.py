@@ -371,4 +371,4 @@ def test_names_that_stdout_cannot_encode(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_all_names_what_is_public() -> None:
-    assert module.__all__ == ["app", "main"]
+    assert module.__all__ == ["all_commands", "app", "main"]

@@ -22,7 +22,7 @@ from linkdoctor import __version__
 from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.cli.output import complain, emit
 
-__all__ = ["app", "main"]
+__all__ = ["all_commands", "app", "main"]
 
 _COMMANDS = {
     "check": "check",
@@ -119,6 +119,13 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 ) -> None:
     if ctx.invoked_subcommand is None:
         emit(f"{ctx.get_help()}\n")
+
+
+def all_commands() -> dict[str, Any]:
+    """Give every command by its name, as its pages need them."""
+    group: Any = get_command(app)
+    group.list_commands(None)
+    return dict(group.commands)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
