@@ -115,6 +115,7 @@ _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _LONGEST_VERSION = 9
 _GZIP = b"\x1f\x8b"
 
+_A_BREATH = 0.2
 _TO_GIVE_UP = 0.5
 """Seconds that a reader may take to give up after an interruption."""
 
@@ -224,13 +225,17 @@ def examine(
 
 
 def _wait(waiting: set[int], done: SimpleQueue[int], seconds: float) -> None:
-    """Take out of what is waited for all that is done within the time."""
+    """Take out of what is waited for all that is done within the time.
+
+    In short breaths: a signal that reaches another thread does not wake this one.
+    """
     clock = Deadline(seconds)
     while waiting:
         try:
-            waiting.discard(done.get(timeout=clock.left()))
+            waiting.discard(done.get(timeout=min(clock.left(), _A_BREATH)))
         except Empty:
-            return
+            if clock.left() <= 0:
+                return
 
 
 def container_names(

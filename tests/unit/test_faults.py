@@ -66,7 +66,7 @@ def test_no_fault_is_taken_for_health(tmp_path: Path) -> None:
 
     faults = [Fault(kind, nth) for kind, nth in zip(KINDS, cycle(range(1, 12)), strict=False)]
     for fault, (report, took) in zip(faults, at_once(8, tried, faults), strict=True):
-        assert took < 0.6 + 1, fault
+        assert took < 0.6 + 3, fault
         assert report.summary.verdict is not Verdict.HEALTHY, fault
         assert codes(report) <= {"LD102"}, fault
         assert not [each for each in report.skipped if "failed on it" in each.reason], fault
@@ -104,7 +104,7 @@ def test_only_not_found_says_that_there_is_no_link(tmp_path: Path) -> None:
 def test_one_request_leaves_half_of_the_time_to_the_others(tmp_path: Path) -> None:
     def tried(kind: Kind) -> Report:
         (directory := tmp_path / kind.replace(" ", "-")).mkdir()
-        return found(directory, Fault(kind, 1, path=APP), timeout=0.6)
+        return found(directory, Fault(kind, 1, path=APP), timeout=1.5)
 
     kinds = (Kind.SILENT, Kind.TRICKLE, Kind.TRICKLED_HEAD, Kind.CONTINUED)
     for kind, report in zip(kinds, at_once(4, tried, kinds), strict=True):
