@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 
 from benchmarks.applying import applying
+from benchmarks.growing import growing
 from benchmarks.live import live
 from benchmarks.replayed import replayed
 from benchmarks.results import Results, Row, show
@@ -22,6 +23,7 @@ from linkdoctor import __version__
 _TABLES: Mapping[str, Callable[[bool], Iterator[Row]]] = {
     "startup": startup,
     "rules": applying,
+    "growth": growing,
     "replayed": replayed,
     "live": live,
 }

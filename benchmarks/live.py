@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.clients import clients
 from benchmarks.measuring import environment, linkdoctor, measured, side_by_side
-from benchmarks.replayed import DUMP
 from benchmarks.results import Row, ratio, told
 from tests.lab import leftovers
 from tests.lab.engine import Engine, unavailable
@@ -46,8 +46,9 @@ def live(quick: bool) -> Iterator[Row]:
     links = 4 if quick else 100
     with linked_engine(links) as engine:
         variables = environment(DOCKER_HOST=engine.url)
-        commands = (linkdoctor("check"), DUMP)
-        check, dump = side_by_side(commands, variables, 1 if quick else 9)
+        others = clients()
+        commands = (linkdoctor("check"), *(client.dump for client in others))
+        check, *dumps = side_by_side(commands, variables, 1 if quick else 9)
         hand = measured(("sh", "-c", _HAND, "sh", str(engine.home)), variables)
         beside = ["nsenter", f"--net={leftovers.NAMESPACES / engine.namespace}", "--"]
         far = [*beside, *linkdoctor("check", "-H", f"tcp://{_AFAR}")]
@@ -55,7 +56,15 @@ def live(quick: bool) -> Iterator[Row]:
         sequential = _one_after_another(engine.socket)
         shown = f"check of {2 * links} containers, {links} links,"
         pairs = (
-            (f"{shown} against docker inspect of all", check, dump.seconds, _DUMP),
+            *(
+                (
+                    f"{shown} against docker inspect of all ({client.version})",
+                    check,
+                    dump.seconds,
+                    _DUMP,
+                )
+                for client, dump in zip(others, dumps, strict=True)
+            ),
             (f"{shown} against the runbook by hand", check, hand.seconds, _RUNBOOK),
             (
                 f"{links} targets from afar, against one call after another",

@@ -5,18 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.clients import Client, clients
 from benchmarks.measuring import Cost, environment, linkdoctor, side_by_side
 from benchmarks.results import Row, most, ratio
 
-__all__ = ["DUMP", "TABLE", "replayed"]
+__all__ = ["TABLE", "replayed"]
 
 TABLE = "Large engines, replayed"
-DUMP = ("sh", "-c", "docker inspect $(docker ps -aq)")
-"""What a person would do to see everything: the Go client, and a mere dump."""
 _SIZES = ((1_000, 1.0), (10_000, 0.6))
 _GROWTH = 1.2
 _BASE, _OF_A_CONTAINER = 70 * 1024, 8
@@ -26,14 +25,16 @@ _BASE, _OF_A_CONTAINER = 70 * 1024, 8
 def replayed(quick: bool) -> Iterator[Row]:
     """Measure two sizes: time against the dump, memory, and what a container costs."""
     costs: dict[int, Cost] = {}
-    smallest = _checked(20, 2 if quick else 5)[0]
+    others = clients()
+    smallest = _checked(20, (), 2 if quick else 5)[0]
     for size, target in ((100, 0.0), (400, 0.0)) if quick else _SIZES:
-        check, dump = _checked(size, 1 if quick else 5)
+        check, *dumps = _checked(size, others, 1 if quick else 5)
         costs[size] = check
-        what = f"check of {size} containers against docker inspect of all"
         how = f"{check.processor * 1000:.0f} ms of processor time"
         asked = None if quick else target
-        yield ratio(TABLE, what, check.seconds, dump.seconds, asked, note=how)
+        for client, dump in zip(others, dumps, strict=True):
+            what = f"check of {size} containers against docker inspect of all ({client.version})"
+            yield ratio(TABLE, what, check.seconds, dump.seconds, asked, note=how)
         yield most(
             TABLE,
             f"peak memory, {size} containers",
@@ -51,11 +52,11 @@ def replayed(quick: bool) -> Iterator[Row]:
         yield ratio(TABLE, what, each_of_many, each_of_few, asked, note="start-up left aside")
 
 
-def _checked(containers: int, times: int) -> tuple[Cost, Cost]:
+def _checked(containers: int, others: Sequence[Client], times: int) -> list[Cost]:
+    """Give the costs of `check` and of each client's dump."""
     with _engine(containers) as url:
-        variables = environment(DOCKER_HOST=url)
-        check, dump = side_by_side((linkdoctor("check"), DUMP), variables, times)
-    return check, dump
+        commands = (linkdoctor("check"), *(client.dump for client in others))
+        return side_by_side(commands, environment(DOCKER_HOST=url), times)
 
 
 @contextmanager

@@ -88,6 +88,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Give the prefix of the variables that this link sets."""
         return environment_prefix(self.alias)
 
+    @cached_property
+    def kept(self) -> dict[str, tuple[object, Any]]:
+        """Give what :meth:`Topology.once_of` keeps, each with the topology that it is true of."""
+        return {}
+
 
 class TracedVariable(msgspec.Struct, frozen=True, gc=False):
     """A variable of a link in the target's process that is to hold an address, taken apart."""
@@ -292,12 +297,12 @@ class Topology:
         """As :meth:`once`, of a link: quicker, since most rules ask for most links."""
         if self._reads is not None:
             return find()
-        kept = link.__dict__.get(what)
+        kept = link.kept.get(what)
         if kept is not None and kept[0] is self._memo:
             value: T = kept[1]
             return value
         value = find()
-        link.__dict__[what] = (self._memo, value)
+        link.kept[what] = (self._memo, value)
         return value
 
     # --- what there is -----------------------------------------------------------------
