@@ -73,6 +73,7 @@ DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
 
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _LONGEST_VERSION = 9
+_LONGEST_WORDS = 300
 _GZIP = b"\x1f\x8b"
 
 Progress = Callable[[str], None]
@@ -269,7 +270,9 @@ def _decode_snapshot(content: bytes, name: str) -> Snapshot:
     try:
         return msgspec.json.decode(content, type=Snapshot)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name}: a damaged snapshot: {error}") from None
+        # It may quote what stands in the file, which may be endless.
+        words = str(error)[:_LONGEST_WORDS]
+        raise SnapshotError(f"{name}: a damaged snapshot: {words}") from None
 
 
 def _is_known(version: str) -> bool:

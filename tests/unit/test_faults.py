@@ -30,7 +30,7 @@ def examined(
     directory: Path,
     fault: Fault | None,
     *,
-    timeout: float = 1.0,
+    timeout: float = 5.0,
     situation: dict[str, Any] = GHOST,
 ) -> tuple[Examination, FaultyProxy]:
     engine, socket = directory / "engine", directory / "proxy"
@@ -102,7 +102,7 @@ def test_only_not_found_says_that_there_is_no_link(tmp_path: Path) -> None:
 def test_one_request_leaves_half_of_the_time_to_the_others(tmp_path: Path) -> None:
     def tried(kind: Kind) -> Report:
         (directory := tmp_path / kind.replace(" ", "-")).mkdir()
-        return found(directory, Fault(kind, 4), timeout=0.6)
+        return found(directory, Fault(kind, 4), timeout=1.6)
 
     kinds = (Kind.SILENT, Kind.TRICKLE, Kind.TRICKLED_HEAD, Kind.CONTINUED)
     for kind, report in zip(kinds, at_once(4, tried, kinds), strict=True):
