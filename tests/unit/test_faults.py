@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
+from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.crew import at_once
-from linkdoctor.model.evidence import Gap, Unknown
+from linkdoctor.collect.translate import details_of
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Verdict
+from linkdoctor.model.snapshot import Details
 from tests.faulty import Fault, FaultyProxy, Kind, faulty
 from tests.replay import replayed, situations
 
@@ -122,6 +125,22 @@ def test_what_is_no_api_version_is_said(tmp_path: Path, offered: str) -> None:
     situation = GHOST | {"version": GHOST["version"] | {"ApiVersion": offered}}
     (lost,) = examined(tmp_path, None, situation=situation)[0].unreachable
     assert lost.reason == "the engine reports no API version"
+
+
+def test_a_mistake_about_one_container_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(answer: ContainerAnswer) -> Details:
+        if answer.Name == "/app":
+            raise TypeError("s3cr3t")
+        return details_of(answer)
+
+    monkeypatch.setattr("linkdoctor.collect.collector.details_of", mistaken)
+    (snapshot,) = examined(tmp_path, None)[0].snapshots
+    app, web = snapshot.containers
+    assert isinstance(web.details, Known)
+    assert isinstance(app.details, Unknown)
+    assert app.details.detail == "linkdoctor failed on it: TypeError; please report it"
 
 
 # What changes while it is read

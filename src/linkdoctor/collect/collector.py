@@ -351,10 +351,14 @@ def _containers(
     progress("reading processes, hosts files and sockets")
 
     def container_of(each: _Inspected) -> Container:
-        links = _stored_links(disk, each.answer, data_root)
-        served = _serves(each, sources)
-        container = _container(client, each, live, near, deadline, served=served)
-        return msgspec.structs.replace(container, stored_links=links)
+        try:
+            links = _stored_links(disk, each.answer, data_root)
+            served = _serves(each, sources)
+            container = _container(client, each, live, near, deadline, served=served)
+            return msgspec.structs.replace(container, stored_links=links)
+        except Exception as error:  # one container must not hide the others
+            reason = f"linkdoctor failed on it: {type(error).__name__}; please report it"
+            return _unread(each.listed, Unknown(gap=Gap.UNSUPPORTED, detail=reason))
 
     containers = at_once(1 if near else _WORKERS, container_of, inspected)
     return with_health_complaints(containers, (each.answer for each in inspected))
