@@ -146,10 +146,12 @@ def test_a_mistake_about_one_container_does_not_hide_the_others(
 # What changes while it is read
 
 
-def changing(directory: Path, *lists: Sequence[dict[str, Any]]) -> Examination:
-    """The ghost situation, whose list of containers is another one each time."""
+def changing(
+    directory: Path, *lists: Sequence[dict[str, Any]], of: dict[str, Any] = GHOST
+) -> Examination:
+    """A situation whose list of containers is another one each time."""
     coming = iter([*lists, *[lists[-1]] * 9])
-    situation = _Changing(GHOST, lambda: list(next(coming)))
+    situation = _Changing(of, lambda: list(next(coming)))
     return examined(directory, None, situation=situation, timeout=5)[0]
 
 
@@ -187,6 +189,22 @@ def test_nothing_is_claimed_of_what_never_holds_still(tmp_path: Path) -> None:
     unread = [each.name for each in snapshot.containers if isinstance(each.details, Unknown)]
     assert unread == [other["Names"][0].removeprefix("/")]
     assert report_on(examination, RULES).summary.verdict is not Verdict.HEALTHY
+
+
+def test_nothing_is_claimed_of_the_target_of_a_source_that_never_holds_still(
+    tmp_path: Path,
+) -> None:
+    healthy = situations()["healthy"]
+    (app,) = (each for each in healthy["containers"] if "/web/helloapp" in each["Names"])
+    (web,) = (each for each in healthy["containers"] if each is not app)
+    lists = [[with_endpoint(app, str(number)), web] for number in range(4)]
+    (snapshot,) = changing(tmp_path, *lists, of=healthy).snapshots
+    assert all(isinstance(each.details, Unknown) for each in snapshot.containers)
+    lists = [[app, with_endpoint(web, str(number))] for number in range(4)]
+    (directory := tmp_path / "other").mkdir()
+    (snapshot,) = changing(directory, *lists, of=healthy).snapshots
+    unread = [each.name for each in snapshot.containers if isinstance(each.details, Unknown)]
+    assert unread == ["web"]
 
 
 def test_who_comes_and_goes_all_the_time(tmp_path: Path) -> None:

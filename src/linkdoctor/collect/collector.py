@@ -75,7 +75,9 @@ _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
-_MOVED = Unknown(gap=Gap.VANISHED, detail="it changed each time that it was read; check again")
+_MOVED = Unknown(
+    gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
+)
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
 )
@@ -195,7 +197,8 @@ def _settled_containers(
         if not moved:
             return containers, True
         if rounds == _ROUNDS or deadline.left() < deadline.seconds / 2:
-            return list(_those_that_held_still(containers, again, moved)), False
+            touched = moved | _linked_to(moved, listed, again)
+            return list(_those_that_held_still(containers, again, touched)), False
         listed = again
 
 
@@ -224,6 +227,20 @@ def _moved(
 
 def _state_of(listed: ListAnswer) -> tuple[Status, tuple[str, ...], tuple[str, ...]]:
     return (status_of(listed.State), tuple(sorted(listed.Names or ())), listed.endpoints)
+
+
+def _linked_to(
+    moved: Collection[str], before: Iterable[ListAnswer], after: Sequence[ListAnswer]
+) -> set[str]:
+    """Give the ids of the targets of links to some containers: the engine writes to them, too."""
+    links = (
+        parse_link_name(name)
+        for each in (*before, *after)
+        if each.Id in moved
+        for name in each.Names or ()
+    )
+    targets = {link[0] for link in links if link is not None}
+    return {each.Id for each in after if not targets.isdisjoint(_names_of(each))}
 
 
 def _those_that_held_still(
