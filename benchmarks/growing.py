@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from linkdoctor.diagnose import diagnose, evaluate
-
 from benchmarks.fleet import fleet
 from benchmarks.results import Row, fitted_exponent, most
 from linkdoctor.api import TOOL
+from linkdoctor.diagnosis import diagnose, evaluate
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.report import Report, Safety
 from linkdoctor.model.snapshot import Snapshot

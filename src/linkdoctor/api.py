@@ -113,6 +113,7 @@ DEMO_FILES = ("demo-alpha.json.gz", "demo-beta.json.gz")
 
 _LARGEST_SNAPSHOT = 512 * 1024 * 1024
 _LONGEST_VERSION = 9
+_LONGEST_WORDS = 300
 _GZIP = b"\x1f\x8b"
 
 _A_BREATH = 0.2
@@ -499,7 +500,9 @@ def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) 
     try:
         return msgspec.json.decode(content, type=type_)
     except _NOT_DECODED as error:
-        raise SnapshotError(f"{name}: a damaged {what}: {error}") from None
+        # It may quote what stands in the file, which may be endless.
+        words = str(error)[:_LONGEST_WORDS]
+        raise SnapshotError(f"{name}: a damaged {what}: {words}") from None
 
 
 def _schema_of(content: bytes, name: str) -> str:

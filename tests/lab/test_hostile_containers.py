@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,9 @@ from linkdoctor.collect.procfs import NotProven, hold, read_inside
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Container
 from tests.faulty import faulty
+from tests.hostile import HOSTILE
 
-from .examining import diagnose, leaks, look
+from .examining import codes, diagnose, leaks, look, report
 from .situations import Lab
 
 SOON = 6.0
@@ -103,6 +105,39 @@ def test_no_file_that_a_container_plants_holds_anything_up(
         assert isinstance(web.process_environment, Known), plant
         if isinstance(web.hosts_file, Known):
             assert len(web.hosts_file.value) <= 256 * 1024 // len("1.2.3.4 a\n") + 1, plant
+
+
+# What a container is made with
+
+
+def test_no_setting_of_a_container_hides_what_is_wrong_with_another(linked: Lab) -> None:
+    linked.move("app")
+    texts = [each for each in HOSTILE if "\0" not in each and each != "\ud800"]
+    links = {"links": {"app": "a.b-c"}, "dns_search": ["."], "dns_opt": ["ndots:999999"]}
+    shapes: list[dict[str, Any]] = [
+        {"environment": ["A=1", "A=2", "A", "B_PORT_1_TCP_ADDR=fe80::1%zone"]},
+        {"environment": [f"V{number}={text}" for number, text in enumerate(texts * 30)]},
+        {"labels": {f"linkdoctor.{each}": each for each in texts}},
+        {"labels": {"linkdoctor.expects": "a," * 5000}},
+        {"command": ["sleep", "100000", *["http://a@b:99999/ $X_PORT_1_TCP_ADDR"] * 500]},
+        {"hostname": "-".join(["abc"] * 15), "domainname": "x.example"},
+        {"host": {"extra_hosts": {f"h{number}": "10.9.9.9" for number in range(500)}}},
+        {"host": links},
+    ]
+    for number, shape in enumerate(shapes):
+        host = linked.api.create_host_config(**shape.pop("host", {}))
+        wanted = {"command": ["sleep", "100000"], "host_config": host, **shape}
+        linked.api.create_container("lab:base", name=f"odd{number}", **wanted)
+        linked.start(f"odd{number}")
+    begun = time.monotonic()
+    examination = look(linked)
+    assert time.monotonic() - begun < SOON
+    assert examination.unreachable == ()
+    (snapshot,) = examination.snapshots
+    assert all(isinstance(each.details, Known) for each in snapshot.containers)
+    found = report(examination)
+    assert "LD201 web/helloapp" in codes(found)
+    assert "LD001" not in {each.code for each in found.findings}
 
 
 # Pids that lead to strangers

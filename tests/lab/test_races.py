@@ -82,7 +82,9 @@ class Churn:
 
     def _replaced(self) -> Iterator[Callable[[], object]]:
         while True:
-            yield lambda: self._lab.recreate("phoenix")
+            # Between the two there is no such container, and to say so is true.
+            yield lambda: self._lab.remove("phoenix")
+            yield lambda: self._lab.run("phoenix", listen=5000)
             yield lambda: self._lab.recreate("phoenix-user")
 
     def _passing(self) -> Iterator[Callable[[], object]]:

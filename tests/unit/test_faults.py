@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
+from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.crew import at_once
-from linkdoctor.model.evidence import Gap, Unknown
+from linkdoctor.collect.translate import Commands, details_of
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Verdict
+from linkdoctor.model.snapshot import Details
 from tests.faulty import Fault, FaultyProxy, Kind, bare, faulty
 from tests.replay import replayed, situations
 
@@ -31,7 +34,7 @@ def examined(
     directory: Path,
     fault: Fault | None,
     *,
-    timeout: float = 1.0,
+    timeout: float = 5.0,
     situation: dict[str, Any] = GHOST,
 ) -> tuple[Examination, FaultyProxy]:
     engine, socket = directory / "engine", directory / "proxy"
@@ -126,13 +129,31 @@ def test_what_is_no_api_version_is_said(tmp_path: Path, offered: str) -> None:
     assert lost.reason == "the engine reports no API version"
 
 
+def test_a_mistake_about_one_container_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(answer: ContainerAnswer, commands: Commands) -> Details:
+        if answer.Name == "/app":
+            raise TypeError("s3cr3t")
+        return details_of(answer, commands)
+
+    monkeypatch.setattr("linkdoctor.collect.collector.details_of", mistaken)
+    (snapshot,) = examined(tmp_path, None)[0].snapshots
+    app, web = snapshot.containers
+    assert isinstance(web.details, Known)
+    assert isinstance(app.details, Unknown)
+    assert app.details.detail == "linkdoctor failed on it: TypeError; please report it"
+
+
 # What changes while it is read
 
 
-def changing(directory: Path, *lists: Sequence[dict[str, Any]]) -> Examination:
-    """The ghost situation, whose list of containers is another one each time."""
+def changing(
+    directory: Path, *lists: Sequence[dict[str, Any]], of: dict[str, Any] = GHOST
+) -> Examination:
+    """A situation whose list of containers is another one each time."""
     coming = iter([*lists, *[lists[-1]] * 9])
-    situation = _Changing(GHOST, lambda: list(next(coming)))
+    situation = _Changing(of, lambda: list(next(coming)))
     return examined(directory, None, situation=situation, timeout=5)[0]
 
 
@@ -170,6 +191,22 @@ def test_nothing_is_claimed_of_what_never_holds_still(tmp_path: Path) -> None:
     unread = [each.name for each in snapshot.containers if isinstance(each.details, Unknown)]
     assert unread == [other["Names"][0].removeprefix("/")]
     assert report_on(examination, RULES).summary.verdict is not Verdict.HEALTHY
+
+
+def test_nothing_is_claimed_of_the_target_of_a_source_that_never_holds_still(
+    tmp_path: Path,
+) -> None:
+    healthy = situations()["healthy"]
+    (app,) = (each for each in healthy["containers"] if "/web/helloapp" in each["Names"])
+    (web,) = (each for each in healthy["containers"] if each is not app)
+    lists = [[with_endpoint(app, str(number)), web] for number in range(4)]
+    (snapshot,) = changing(tmp_path, *lists, of=healthy).snapshots
+    assert all(isinstance(each.details, Unknown) for each in snapshot.containers)
+    lists = [[app, with_endpoint(web, str(number))] for number in range(4)]
+    (directory := tmp_path / "other").mkdir()
+    (snapshot,) = changing(directory, *lists, of=healthy).snapshots
+    unread = [each.name for each in snapshot.containers if isinstance(each.details, Unknown)]
+    assert unread == ["web"]
 
 
 def test_who_comes_and_goes_all_the_time(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -15,13 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linkdoctor.api import Examination, demo_snapshots, report_on
+from linkdoctor.api import Examination, Url, demo_snapshots, examine, report_on
 from linkdoctor.collect.answers import ContainerAnswer, InfoAnswer, ListAnswer, NetworkAnswer
 from linkdoctor.collect.translate import details_of, network_of
 from linkdoctor.model.snapshot import Snapshot
 from tests.fuzz.effort import MORE, tries
 from tests.fuzz.targets import GHOST, RULES, SEVERAL, TARGETS, Target, world
 from tests.hostile import HOSTILE
+from tests.replay import DATA, replayed, situations
 
 few = settings(
     max_examples=tries(20),
@@ -191,3 +194,16 @@ def test_any_other_answer_is_translated(whole: Any) -> None:
         network_of(each)
     for one in listed:
         assert all(isinstance(each, str) for each in one.endpoints)
+
+
+SITUATIONS = [*situations().values(), *situations(DATA / "podman-4.3.json").values()]
+
+
+@settings(parent=few, max_examples=tries(8))
+@given(st.sampled_from(SITUATIONS).flatmap(lambda each: changed(each, 6)))
+def test_no_answer_of_an_engine_makes_an_examination_fail(situation: Any) -> None:
+    with TemporaryDirectory() as home, replayed(situation, Path(home, "s")):
+        examination = examine([Url(f"unix://{home}/s")], timeout=10, environment={})
+    report = report_on(examination, RULES)
+    assert "LD001" not in {each.code for each in report.findings}
+    assert not [each.reason for each in report.skipped if "failed on it" in each.reason]

@@ -77,7 +77,9 @@ _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
-_MOVED = Unknown(gap=Gap.VANISHED, detail="it changed each time that it was read; check again")
+_MOVED = Unknown(
+    gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
+)
 _NOT_ASKED_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
 )
@@ -219,7 +221,8 @@ def _settled_containers(
         if not moved:
             return containers, True
         if rounds == _ROUNDS or deadline.left() < deadline.seconds / 2:
-            return list(_those_that_held_still(containers, again, moved)), False
+            touched = moved | _linked_to(moved, listed, again)
+            return list(_those_that_held_still(containers, again, touched)), False
         listed = again
 
 
@@ -248,6 +251,20 @@ def _moved(
 
 def _state_of(listed: ListAnswer) -> tuple[Status, tuple[str, ...], tuple[str, ...]]:
     return (status_of(listed.State), tuple(sorted(listed.Names or ())), listed.endpoints)
+
+
+def _linked_to(
+    moved: Collection[str], before: Iterable[ListAnswer], after: Sequence[ListAnswer]
+) -> set[str]:
+    """Give the ids of the targets of links to some containers: the engine writes to them, too."""
+    links = (
+        parse_link_name(name)
+        for each in (*before, *after)
+        if each.Id in moved
+        for name in each.Names or ()
+    )
+    targets = {link[0] for link in links if link is not None}
+    return {each.Id for each in after if not targets.isdisjoint(_names_of(each))}
 
 
 def _those_that_held_still(
@@ -385,13 +402,19 @@ def _containers(
     def glanced_at(each: _Inspected) -> _Glance:
         if isinstance(each.answer, Unknown):
             return _Glance(details=each.answer)
-        details = details_of(each.answer, commands)
-        served = _serves(each, sources)
-        return _Glance(details=details, seen=_seen(each.answer, details, near, deadline, served))
+        try:
+            details = details_of(each.answer, commands)
+            seen = _seen(each.answer, details, near, deadline, _serves(each, sources))
+        except Exception as error:  # one container must not hide the others
+            return _Glance(details=_failed(error))
+        return _Glance(details=details, seen=seen)
 
     def container_of(each: _Inspected, glance: _Glance) -> Container:
-        links = _stored_links(disk, each.answer, data_root)
-        return _container(client, each, glance, live, links)
+        try:
+            links = _stored_links(disk, each.answer, data_root)
+            return _container(client, each, glance, live, links)
+        except Exception as error:  # one container must not hide the others
+            return _unread(each.listed, _failed(error))
 
     # That thread goes from one network namespace to the next, and ends then.
     glances = Begun(lambda: [glanced_at(each) for each in inspected]).result()
@@ -405,6 +428,11 @@ def _containers(
         for number, pair in enumerate(pairs)
     ]
     return with_health_complaints(containers, (each.answer for each in inspected))
+
+
+def _failed(error: Exception) -> Unknown:
+    reason = f"linkdoctor failed on it: {type(error).__name__}; please report it"
+    return Unknown(gap=Gap.UNSUPPORTED, detail=reason)
 
 
 def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
