@@ -12,6 +12,9 @@ RUNTIME := $(VENV)/.runtime
 TOOLS := $(VENV)/.tools
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
+COVER :=
+COVER_ALL := --cov --cov-report=
+
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
 SITUATIONS := tests/lab/test_forty_situations.py tests/lab/test_causes.py
@@ -20,24 +23,26 @@ stage = @printf '\n== %s\n' '$(1)'
 again = @$(MAKE) --no-print-directory
 
 .PHONY: help demo test lint unit fuzz versions docs pages docs-check site integrations packaging \
-	page lab engines machine clean bench bench-quick
+	page lab coverage engines mutants machine clean bench bench-quick
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
 	@echo 'make test       every check and every test, in this order:'
-	@echo '  make lint       format, lint, types, import contracts'
+	@echo '  make lint       format, lint, complexity, types, import contracts, dead code'
 	@echo '  make unit       the unit tests'
 	@echo '  make fuzz       every reader of what others wrote, before much more of it'
-	@echo '  make versions   the unit tests on every other Python of this machine'
+	@echo '  make versions   the unit tests on every other Python of this machine, and with the lowest versions'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make site       the documentation as a web site, in build/site'
 	@echo '  make integrations  what deploy/ holds, read by the programs that it is for'
 	@echo '  make packaging  wheel, sdist and editable install, each in a clean environment'
 	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
+	@echo '  make coverage   how much of the code unit tests and lab ran, branches counted'
 	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
+	@echo '  make mutants    changes the heart and three rules, and sees whether a test notices'
+	@echo '  make bench-quick  the benchmarks in small: do they run, and is no rule quadratic?'
 	@echo 'make bench      what it costs, against what one would use instead: ten minutes, alone'
-	@echo 'make bench-quick  the same in small: does it run, and is no rule quadratic?'
 	@echo 'make docs       write the generated pages and schemas of docs/'
 	@echo 'make pages      type the commands of docs/ anew, on real engines (root, and Docker installed)'
 	@echo 'make clean      remove what the above left behind'
@@ -48,7 +53,8 @@ demo: $(RUNTIME)
 
 test: machine $(TOOLS)
 	$(again) lint
-	$(again) unit
+	@rm -f .coverage .coverage.*
+	$(again) unit COVER="$(COVER_ALL)"
 	$(again) fuzz
 	$(again) versions
 	$(again) docs-check
@@ -56,8 +62,11 @@ test: machine $(TOOLS)
 	$(again) integrations
 	$(again) packaging
 	$(again) page
-	$(again) lab
+	$(again) lab COVER="$(COVER_ALL)"
+	$(again) coverage
 	$(again) engines
+	$(again) mutants
+	$(again) bench-quick
 
 lint: $(TOOLS)
 	$(call stage,ruff format)
@@ -70,10 +79,12 @@ lint: $(TOOLS)
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 	$(call stage,import-linter)
 	@$(BIN)/lint-imports --no-logo
+	$(call stage,dead code)
+	@$(BIN)/vulture
 
 unit: $(TOOLS)
 	$(call stage,unit tests)
-	@$(PYTEST) -n 2 $(UNIT)
+	@COVERAGE_FILE=.coverage.unit $(PYTEST) -n 2 $(COVER) $(UNIT)
 
 # What is led by coverage needs a package that not every Python has.
 fuzz: $(TOOLS)
@@ -87,6 +98,8 @@ fuzz: $(TOOLS)
 versions: $(TOOLS)
 	$(call stage,unit tests on every other Python)
 	@$(BIN)/python tests/each_python.py -n 2 $(UNIT)
+	$(call stage,unit tests with the lowest versions of all that is needed)
+	@$(BIN)/python tests/lowest.py -n 2 tests/unit
 
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
@@ -124,7 +137,17 @@ page: $(TOOLS)
 
 lab: $(TOOLS)
 	$(call stage,lab tests)
-	@$(PYTEST) $(SIDE_BY_SIDE) tests/lab
+	@COVERAGE_FILE=.coverage.lab $(PYTEST) $(SIDE_BY_SIDE) $(COVER) tests/lab
+
+# Of unit tests and lab together: much can only be reached with an engine.
+coverage: $(TOOLS)
+	$(call stage,coverage of src/ and rules/)
+	@$(BIN)/coverage combine --quiet .coverage.*
+	@$(BIN)/coverage report
+
+mutants: $(TOOLS)
+	$(call stage,changes that no test notices)
+	@$(BIN)/python tests/mutation.py
 
 # The machine's own engine runs the whole lab; the others, what linkdoctor knows of Docker.
 engines: $(TOOLS)

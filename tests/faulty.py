@@ -77,13 +77,6 @@ class Kind(StrEnum):
     """No HTTP at all."""
 
 
-IN_TIME = frozenset({Kind.DELAYED})
-"""What does no harm."""
-WAITING = frozenset(
-    {Kind.SILENT, Kind.TRICKLE, Kind.TRICKLED_HEAD, Kind.ENDLESS_HEAD, Kind.CONTINUED}
-)
-"""What a client must end by itself."""
-
 _STATUS = {
     Kind.MOVED: "301 Moved Permanently",
     Kind.TOO_OLD: "400 Bad Request",

@@ -169,7 +169,6 @@ def test_a_complaint_from_before_the_link_is_none(lab: Lab) -> None:
     assert codes(report(listening_to(lab))) == []
 
 
-SERVES = "mkdir -p /tmp/w; exec httpd -f -p 5432 -h /tmp/w"
 WAITS = "#!/bin/sh\nuntil nc -z db 5432; do sleep 0.2; done\nexec sleep 100000\n"
 
 

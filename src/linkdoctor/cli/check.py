@@ -45,7 +45,7 @@ from linkdoctor.model.report import ExitCode
 from linkdoctor.render.layout import counted
 
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination, LoadedRule
+    from linkdoctor.api import Examination, LoadedRule, Selection
     from linkdoctor.model.baseline import Baseline
     from linkdoctor.model.report import Report
     from linkdoctor.render.nagios import Range
@@ -183,18 +183,14 @@ def check(
     )
     if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
         raise CliError("--warning and --critical are for --format nagios")
-    if watch is not None:
-        if write_baseline is not None:
-            raise CliError("--watch goes on for ever: write a baseline without it")
-        _refuse_to_watch(engines, format_, output_)
     ranges = (_range("--warning", warning), _range("--critical", critical))
-    to_file = output_ is not None and str(output_) != "-"
-    if output_ is not None and to_file:
-        output.refuse_unwritable(output_)
-    if write_baseline is not None:
-        if containers or select:
-            raise CliError("a baseline is of everything: give no CONTAINER and no --select")
-        output.refuse_unwritable(write_baseline)
+    if watch is not None:
+        _refuse_to_watch(engines, format_, output_, write_baseline)
+    file = None if output_ is None or str(output_) == "-" else output_
+    if write_baseline is not None and (containers or select):
+        raise CliError("a baseline is of everything: give no CONTAINER and no --select")
+    for written in filter(None, (file, write_baseline)):
+        output.refuse_unwritable(written)
 
     from linkdoctor.api import report_on
 
@@ -203,7 +199,11 @@ def check(
         output.complain("interrupted: this is what was known by then")
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
     selection = msgspec.structs.replace(selection, containers=frozenset(names))
-    report = report_on(examination, loaded, selection=selection, declarations=settings.container)
+
+    def reported(seen: Examination, wanted: Selection) -> Report:
+        return report_on(seen, loaded, selection=wanted, declarations=settings.container)
+
+    report = reported(examination, selection)
     ordered = Ordered(
         report=report,
         examination=examination,
@@ -214,18 +214,11 @@ def check(
     )
     if format_ is CheckFormat.TEXT:
         text = report_text(
-            report, loaded, examination, verbose=verbose, quiet=quiet, to_file=to_file
+            report, loaded, examination, verbose=verbose, quiet=quiet, to_file=file is not None
         )
     else:
         text = render(format_, ordered)
-    if output_ is not None and to_file:
-        # Metrics are there for the user that the node exporter runs as.
-        mode = 0o644 if format_ is CheckFormat.PROMETHEUS else 0o600
-        output.write_atomically(output_, text.encode("utf-8", "backslashreplace"), mode=mode)
-    elif format_ is CheckFormat.TEXT:
-        output.emit(text)
-    else:
-        output.emit_bytes(text.encode())
+    _deliver(text, format_, file)
     if not quiet and not (format_ is CheckFormat.TEXT and (verbose or show_suppressed)):
         for note in report.notes or ():
             output.complain(f"warning: {note}")
@@ -235,23 +228,29 @@ def check(
     if write_baseline is not None:
         # What is known already is written down again.
         everything = msgspec.structs.replace(selection, baseline=None)
-        if everything != selection:
-            report = report_on(
-                examination, loaded, selection=everything, declarations=settings.container
-            )
-        _write_baseline(write_baseline, report)
+        known = report if everything == selection else reported(examination, everything)
+        _write_baseline(write_baseline, known)
     if watch is not None:
-        keep_watching(
-            watch,
-            report,
-            lambda: report_on(
-                _seen(engines), loaded, selection=selection, declarations=settings.container
-            ),
-        )
+        keep_watching(watch, report, lambda: reported(_seen(engines), selection))
     raise typer.Exit(exit_code_of(format_, ordered))
 
 
-def _refuse_to_watch(engines: Engines, format_: CheckFormat, output_: Path | None) -> None:
+def _deliver(text: str, format_: CheckFormat, file: Path | None) -> None:
+    if file is not None:
+        # Metrics are there for the user that the node exporter runs as.
+        mode = 0o644 if format_ is CheckFormat.PROMETHEUS else 0o600
+        output.write_atomically(file, text.encode("utf-8", "backslashreplace"), mode=mode)
+    elif format_ is CheckFormat.TEXT:
+        output.emit(text)
+    else:
+        output.emit_bytes(text.encode())
+
+
+def _refuse_to_watch(
+    engines: Engines, format_: CheckFormat, output_: Path | None, write_baseline: Path | None
+) -> None:
+    if write_baseline is not None:
+        raise CliError("--watch goes on for ever: write a baseline without it")
     if format_ is not CheckFormat.TEXT or output_ is not None:
         raise CliError("--watch shows text on standard output: leave --format and --output out")
     if engines.snapshots:

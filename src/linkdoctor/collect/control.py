@@ -79,7 +79,6 @@ class _Health(msgspec.Struct):
 class _State(msgspec.Struct):
     Status: str = ""
     Running: bool = False
-    Paused: bool = False
     Restarting: bool = False
     Dead: bool = False
     ExitCode: int = 0
