@@ -243,6 +243,10 @@ class _Fleet:
         return found
 
     @cached_property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        return tuple(host.snapshot for host in self._hosts.values())
+
+    @cached_property
     def places(self) -> dict[str, int]:
         return {host: number for number, host in enumerate(self._hosts)}
 
@@ -309,7 +313,7 @@ class Topology:
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Give the snapshots, one a host."""
-        return tuple(host.snapshot for host in self._hosts.values())
+        return self._fleet.snapshots
 
     def links(self, host: str | None = None) -> Iterator[Link]:
         """Give every link that the engines print, of one host or of all."""
