@@ -8,6 +8,7 @@ closed as soon as it stands; nothing is sent.
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -29,6 +30,7 @@ _PATIENCE = 2.0
 """Seconds that a connection may take."""
 _IN_HAND = _PATIENCE + 0.5
 """Seconds that must be left for a probe to begin: one cut short would pass for a silent peer."""
+_PAUSE = 1.5
 _MOST_PROBES = 256
 _MOST_EXPOSED = 16
 _WORKERS = 8
@@ -235,6 +237,10 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
         return Known(sockets.dial(attempt.address, attempt.port, _PATIENCE), "probe")
 
     answer = inside(attempt.link.target, dial)
+    if _has_no_route(answer) and deadline.left() >= _PAUSE + _IN_HAND:
+        # For a moment after its source came back the kernel still believes that nobody is there.
+        time.sleep(_PAUSE)
+        answer = inside(attempt.link.target, dial)
     if isinstance(answer, Unknown):
         return answer
     return Probe(
@@ -244,6 +250,10 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
         address=attempt.address,
         milliseconds=round(answer.value.seconds * 1000, 1),
     )
+
+
+def _has_no_route(answer: Evidence[sockets.Dialled]) -> bool:
+    return isinstance(answer, Known) and answer.value.outcome is ProbeOutcome.NO_ROUTE
 
 
 def _joined(results: list[Probe | Unknown]) -> Evidence[tuple[Probe, ...]]:
