@@ -39,6 +39,8 @@ def replayed(situation: dict[str, Any], path: Path) -> Iterator[None]:
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    request_queue_size = 64  # on a busy machine five callers are easily kept waiting
+
     def __init__(self, situation: dict[str, Any], path: Path) -> None:
         self.situation = situation
         super().__init__(str(path), _Handler)
