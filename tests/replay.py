@@ -44,6 +44,8 @@ def replayed(situation: dict[str, Any], path: Path, *, stalls_at: str = "") -> I
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    request_queue_size = 64  # on a busy machine five callers are easily kept waiting
+
     def __init__(self, situation: dict[str, Any], path: Path, stalls_at: str) -> None:
         self.situation = situation
         self.stalls_at = stalls_at

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = load_rules()
 WITH_LOGS = Further(logs=True)
 TIMEOUT = 4.0
-GRACE = 2.5
+GRACE = 5.0
 """Seconds after which an examination ends whatever happens, and what a busy machine needs."""
 LARGEST = 200 << 20
 """What a process may occupy at most, in bytes: of an answer, 64 MiB are read."""
