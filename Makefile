@@ -13,7 +13,7 @@ TOOLS := $(VENV)/.tools
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 COVER :=
-COVER_ALL := --cov --cov-report=
+COVER_ALL := --cov --cov-report= --cov-fail-under=0
 
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
