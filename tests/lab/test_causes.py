@@ -57,6 +57,6 @@ def test_one_source_with_ten_targets_is_ten_findings_and_one_paragraph(lab: Lab)
     assert codes(report) == [f"LD101 web{number}/helloapp" for number in range(10)]
     assert len({each.fingerprint for each in report.findings if each.code == "LD101"}) == 10
     text = render_text(report, width=100, colour=False)
-    assert text.count("LD101") == 1
+    assert text.count("ERROR   LD101") == 1
     assert "10 containers → app" in text
     assert text.count("docker start app") == 1

@@ -40,12 +40,14 @@ FLOODS = (Kind.FLOOD, Kind.FLOOD_CHUNKS, Kind.FLOODED_ERROR)
 LASTING = (Kind.HUNG_UP, Kind.SILENT, Kind.FAILED, Kind.NOT_FOUND)
 COMMAND = "from linkdoctor.cli import main; main()"
 MEASURED = """
-import resource, sys
+import sys
 from linkdoctor.cli import main
 try:
     main(sys.argv[1:])
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    # Not getrusage: that counts what the process was before it became this program.
+    (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+    print(peak.split()[1], file=sys.stderr)
 """
 
 
