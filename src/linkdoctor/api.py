@@ -117,7 +117,7 @@ _LONGEST_WORDS = 300
 _GZIP = b"\x1f\x8b"
 
 _A_BREATH = 0.2
-_TO_GIVE_UP = 0.5
+_TO_GIVE_UP = 1.5
 """Seconds that a reader may take to give up after an interruption."""
 
 Progress = Callable[[str], None]

@@ -313,13 +313,15 @@ def complete_code(incomplete: str) -> list[tuple[str, str]]:
 def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the name of a container, for shells; silent where the engine does not answer."""
     given = ctx.params
+    config = given.get("config")
     try:
         engines = engines_meant(
             given.get("host"),
             given.get("context"),
-            given.get("snapshot"),
+            # Not every version of typer makes paths of them here.
+            [Path(each) for each in given.get("snapshot") or ()],
             None,
-            configuration(given.get("config")),
+            configuration(None if config is None else Path(config)),
         )
         names = _names_there(engines)
     except CliError:
