@@ -196,12 +196,12 @@ def examine(
 
     # Not threads that are joined: Python takes one for ended whose join was interrupted.
     done: SimpleQueue[int] = SimpleQueue()
-    for number, where in enumerate(engines):
-        threading.Thread(target=work, args=(number, where), daemon=True).start()
     waiting = set(range(len(engines)))
     late = f"it did not answer within {timeout:g} s"
     interrupted = False
     try:
+        for number, where in enumerate(engines):
+            threading.Thread(target=work, args=(number, where), daemon=True).start()
         # Every request has its own deadline; this is the last resort.
         _wait(waiting, done, timeout + 2)
     except KeyboardInterrupt:

@@ -63,7 +63,7 @@ def test_what_was_read_by_then_is_reported(tmp_path: Path, last_inspected: str) 
 
 
 def test_an_engine_that_said_nothing_is_not_healthy(tmp_path: Path) -> None:
-    done = interrupted(tmp_path, "info", "check")
+    done = interrupted(tmp_path, "version", "check")
     assert done.returncode == 130
     assert "interrupted before the engine had answered" in done.stdout
 

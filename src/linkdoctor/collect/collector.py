@@ -160,7 +160,7 @@ def collect(
     """
     engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
     # The engine takes as long for these as for many containers, and so does the firewall.
-    informed = Begun(lambda: _info(client))
+    informed = Begun(lambda: _info(client, deadline))
     surrounded = Begun(lambda: _surroundings(client, informed, engine_pid))
 
     def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
@@ -339,11 +339,15 @@ def _surroundings(
     return networks, look_at_host(engine_pid, networks, backend.Driver if backend else "")
 
 
-def _info(client: EngineClient) -> InfoAnswer:
+def _info(client: EngineClient, deadline: Deadline) -> InfoAnswer:
     try:
         return client.get("/info", InfoAnswer)
     except NotThere:
         raise _no_engine(client) from None
+    except EngineError:
+        if deadline.left() > 0:
+            raise
+        return InfoAnswer()  # what is known of containers is worth more than the engine's name
 
 
 def _no_engine(client: EngineClient) -> EngineError:

@@ -135,8 +135,6 @@ class UnixWire:
             raise TimeoutError
 
         def anew() -> _Stream:
-            if self._hung_up:
-                raise ConnectionAbortedError
             return self._sent(sockets.unix_stream(self._path, seconds), request, seconds)
 
         # An engine may close a connection that it kept open just when it is used again. What only
@@ -153,13 +151,17 @@ class UnixWire:
             return _Pending(again(), limit, self)
 
     def _sent(self, stream: _Stream, request: bytes, seconds: float) -> _Stream:
+        # Before anything is sent: whoever hangs up must find it.
+        self._in_use.add(stream)
+        if self._hung_up:
+            self.done_with(stream, keep=False)
+            raise ConnectionAbortedError
         try:
             stream.settimeout(seconds)
             stream.sendall(request)
         except BaseException:
-            stream.close()
+            self.done_with(stream, keep=False)
             raise
-        self._in_use.add(stream)
         return stream
 
     def done_with(self, stream: _Stream, *, keep: bool) -> None:
