@@ -7,9 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from typer.main import get_command
-
-from linkdoctor.cli import app
+from linkdoctor.cli import all_commands
 
 _SHELL = re.compile(r"\|\|?|&&|;|>|<|\n")
 
@@ -29,8 +27,7 @@ def calls_in(text: str) -> list[list[str]]:
 
 def commands() -> dict[str, Any]:
     """The commands that there are."""
-    found: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
-    return found
+    return all_commands()
 
 
 def accept(words: Sequence[str]) -> str:
