@@ -6,10 +6,12 @@ engine of the machine. A tree is made with debootstrap, once, and kept in the us
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,15 +77,32 @@ def series(environment: Mapping[str, str] = os.environ) -> tuple[int, ...]:
 
 
 def made(release: str, directory: Path) -> Path:
-    """The tree of a release; one that was left half-made is made anew."""
+    """The tree of a release; one that was left half-made is made anew, by one process alone."""
     tree = directory / release
+    if (tree / COMPLETE).exists():
+        return tree
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{release}.lock").open("w") as lock:
+        until = time.monotonic() + MAKING
+        while not (tree / COMPLETE).exists():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise NoSuchEngineError(f"{release} is being made for too long") from None
+                time.sleep(0.5)
+            else:
+                return _made_now(release, tree)
+    return tree
+
+
+def _made_now(release: str, tree: Path) -> Path:
     if (tree / COMPLETE).exists():
         return tree
     program = shutil.which("debootstrap", path="/usr/sbin:/usr/bin")
     if program is None:
         raise NoSuchEngineError("other engines need debootstrap")
     shutil.rmtree(tree, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
     scripts = Path("/usr/share/debootstrap/scripts")
     # An older debootstrap does not know the newer release; they are all made alike.
     script = scripts / (release if (scripts / release).exists() else "sid")
