@@ -18,6 +18,7 @@ COVER_ALL := --cov --cov-report= --cov-fail-under=0
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
 SITUATIONS := tests/lab/test_forty_situations.py tests/lab/test_causes.py
+SAME := 'same_afterwards or changes_nothing_more or ports_hosts'
 stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 again = @$(MAKE) --no-print-directory
@@ -154,6 +155,8 @@ engines: $(TOOLS)
 	@for each in 26.1 28.5; do \
 		printf '\n== the facts of links on engine %s\n' $$each; \
 		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
+		printf '\n== recreated field by field on engine %s\n' $$each; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) -k $(SAME) tests/lab/test_recreate.py || exit 1; \
 	done
 
 # On a machine that does nothing else; the real engine needs root and Docker.
