@@ -24,6 +24,9 @@ from .engine import SEARCH_PATH
 from .situations import Lab
 
 QUICK = Patience(steady=0.6, health=15.0, glance=0.1)
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""By which coverage.py counts what programs run that a test begins."""
+
 BARE: Mapping[str, str] = {"PATH": SEARCH_PATH}
 
 
@@ -99,7 +102,13 @@ def mended(lab: Lab, home: Path, allow: str, *further: str, beside: Lab | None =
 
 def environment(home: Path) -> dict[str, str]:
     """No configuration, and a state directory of its own."""
-    return {"PATH": SEARCH_PATH, "HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+    counted = {each: os.environ[each] for each in (_COVERAGE,) if each in os.environ}
+    return {
+        "PATH": SEARCH_PATH,
+        "HOME": str(home),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        **counted,
+    }
 
 
 def steps_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
