@@ -65,14 +65,9 @@ def at_once(workers: int, action: Callable[[T], R], things: Iterable[T]) -> list
             except BaseException as failure:
                 failures[number] = failure
 
-    crew = [
-        threading.Thread(target=work, name="linkdoctor-crew", daemon=True)
-        for _ in range(min(workers, waiting.qsize()))
-    ]
+    crew = [Begun(work) for _ in range(min(workers, waiting.qsize()))]
     for each in crew:
-        each.start()
-    for each in crew:
-        each.join()
+        each.result()
     if failures:
         raise failures[min(failures)]
     return [results[number] for number in sorted(results)]

@@ -16,16 +16,11 @@ from linkdoctor.model.differences import (
     Side,
 )
 from linkdoctor.model.evidence import Known
-from linkdoctor.model.report import Finding, Severity
+from linkdoctor.model.report import Finding
+from linkdoctor.render.gist import SEVERITY_STYLES
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
 
 __all__ = ["render_diff"]
-
-_STYLES = {
-    Severity.ERROR: Style.ERROR,
-    Severity.WARNING: Style.WARNING,
-    Severity.INFO: Style.INFO,
-}
 
 
 def render_diff(comparison: Comparison, medium: Medium) -> str:
@@ -93,7 +88,7 @@ def _finding(
     subject = medium.name(finding.target) or f"host {medium.name(finding.host)}"
     on = f" on {medium.name(finding.host)}" if several and finding.target else ""
     text = f"{finding.code} {finding.name}: {subject}{arrow}{alias}{on}"
-    severity = medium.paint(finding.severity.value, _STYLES[finding.severity])
+    severity = medium.paint(finding.severity.value, SEVERITY_STYLES[finding.severity])
     first, *others = medium.paragraph(text, hanging="  ")
     yield f"{medium.paint(word, style)} {severity} {first}"
     yield from others

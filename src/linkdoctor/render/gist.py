@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
 from linkdoctor.model.suppression import token
-from linkdoctor.render.layout import Medium, counted, text_of
+from linkdoctor.render.layout import Medium, Style, counted, text_of
 from linkdoctor.render.neutral import neutral
 
 __all__ = [
+    "SEVERITY_STYLES",
     "UNREACHABLE",
     "because_of",
     "counts",
@@ -25,6 +26,13 @@ __all__ = [
 
 UNREACHABLE = "LD002"
 """The code of the skip that stands for an engine that could not be asked."""
+
+SEVERITY_STYLES = {
+    Severity.ERROR: Style.ERROR,
+    Severity.WARNING: Style.WARNING,
+    Severity.INFO: Style.INFO,
+}
+"""How a terminal paints what is of a severity."""
 
 _LONGEST_NAME = 64
 _ORIGINS = {

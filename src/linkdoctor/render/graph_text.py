@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from linkdoctor.model.report import Severity
+from linkdoctor.render.gist import SEVERITY_STYLES
 from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
 from linkdoctor.render.picture import (
     Arrow,
@@ -27,11 +28,6 @@ from linkdoctor.render.picture import (
 
 __all__ = ["render_graph_text"]
 
-_STYLES = {
-    Severity.ERROR: Style.ERROR,
-    Severity.WARNING: Style.WARNING,
-    Severity.INFO: Style.INFO,
-}
 _WIDEST_NAME = 24
 _WIDEST_DOOR = 12
 _LONGEST_LABEL = 64
@@ -252,7 +248,7 @@ def _badge(findings: Sequence[int], severity: Severity | None, medium: Medium) -
 
 
 def _painted(badge: str, severity: Severity | None, medium: Medium) -> str:
-    return badge if severity is None else medium.paint(badge, _STYLES[severity])
+    return badge if severity is None else medium.paint(badge, SEVERITY_STYLES[severity])
 
 
 def _unlinked(nodes: Sequence[Node], medium: Medium) -> Iterator[str]:

@@ -15,12 +15,11 @@ from linkdoctor.model.report import (
     HostSummary,
     Proof,
     Report,
-    Severity,
     Skipped,
     Verdict,
 )
 from linkdoctor.model.suppression import token
-from linkdoctor.render.gist import UNREACHABLE
+from linkdoctor.render.gist import SEVERITY_STYLES, UNREACHABLE, counts
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.seen import Sighting, seen_lines
 from linkdoctor.render.suppressed import suppressed_lines
@@ -30,12 +29,6 @@ __all__ = ["render_text"]
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
 _REASONS_SHOWN = 6
-
-_STYLES = {
-    Severity.ERROR: Style.ERROR,
-    Severity.WARNING: Style.WARNING,
-    Severity.INFO: Style.INFO,
-}
 
 
 def render_text(
@@ -109,15 +102,7 @@ def _verdict(report: Report, medium: Medium) -> str:
 
 def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     summary = report.summary
-    counts = ", ".join(
-        counted(number, severity.value)
-        for severity, number in (
-            (Severity.ERROR, summary.error),
-            (Severity.WARNING, summary.warning),
-            (Severity.INFO, summary.info),
-        )
-        if number
-    )
+    numbers = counts(report)
     reached = [host for host in report.hosts if host.engine]
     lost = len(report.hosts) - len(reached)
     where = f"on {_hosts_named(reached, medium)}" if reached else "nowhere"
@@ -125,7 +110,7 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     missed = f"; {_lost(lost, len(report.hosts))}" if lost else ""
     kept = f"; {summary.suppressed} suppressed" if summary.suppressed else ""
     if summary.verdict is Verdict.INCOMPLETE:
-        found = f"{counts or 'nothing wrong'} found {where}: {size}"
+        found = f"{numbers or 'nothing wrong'} found {where}: {size}"
         if not reached:
             why = f": {medium.say(_only_reason(report), _LONGEST_VALUE)}" if lost == 1 else ""
             return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}{why}"
@@ -134,9 +119,9 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
         failed = summary.verdict is Verdict.UNHEALTHY
         style = Style.ERROR if summary.error else Style.WARNING
-        return "✗" if failed else "!", style, f"{counts} {where}: {size}{missed}{kept}"
+        return "✗" if failed else "!", style, f"{numbers} {where}: {size}{missed}{kept}"
     between = f"{_links(reached)} between" if _total_links(reached) else "no links among"
-    remarks = f"; {counts}" if counts else ""
+    remarks = f"; {numbers}" if numbers else ""
     lesser = (
         f"; {counted(summary.skipped, 'check')} skipped (-v tells why)" if summary.skipped else ""
     )
@@ -244,7 +229,7 @@ def _header(cause: tuple[Finding, ...], medium: Medium, several: bool) -> Iterat
     if several and first.host:
         parts.append(f"on {medium.name(first.host)}")
     lines = list(_side_by_side([f"{severity:<8}", *parts], medium.width))
-    style = _STYLES[first.severity]
+    style = SEVERITY_STYLES[first.severity]
     yield medium.paint(severity, style) + lines[0].removeprefix(severity)
     yield from lines[1:]
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.changes import Absence, Changes, GoneFinding
-from linkdoctor.model.report import Finding, Report, Severity
-from linkdoctor.render.layout import Medium, Style, counted, text_of
+from linkdoctor.model.report import Finding, Report
+from linkdoctor.render.gist import SEVERITY_STYLES, counts
+from linkdoctor.render.layout import Medium, Style, text_of
 
 __all__ = ["render_look"]
 
-_STYLES = {
-    Severity.ERROR: Style.ERROR,
-    Severity.WARNING: Style.WARNING,
-    Severity.INFO: Style.INFO,
-}
 _INDENT = " " * 11
 
 
@@ -31,15 +27,7 @@ def render_look(report: Report, changes: Changes, medium: Medium, *, clock: str)
     if not lines:
         return ""
     summary = report.summary
-    now = ", ".join(
-        counted(number, severity.value)
-        for severity, number in (
-            (Severity.ERROR, summary.error),
-            (Severity.WARNING, summary.warning),
-            (Severity.INFO, summary.info),
-        )
-        if number
-    )
+    now = counts(report)
     head = f"{clock}  {summary.verdict.value}" + (f": {now}" if now else "")
     return text_of([medium.paint(head, Style.STRONG), *lines])
 
@@ -49,12 +37,12 @@ def _lines(report: Report, changes: Changes, medium: Medium, *, several: bool) -
         yield from _line("host", Style.STRONG, f"{found.host}: {found.event.value}", medium)
     for new in changes.new:
         text = f"{_about(new, several=several)}: {new.message}"
-        yield from _line("new", _STYLES[new.severity], text, medium)
+        yield from _line("new", SEVERITY_STYLES[new.severity], text, medium)
     for each in changes.changed:
         rose = "severity" in each.fields
         if rose or each.before.message != each.after.message:
             text = f"{_about(each.after, several=several)}: {each.after.message}"
-            yield from _line("changed", _STYLES[each.after.severity], text, medium)
+            yield from _line("changed", SEVERITY_STYLES[each.after.severity], text, medium)
     for gone in changes.gone:
         yield from _line("gone", Style.GOOD, _gone(gone, several=several), medium)
 
