@@ -41,6 +41,7 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
+from linkdoctor.collect.gaps import mistake
 from linkdoctor.collect.names import names_of
 from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
 from linkdoctor.model.baseline import baseline_of
@@ -186,11 +187,7 @@ def examine(
         except EngineError as error:
             failed[number] = _unreachable(where, environment, str(error))
         except Exception as error:  # one engine must not hide the others
-            failed[number] = _unreachable(
-                where,
-                environment,
-                f"linkdoctor failed on it: {type(error).__name__}; please report it",
-            )
+            failed[number] = _unreachable(where, environment, mistake(error))
         finally:
             done.put(number)
 

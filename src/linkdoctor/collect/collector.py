@@ -25,7 +25,7 @@ from linkdoctor.collect.answers import (
 from linkdoctor.collect.crew import Begun, at_once
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
-from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR
+from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake
 from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
@@ -435,8 +435,7 @@ def _containers(
 
 
 def _failed(error: Exception) -> Unknown:
-    reason = f"linkdoctor failed on it: {type(error).__name__}; please report it"
-    return Unknown(gap=Gap.UNSUPPORTED, detail=reason)
+    return Unknown(gap=Gap.UNSUPPORTED, detail=mistake(error))
 
 
 def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from linkdoctor.model.evidence import Gap, Unknown
 
-__all__ = ["GONE", "LATE", "ONLY_NEAR"]
+__all__ = ["GONE", "LATE", "ONLY_NEAR", "mistake"]
 
 ONLY_NEAR = Unknown(
     gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
 )
 GONE = Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
 LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
+
+
+def mistake(error: Exception) -> str:
+    """Tell of a mistake of linkdoctor itself: without its text, which may hold anything."""
+    return f"linkdoctor failed on it: {type(error).__name__}; please report it"
