@@ -24,6 +24,10 @@ class Gap(StrEnum):
     TIMED_OUT = "timed-out"
     UNSUPPORTED = "unsupported"
     VANISHED = "vanished"
+    TOO_EARLY = "too-early"
+    """The container just started, or its health check has not spoken yet: not judged yet."""
+    CUT = "cut"
+    """There was more than a limit allows; what was cut off is not known."""
 
 
 class Need(StrEnum):
