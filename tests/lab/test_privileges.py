@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .lowered import DOCKER, ROOT, as_user, run
 from .situations import Lab
 
-NOBODY = 65534
-AS_NOBODY = f"""
-import os, sys
-import dns.resolver, encodings.idna, zlib
-from linkdoctor.api import load_rules
+EXAMINING = """
+import sys
 from linkdoctor.render.as_json import render_json
 from tests.lab.examining import look, report
-load_rules()
-os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.stdout.write(render_json(report(look(sys.argv[1]))))
 """
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -34,23 +27,17 @@ def socket_for_nobody(lab: Lab) -> Iterator[Lab]:
     home, path = lab.engine.home, lab.engine.socket
     mode = home.stat().st_mode
     home.chmod(0o711)
-    os.chown(path, 0, NOBODY)
+    os.chown(path, 0, DOCKER)
     yield lab
     os.chown(path, 0, 0)
     home.chmod(mode)
 
 
 def diagnosed(lab: Lab) -> dict[str, Any]:
-    """The report that the unprivileged user gets."""
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, lab.url],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    """The report that the unprivileged user gets, wherever the checkout lies."""
+    words = [*as_user(()), sys.executable, "-c", EXAMINING, lab.url]
+    done = run(words, environment={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr.decode()
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
