@@ -194,6 +194,8 @@ machine:
 	for each in $(PROGRAMS); do \
 		command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
 	done; \
+	: 'a library that the driver of the browser needs, and that a small Debian has not'; \
+	ldconfig -p 2>/dev/null | grep -q 'libatomic\.so\.1' || missing="$$missing libatomic1"; \
 	if [ -n "$$missing" ] && $(CAN_APT); then \
 		echo "installing Debian packages:$$missing"; \
 		$(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null || \
