@@ -96,7 +96,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "renamed": _K.NUMBER,
     },
     Alike: {"one": _K.ALIAS, "other": _K.PEER, "how": _K.WORD},
-    Known: {"source": _K.PLACE},
+    Known: {"source": _K.PLACE, "cut": _K.REASON},
     Unknown: {"gap": _K.WORD, "detail": _K.REASON},
     Tool: {"name": _K.WORD, "version": _K.VERSION},
     Engine: {
@@ -154,6 +154,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "restart_policy": _K.WORD,
         "hostname": _K.HOSTNAME,
         "network_mode": _K.MODE,
+        "references_cut": _K.NUMBER,
         "mounts_hosts_file": _K.NUMBER,
         "stop_timeout": _K.NUMBER,
     },

@@ -51,11 +51,13 @@ class Need(StrEnum):
     PROBES = "answers to probes"
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known"):
+class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known", omit_defaults=True):
     """A piece of evidence and the place where it was read."""
 
     value: T
     source: str
+    cut: str = ""
+    """Why there may be more than this: a limit cut it off; '' where this is all of it."""
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
