@@ -39,7 +39,14 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
-from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.evidence import (
+    NOT_ASKED_AFAR,
+    NOT_LOOKED_UP_AFAR,
+    Evidence,
+    Gap,
+    Known,
+    Unknown,
+)
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
@@ -81,13 +88,6 @@ _BEING_STARTED = Unknown(
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
-)
-_NOT_ASKED_AFAR = Unknown(
-    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
-)
-_NOT_LOOKED_UP = Unknown(
-    gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links on user-defined networks",
 )
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
@@ -628,11 +628,11 @@ def _matters_afar(details: Details) -> bool:
 def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
     if not _matters_afar(details):
         return _Lived(
-            process_environment=_NOT_ASKED_AFAR,
-            hosts_file=_NOT_ASKED_AFAR,
-            resolver=_NOT_ASKED_AFAR,
+            process_environment=NOT_ASKED_AFAR,
+            hosts_file=NOT_ASKED_AFAR,
+            resolver=NOT_ASKED_AFAR,
             listeners=near,
-            script=_NOT_ASKED_AFAR,
+            script=NOT_ASKED_AFAR,
         )
 
     def read(path: str) -> bytes:
@@ -650,7 +650,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             lambda: read("/etc/resolv.conf"), parse_resolver, "docker cp /etc/resolv.conf"
         )
         if any(each.links for each in details.endpoints)
-        else _NOT_LOOKED_UP,
+        else NOT_LOOKED_UP_AFAR,
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )

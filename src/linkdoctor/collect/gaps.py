@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from linkdoctor.collect.engine import TooLarge
-from linkdoctor.model.evidence import Gap, Unknown
+from linkdoctor.model.evidence import ONLY_NEAR, Gap, Unknown
 
 __all__ = ["GONE", "LATE", "ONLY_NEAR", "mistake", "unanswered"]
 
-ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
-)
 GONE = Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
 LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
 

@@ -19,7 +19,14 @@ from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
-from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
+from linkdoctor.model.evidence import (
+    PROBES_ONLY_NEAR,
+    Evidence,
+    Gap,
+    Known,
+    MissingEvidence,
+    Unknown,
+)
 from linkdoctor.model.ports import dialled_ports
 from linkdoctor.model.reach import is_inside
 from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Snapshot, Status
@@ -38,9 +45,6 @@ MOST_OF_ALL = 4096
 """Ports that are tried from all targets of an engine together; the targets take turns."""
 _MOST_EXPOSED = 16
 _WORKERS = 8
-_FROM_AFAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
-)
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +88,7 @@ def with_probes(
         if _runs(each) and topology.links_of(snapshot.host, each)
     ]
     if not near:
-        return _with(snapshot, {each.id: _FROM_AFAR for each in targets})
+        return _with(snapshot, {each.id: PROBES_ONLY_NEAR for each in targets})
     found: dict[str, Evidence[tuple[Probe, ...]]] = {}
     plans: list[_Plan] = []
     for target in targets:

@@ -248,6 +248,8 @@ def _leaves(value: object, path: str, kind: Kind | None, owner: msgspec.Struct) 
             yield Leaf(kind=Kind.WORD, value=_TAGS[type(value)], path=f"{path}.type", owner=value)
         for name in value.__struct_fields__:
             within = _kind_within(value, name, kind)
+            if isinstance(value, Known) and name == "cut" and not value.cut:
+                continue  # it is not in the file
             # The value of a piece of evidence stands where the evidence does.
             further = path if isinstance(value, Known) and name == "value" else f"{path}.{name}"
             yield from _leaves(getattr(value, name), further.lstrip("."), within, value)

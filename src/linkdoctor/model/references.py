@@ -39,8 +39,8 @@ _LONGEST_NAME = 256
 _LONGEST_SCRIPT = 1024 * 1024
 _MOST_REFERENCES = 32
 """In one value."""
-_MOST_KEPT = 256
-"""For each of environment and arguments: 512 for one container."""
+_MOST_KEPT = 128
+"""For each of environment and arguments: 256 for one container."""
 _MOST_READS = 64
 _MOST_ARGUMENTS = 1024
 
