@@ -144,14 +144,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             or finding.source in self.containers
         )
 
-    def wants(self, skip: Skipped) -> bool:
-        """Tell whether a skipped check is about the wanted containers, or their host."""
-        return (
-            not self.containers
-            or skip.subject == skip.host
-            or skip.subject.partition("/")[0] in self.containers
-        )
-
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What applying rules gave, before anything is folded or left out."""
@@ -202,7 +194,8 @@ def diagnose(
     by = [(finding, policy.suppressions.of(finding)) for finding in concerned]
     findings = tuple(finding for finding, said in by if not said)
     every_skip = _skips(outcome, folded, policy, added, unreachable)
-    skipped = tuple(each for each in every_skip if selection.wants(each))
+    links = _links_meant(topology, selection.containers)
+    skipped = tuple(each for each in every_skip if _is_meant(each, links, selection.containers))
     notes = policy.suppressions.notes(
         outcome.findings,
         [skip for skip, _ in outcome.skipped],
@@ -213,8 +206,8 @@ def diagnose(
         taken_at=taken_at,
         hosts=_hosts(topology, unreachable, skipped),
         scope=_scope(
-            topology,
             selection,
+            links=len(links),
             left_out=len(every) - len(wanted),
             elsewhere=_elsewhere(folded, policy, selection, len(every_skip) - len(skipped)),
         ),
@@ -566,27 +559,38 @@ def _skips(
     return accepted(skips, policy.accept_missing)
 
 
-def _scope(
-    topology: Topology, selection: Selection, *, left_out: int, elsewhere: Elsewhere
-) -> Scope:
-    names = selection.containers
-    return Scope(
-        containers=tuple(sorted(names)),
-        select=tuple(sorted(selection.select)),
-        ignore=tuple(sorted(selection.ignore)),
-        accept_missing=tuple(sorted(selection.accept_missing)),
-        links=sum(
-            not names or link.target.name in names or bool(names & _names_of_source(link, topology))
-            for link in topology.links()
-        ),
-        rules_left_out=left_out,
-        elsewhere=elsewhere,
+def _links_meant(topology: Topology, names: Collection[str]) -> list[Link]:
+    """Give the links of the wanted containers, as target or as source; all if none is named."""
+    return [
+        link
+        for link in topology.links()
+        if not names
+        or link.target.name in names
+        or link.source_name in names
+        or ((shown := topology.source_shown(link)) is not None and shown.name in names)
+    ]
+
+
+def _is_meant(skip: Skipped, links: Iterable[Link], names: Collection[str]) -> bool:
+    """Tell whether a skipped check is about the wanted containers, their links, or the host."""
+    if not names or skip.subject == skip.host or skip.subject.partition("/")[0] in names:
+        return True
+    return any(
+        skip.host == link.host and skip.subject == f"{link.target.name}/{link.alias}"
+        for link in links
     )
 
 
-def _names_of_source(link: Link, topology: Topology) -> set[str]:
-    shown = topology.source_shown(link)
-    return {link.source_name} if shown is None else {link.source_name, shown.name}
+def _scope(selection: Selection, *, links: int, left_out: int, elsewhere: Elsewhere) -> Scope:
+    return Scope(
+        containers=tuple(sorted(selection.containers)),
+        select=tuple(sorted(selection.select)),
+        ignore=tuple(sorted(selection.ignore)),
+        accept_missing=tuple(sorted(selection.accept_missing)),
+        links=links,
+        rules_left_out=left_out,
+        elsewhere=elsewhere,
+    )
 
 
 def _elsewhere(
