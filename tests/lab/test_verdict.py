@@ -20,7 +20,7 @@ from .mending import command_line, create
 from .nameserver import ANYTHING, nameserver
 from .situations import Lab
 
-LATER = ["sh", "-c", "sleep 4; exec httpd -f -p 5000"]
+LATER = ["sh", "-c", "sleep 8; exec httpd -f -p 5000"]
 SERVER = "lab:server"
 SECOND = 1_000_000_000
 STRANGER = "10.9.9.9"
@@ -55,9 +55,6 @@ def test_a_source_that_comes_up_late_is_waited_for(lab: Lab, tmp_path: Path) -> 
     assert ("LD502", "too-early") in gaps(found)
     assert {gap for _, gap in gaps(found)} == {"too-early"}
     assert found["summary"]["too_early"] == len(found["skipped"])
-    assert checked(lab, tmp_path, code=0).stdout.startswith(
-        "✓ healthy so far: 1 link between 2 containers on host1; "
-    )
     started = time.monotonic()
     settled = checked(lab, tmp_path, "--settle", "60", code=0)
     assert settled.stdout == "✓ healthy: 1 link between 2 containers on host1\n"

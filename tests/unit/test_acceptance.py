@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from linkdoctor.diagnosis import Selection, Unreachable, diagnose
@@ -120,3 +122,10 @@ def test_the_words_of_the_report_are_understood() -> None:
 def test_an_unknown_word_names_the_nearest(word: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint.replace("?", r"\?")):
         kind_meant(word)
+
+
+def test_the_page_on_privileges_lists_the_kinds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "privileges.md").read_text(encoding="utf-8")
+    _, _, rest = page.partition("| kind | what may be missing |\n|---|---|\n")
+    rows = [f"| `{name}` | {kind.summary} |" for name, kind in KINDS.items()]
+    assert rest.splitlines()[: len(rows)] == rows

@@ -159,7 +159,7 @@ def _output(*argv: str) -> bytes:
         raise Unlisted(Gap.CUT, f"{name} lists more rules than are read")
     if process.returncode != 0:
         reason = f"{name} failed (exit code {process.returncode}); it needs root, or CAP_NET_ADMIN"
-        raise Unlisted(Gap.UNSUPPORTED, reason)
+        raise Unlisted(Gap.DENIED, reason)
     return output
 
 
