@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from linkdoctor.collect import collector, dns_answers
+from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.shares import in_turn
 from linkdoctor.diagnosis import diagnose
@@ -258,3 +259,33 @@ def test_that_it_was_cut_is_kept_in_snapshots_and_takes_no_room_otherwise(tmp_pa
     path.write_bytes(snapshot_bytes(snapshot))
     assert read_snapshot(path) == snapshot
     assert msgspec.json.encode(snapshot).count(b'"cut"') == 1
+
+
+# --- scripts --------------------------------------------------------------------------------------
+
+
+def answer(path: str, environment: list[str]) -> ContainerAnswer:
+    return msgspec.convert(
+        {"Id": "a" * 64, "Path": path, "Config": {"Env": environment}, "State": {"Status": "running"}},
+        ContainerAnswer,
+    )
+
+
+def test_a_script_that_reads_more_than_is_kept_is_cut() -> None:
+    lines = [f"echo $DB_PORT_{number}_TCP_ADDR" for number in range(1000, 1100)]
+    text = "\n".join(["#!/bin/sh", *lines]).encode()
+    found = collector._script(answer("/run.sh", []), lambda _: text)
+    assert (len(found.reads), bool(found.cut)) == (64, True)
+    short = collector._script(answer("/run.sh", []), lambda _: b"#!/bin/sh\necho $DB_PORT\n")
+    assert short.cut == ""
+
+
+def test_a_script_is_not_called_absent_where_its_path_is_too_long_to_be_searched() -> None:
+    def nowhere(path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    places = ":".join(f"/opt/{number}/bin" for number in range(20))
+    long = collector._script(answer("entrypoint.sh", [f"PATH={places}"]), nowhere)
+    assert "more than 8 directories" in long.cut
+    usual = collector._script(answer("entrypoint.sh", ["PATH=/usr/bin:/bin"]), nowhere)
+    assert usual.cut == ""

@@ -59,7 +59,7 @@ def test_a_source_that_just_started_and_does_not_listen_yet() -> None:
     number = found.summary.too_early
     assert verdict(found) == (
         "✓ healthy so far: 1 link between 2 containers on host1; "
-        f"{number} checks too early (--settle SECONDS waits for that)"
+        f"{number} checks too early for app (--settle SECONDS waits for that)"
     )
     (skip,) = (each for each in found.skipped if each.code == "LD502")
     assert skip.missing == "listening sockets of app"

@@ -52,6 +52,7 @@ from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
+    is_script_cut,
     link_variables_read,
     references_in_script,
 )
@@ -82,6 +83,7 @@ _LARGEST_FILE = 256 * 1024
 _MOST_DIRECTORIES = 8
 _FILE_CUT = f"it is larger than {_LARGEST_FILE >> 10} KiB, and only the beginning was read"
 _PATH_CUT = f"its PATH has more than {_MOST_DIRECTORIES} directories, and only those were searched"
+_SCRIPT_CUT = "it reads more variables, or names more hosts, than are kept"
 _BEING_STARTED = Unknown(
     gap=Gap.TOO_EARLY, detail="its process was only just being started: not judged yet"
 )
@@ -194,8 +196,7 @@ def collect(
         settled=settled,
     )
     near = client.socket_path is not None
-    if near:
-        snapshot = with_dns_answers(snapshot, deadline)
+    snapshot = with_dns_answers(snapshot, deadline, near=near)
     if further.logs:
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
@@ -706,9 +707,10 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
         if not content.startswith(b"#!"):
             return _Script()
         text, cut = _whole_lines(content)
-        return _Script(
-            reads=link_variables_read(text, path), hosts=references_in_script(text, path), cut=cut
-        )
+        reads, hosts = link_variables_read(text, path), references_in_script(text, path)
+        if is_script_cut(reads, hosts):
+            cut = cut or _SCRIPT_CUT
+        return _Script(reads=reads, hosts=hosts, cut=cut)
     return _Script(cut=_PATH_CUT if len(places) > _MOST_DIRECTORIES else "")
 
 

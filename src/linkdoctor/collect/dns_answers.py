@@ -13,7 +13,7 @@ import msgspec
 
 from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
-from linkdoctor.collect.gaps import LATE
+from linkdoctor.collect.gaps import LATE, ONLY_NEAR
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
@@ -37,10 +37,11 @@ class _Question(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-def with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
+def with_dns_answers(snapshot: Snapshot, deadline: Deadline, *, near: bool = True) -> Snapshot:
     """Ask each container's own resolver for the names that nothing else gives it.
 
-    Only on the engine's own machine, from inside the container's network namespace.
+    That is done from inside the container's network namespace: from afar (not `near`) each name is
+    there without an answer, with the reason.
     """
     wanted = [each for each in _wanted(snapshot) if each]
     if not wanted:
@@ -48,7 +49,11 @@ def with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
     questions = in_turn([each[:MOST_OF_ONE] for each in wanted])
     left_out = [question for each in wanted for question in each[MOST_OF_ONE:]]
     asked, too_many = questions[:MOST_OF_ALL], questions[MOST_OF_ALL:]
-    found = at_once(_WORKERS, lambda question: _answer(question, deadline), asked)
+    found = (
+        at_once(_WORKERS, lambda question: _answer(question, deadline), asked)
+        if near
+        else [ONLY_NEAR] * len(asked)
+    )
     answers: dict[str, list[DnsAnswer]] = {}
     for question, addresses in [
         *zip(asked, found, strict=True),

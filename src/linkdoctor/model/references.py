@@ -23,6 +23,7 @@ __all__ = [
     "HostReference",
     "VariableRead",
     "is_cut",
+    "is_script_cut",
     "link_variables_read",
     "references_in_arguments",
     "references_in_environment",
@@ -122,6 +123,11 @@ def is_cut(values: Sequence[str], found: Sequence[HostReference]) -> bool:
         or len(values) > _MOST_ARGUMENTS
         or any(len(value) > _LONGEST_VALUE for value in values)
     )
+
+
+def is_script_cut(reads: Sequence[VariableRead], hosts: Sequence[HostReference]) -> bool:
+    """Tell whether a script may read or name more than was found: a limit was reached."""
+    return len(reads) >= _MOST_READS or len(hosts) >= _MOST_KEPT
 
 
 # --- what has been found -------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.layout import counted, listed
 from linkdoctor.render.neutral import neutral
@@ -57,7 +58,20 @@ def left_open(report: Report) -> Iterator[str]:
     if scope.ignore:
         yield f"ignored: {listed([neutral(each) for each in scope.ignore], _NAMED)}"
     if summary.too_early:
-        yield f"{counted(summary.too_early, 'check')} too early (--settle SECONDS waits for that)"
+        yield (
+            f"{counted(summary.too_early, 'check')} too early for {_starting(report)} "
+            "(--settle SECONDS waits for that)"
+        )
     if summary.accepted:
         kinds = listed([neutral(each) for each in scope.accept_missing], _NAMED)
         yield f"{counted(summary.accepted, 'check')} skipped, accepted as missing ({kinds})"
+
+
+def _starting(report: Report) -> str:
+    """Name what only just started."""
+    names = dict.fromkeys(
+        neutral(each.missing.removeprefix(f"{each.need} of "), _LONGEST_NAME)
+        for each in report.skipped
+        if each.gap is Gap.TOO_EARLY
+    )
+    return listed(list(names), _NAMED)
