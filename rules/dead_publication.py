@@ -36,7 +36,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.ports import Door, door_of, doors_of, has_just_started
+from linkdoctor.model.ports import Door, door_of, doors_of, judged_only_later
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Topology
@@ -51,12 +51,11 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     bound = _bound(details)
     if not bound or details.status is not Status.RUNNING or _is_a_job(container):
         return
-    if has_just_started(place.host, container, topology):
-        return
     listeners = [each for each in topology.listeners(container) if each.protocol == "tcp"]
     dead = {port: door for port in bound if (door := door_of(port, listeners)) is not Door.OPEN}
     if not dead:
         return
+    judged_only_later(place.host, container, topology)
     reported = _reported_by_links(place, topology)
     for port, door in sorted(dead.items()):
         if port not in reported:

@@ -17,7 +17,8 @@ peers that it cannot reach (the rest of the output may hold anything and is neve
 
 ## What it is not
 
-A health check that still says *starting* is within its start period. A source without a health
+A health check that still says *starting* is within its start period: the rule is skipped, since it
+is too early to judge. A source without a health
 check is not judged. A source that is down for good is LD101.
 
 ## How to mend it
@@ -32,6 +33,7 @@ from collections.abc import Iterator
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.history import words_of
+from linkdoctor.model.ports import judged_only_later
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import (
     Complaint,
@@ -56,6 +58,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     details = topology.details(source)
     state = _trouble(details)
     if not state:
+        if details.health is not None and details.health.status == "starting":
+            judged_only_later(link.host, source, topology, Need.DETAILS)
         return
     command = (
         commands.inspect_format(_HEALTH, source.name)

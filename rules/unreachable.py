@@ -22,8 +22,10 @@ dial count; where none is known, not one exposed port may answer.
 
 Where another rule knows the reason, that rule reports it, and this one is among its consequences:
 LD101, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has only
-just started may refuse for a while. UDP is not probed. Addresses outside the networks of the
-containers examined are dialled with `--probe-external` only; the target's own loopback never.
+just started may refuse for a while: then it is too early to judge, and the rule is skipped. So it
+is where no port is known to be dialled and some of many exposed ones were not probed. UDP is not
+probed. Addresses outside the networks of the containers examined are dialled with
+`--probe-external` only; the target's own loopback never.
 
 ## How to mend it
 
@@ -38,7 +40,7 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
-from linkdoctor.model.ports import Door, dialled_ports, door_of, has_just_started
+from linkdoctor.model.ports import Door, dialled_ports, door_of, judged_only_later, starting
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Status
 from linkdoctor.model.topology import Link, Topology
@@ -65,11 +67,15 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     probes = [each for each in topology.probes(link.target) if each.alias == link.alias]
     matter = _that_matter(probes, link, topology)
     source = topology.source_shown(link)
-    starting = source is not None and has_just_started(link.host, source, topology)
+    early = starting(link.host, source, topology) if source is not None else None
+    cut = any(each.outcome is ProbeOutcome.LEFT_OUT for each in matter)
     failed = [
         each
         for each in matter
-        if each.outcome in _STEPS and not (starting and each.outcome is ProbeOutcome.REFUSED)
+        if each.outcome in _STEPS
+        if not (early and each.outcome is ProbeOutcome.REFUSED)
+        # Where no port is known to be dialled, one of those left out may answer.
+        if not (cut and each.outcome is not ProbeOutcome.NO_NAME)
     ]
     if failed:
         yield _failure(link, source, failed, topology)
@@ -81,10 +87,12 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if slow and not failed:
         yield _slowness(link, slow)
     for each in matter:
-        if each.outcome is ProbeOutcome.NOT_TRIED:
+        if each.outcome in (ProbeOutcome.NOT_TRIED, ProbeOutcome.LEFT_OUT):
             raise MissingEvidence(
                 Need.PROBES, f"{link.target.name}/{link.alias}", _why_not_tried(each)
             )
+    if source is not None and any(each.outcome is ProbeOutcome.REFUSED for each in matter):
+        judged_only_later(link.host, source, topology, Need.PROBES)
 
 
 def _that_matter(probes: Sequence[Probe], link: Link, topology: Topology) -> list[Probe]:
@@ -99,6 +107,10 @@ def _that_matter(probes: Sequence[Probe], link: Link, topology: Topology) -> lis
 
 
 def _why_not_tried(probe: Probe) -> Unknown:
+    if probe.outcome is ProbeOutcome.LEFT_OUT:
+        return Unknown(
+            gap=Gap.CUT, detail="there are more ports than are probed: some were left out"
+        )
     if not probe.address:
         return Unknown(
             gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)"
@@ -320,6 +332,14 @@ RULE = Rule(
             title="an address outside, which is not dialled without being asked for",
             given=lambda: (
                 _with_probes(_probe(5000, ProbeOutcome.NOT_TRIED, "10.9.9.9")).snapshot(),
+            ),
+        ),
+        Case(
+            title="of many exposed ports only some were probed, and those refuse",
+            given=lambda: (
+                _with_probes(
+                    _probe(5000, ProbeOutcome.REFUSED), _probe(6000, ProbeOutcome.LEFT_OUT)
+                ).snapshot(),
             ),
         ),
         Case(title="not probed", given=lambda: (World.tutorial().snapshot(),)),

@@ -106,6 +106,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
         dict[str, Severity],
         msgspec.Meta(description="Rules that are graver or lesser here, by code or name."),
     ] = {}
+    accept_missing: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="Kinds of evidence that may be missing, as with --accept-missing: root, "
+            "firewall, all …"
+        ),
+    ] = ()
     fail_on: Annotated[
         Severity | None,
         msgspec.Meta(description="The least severity that exits with 1. Default: error."),

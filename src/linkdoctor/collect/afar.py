@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from linkdoctor.collect.answers import TopAnswer
-from linkdoctor.collect.engine import EngineClient, segment
+from linkdoctor.collect.engine import EngineClient, TooLarge, segment
 
 __all__ = ["Unreadable", "environment_from_top", "first_file", "read_archived", "top"]
 
@@ -29,11 +29,15 @@ def read_archived(client: EngineClient, container_id: str, path: str, limit: int
 
     Raises:
         Unreadable: the path is no regular file.
+        TooLarge: it is far larger than `limit`.
         NotThere, EngineError: as every request.
     """
-    archive = client.get_bytes(
-        f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
-    )
+    try:
+        archive = client.get_bytes(
+            f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
+        )
+    except TooLarge:
+        raise TooLarge(f"{path} is larger than what is read of it") from None
     return first_file(archive, path)[:limit]
 
 

@@ -23,13 +23,13 @@ from linkdoctor.collect.answers import (
     NetworkAnswer,
 )
 from linkdoctor.collect.crew import Begun, at_once
+from linkdoctor.collect.dns_answers import with_dns_answers
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
-from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake
+from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake, unanswered
 from linkdoctor.collect.host import Host, look_at_host
-from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
-from linkdoctor.collect.resolver import ask, parse_resolver
+from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.collect.translate import (
     Commands,
     details_of,
@@ -39,20 +39,26 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
-from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
-from linkdoctor.model.expectations import names_to_ask
+from linkdoctor.model.evidence import (
+    NOT_ASKED_AFAR,
+    NOT_LOOKED_UP_AFAR,
+    Evidence,
+    Gap,
+    Known,
+    Unknown,
+)
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
+    is_script_cut,
     link_variables_read,
     references_in_script,
 )
 from linkdoctor.model.snapshot import (
     Container,
     Details,
-    DnsAnswer,
     Engine,
     LinkAnswer,
     Listener,
@@ -62,7 +68,6 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable, redact
 
 __all__ = ["Further", "Progress", "collect"]
@@ -75,17 +80,16 @@ _ROUNDS = 3
 _DENIED = Gap.DENIED
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
-_MOST_QUESTIONS = 64
+_MOST_DIRECTORIES = 8
+_FILE_CUT = f"it is larger than {_LARGEST_FILE >> 10} KiB, and only the beginning was read"
+_PATH_CUT = f"its PATH has more than {_MOST_DIRECTORIES} directories, and only those were searched"
+_SCRIPT_CUT = "it reads more variables, or names more hosts, than are kept"
+_BEING_STARTED = Unknown(
+    gap=Gap.TOO_EARLY, detail="its process was only just being started: not judged yet"
+)
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
-)
-_NOT_ASKED_AFAR = Unknown(
-    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
-)
-_NOT_LOOKED_UP = Unknown(
-    gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links on user-defined networks",
 )
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
@@ -113,6 +117,8 @@ class _Script(msgspec.Struct, frozen=True, kw_only=True):
 
     reads: tuple[VariableRead, ...] = ()
     hosts: tuple[HostReference, ...] = ()
+    cut: str = ""
+    """Why there may be more; '' if this is all."""
 
 
 class _Lived(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +196,7 @@ def collect(
         settled=settled,
     )
     near = client.socket_path is not None
-    snapshot = _with_dns_answers(snapshot, deadline) if near else snapshot
+    snapshot = with_dns_answers(snapshot, deadline, near=near)
     if further.logs:
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
@@ -277,57 +283,6 @@ def _those_that_held_still(
             yield _unread(listed, _MOVED)
         else:
             yield read[listed.Id]
-
-
-def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
-    """Ask each container's own resolver for the names that nothing else gives it.
-
-    Only on the engine's own machine, from inside the container's network namespace.
-    """
-    topology = Topology([snapshot])
-    questions: dict[str, list[tuple[Container, str]]] = {}
-    count = 0
-    for host, container in topology.containers():
-        try:
-            names = names_to_ask(host, container, topology)
-        except MissingEvidence:
-            continue
-        for name in names[: _MOST_QUESTIONS - count]:
-            questions.setdefault(container.id, []).append((container, name))
-            count += 1
-    if not questions:
-        return snapshot
-
-    def answers_to(asked: list[tuple[Container, str]]) -> tuple[DnsAnswer, ...]:
-        return tuple(_ask(container, name, deadline) for container, name in asked)
-
-    found = at_once(_WORKERS, answers_to, questions.values())
-    answers = dict(zip(questions, found, strict=True))
-    return msgspec.structs.replace(
-        snapshot,
-        containers=tuple(
-            msgspec.structs.replace(each, dns_answers=answers[each.id])
-            if each.id in answers
-            else each
-            for each in snapshot.containers
-        ),
-    )
-
-
-def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
-    answer = _dns_addresses(container, name, deadline)
-    return DnsAnswer(name=name.removesuffix("."), addresses=answer)
-
-
-def _dns_addresses(
-    container: Container, name: str, deadline: Deadline
-) -> Evidence[tuple[str, ...]]:
-    resolver = container.resolver
-    if deadline.left() <= 0:
-        return LATE
-    if isinstance(resolver, Unknown):
-        return resolver
-    return inside(container, lambda: ask(resolver.value, name))
 
 
 def _surroundings(
@@ -487,13 +442,9 @@ def _inspected(
             yield _Inspected(each, GONE)
         elif isinstance(answer, EngineError):
             late = deadline.left() <= 0
-            yield _Inspected(each, LATE if late else _unsupported(answer))
+            yield _Inspected(each, LATE if late else unanswered(answer))
         else:
             yield _Inspected(each, answer)
-
-
-def _unsupported(error: EngineError) -> Unknown:
-    return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
 def _container(
@@ -569,7 +520,7 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
     except NotThere as answer:
         return Known(None, f"GET {path}") if answer.not_found else GONE
     except EngineError as error:
-        return _unsupported(error)
+        return unanswered(error)
 
 
 def _seen(
@@ -621,19 +572,19 @@ def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived
     proc = f"/proc/{held.pid}"
     return _Lived(
         process_environment=_had(lambda: _environment(held), f"{proc}/environ"),
-        hosts_file=_had(
-            lambda: parse_hosts(_text(procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE))),
+        hosts_file=_file(
+            lambda: procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE + 1),
+            parse_hosts,
             f"{proc}/root/etc/hosts",
         ),
-        resolver=_had(
-            lambda: parse_resolver(
-                _text(procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE))
-            ),
+        resolver=_file(
+            lambda: procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE + 1),
+            parse_resolver,
             f"{proc}/root/etc/resolv.conf",
         ),
         listeners=_had(lambda: _listeners(held, owned=served), f"{proc}/ns/net"),
         script=_had(
-            lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)),
+            lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE + 1)),
             f"{proc}/root",
         ),
     )
@@ -656,11 +607,15 @@ def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
     return tuple(sorted(msgspec.structs.replace(each, owner=name) for each, name in names.items()))
 
 
+class _BeingStarted(Exception):
+    """The process is still the runtime's, and about to become the container's."""
+
+
 def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
     environment = process.environment_of(held)
     # For an instant after a start the process is still the runtime's, with its own environment.
     if any(name.startswith("_LIBCONTAINER_") for name, _ in environment):
-        raise procfs.NotProven("its process has only just been started")
+        raise _BeingStarted
     return redact(environment)
 
 
@@ -674,29 +629,29 @@ def _matters_afar(details: Details) -> bool:
 def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
     if not _matters_afar(details):
         return _Lived(
-            process_environment=_NOT_ASKED_AFAR,
-            hosts_file=_NOT_ASKED_AFAR,
-            resolver=_NOT_ASKED_AFAR,
+            process_environment=NOT_ASKED_AFAR,
+            hosts_file=NOT_ASKED_AFAR,
+            resolver=NOT_ASKED_AFAR,
             listeners=near,
-            script=_NOT_ASKED_AFAR,
+            script=NOT_ASKED_AFAR,
         )
 
     def read(path: str) -> bytes:
-        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE)
+        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE + 1)
 
     return _Lived(
         process_environment=_had(
             lambda: redact(afar.environment_from_top(afar.top(client, answer.Id), details.pid)),
             "docker top",
         ),
-        hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
+        hosts_file=_file(lambda: read("/etc/hosts"), parse_hosts, "docker cp /etc/hosts"),
         # Only such a link is looked up with search domains, and an archive costs the engine more
         # than a hundred inspects.
-        resolver=_had(
-            lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
+        resolver=_file(
+            lambda: read("/etc/resolv.conf"), parse_resolver, "docker cp /etc/resolv.conf"
         )
         if any(each.links for each in details.endpoints)
-        else _NOT_LOOKED_UP,
+        else NOT_LOOKED_UP_AFAR,
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )
@@ -705,20 +660,44 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     try:
         return Known(action(), source)
+    except _BeingStarted:
+        return _BEING_STARTED
     except (procfs.NotProven, sockets.NamespaceDenied) as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
     except PermissionError:
         return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
         return GONE
+    except (sockets.TooMany, stored.Oversized) as error:
+        return Unknown(gap=Gap.CUT, detail=str(error))
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
     except (EngineError, afar.Unreadable, stored.Damaged) as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return unanswered(error)
+
+
+def _file(read: Callable[[], bytes], parse: Callable[[str], T], source: str) -> Evidence[T]:
+    """Read a file, or as much of it as is read of any; where it was cut, that is said."""
+    content = _had(read, source)
+    if isinstance(content, Unknown):
+        return content
+    text, cut = _whole_lines(content.value)
+    return Known(parse(text), source, cut)
+
+
+def _whole_lines(content: bytes) -> tuple[str, str]:
+    """Give the lines of a file that were read to their ends, and whether there are more.
+
+    Half a line could be taken for another: `db` for the beginning of `db-replica`.
+    """
+    if len(content) <= _LARGEST_FILE:
+        return _text(content), ""
+    return _text(content[: content.rfind(b"\n", 0, _LARGEST_FILE) + 1]), _FILE_CUT
 
 
 def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
-    for path in script_places(program_of(answer), answer.Config.Env or ()):
+    places = script_places(program_of(answer), answer.Config.Env or ())
+    for path in places[:_MOST_DIRECTORIES]:
         try:
             content = read(path)
         except (NotThere, FileNotFoundError, NotADirectoryError):
@@ -727,17 +706,18 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
             return _Script()
         if not content.startswith(b"#!"):
             return _Script()
-        text = _text(content)
-        return _Script(
-            reads=link_variables_read(text, path), hosts=references_in_script(text, path)
-        )
-    return _Script()
+        text, cut = _whole_lines(content)
+        reads, hosts = link_variables_read(text, path), references_in_script(text, path)
+        if is_script_cut(reads, hosts):
+            cut = cut or _SCRIPT_CUT
+        return _Script(reads=reads, hosts=hosts, cut=cut)
+    return _Script(cut=_PATH_CUT if len(places) > _MOST_DIRECTORIES else "")
 
 
-def _part(evidence: Evidence[T], part: Callable[[T], P]) -> Evidence[P]:
+def _part(evidence: Evidence[_Script], part: Callable[[_Script], P]) -> Evidence[P]:
     if isinstance(evidence, Unknown):
         return evidence
-    return Known(part(evidence.value), evidence.source)
+    return Known(part(evidence.value), evidence.source, evidence.value.cut)
 
 
 def _text(content: bytes) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from linkdoctor.collect.answers import EventAnswer
 from linkdoctor.collect.engine import EngineClient, EngineError, NotThere, TooLarge
+from linkdoctor.collect.gaps import unanswered
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Event
 
@@ -51,7 +52,7 @@ def read_events(
     try:
         body = client.get_bytes("/events", limit=_LARGEST, since="0", until=until, filters=filters)
     except TooLarge as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return unanswered(error)
     except (EngineError, NotThere) as error:
         return Unknown(gap=Gap.UNSUPPORTED, detail=str(error) or "the engine has no events")
     return Known(tuple(sorted(_events(body))), "GET /events")

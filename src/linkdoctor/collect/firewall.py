@@ -156,10 +156,10 @@ def _output(*argv: str) -> bytes:
     if late.is_set():
         raise Unlisted(Gap.TIMED_OUT, f"{name} did not end in time")
     if len(output) > _LARGEST_LISTING:
-        raise Unlisted(Gap.UNSUPPORTED, f"{name} lists more rules than are read")
+        raise Unlisted(Gap.CUT, f"{name} lists more rules than are read")
     if process.returncode != 0:
         reason = f"{name} failed (exit code {process.returncode}); it needs root, or CAP_NET_ADMIN"
-        raise Unlisted(Gap.UNSUPPORTED, reason)
+        raise Unlisted(Gap.DENIED, reason)
     return output
 
 
@@ -188,7 +188,7 @@ def parse_filter_table(
         elif line.startswith("-A ") and (rule := _rule(line)) is not None:
             rules.append(rule)
     if len(rules) > _MOST_RULES:
-        raise Unlisted(Gap.UNSUPPORTED, "there are more firewall rules than are read")
+        raise Unlisted(Gap.CUT, "there are more firewall rules than are read")
     reached = chains_on_the_way(rules)
     kept = (each for each in rules if _is_of_interest(each, bridges, reached))
     return tuple(sorted(chains)), tuple(kept)

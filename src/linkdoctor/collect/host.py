@@ -102,6 +102,8 @@ def _read(namespace: Path, action: Callable[[], T], source: str) -> Evidence[T]:
         return Known(sockets.in_namespace(namespace, action), source)
     except Unlisted as reason:
         return Unknown(gap=reason.gap, detail=str(reason))
+    except sockets.TooMany as error:
+        return Unknown(gap=Gap.CUT, detail=str(error))
     except sockets.NamespaceDenied as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
     except OSError as error:

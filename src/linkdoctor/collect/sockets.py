@@ -29,6 +29,7 @@ __all__ = [
     "NamespaceDenied",
     "Peeked",
     "Shut",
+    "TooMany",
     "addresses_here",
     "dial",
     "enter",
@@ -100,6 +101,10 @@ class Peeked(Protocol):
     def recv(self, most: int, flags: int, /) -> bytes:
         """As :meth:`socket.socket.recv`."""
         ...
+
+
+class TooMany(OSError):
+    """The kernel tells of more than is read."""
 
 
 class NamespaceDenied(Exception):
@@ -264,7 +269,8 @@ def routes_here() -> tuple[Route, ...]:
     Those of link-local addresses are left out: every interface has one.
 
     Raises:
-        OSError: the kernel does not answer, or has more routes than are read.
+        TooMany: there are more routes than are read.
+        OSError: the kernel does not answer.
     """
     names = {number: interface.name for number, interface in _numbered_interfaces()}
     found: set[Route] = set()
@@ -273,7 +279,7 @@ def routes_here() -> tuple[Route, ...]:
         for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETROUTE, request):
             found.update(_routes(payload, names))
             if len(found) > _MOST_ROUTES:
-                raise OSError("there are more routes than are read")
+                raise TooMany("there are more routes than are read")
     return tuple(sorted(found))
 
 
@@ -344,6 +350,7 @@ def _answers(link: socket.socket, kind: int, request: bytes) -> Iterator[bytes]:
                 raise OSError("the kernel refused a netlink request")
             yield answer[position + _HEADER.size : position + length]
             position += (length + 3) & ~3
+    raise TooMany("the kernel lists more than is read")
 
 
 def knock(path: Path) -> None:

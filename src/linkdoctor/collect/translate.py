@@ -12,6 +12,7 @@ from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_lin
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
+    is_cut,
     link_variables_read,
     references_in_arguments,
     references_in_environment,
@@ -71,7 +72,9 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
     commands = commands or Commands()
     state, config, host = answer.State, answer.Config, answer.HostConfig
     environment = pairs(config.Env or ())
-    named, reads = commands.told_by((answer.Path, *(answer.Args or ())))
+    arguments = (answer.Path, *(answer.Args or ()))
+    named, reads = commands.told_by(arguments)
+    set_here = references_in_environment(environment)
     return Details(
         status=status_of(state.Status),
         pid=state.Pid,
@@ -93,10 +96,12 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         environment=redact(environment),
         references=tuple(
             sorted(
-                {*references_in_environment(environment), *named},
+                {*set_here, *named},
                 key=lambda each: (each.where, each.host, each.port or 0),
             )
         ),
+        references_cut=is_cut([value for _, value in environment], set_here)
+        or is_cut(arguments, named),
         reads=reads,
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
@@ -299,8 +304,7 @@ def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
         return ()
     path = dict(pairs(environment)).get("PATH", "/usr/local/bin:/usr/bin:/bin")
     directories = [each for each in path.split(":") if each.startswith("/")]
-    return tuple(f"{each.rstrip('/')}/{program}" for each in directories[:_MOST_DIRECTORIES])
+    return tuple(f"{each.rstrip('/')}/{program}" for each in directories)
 
 
 _STARTERS = ("sh", "bash", "ash", "dash", "tini", "docker-init", "dumb-init", "catatonit")
-_MOST_DIRECTORIES = 8

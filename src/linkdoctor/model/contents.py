@@ -96,7 +96,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "renamed": _K.NUMBER,
     },
     Alike: {"one": _K.ALIAS, "other": _K.PEER, "how": _K.WORD},
-    Known: {"source": _K.PLACE},
+    Known: {"source": _K.PLACE, "cut": _K.REASON},
     Unknown: {"gap": _K.WORD, "detail": _K.REASON},
     Tool: {"name": _K.WORD, "version": _K.VERSION},
     Engine: {
@@ -154,6 +154,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "restart_policy": _K.WORD,
         "hostname": _K.HOSTNAME,
         "network_mode": _K.MODE,
+        "references_cut": _K.NUMBER,
         "mounts_hosts_file": _K.NUMBER,
         "stop_timeout": _K.NUMBER,
     },
@@ -247,6 +248,8 @@ def _leaves(value: object, path: str, kind: Kind | None, owner: msgspec.Struct) 
             yield Leaf(kind=Kind.WORD, value=_TAGS[type(value)], path=f"{path}.type", owner=value)
         for name in value.__struct_fields__:
             within = _kind_within(value, name, kind)
+            if isinstance(value, Known) and name == "cut" and not value.cut:
+                continue  # it is not in the file
             # The value of a piece of evidence stands where the evidence does.
             further = path if isinstance(value, Known) and name == "value" else f"{path}.{name}"
             yield from _leaves(getattr(value, name), further.lstrip("."), within, value)

@@ -122,6 +122,7 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
                 continue  # a weaker kind of expectation may have support for the same name
             yield unmet
         done.update(expectation.names)
+    topology.all_references(container)  # where a limit left some out, that is said
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
+from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Link, Topology
 
@@ -19,11 +20,21 @@ __all__ = [
     "dialled_ports",
     "door_of",
     "doors_of",
-    "has_just_started",
     "is_loopback",
+    "judged_only_later",
+    "starting",
 ]
 
 _STARTING = timedelta(seconds=10)
+_ROUNDED = timedelta(seconds=1)
+"""The time of a snapshot is in whole seconds: by that much a start can seem to come after it."""
+_JUST_STARTED = Unknown(
+    gap=Gap.TOO_EARLY,
+    detail=f"it started less than {_STARTING.seconds} s before it was examined: not judged yet",
+)
+_NOT_HEALTHY_YET = Unknown(
+    gap=Gap.TOO_EARLY, detail="its health check still says starting: not judged yet"
+)
 
 
 class Door(Enum):
@@ -78,8 +89,11 @@ def _dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
 def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     """Look at the ports of a link; None where there is nothing to judge yet.
 
-    That is so if the source does not run, has only just started, or neither exposes a TCP port
-    nor is known to be dialled.
+    That is so if the source does not run, or neither exposes a TCP port nor is known to be dialled.
+
+    Raises:
+        MissingEvidence: the sockets could not be seen; or a port is not open, but the source is
+            still on its way up.
     """
     of, doors = topology.once_of(link, "doors_of", lambda: (source, _doors(link, source, topology)))
     return doors if of is source else _doors(link, source, topology)
@@ -87,7 +101,7 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
 
 def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     details = topology.details(source)
-    if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
+    if details.status is not Status.RUNNING:
         return None
     dialled = dialled_ports(link, topology)
     exposed = [
@@ -102,11 +116,10 @@ def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     behind = [(port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)]
     before = [(port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)]
     open_door = Door.OPEN
-    return Doors(
-        dialled=tuple(behind),
-        exposed=tuple(before),
-        all_open=all(found is open_door for _, found in behind + before),
-    )
+    all_open = all(found is open_door for _, found in behind + before)
+    if not all_open:
+        judged_only_later(link.host, source, topology)
+    return Doors(dialled=tuple(behind), exposed=tuple(before), all_open=all_open)
 
 
 def _open_doors(listeners: Iterable[Listener]) -> dict[int, Door]:
@@ -119,19 +132,40 @@ def _open_doors(listeners: Iterable[Listener]) -> dict[int, Door]:
     return doors
 
 
-def has_just_started(host: str, container: Container, topology: Topology) -> bool:
-    """Tell whether a container may still be on its way up: 10 s, or as its health check says."""
+def judged_only_later(
+    host: str, container: Container, topology: Topology, need: Need = Need.LISTENERS
+) -> None:
+    """Let no fault be found in a container that may still be on its way up.
+
+    A rule asks this once it would report something that may be well in a moment. What is well
+    already needs no asking.
+
+    Raises:
+        MissingEvidence: it is too early to judge the container.
+    """
+    early = starting(host, container, topology)
+    if early is not None:
+        raise MissingEvidence(need, container.name, early)
+
+
+def starting(host: str, container: Container, topology: Topology) -> Unknown | None:
+    """Tell why a container may still be on its way up: 10 s, or as its health check says."""
     details = topology.details(container)
     return topology.once(
-        has_just_started, host, container, lambda: _is_starting(details, topology.taken_at(host))
+        starting, host, container, lambda: _starting(details, topology.taken_at(host))
     )
 
 
-def _is_starting(details: Details, taken_at: str) -> bool:
+def _starting(details: Details, taken_at: str) -> Unknown | None:
+    if details.status is not Status.RUNNING:
+        return None
     if details.health is not None and details.health.status == "starting":
-        return True
+        return _NOT_HEALTHY_YET
     started, now = _time(details.started_at), _time(taken_at)
-    return started is not None and now is not None and now - started < _STARTING
+    if started is None or now is None:
+        return None
+    # One that started in the future did not just start: the clock was set back since.
+    return _JUST_STARTED if -_ROUNDED < now - started < _STARTING else None
 
 
 @lru_cache(maxsize=1024)

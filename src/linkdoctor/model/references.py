@@ -22,6 +22,8 @@ __all__ = [
     "Form",
     "HostReference",
     "VariableRead",
+    "is_cut",
+    "is_script_cut",
     "link_variables_read",
     "references_in_arguments",
     "references_in_environment",
@@ -37,7 +39,9 @@ _LONGEST_VALUE = 64 * 1024
 _LONGEST_NAME = 256
 _LONGEST_SCRIPT = 1024 * 1024
 _MOST_REFERENCES = 32
-"""For each of environment and arguments: 64 for one container."""
+"""In one value."""
+_MOST_KEPT = 128
+"""For each of environment and arguments: 256 for one container."""
 _MOST_READS = 64
 _MOST_ARGUMENTS = 1024
 
@@ -109,6 +113,23 @@ def references_in_arguments(arguments: Sequence[str]) -> tuple[HostReference, ..
     return _references(found)
 
 
+def is_cut(values: Sequence[str], found: Sequence[HostReference]) -> bool:
+    """Tell whether settings or arguments may name more hosts than were found: a limit was reached.
+
+    The limit to the number of arguments holds for variables as well here; nobody has as many.
+    """
+    return (
+        len(found) >= _MOST_KEPT
+        or len(values) > _MOST_ARGUMENTS
+        or any(len(value) > _LONGEST_VALUE for value in values)
+    )
+
+
+def is_script_cut(reads: Sequence[VariableRead], hosts: Sequence[HostReference]) -> bool:
+    """Tell whether a script may read or name more than was found: a limit was reached."""
+    return len(reads) >= _MOST_READS or len(hosts) >= _MOST_KEPT
+
+
 # --- what has been found -------------------------------------------------------------------
 
 
@@ -140,7 +161,7 @@ def _references(found: Iterable[tuple[_Found, str]]) -> tuple[HostReference, ...
             where=where,
         )
         unique.setdefault((host.host, host.port or 0, host.form, where), reference)
-    return tuple(unique.values())[:_MOST_REFERENCES]
+    return tuple(unique.values())[:_MOST_KEPT]
 
 
 def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int]:

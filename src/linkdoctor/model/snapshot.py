@@ -207,6 +207,8 @@ class ProbeOutcome(StrEnum):
     NOT_TRIED = "not tried"
     """The name leads to an address outside the networks of the containers examined; or, without an
     address, there was no time left."""
+    LEFT_OUT = "left out"
+    """There are more ports than are probed; it stands for all that were left out of the link."""
 
 
 class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -249,6 +251,8 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``Config.Env``: what the image and the user set, not what links add."""
     references: tuple[HostReference, ...] = ()
     """The hosts that the environment and the arguments name."""
+    references_cut: bool = False
+    """They may name more: a limit was reached."""
     reads: tuple[VariableRead, ...] = ()
     """The link variables that the command line reads."""
     mounts_hosts_file: bool = False

@@ -403,8 +403,17 @@ class Topology:
         if self._reads is not None:
             self._reads.add(need)
         if isinstance(evidence, Known):
-            return evidence.value
+            if not evidence.cut:
+                return evidence.value
+            evidence = Unknown(gap=Gap.CUT, detail=evidence.cut)
         raise MissingEvidence(need, subject, evidence)
+
+    def _kept(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
+        """Give what a limit left of a piece of evidence: for what needs no more than a part."""
+        if isinstance(evidence, Known):
+            self._touch(need)
+            return evidence.value
+        return self._had(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
         """Give what inspect tells of a container.
@@ -417,6 +426,13 @@ class Topology:
             return details.value  # this is asked for more often than all else together
         return self._had(Need.DETAILS, container.name, details)
 
+    def all_references(self, container: Container) -> tuple[HostReference, ...]:
+        """Give the hosts that a container's settings name; raises where a limit left some out."""
+        details = self.details(container)
+        if details.references_cut:
+            raise MissingEvidence(Need.DETAILS, container.name, _MORE_HOSTS)
+        return details.references
+
     def process_environment(self, container: Container) -> tuple[Variable, ...]:
         """Give the environment that the running process got, which exec does not show."""
         return self._had(Need.PROCESS_ENV, container.name, container.process_environment)
@@ -427,9 +443,11 @@ class Topology:
 
     def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
         """Give the line of the hosts file that decides about a name, or None."""
-        for line in self.hosts_file(container):
+        for line in self._kept(Need.HOSTS_FILE, container.name, container.hosts_file):
             if name in line.names:
                 return line
+        # Where the file was cut, the line may be among what was not read.
+        self.hosts_file(container)
         return None
 
     def listeners(self, container: Container) -> tuple[Listener, ...]:
@@ -676,12 +694,13 @@ class Topology:
         return self.once_of(link, "hosts_lines_of", lambda: self._hosts_lines_of(link))
 
     def _hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
-        extra, alias = self.details(link.target).extra_hosts, link.alias
-        return tuple(
-            line
-            for line in self.hosts_file(link.target)
-            if line.names[0] == alias and line not in extra
-        )
+        target, alias = link.target, link.alias
+        extra = self.details(target).extra_hosts
+        lines = self._kept(Need.HOSTS_FILE, target.name, target.hosts_file)
+        found = tuple(line for line in lines if line.names[0] == alias and line not in extra)
+        if not found:
+            self.hosts_file(target)  # where it was cut, they may be among what was not read
+        return found
 
     # --- names -----------------------------------------------------------------------------
 
@@ -705,7 +724,11 @@ class Topology:
             aliases = self.once(_lower_aliases, host, target, lambda: _lower_aliases(links))
             if wanted in aliases:
                 return True
-        return bool(self.providers_of(host, target, name))
+        if self.providers_of(host, target, name):
+            return True
+        if isinstance(target.hosts_file, Known) and target.hosts_file.cut:
+            self.hosts_file(target)  # raises: its line may be among what was not read
+        return False
 
     def _providers(
         self, host: str, target: Container, name: str, links: bool
@@ -808,6 +831,7 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_MORE_HOSTS = Unknown(gap=Gap.CUT, detail="its settings name more hosts than are read")
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
