@@ -38,6 +38,7 @@ from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import recreate_on_bridge
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Details, Endpoint, Status
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -54,7 +55,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     mode = details.network_mode
     if mode not in (_NONE, _HOST) and not mode.startswith(_OF_ANOTHER):
         return
-    if topology.endpoint(target, DEFAULT_BRIDGE) is not None:
+    if topology.endpoint(target, DEFAULT_BRIDGE) is not None or is_swarm_task(target):
         return
     fixes = _fixes(place, details, topology)
     for link in details.stored_links:
@@ -102,6 +103,9 @@ def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...
     return (join, anew)
 
 
+_TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}
+
+
 def _in_mode(mode: str) -> World:
     return (
         World().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp", mode=mode)
@@ -138,6 +142,15 @@ RULE = Rule(
             given=lambda: (
                 _in_mode("none")
                 .change("web", endpoints=(Endpoint(network="bridge", address="172.17.0.9"),))
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a task of a swarm service, whose network mode means nothing",
+            given=lambda: (
+                World()
+                .run("app")
+                .run("web", link="app:helloapp", mode="none", labels=_TASK)
                 .snapshot(),
             ),
         ),

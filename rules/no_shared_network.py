@@ -40,7 +40,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import doing
-from linkdoctor.model.reach import addresses_of, is_local, networks_of, owner_of
+from linkdoctor.model.reach import addresses_of, has_hosts_line, is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Endpoint
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -97,7 +97,9 @@ def _effect(link: Link) -> str:
 def _is_reached_otherwise(link: Link, source: Container, topology: Topology) -> bool:
     if link.kind is LinkKind.NETWORK:
         if not is_local(topology.network(link.host, link.network)):
-            return bool(topology.dns_answer(link.target, link.alias))
+            return has_hosts_line(link.target, link.alias, topology) or bool(
+                topology.dns_answer(link.target, link.alias)
+            )
         return bool(topology.providers_of(link.host, link.target, link.alias, links=False))
     extra = topology.details(link.target).extra_hosts
     first = next(

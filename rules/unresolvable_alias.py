@@ -37,7 +37,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import recreate
 from linkdoctor.model.links import StoredLink
-from linkdoctor.model.reach import is_local, networks_of, owner_of
+from linkdoctor.model.reach import has_hosts_line, is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -50,16 +50,21 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is not None and not _hides_behind_another(link, source, topology):
         return
-    if not is_local(topology.network(link.host, link.network)):
+    wide = not is_local(topology.network(link.host, link.network))
+    if wide:
         # The source may live on another host of the same network: only the resolver knows.
-        if topology.dns_answer(link.target, link.alias):
+        if has_hosts_line(link.target, link.alias, topology) or topology.dns_answer(
+            link.target, link.alias
+        ):
             return
     elif topology.providers_of(
         link.host, link.target, link.alias, links=False
     ) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
-        observed = f"no container is called {link.source_name}"
+        observed = f"no container {'here ' if wide else ''}is called {link.source_name}"
+        if wide:
+            observed += " and the network's DNS knows none elsewhere"
         fix = Fix(
             title=f"create {link.source_name} on network {link.network}",
             safety=Safety.MANUAL,
@@ -87,7 +92,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 what=f"{link.source_name} on network {link.network}",
                 observed=observed,
                 expected=f"on {link.network}",
-                where="inspect of every container of the engine",
+                where="inspect of every container of the engine"
+                + (", and the target's own resolver" if wide else ""),
             ),
         ),
         fixes=(fix,),
@@ -195,6 +201,40 @@ RULE = Rule(
             given=lambda: (
                 _network()
                 .run("web", network="back", link="app:db", add_host={"db": "10.0.0.5"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on an overlay network the resolver knows no such name",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run("web", network="wide", link="app:helloapp", answers={"helloapp": []})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on an overlay network, which the resolver was not asked about",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run("web", network="wide", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on an overlay network --add-host answers the name",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run(
+                    "web",
+                    network="wide",
+                    link="app:helloapp",
+                    add_host={"helloapp": "10.0.0.5"},
+                    answers={"helloapp": []},
+                )
                 .snapshot(),
             ),
         ),

@@ -399,6 +399,8 @@ class Dialled(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: ProbeOutcome
     seconds: float
+    unreachable: bool = False
+    """The kernel said that the host or its network cannot be reached."""
 
 
 def dial(address: str, port: int, timeout: float) -> Dialled:
@@ -416,6 +418,7 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as client:
         client.settimeout(timeout)
         begun = time.monotonic()
+        unreachable = False
         try:
             client.connect((address, port))
             outcome = ProbeOutcome.CONNECTED
@@ -427,7 +430,9 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
             if error.errno not in _NO_ROUTE:
                 raise
             outcome = ProbeOutcome.NO_ROUTE
-        return Dialled(outcome=outcome, seconds=time.monotonic() - begun)
+            unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+        seconds = time.monotonic() - begun
+        return Dialled(outcome=outcome, seconds=seconds, unreachable=unreachable)
 
 
 def peer_pid(path: Path) -> int | None:

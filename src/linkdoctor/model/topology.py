@@ -45,6 +45,7 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.variables import (
     LinkField,
     LinkVariable,
@@ -716,7 +717,7 @@ class Topology:
         for link in self.links_of(host, target) if links else ():
             if link.alias.lower() == name:
                 yield Provider(what=f"the link to {link.source_name}")
-        for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
+        for line in (*details.extra_hosts, *self.hosts_lines_if_had(target)):
             if name in (each.lower() for each in line.names):
                 yield Provider(what=f"a hosts line with {line.address}")
         for endpoint in details.endpoints:
@@ -726,8 +727,8 @@ class Topology:
             there = self._hosts[host].by_network_name.get((endpoint.network, name))
             if there is not None:
                 yield Provider(what=f"container {there.name} on network {endpoint.network}")
-            if network is not None and network.driver == "overlay":
-                yield Provider(what=f"perhaps a service on the overlay network {network.name}")
+            if network is not None and network.driver not in _LOCAL_DRIVERS:
+                yield Provider(what=f"perhaps a container elsewhere on network {network.name}")
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
@@ -738,7 +739,8 @@ class Topology:
         mode, _, reference = self.details(container).network_mode.partition(":")
         return self._owner_of(host, reference) if mode == "container" else None
 
-    def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+    def hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+        """Return the lines of a container's hosts file, or none if it could not be read."""
         self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
 
@@ -808,6 +810,7 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
@@ -815,6 +818,8 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
     if isinstance(target.details, Unknown):
         return
     details = target.details.value
+    if is_swarm_task(target):
+        return  # a service has no links, and the mode of its tasks means nothing
     # One that was made without a network may have been connected to the bridge since; its links
     # work from its next start on (engine lab).
     joined = details.network_mode == "none" and any(
