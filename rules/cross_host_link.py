@@ -19,8 +19,8 @@ container of another engine examined in the same run has it. Examine several eng
 
 A container of the same name on both hosts is not evidence that the other one was meant; the own
 host's counts. A link on a network that spans hosts, such as an attachable overlay network, reaches
-other engines: whether it resolves is LD306's to say. A link on the default bridge whose source was removed is LD103, which shows the
-container on the other host too.
+other engines: whether it resolves is LD306's to say. A link on the default bridge whose source was
+removed is LD103, which shows the container on the other host too.
 
 ## How to mend it
 

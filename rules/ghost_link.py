@@ -14,11 +14,11 @@ already.
 
 ## How it is proved
 
-Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names`
-of its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container
-with the source's name exists. A source that was renamed before it was removed is printed by its last
-name (Compose v1 puts the container's short id before it, as in `4f2b01c3d5e6_app`); then the name
-in the engine's `hostconfig.json`, or the one behind that id, counts.
+Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names` of
+its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container with the
+source's name exists. A source that was renamed before it was removed is printed by its last name
+(Compose v1 puts the container's short id before it, as in `4f2b01c3d5e6_app`); then the name in the
+engine's `hostconfig.json`, or the one behind that id, counts.
 
 ## What it is not
 

@@ -19,14 +19,14 @@ target's network namespace and closed at once; nothing is sent. *No route* is sa
 namespace's routes do not know the address: the same error of the kernel also stands for a neighbour
 that does not answer and for a firewall's REJECT, and which of them it is the namespace's neighbours
 tell. That a firewall refuses is said only where the source is seen to listen on that very address
-or on all of its family. A rule of the host's firewall that may be the reason is shown. Ports that the target is known to
-dial count; where none is known, not one exposed port may answer.
+or on all of its family. A rule of the host's firewall that may be the reason is shown. Ports that
+the target is known to dial count; where none is known, not one exposed port may answer.
 
 ## What it is not
 
 Where another rule knows the reason, that rule reports it, and this one is among its consequences:
-LD101, LD106, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has only
-just started may refuse for a while. UDP is not probed. Addresses outside the networks of the
+LD101, LD106, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has
+only just started may refuse for a while. UDP is not probed. Addresses outside the networks of the
 containers examined are dialled with `--probe-external` only; the target's own loopback never.
 
 ## How to mend it
@@ -171,7 +171,7 @@ def _silence(link: Link, probe: Probe, topology: Topology) -> str:
         return _no_neighbour(link, probe, topology)
     if topology.holder_of(link.host, probe.address) is None:
         return "no container here has that address"
-    return "something on the way drops what is sent, or the answer"
+    return "something on the way drops it, or the answer"
 
 
 def _by_whom(link: Link, source: Container | None, probe: Probe, topology: Topology) -> str:
@@ -197,7 +197,7 @@ def _by_whom(link: Link, source: Container | None, probe: Probe, topology: Topol
 
 
 def _accepts(listener: Listener, address: str) -> bool:
-    """Return whether a listener certainly takes connections to an address: `::` may be IPv6 only."""
+    """Return whether a listener certainly accepts an address: `::` may be IPv6 only."""
     return listener.address in (address, "::" if ":" in address else "0.0.0.0")
 
 
