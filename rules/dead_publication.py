@@ -36,9 +36,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.actions import Restart
+from linkdoctor.model.evidence import Gap, Need, Unknown
+from linkdoctor.model.fixes import doing
 from linkdoctor.model.ports import Door, door_of, doors_of, has_just_started
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.sharers import listens_apart
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
@@ -63,7 +66,10 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         if door is not Door.OPEN and port not in reported
     )
     if dead:
-        yield _hit(place, dead, topology, one_works=_one_works(details, listeners))
+        apart = [listens_apart(place.host, container, each.port, topology) for each in dead]
+        sharer = next((each for each in apart if each is not None), None)
+        works = _one_works(details, listeners)
+        yield _hit(place, dead, sharer, topology, one_works=works)
 
 
 class _Dead(NamedTuple):
@@ -120,7 +126,14 @@ def _reported_by_links(place: Place, topology: Topology) -> set[int]:
     return reported
 
 
-def _hit(place: Place, dead: Sequence[_Dead], topology: Topology, *, one_works: bool) -> Hit:
+def _hit(
+    place: Place,
+    dead: Sequence[_Dead],
+    sharer: Container | None,
+    topology: Topology,
+    *,
+    one_works: bool,
+) -> Hit:
     container = place.container
     listeners = [each for each in topology.listeners(container) if each.protocol == "tcp"]
     observed = sorted(
@@ -128,8 +141,14 @@ def _hit(place: Place, dead: Sequence[_Dead], topology: Topology, *, one_works: 
         for each in listeners
     )
     others = "; another published port is served" if one_works else ""
+    why = _why(container, dead)
+    if sharer is not None:
+        why = (
+            f"{sharer.name}, which shares its network and listens, sits in another network "
+            f"namespace than {container.name} has now"
+        )
     return Hit(
-        message=f"{_led(place, dead)}, but {_why(container, dead)}{others}.",
+        message=f"{_led(place, dead)}, but {why}{others}.",
         evidence=(
             Proof(
                 what=f"listening sockets of {container.name}",
@@ -138,7 +157,7 @@ def _hit(place: Place, dead: Sequence[_Dead], topology: Topology, *, one_works: 
                 where=topology.read_from(container.listeners),
             ),
         ),
-        fixes=tuple(_fixes(container, dead)),
+        fixes=tuple(_fixes(container, dead)) if sharer is None else (_rejoin(container, sharer),),
         severity=Severity.INFO if one_works else None,
         # A baseline of 0.1 knows the finding by its one port.
         key=str(dead[0].port),
@@ -169,6 +188,14 @@ def _why(container: Container, dead: Sequence[_Dead]) -> str:
     )
 
 
+def _rejoin(container: Container, sharer: Container) -> Fix:
+    return doing(
+        f"restart {sharer.name}, so that it joins the network that {container.name} has now",
+        Safety.RESTART,
+        Restart(container=sharer.name),
+    )
+
+
 def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
     doors = {each.door for each in dead}
     if Door.LOOPBACK in doors:
@@ -184,6 +211,9 @@ def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
             safety=Safety.MANUAL,
             commands=(commands.logs(container.name),),
         )
+
+
+_NOT_SEEN = Unknown(gap=Gap.DENIED, detail="the process could not be proven")
 
 
 RULE = Rule(
@@ -279,6 +309,26 @@ RULE = Rule(
             title="its health check says that it is starting",
             given=lambda: (
                 World().run("app", publish={5000: 18000}, health="starting").snapshot(),
+            ),
+        ),
+        Case(
+            title="a sharer was left in a namespace that the container no longer has",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("inner", mode="container:app", listen=[5000])
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a sharer whose sockets cannot be seen",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("inner", mode="container:app")
+                .unknown("inner", "listeners", _NOT_SEEN)
+                .snapshot(),
             ),
         ),
         Case(

@@ -543,6 +543,10 @@ class Topology:
         remembered = events.value if isinstance(events, Known) else ()
         return tuple(sorted(event for event in remembered if event.container == container))
 
+    def is_inspected(self, container: Container) -> bool:
+        """Return whether inspect told of a container."""
+        return isinstance(container.details, Known)
+
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
         return self.details(container).status in _UP
