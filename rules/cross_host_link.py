@@ -108,10 +108,10 @@ def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
 
 
 def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
-    linked = {link.alias for link in topology.links_of(place.host, place.container)}
+    linked = {link.alias.lower() for link in topology.links_of(place.host, place.container)}
     for unmet in unmet_expectations(place.host, place.container, topology):
         name = unmet.expectation.names[0]
-        if unmet.elsewhere and unmet.link is None and name not in linked:
+        if unmet.elsewhere and unmet.link is None and name.lower() not in linked:
             host, source = unmet.elsewhere[0]
             yield _Reach(
                 alias=name,

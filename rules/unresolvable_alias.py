@@ -31,11 +31,13 @@ restarted. Where the source shares another container's network, link the target 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
+from linkdoctor.model.actions import Rename
+from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate
+from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.reach import has_hosts_line, is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
@@ -62,18 +64,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     ) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
-        observed = f"no container {'here ' if wide else ''}is called {link.source_name}"
-        if wide:
-            observed += " and the network's DNS knows none elsewhere"
-        fix = Fix(
-            title=f"create {link.source_name} on network {link.network}",
-            safety=Safety.MANUAL,
-            commands=(
-                commands.shell(
-                    *("docker", "run", "--network", link.network, "--name", link.source_name, "…")
-                ),
-            ),
-        )
+        candidates = candidates_for(link.host, link.target, link.source_name, topology)
+        observed = _nobody(link, candidates, wide=wide)
+        fix = _to_the_source(link, candidates, topology)
     else:
         owner = owner_of(link.host, source, topology)
         observed = f"{source.name} is there only as {owner.name}, whose network it shares"
@@ -97,6 +90,42 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(fix,),
+    )
+
+
+def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
+    found = f"no container {'here ' if wide else ''}is called {link.source_name}"
+    if candidates:
+        others = ", ".join(sorted(each.container.name for each in candidates))
+        found += f" ({others} has it as {candidates[0].known_as.value})"
+    return f"{found} and the network's DNS knows none elsewhere" if wide else found
+
+
+def _to_the_source(link: Link, candidates: Sequence[Candidate], topology: Topology) -> Fix:
+    """Advise to create the source only if it does not exist under another of its names."""
+    if not candidates:
+        return Fix(
+            title=f"create {link.source_name} on network {link.network}",
+            safety=Safety.MANUAL,
+            commands=(
+                commands.shell(
+                    *("docker", "run", "--network", link.network, "--name", link.source_name, "…")
+                ),
+            ),
+        )
+    only = candidates[0]
+    if len(candidates) == 1 and only.known_as is KnownAs.MADE_UP:
+        return doing(
+            f"give {only.container.name} its name {link.source_name} back, which a failed attempt "
+            "of Compose changed",
+            Safety.SAFE,
+            Rename(container=only.container.name, to=link.source_name),
+        )
+    others = " or ".join(sorted(each.container.name for each in candidates))
+    return Fix(
+        title=f"find out whether {others} is meant, and give it the name {link.source_name} on "
+        f"network {link.network}",
+        safety=Safety.MANUAL,
     )
 
 

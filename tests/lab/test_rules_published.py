@@ -152,7 +152,9 @@ def test_what_is_published_because_it_is_exposed_need_not_be_served(lab: Lab) ->
 
 
 def test_several_published_ports_of_which_one_is_served_are_one_remark(lab: Lab) -> None:
-    published = {port: 18000 + port for port in range(5000, 5006)}
+    published: dict[int | str, int | str | None] = {
+        port: 18000 + port for port in range(5000, 5006)
+    }
     lab.run("app", listen=5000, expose=[], publish=published)
     report = diagnose(lab)
     (found,) = report.findings
