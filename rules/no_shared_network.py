@@ -102,7 +102,7 @@ def _is_reached_otherwise(link: Link, source: Container, topology: Topology) -> 
             return has_hosts_line(link.target, link.alias, topology) or bool(
                 topology.dns_answer(link.target, link.alias)
             )
-        return bool(topology.providers_of(link.host, link.target, link.alias, links=False))
+        return bool(topology.providers_beside(link))
     extra = topology.details(link.target).extra_hosts
     first = next(
         (each for each in topology.hosts_file(link.target) if link.alias in each.names), None

@@ -15,7 +15,9 @@ host's own DNS servers: the alias does not resolve.
 
 No container of the engine has the source's name (or id, or alias) on the network of the link, and
 nothing else gives the target an answer for the alias. The container's own resolver, where it could
-be asked, has no answer either; on networks that span hosts it must have said so.
+be asked, has no answer either; on networks that span hosts it must have said so. That another
+container has the alias on the link's own network does not help: the embedded DNS looks up the
+link's source there, and nothing else.
 
 ## What it is not
 
@@ -35,7 +37,7 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
 from linkdoctor.model.actions import Rename
-from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for
+from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for, replicas_of
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.links import StoredLink
@@ -59,14 +61,18 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             link.target, link.alias
         ):
             return
-    elif topology.providers_of(
-        link.host, link.target, link.alias, links=False
-    ) or topology.dns_answer_if_had(link.target, link.alias):
+    elif topology.providers_beside(link) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
         candidates = candidates_for(link.host, link.target, link.source_name, topology)
+        replicas = replicas_of(link.host, link.target, link.source_name, topology)
         observed = _nobody(link, candidates, wide=wide)
-        fix = _to_the_source(link, candidates, topology)
+        if replicas:
+            others = ", ".join(each.name for each in replicas)
+            why = f"so that it is linked to {others} instead of {link.source_name}"
+            fix = recreate(topology, link.host, link.target, why=why)
+        else:
+            fix = _to_the_source(link, candidates)
     else:
         owner = owner_of(link.host, source, topology)
         observed = f"{source.name} is there only as {owner.name}, whose network it shares"
@@ -101,7 +107,7 @@ def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
     return f"{found} and the network's DNS knows none elsewhere" if wide else found
 
 
-def _to_the_source(link: Link, candidates: Sequence[Candidate], topology: Topology) -> Fix:
+def _to_the_source(link: Link, candidates: Sequence[Candidate]) -> Fix:
     """Advise to create the source only if it does not exist under another of its names."""
     if not candidates:
         return Fix(
@@ -138,6 +144,10 @@ def _hides_behind_another(link: Link, source: Container, topology: Topology) -> 
 def _links_of(link: Link, topology: Topology) -> tuple[StoredLink, ...]:
     links = topology.links_of(link.host, link.target)
     return tuple(StoredLink(each.source_name, each.alias) for each in links)
+
+
+def _of_shop(service: str) -> dict[str, str]:
+    return {"com.docker.compose.project": "shop", "com.docker.compose.service": service}
 
 
 def _network() -> World:
@@ -264,6 +274,29 @@ RULE = Rule(
                     add_host={"helloapp": "10.0.0.5"},
                     answers={"helloapp": []},
                 )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the first replica was removed: the link hides the alias of the second one",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("shop_db_2", network="back", aliases=["db"], labels=_of_shop("db"))
+                .run("shop_web_1", network="back", link="shop_db_1:db", labels=_of_shop("web"))
+                .snapshot(),
+            ),
+            expect=(Expected(target="shop_web_1", alias="db"),),
+        ),
+        Case(
+            title="another network of the target answers the alias",
+            given=lambda: (
+                World()
+                .network("back")
+                .network("front")
+                .run("other", network="front", aliases=["db"])
+                .run("web", network="back", link="shop_db_1:db")
+                .join("web", "front")
                 .snapshot(),
             ),
         ),

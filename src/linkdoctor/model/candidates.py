@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from linkdoctor.model.namesakes import name_before_compose
 from linkdoctor.model.snapshot import Container, Snapshot
 from linkdoctor.model.topology import Topology
 
-__all__ = ["Candidate", "KnownAs", "candidates_for"]
+__all__ = ["Candidate", "KnownAs", "candidates_for", "replicas_of"]
 
 
 class KnownAs(Enum):
@@ -69,6 +70,27 @@ def candidates_for(
             if alike:
                 return alike
     return ()
+
+
+def replicas_of(
+    host: str, target: Container, name: str, topology: Topology
+) -> tuple[Container, ...]:
+    """Return the other replicas of a container that is gone, in the target's Compose project.
+
+    ``shop_db_2`` is one of ``shop_db_1``.
+    """
+    wanted = _NUMBER.sub("", name.lower())
+    mine = _project(target)
+    if not mine or wanted == name.lower():
+        return ()
+    return tuple(
+        each
+        for _, each in topology.containers(host)
+        if _project(each) == mine and _NUMBER.sub("", each.name.lower()) == wanted
+    )
+
+
+_NUMBER = re.compile(r"[-_][0-9]{1,5}\Z")
 
 
 def _project(container: Container) -> str:

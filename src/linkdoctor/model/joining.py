@@ -75,7 +75,7 @@ def dial_the_host(
         "network, and no name of its own"
     )
     off = Fix(
-        title=f"or create {source.name} again on a network of {target.name} instead of the host's, "
+        title=f"create {source.name} again on a network of {target.name} instead of the host's, "
         "which no container can leave",
         safety=Safety.MANUAL,
     )

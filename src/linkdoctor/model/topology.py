@@ -699,6 +699,15 @@ class Topology:
         """
         return tuple(self._providers(host, target, name.lower(), links))
 
+    def providers_beside(self, link: Link) -> tuple[Provider, ...]:
+        """Return what else gives the target of a link on a network an answer for its alias.
+
+        On the link's own network nothing does: where an alias is a link's, the embedded DNS looks
+        up the link's source there and nothing else, even if it does not exist (engine lab).
+        """
+        name = link.alias.lower()
+        return tuple(self._providers(link.host, link.target, name, False, link.network))
+
     def is_provided(self, host: str, target: Container, name: str) -> bool:
         """Tell whether :meth:`providers_of` gives anything."""
         details, wanted = self.details(target), name.lower()
@@ -713,7 +722,7 @@ class Topology:
         return bool(self.providers_of(host, target, name))
 
     def _providers(
-        self, host: str, target: Container, name: str, links: bool
+        self, host: str, target: Container, name: str, links: bool, hidden: str = ""
     ) -> Iterator[Provider]:
         details = self.details(target)
         if name in (details.hostname.lower(), "localhost"):
@@ -725,7 +734,7 @@ class Topology:
             if name in (each.lower() for each in line.names):
                 yield Provider(what=f"a hosts line with {line.address}")
         for endpoint in details.endpoints:
-            if endpoint.network == DEFAULT_BRIDGE:
+            if endpoint.network in (*_WITHOUT_NAMES, hidden):
                 continue
             network = self.network(host, endpoint.network)
             there = self._hosts[host].by_network_name.get((endpoint.network, name))
@@ -736,7 +745,7 @@ class Topology:
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name, links)
+                yield from self._providers(host, owner, name, links, hidden)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
         """Give the container whose network namespace this one shares (``container:`` mode)."""
@@ -814,6 +823,8 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_WITHOUT_NAMES = (DEFAULT_BRIDGE, "host", "none")
+"""The networks on which no embedded DNS answers."""
 _LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
