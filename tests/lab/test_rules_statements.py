@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from docker.types import EndpointSpec
 
-from linkdoctor.api import Further
-from linkdoctor.model.report import Report, Safety, Severity
+from linkdoctor.model.report import Report, Safety
 
-from .examining import advised, apply, codes, diagnose, look, only_fault, report, told
+from . import images
+from .examining import advised, apply, codes, diagnose, look, only_fault, told
 from .leftovers import wait_until
 from .nameserver import nameserver
 from .situations import Lab
@@ -21,6 +21,11 @@ SERVICE = "com.docker.compose.service"
 
 def of_shop(service: str) -> dict[str, str]:
     return {SHOP: "shop", SERVICE: service}
+
+
+def waiting(lab: Lab) -> str:
+    """Make an image that waits without a command, since printed commands do not hold one."""
+    return lab.image("lab:waiting", command=["sleep", "100000"])
 
 
 def made_up(lab: Lab, name: str) -> str:
@@ -35,7 +40,7 @@ def made_up(lab: Lab, name: str) -> str:
 
 def test_a_source_that_compose_renamed_and_recreated_is_a_ghost_not_gone(lab: Lab) -> None:
     lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp")
+    lab.run("web", link="app:helloapp", image=waiting(lab), command=[])
     old = made_up(lab, "app")
     lab.run("app", listen=5000)
     lab.remove(old)
@@ -114,7 +119,8 @@ def test_several_that_may_be_meant_are_named_without_a_command(lab: Lab) -> None
 def test_a_source_with_the_hosts_network_is_dialled_at_the_host(lab: Lab) -> None:
     lab.network("back")
     lab.run("db", network_mode="host", listen=15432, expose=[])
-    lab.run("web", network="back", env={"DB_HOST": "db", "DB_PORT": "15432"})
+    settings = {"DB_HOST": "db", "DB_PORT": "15432"}
+    lab.run("web", network="back", env=settings, image=waiting(lab), command=[])
     with nameserver(lab, "web", {"other": "10.9.9.9"}):
         found = only_fault(diagnose(lab))
     assert (found.code, found.target, found.source) == ("LD301", "web", "db")
@@ -153,7 +159,7 @@ def test_a_dangling_link_hides_the_alias_of_another_container(lab: Lab) -> None:
 def test_a_link_to_a_source_with_the_hosts_network_leads_to_the_host(lab: Lab) -> None:
     lab.network("back")
     lab.run("app", network_mode="host", listen=15000, expose=[])
-    lab.run("web", network="back", link="app:helloapp")
+    lab.run("web", network="back", link="app:helloapp", image=waiting(lab), command=[])
     found = only_fault(diagnose(lab))
     assert (found.code, found.target, found.alias) == ("LD402", "web", "helloapp")
     assert "has the network of the host" in found.message
@@ -177,13 +183,19 @@ def swarm(two_hosts: tuple[Lab, Lab]) -> Iterator[tuple[Lab, Lab]]:
         first.api.create_network("wide", driver="overlay", attachable=True)
         yield first, second
     finally:
-        first.clean()
-        second.clean()
-        second.api.leave_swarm(force=True)
-        first.api.leave_swarm(force=True)
-        for each in (first, second):
-            for network in each.api.networks(names=["docker_gwbridge"]):
-                each.api.remove_network(network["Id"])
+        for each in (second, first):
+            leave(each)
+
+
+def leave(lab: Lab) -> None:
+    """Take an engine out of the swarm, with all that the swarm brought."""
+    lab.remove(*(str(each["Id"]) for each in lab.api.containers(all=True)))
+    lab.api.leave_swarm(force=True)
+    assert wait_until(lambda: not lab.api.networks(filters={"scope": "swarm"}), 30)
+    for network in lab.api.networks(names=["docker_gwbridge"]):
+        for end in lab.api.inspect_network(network["Id"])["Containers"]:
+            lab.api.disconnect_container_from_network(end, network["Id"], force=True)
+        lab.api.remove_network(network["Id"])
 
 
 def test_a_link_on_an_overlay_network_reaches_another_engine(swarm: tuple[Lab, Lab]) -> None:
@@ -211,7 +223,7 @@ def test_the_task_of_a_service_has_no_links_whatever_its_mode_says(
 ) -> None:
     first, _ = swarm
     service = first.client.services.create(
-        "linkdoctor-lab",
+        images.BASE,
         command=["sleep", "100000"],
         name="shop",
         networks=["wide"],
