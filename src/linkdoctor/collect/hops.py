@@ -7,10 +7,10 @@ does not answer, and an ICMP message that someone on the way sent (a firewall's 
 from __future__ import annotations
 
 import ipaddress
-import socket
 import struct
 from pathlib import Path
 
+from linkdoctor.collect.sockets import has_route
 from linkdoctor.model.snapshot import ProbeCause
 
 __all__ = ["cause_of_failure"]
@@ -29,23 +29,12 @@ def cause_of_failure(address: str, port: int, *, told: bool) -> ProbeCause:
         port: that was dialled.
         told: whether the kernel said that the peer cannot be reached; else nothing came back.
     """
-    if not _has_route(address, port):
+    if not has_route(address, port):
         return ProbeCause.NO_ROUTE
     answers = _neighbour_answers(address)
     if answers is False:
         return ProbeCause.NO_NEIGHBOUR
     return ProbeCause.REJECTED if told and answers else ProbeCause.NOT_SHOWN
-
-
-def _has_route(address: str, port: int) -> bool:
-    """Return whether the routes know the address. Nothing is sent to look that up."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
-        try:
-            asked.connect((address, port))
-        except OSError:
-            return False
-    return True
 
 
 def _neighbour_answers(address: str) -> bool | None:

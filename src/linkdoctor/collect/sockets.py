@@ -32,6 +32,7 @@ __all__ = [
     "addresses_here",
     "dial",
     "enter",
+    "has_route",
     "in_namespace",
     "interfaces_here",
     "is_silent",
@@ -433,6 +434,17 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
             unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
         seconds = time.monotonic() - begun
         return Dialled(outcome=outcome, seconds=seconds, unreachable=unreachable)
+
+
+def has_route(address: str, port: int) -> bool:
+    """Return whether the routes of this thread's namespace know an address. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
+        try:
+            asked.connect((address, port))
+        except OSError:
+            return False
+    return True
 
 
 def peer_pid(path: Path) -> int | None:

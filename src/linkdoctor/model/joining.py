@@ -23,7 +23,8 @@ __all__ = [
     "user_network_of",
 ]
 
-HOST_MODE, _NO_NETWORK = "host", "none"
+HOST_MODE = "host"
+_NO_NETWORK = "none"
 _GATEWAY = "host-gateway"
 _SINCE = (20, 10)
 """The engine that knows ``host-gateway``."""

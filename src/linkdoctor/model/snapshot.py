@@ -42,6 +42,7 @@ __all__ = [
     "Listener",
     "Network",
     "Probe",
+    "ProbeCause",
     "ProbeOutcome",
     "Publication",
     "Resolver",
