@@ -222,7 +222,7 @@ def test_the_task_of_a_service_has_no_links_whatever_its_mode_says(
     swarm: tuple[Lab, Lab],
 ) -> None:
     first, _ = swarm
-    service = first.client.services.create(
+    service = first.client.services.create(  # type: ignore[no-untyped-call]
         images.BASE,
         command=["sleep", "100000"],
         name="shop",
