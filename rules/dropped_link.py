@@ -40,6 +40,7 @@ from linkdoctor.model.links import HostsLine, StoredLink, environment_prefix
 from linkdoctor.model.registration import Fate, Registration, registrations
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
 from linkdoctor.model.world import World
@@ -51,7 +52,8 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link that a running target of the default bridge was made with and has not."""
     target = place.container
-    if topology.details(target).network_mode not in ("default", DEFAULT_BRIDGE, ""):
+    mode = topology.details(target).network_mode
+    if mode not in ("default", DEFAULT_BRIDGE, "") or is_swarm_task(target):
         return
     has = {
         link.alias for link in topology.links_of(place.host, target) if link.kind is LinkKind.LEGACY

@@ -13,7 +13,8 @@ that starts while its source is between two restarts gets variables with an empt
 
 The engine's state of the source is *restarting*, or its health is *unhealthy*: then the exit code
 of the last check is shown, how many checks failed in a row, and what the check's output says of
-peers that it cannot reach (the rest of the output may hold anything and is never read out).
+peers that it cannot reach (the rest of the output may hold anything and is never read out). With
+`--probe` it is an error where the link was tried and did not work.
 
 ## What it is not
 
@@ -34,6 +35,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.history import words_of
 from linkdoctor.model.ports import judged_only_later
+from linkdoctor.model.probed import failed_probes
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import (
     Complaint,
@@ -41,6 +43,8 @@ from linkdoctor.model.snapshot import (
     Container,
     Details,
     Health,
+    Probe,
+    ProbeOutcome,
     Status,
 )
 from linkdoctor.model.topology import Link, Topology
@@ -85,6 +89,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 commands=(command,),
             ),
         ),
+        # A probe that failed shows what the state only makes likely.
+        severity=Severity.ERROR if failed_probes(link, topology) else None,
     )
 
 
@@ -121,6 +127,9 @@ def _trouble(details: Details) -> str:
     return ""
 
 
+_REFUSED = Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.REFUSED, address="172.17.0.2")
+
+
 def _linked(health: str | None = None) -> World:
     return (
         World()
@@ -137,6 +146,7 @@ RULE = Rule(
     summary="the source of a link restarts over and over, or is unhealthy",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, up=True),
+    explains=frozenset({"LD510"}),
     cases=(
         Case(
             title="the health check fails",
@@ -166,6 +176,16 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="unhealthy, and a probe shows that it does not answer",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], health="unhealthy")
+                .run("web", link="app:helloapp", probes=[_REFUSED])
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
         ),
         Case(title="healthy", given=lambda: (_linked("healthy").snapshot(),)),
         Case(title="within its start period", given=lambda: (_linked("starting").snapshot(),)),

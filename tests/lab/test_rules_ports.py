@@ -120,6 +120,28 @@ def test_some_exposed_ports_without_a_listener_are_a_remark(lab: Lab) -> None:
     assert report.skipped == ()
 
 
+def test_a_sharer_that_listens_for_the_source_is_seen(lab: Lab) -> None:
+    lab.run("app", expose=[5000])
+    lab.run("helper", network_mode="container:app", listen=5000, expose=[])
+    lab.run("web", link="app:helloapp")
+    report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
+
+
+def test_a_sharer_left_behind_by_a_restart_is_why_nothing_listens(lab: Lab) -> None:
+    lab.run("app", expose=[5000], publish={5000: 18000})
+    lab.run("helper", network_mode="container:app", listen=5000, expose=[])
+    lab.run("web", link="app:helloapp")
+    lab.restart("app")
+    found = next(each for each in diagnose(lab).findings if each.code == "LD502")
+    assert (found.target, found.alias) == ("web", "helloapp")
+    assert "helper shares the network of app and listens on 5000, but in another" in found.message
+    apply(lab, advised(found, Safety.RESTART))
+    assert lab.fetch("web", "http://helloapp:5000/")[0] == 0
+    report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
+
+
 def test_udp_ports_are_not_judged(lab: Lab) -> None:
     lab.run("app", expose=["53/udp"])
     lab.run("web", link="app:helloapp")

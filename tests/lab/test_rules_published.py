@@ -151,6 +151,26 @@ def test_what_is_published_because_it_is_exposed_need_not_be_served(lab: Lab) ->
     assert (told(report), report.skipped) == ([], ())
 
 
+def test_several_published_ports_of_which_one_is_served_are_one_remark(lab: Lab) -> None:
+    published: dict[int | str, int | str | None] = {
+        port: 18000 + port for port in range(5000, 5006)
+    }
+    lab.run("app", listen=5000, expose=[], publish=published)
+    report = diagnose(lab)
+    (found,) = report.findings
+    assert (found.code, found.target, found.severity) == ("LD507", "app", Severity.INFO)
+    assert "another published port is served" in found.message
+    assert report.skipped == ()
+
+
+def test_several_published_ports_of_which_none_is_served_are_one_error(lab: Lab) -> None:
+    lab.run("app", listen=8080, expose=[], publish={5000: 18000, 5001: 18001})
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.target, found.severity) == ("LD507", "app", Severity.ERROR)
+    assert "to 5000, " in found.message
+    assert "to 5001" in found.message
+
+
 def test_a_container_that_shares_the_network_may_serve_the_published_port(lab: Lab) -> None:
     lab.run("app", publish={5000: 18000})
     lab.run("helper", network_mode="container:app", listen=5000, expose=[])

@@ -422,7 +422,7 @@ def look(
 
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
-        api.add_snapshots(api.Examination(), engines.snapshots)
+        saved = api.read_snapshots(engines.snapshots)
         further = api.Further(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
@@ -433,7 +433,7 @@ def look(
             progress=progress,
             keep_what_is_known=keep_what_is_known,
         )
-        return api.add_snapshots(seen, engines.snapshots)
+        return api.add_read(seen, saved)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None
 

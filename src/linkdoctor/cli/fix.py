@@ -211,7 +211,7 @@ def fix(
 def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
     if sum((apply, undo is not None, resume is not None)) > 1:
         raise CliError("--apply, --undo and --resume exclude one another")
-    if apply and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if apply and not yes and not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)):
         raise CliError("--apply asks before each step and there is no terminal: add --yes")
 
 

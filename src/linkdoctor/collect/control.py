@@ -358,11 +358,12 @@ class Control:
 @contextlib.contextmanager
 def controlling(
     where: Url | ContextName = Url(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     *,
     timeout: float = 20.0,
 ) -> Generator[Control, None, None]:
     """Connect to an engine that is to be changed; raises EngineError."""
+    environment = os.environ if environment is None else environment
     client = connect(where, Deadline(timeout), environment)
     try:
         yield Control(client, where)

@@ -169,7 +169,8 @@ def parse_filter_table(
     """Read the filter table of ``iptables-save``: the engine's chains, and what concerns them.
 
     Kept are the rules of chains whose names begin with ``DOCKER``, those of FORWARD that jump
-    there or name a bridge, and whatever else could accept traffic within a bridge on the way.
+    there or name a bridge, and whatever else could accept, reject or drop traffic within a bridge
+    on the way.
     A rule that only continues connections that are there already is left out.
 
     Raises:
@@ -204,7 +205,7 @@ def _is_of_interest(rule: FirewallRule, bridges: Collection[str], reached: Colle
     ):
         return True
     return (
-        rule.verdict == "ACCEPT"
+        rule.verdict in ("ACCEPT", "REJECT", "DROP")
         and rule.chain in reached
         and all(_may_be_a_bridge(each, bridges) for each in interfaces)
     )
@@ -226,6 +227,7 @@ class _Reading(msgspec.Struct):
     destination_port: int | None = None
     conditional: bool = False
     verdict: str = ""
+    reject_with: str = ""
     established: bool = False
 
 
@@ -246,6 +248,7 @@ def _rule(line: str) -> FirewallRule | None:
         if word in _JUMPS:
             # What follows belongs to the verdict: --reject-with, --log-prefix …
             reading.verdict = next(rest, "")
+            reading.reject_with = _reject_with(tuple(rest))
             break
         _read(reading, word, rest, negated)
         negated = False
@@ -262,7 +265,12 @@ def _rule(line: str) -> FirewallRule | None:
         source_port=reading.source_port,
         destination_port=reading.destination_port,
         conditional=reading.conditional,
+        reject_with=reading.reject_with,
     )
+
+
+def _reject_with(rest: tuple[str, ...]) -> str:
+    return rest[1] if len(rest) > 1 and rest[0] == "--reject-with" else ""
 
 
 _FIELDS = {

@@ -16,6 +16,7 @@ import msgspec
 from linkdoctor.collect import sockets
 from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
+from linkdoctor.collect.hops import cause_of_failure
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
@@ -29,7 +30,7 @@ from linkdoctor.model.evidence import (
 )
 from linkdoctor.model.ports import dialled_ports
 from linkdoctor.model.reach import is_inside
-from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Snapshot, Status
+from linkdoctor.model.snapshot import Container, Probe, ProbeCause, ProbeOutcome, Snapshot, Status
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = ["MOST_OF_ALL", "MOST_OF_ONE", "may_be_dialled", "with_probes"]
@@ -283,7 +284,21 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
         outcome=answer.value.outcome,
         address=attempt.address,
         milliseconds=round(answer.value.seconds * 1000, 1),
+        cause=_cause(attempt, answer.value),
     )
+
+
+def _cause(attempt: _Attempt, met: sockets.Dialled) -> ProbeCause:
+    """Return what the target's namespace shows of why nobody was reached, right afterwards."""
+    if met.outcome not in (ProbeOutcome.NO_ROUTE, ProbeOutcome.TIMED_OUT):
+        return ProbeCause.NOT_SHOWN
+
+    def look() -> Evidence[ProbeCause]:
+        cause = cause_of_failure(attempt.address, attempt.port, told=met.unreachable)
+        return Known(cause, "routes and neighbours of its network namespace")
+
+    found = inside(attempt.link.target, look)
+    return found.value if isinstance(found, Known) else ProbeCause.NOT_SHOWN
 
 
 def _has_no_route(answer: Evidence[sockets.Dialled]) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "addresses_here",
     "dial",
     "enter",
+    "has_route",
     "in_namespace",
     "interfaces_here",
     "is_silent",
@@ -406,6 +407,8 @@ class Dialled(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: ProbeOutcome
     seconds: float
+    unreachable: bool = False
+    """The kernel said that the host or its network cannot be reached."""
 
 
 def dial(address: str, port: int, timeout: float) -> Dialled:
@@ -423,6 +426,7 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as client:
         client.settimeout(timeout)
         begun = time.monotonic()
+        unreachable = False
         try:
             client.connect((address, port))
             outcome = ProbeOutcome.CONNECTED
@@ -434,7 +438,20 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
             if error.errno not in _NO_ROUTE:
                 raise
             outcome = ProbeOutcome.NO_ROUTE
-        return Dialled(outcome=outcome, seconds=time.monotonic() - begun)
+            unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+        seconds = time.monotonic() - begun
+        return Dialled(outcome=outcome, seconds=seconds, unreachable=unreachable)
+
+
+def has_route(address: str, port: int) -> bool:
+    """Return whether the routes of this thread's namespace know an address. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
+        try:
+            asked.connect((address, port))
+        except OSError:
+            return False
+    return True
 
 
 def peer_pid(path: Path) -> int | None:

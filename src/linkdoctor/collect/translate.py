@@ -46,6 +46,7 @@ _LONGEST_PORT = 5
 _QUOTED_PROGRAM = re.compile(r'exec: "(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMPOSE = "com.docker.compose."
 _COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
+_SWARM_LABELS = ("com.docker.swarm.service.name", "com.docker.swarm.task.id")
 
 
 class Commands:
@@ -152,8 +153,8 @@ def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def labels_of(labels: dict[str, str] | None) -> tuple[Label, ...]:
-    """Keep the labels that linkdoctor and Compose wrote; others may hold anything."""
-    kept = {_COMPOSE + name for name in _COMPOSE_LABELS}
+    """Keep the labels that linkdoctor, Compose and swarm wrote; others may hold anything."""
+    kept = {*(_COMPOSE + name for name in _COMPOSE_LABELS), *_SWARM_LABELS}
     return tuple(
         sorted(
             Label(name=name, value=value[:_LONGEST_TEXT])

@@ -58,11 +58,12 @@ class Guardian:
         journal: Path,
         step: int,
         *,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         lock: Lock | None = None,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         """Start it, and wait until it has the engine's ear; raises GuardianError."""
+        environment = os.environ if environment is None else environment
         orders = _Orders(
             url=where.url if isinstance(where, Url) else None,
             context=where.name if isinstance(where, ContextName) else None,

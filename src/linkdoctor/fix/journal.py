@@ -17,6 +17,7 @@ from typing import Self
 
 import msgspec
 
+from linkdoctor.given_files import read_regular
 from linkdoctor.model.actions import Action
 
 __all__ = [
@@ -296,15 +297,17 @@ class Journal:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from None
 
 
-def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
+def state_directory(environment: Mapping[str, str] | None = None) -> Path:
     """Give the directory for journals and locks: ``$XDG_STATE_HOME/linkdoctor``."""
+    environment = os.environ if environment is None else environment
     given = environment.get("XDG_STATE_HOME", "")
     base = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     return base / "linkdoctor"
 
 
-def default_path(environment: Mapping[str, str] = os.environ) -> Path:
+def default_path(environment: Mapping[str, str] | None = None) -> Path:
     """Give the path of a new journal, named after the time and this process."""
+    environment = os.environ if environment is None else environment
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return state_directory(environment) / f"fix-{stamp}-{os.getpid()}.jsonl"
 
@@ -316,8 +319,7 @@ def read(path: Path) -> tuple[Entry, ...]:
         JournalError: it cannot be read, or is none.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = read_regular(path, _LARGEST)
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST:

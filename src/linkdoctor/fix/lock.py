@@ -68,11 +68,19 @@ def locked(
         raise LockError(f"{path} cannot be made: {error.strerror}") from None
     try:
         _take(descriptor, time.monotonic() + wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _sign(descriptor, path)
         yield Lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sign(descriptor: int, path: Path) -> None:
+    """Write down who holds the lock; where not even that can be written, no journal can."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise LockError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _take(descriptor: int, until: float) -> None:

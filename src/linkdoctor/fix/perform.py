@@ -84,7 +84,7 @@ def perform(
     keep_old: bool = False,
     lock: Lock | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Carry out one action and prove it.
 
@@ -102,6 +102,7 @@ def perform(
         patience: how long things are waited for.
         environment: of the guardian, which needs ``DOCKER_*`` to find the engine.
     """
+    environment = os.environ if environment is None else environment
     run = _Run(
         control=control,
         journal=journal,

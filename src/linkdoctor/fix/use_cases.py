@@ -125,13 +125,14 @@ def plan(
     scope: Scope = Scope(),  # noqa: B008 - frozen
     *,
     allow: Safety = Safety.RECREATE,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Examine engines and plan what mends their findings; only GET requests are made.
 
     Raises:
         EndpointError: an engine is named in a way that cannot be right.
     """
+    environment = os.environ if environment is None else environment
     seen = examine(scope.engines, timeout=scope.timeout, environment=environment)
     return make_plan(seen, scope, allow=allow)
 
@@ -186,7 +187,7 @@ def apply(
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     examination: Examination | None = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Applied:
     """Plan and carry out, until nothing more can be done within the permission.
 
@@ -209,6 +210,7 @@ def apply(
         EngineError: an engine that is to be changed does not answer.
         FixError: another run holds the lock, or the journal cannot be written.
     """
+    environment = os.environ if environment is None else environment
     scope = msgspec.structs.replace(scope, rules=_rules(scope))
 
     def look() -> Examination:
@@ -298,7 +300,7 @@ def undo(
     *,
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Outcome, ...]:
     """Take the steps of a journal back, the last one first.
 
@@ -306,6 +308,7 @@ def undo(
         EngineError: the engine does not answer.
         FixError: another run holds the lock, or the journal cannot be used.
     """
+    environment = os.environ if environment is None else environment
     with _engine(engine, wait, environment) as control, _continued(journal) as written:
         return undo_steps(written, control, patience=patience)
 
@@ -316,7 +319,7 @@ def resume(
     *,
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Outcome, ...]:
     """Bring the interrupted steps of a journal to an end.
 
@@ -324,6 +327,7 @@ def resume(
         EngineError: the engine does not answer.
         FixError: another run holds the lock, or the journal cannot be used.
     """
+    environment = os.environ if environment is None else environment
     with _engine(engine, wait, environment) as control, _continued(journal) as written:
         return resume_steps(written, control, patience=patience)
 
@@ -331,13 +335,14 @@ def resume(
 def interrupted(
     engine: Url | ContextName = Url(),  # noqa: B008 - frozen
     *,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
     """Find the journals in the state directory with a step on this engine that is not over.
 
     Raises:
         EngineError: the engine does not answer.
     """
+    environment = os.environ if environment is None else environment
     left: list[tuple[Path, set[str]]] = []
     for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
         with contextlib.suppress(JournalError):

@@ -142,6 +142,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "outcome": _K.WORD,
         "address": _K.ADDRESS,
         "milliseconds": _K.NUMBER,
+        "cause": _K.WORD,
     },
     Details: {
         "status": _K.WORD,
@@ -181,6 +182,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "source_port": _K.PORT,
         "destination_port": _K.PORT,
         "conditional": _K.NUMBER,
+        "reject_with": _K.WORD,
     },
     Firewall: {
         "backend": _K.WORD,

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
+from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.likeness import Likeness
@@ -67,8 +68,11 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     expectation: Expectation
     link: Link | None = None
     """The link that was probably meant, under another alias."""
-    nearby: Container | None = None
-    """The container of that name, or one like it, on the same engine."""
+    nearby: tuple[Container, ...] = ()
+    """The containers of that name on the same engine that support it: the name itself, a service of
+    the target's own Compose project, or the name behind a prefix that Compose left."""
+    candidates: tuple[Candidate, ...] = ()
+    """All that may be meant, whether or not they support it."""
     elsewhere: tuple[tuple[str, Container], ...] = ()
     """Containers of that name on other examined engines."""
     asked: bool = False
@@ -234,9 +238,12 @@ def _supported(
     complaint = _complaint(container, expectation, topology)
     if expectation.origin is Origin.IMAGE and complaint is None and link is None:
         return None
-    nearby = _nearby(host, expectation, topology)
-    if nearby is container:
-        return None
+    if expectation.origin is not Origin.VARIABLE and name.lower() == container.name.lower():
+        return None  # itself
+    candidates = candidates_for(
+        host, container, name, topology, as_prefix=expectation.origin is Origin.VARIABLE
+    )
+    nearby = _nearby(candidates, expectation, topology)
     elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
     # A bare word in a variable may be no host at all: with a port it surely is one.
     asked = answer == () and (expectation.certain or bool(expectation.ports))
@@ -251,6 +258,7 @@ def _supported(
         expectation=expectation,
         link=link,
         nearby=nearby,
+        candidates=candidates,
         elsewhere=() if nearby else elsewhere,
         asked=asked,
         complaint=complaint,
@@ -264,15 +272,30 @@ def _can_be_asked(expectation: Expectation) -> bool:
     )
 
 
-def _nearby(host: str, expectation: Expectation, topology: Topology) -> Container | None:
-    """Find the container of that name. A script comes with the image: its port must fit too."""
-    found = topology.named(host, expectation.names[0])
-    if expectation.origin is Origin.VARIABLE or found is None:
-        return None
+def _nearby(
+    candidates: Iterable[Candidate], expectation: Expectation, topology: Topology
+) -> tuple[Container, ...]:
+    """Find the containers of that name. A script comes with the image: its port must fit too."""
+    if expectation.origin is Origin.VARIABLE:
+        return ()
+    found = tuple(each.container for each in candidates if _supports(each))
     if expectation.origin is not Origin.SCRIPT:
         return found
-    exposed = {port.number for port in topology.details(found).exposed}
-    return found if exposed.intersection(expectation.ports) else None
+    return tuple(each for each in found if _offers(each, expectation, topology))
+
+
+def _supports(candidate: Candidate) -> bool:
+    """Tell whether a container of that kind of name shows that it is a container that is meant."""
+    return candidate.known_as in (KnownAs.NAME, KnownAs.MADE_UP) or (
+        candidate.known_as is KnownAs.SERVICE and candidate.same_project
+    )
+
+
+def _offers(container: Container, expectation: Expectation, topology: Topology) -> bool:
+    if not topology.is_inspected(container):
+        return False
+    exposed = {port.number for port in topology.details(container).exposed}
+    return bool(exposed.intersection(expectation.ports))
 
 
 def _complaint(

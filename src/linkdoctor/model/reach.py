@@ -11,6 +11,7 @@ from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
     "addresses_of",
+    "has_hosts_line",
     "is_answered",
     "is_inside",
     "is_local",
@@ -20,7 +21,7 @@ __all__ = [
     "subnets_of",
 ]
 
-_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan")
+_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _MOST_CHAINED = 8
 
 
@@ -54,6 +55,13 @@ def addresses_of(host: str, container: Container, topology: Topology) -> frozens
 def is_local(network: Network | None) -> bool:
     """Tell whether all containers of a network are on one host; an unknown network is taken so."""
     return network is None or network.driver in _LOCAL_DRIVERS
+
+
+def has_hosts_line(target: Container, name: str, topology: Topology) -> bool:
+    """Return whether a line of the target's hosts file, as far as it was read, has a name."""
+    lines = (*topology.details(target).extra_hosts, *topology.hosts_lines_if_had(target))
+    wanted = name.lower()
+    return any(wanted == each.lower() for line in lines for each in line.names)
 
 
 def is_answered(link: Link, topology: Topology) -> bool:

@@ -642,7 +642,8 @@ _PRODUCTS = frozenset({"KEYCLOAK", "KEYDB", "KEYSTONE", "AUTHENTIK", "AUTHELIA",
 """Names of software that only look sensitive."""
 _NOT_DIALLED = _set(
     """
-    ADVERTISE ADVERTISED BIND BINDING LISTEN LISTENER LISTENERS VIRTUAL VHOST VHOSTS VIRTUALHOST
+    ADVERTISE ADVERTISED ADVERTISING ANNOUNCE ANNOUNCED
+    BIND BINDING LISTEN LISTENER LISTENERS VIRTUAL VHOST VHOSTS VIRTUALHOST
     LETSENCRYPT ALLOWED ALLOW TRUSTED CORS ORIGIN ORIGINS WHITELIST BLACKLIST ALLOWLIST DENYLIST
     DENY DENIED BLOCKED IGNORE IGNORED EXCLUDE EXCLUDED NO NON SELF MY OWN PUBLIC EXTERNAL
     CANONICAL SITE DOMAIN ETC EXTRA CALLBACK REDIRECT ROOT HOMEPAGE FORWARDED RMI NETWORK
@@ -650,6 +651,8 @@ _NOT_DIALLED = _set(
     NAMESPACE XMLNS SCHEMA DOCS DOCUMENTATION EXAMPLE VCS DOWNLOAD ADDHOST PUBLISH COPYRIGHT
     """
 )
+_OWN_BEGINNINGS = ("ADVERTIS", "ANNOUNCE", "CALLBACK", "CANONICAL", "EXTERNAL", "LISTEN", "PUBLIC")
+_OWN_ENDINGS = (*_OWN_BEGINNINGS[1:], "ADVERTISE", "ADVERTISED", "LISTENER")
 _OWN_NAMES = frozenset(
     {
         *(("HOST",), ("HOSTNAME",), ("HOSTNAMES",), ("ADDR",), ("ADDRESS",), ("SERVER",)),
@@ -657,6 +660,7 @@ _OWN_NAMES = frozenset(
         *(("SERVER", "ADDRESS"), ("SERVER", "ADDR"), ("HTTP", "ADDR"), ("HTTP", "ADDRESS")),
         *(("GRPC", "ADDR"), ("GRPC", "ADDRESS"), ("WEB", "HOST"), ("WEB", "ADDRESS")),
         *(("DOCKER", "HOSTNAME"), ("KC", "HOSTNAME"), ("N", "8", "N", "HOST"), ("HOST", "NAME")),
+        *(("EUREKA", "INSTANCE", "HOSTNAME"), ("EUREKA", "INSTANCE", "HOST")),
         *(("BASE", "URL"), ("BASE", "URI"), ("WEBHOOK", "URL"), ("MINIO", "SERVER", "URL")),
         *(("VAULT", "API", "ADDR"), ("VAULT", "CLUSTER", "ADDR"), ("GITLAB", "HOST")),
     }
@@ -723,7 +727,22 @@ def _is_sensitive(words: tuple[str, ...]) -> bool:
 def _is_dialled(words: tuple[str, ...]) -> bool:
     if words in _OWN_NAMES or words[:2] == ("REACT", "APP") or words[-1:] == ("PORT",):
         return False
-    return _NOT_DIALLED.isdisjoint(words)
+    return _NOT_DIALLED.isdisjoint(words) and not any(map(_is_own_place, words))
+
+
+@_kept
+def _is_own_place(word: str) -> bool:
+    """Tell whether words that are written as one name the container's own address.
+
+    ``CORE_PEER_GOSSIP_EXTERNALENDPOINT``, ``PUBLICURL``, ``CHAINCODELISTENADDRESS``.
+    """
+    for place in _NAMES_PLACES:
+        rest = word.removesuffix(place)
+        if rest != word and rest.startswith(_OWN_BEGINNINGS):
+            return True
+        if rest != word and rest.endswith(_OWN_ENDINGS):
+            return True
+    return False
 
 
 @_kept

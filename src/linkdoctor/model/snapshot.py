@@ -42,6 +42,7 @@ __all__ = [
     "Listener",
     "Network",
     "Probe",
+    "ProbeCause",
     "ProbeOutcome",
     "Publication",
     "Resolver",
@@ -116,7 +117,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=Tru
 
 
 class Label(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
-    """A label that linkdoctor or Compose wrote; other labels are not kept."""
+    """A label that linkdoctor, Compose or swarm wrote; other labels are not kept."""
 
     name: str
     value: str
@@ -204,11 +205,24 @@ class ProbeOutcome(StrEnum):
     REFUSED = "refused"
     TIMED_OUT = "no answer"
     NO_ROUTE = "no route"
+    """The kernel said so: a route that is missing, a neighbour, or a REJECT (see ProbeCause)."""
     NOT_TRIED = "not tried"
     """The name leads to an address outside the networks of the containers examined; or, without an
     address, there was no time left."""
     LEFT_OUT = "left out"
     """There are more ports than are probed; it stands for all that were left out of the link."""
+
+
+class ProbeCause(StrEnum):
+    """Why a probe met no answer or *no route to host*, as the target's namespace shows it."""
+
+    NOT_SHOWN = ""
+    NO_ROUTE = "no route"
+    """The namespace's routes do not know the address, or forbid it."""
+    NO_NEIGHBOUR = "no such neighbour"
+    """Nobody answers for the address, or for the gateway to it, on the network."""
+    REJECTED = "host unreachable"
+    """There is a route and the next hop answers: someone on the way sent that message."""
 
 
 class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -220,6 +234,8 @@ class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     outcome: ProbeOutcome
     address: str = ""
     milliseconds: float = 0.0
+    cause: ProbeCause = ProbeCause.NOT_SHOWN
+    """Of NO_ROUTE, which is only what the kernel says, and of TIMED_OUT."""
 
 
 class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -325,6 +341,8 @@ class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     destination_port: int | None = None
     conditional: bool = False
     """Further conditions narrow it, which are not kept."""
+    reject_with: str = ""
+    """What a REJECT answers with: ``icmp-host-prohibited``, ``tcp-reset`` …"""
 
 
 class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -45,6 +45,7 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.variables import (
     LinkField,
     LinkVariable,
@@ -560,6 +561,10 @@ class Topology:
         remembered = events.value if isinstance(events, Known) else ()
         return tuple(sorted(event for event in remembered if event.container == container))
 
+    def is_inspected(self, container: Container) -> bool:
+        """Return whether inspect told of a container."""
+        return isinstance(container.details, Known)
+
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
         return self.details(container).status in _UP
@@ -713,6 +718,15 @@ class Topology:
         """
         return tuple(self._providers(host, target, name.lower(), links))
 
+    def providers_beside(self, link: Link) -> tuple[Provider, ...]:
+        """Return what else gives the target of a link on a network an answer for its alias.
+
+        On the link's own network nothing does: where an alias is a link's, the embedded DNS looks
+        up the link's source there and nothing else, even if it does not exist (engine lab).
+        """
+        name = link.alias.lower()
+        return tuple(self._providers(link.host, link.target, name, False, link.network))
+
     def is_provided(self, host: str, target: Container, name: str) -> bool:
         """Tell whether :meth:`providers_of` gives anything."""
         details, wanted = self.details(target), name.lower()
@@ -731,7 +745,7 @@ class Topology:
         return False
 
     def _providers(
-        self, host: str, target: Container, name: str, links: bool
+        self, host: str, target: Container, name: str, links: bool, hidden: str = ""
     ) -> Iterator[Provider]:
         details = self.details(target)
         if name in (details.hostname.lower(), "localhost"):
@@ -739,29 +753,30 @@ class Topology:
         for link in self.links_of(host, target) if links else ():
             if link.alias.lower() == name:
                 yield Provider(what=f"the link to {link.source_name}")
-        for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
+        for line in (*details.extra_hosts, *self.hosts_lines_if_had(target)):
             if name in (each.lower() for each in line.names):
                 yield Provider(what=f"a hosts line with {line.address}")
         for endpoint in details.endpoints:
-            if endpoint.network == DEFAULT_BRIDGE:
+            if endpoint.network in (*_WITHOUT_NAMES, hidden):
                 continue
             network = self.network(host, endpoint.network)
             there = self._hosts[host].by_network_name.get((endpoint.network, name))
             if there is not None:
                 yield Provider(what=f"container {there.name} on network {endpoint.network}")
-            if network is not None and network.driver == "overlay":
-                yield Provider(what=f"perhaps a service on the overlay network {network.name}")
+            if network is not None and network.driver not in _LOCAL_DRIVERS:
+                yield Provider(what=f"perhaps a container elsewhere on network {network.name}")
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name, links)
+                yield from self._providers(host, owner, name, links, hidden)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
         """Give the container whose network namespace this one shares (``container:`` mode)."""
         mode, _, reference = self.details(container).network_mode.partition(":")
         return self._owner_of(host, reference) if mode == "container" else None
 
-    def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+    def hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+        """Return the lines of a container's hosts file, or none if it could not be read."""
         self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
 
@@ -832,6 +847,9 @@ class Topology:
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
 _MORE_HOSTS = Unknown(gap=Gap.CUT, detail="its settings name more hosts than are read")
+_WITHOUT_NAMES = (DEFAULT_BRIDGE, "host", "none")
+"""The networks on which no embedded DNS answers."""
+_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
@@ -839,6 +857,8 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
     if isinstance(target.details, Unknown):
         return
     details = target.details.value
+    if is_swarm_task(target):
+        return  # a service has no links, and the mode of its tasks means nothing
     # One that was made without a network may have been connected to the bridge since; its links
     # work from its next start on (engine lab).
     joined = details.network_mode == "none" and any(
