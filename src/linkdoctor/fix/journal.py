@@ -87,6 +87,10 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_timeout: int = 10
     """Seconds; below zero: for ever."""
     networks: tuple[str, ...] = ()
+    started_at: str = ""
+    """When it was started last: another time means that it was started anew."""
+    sources: tuple[str, ...] = ()
+    """The ids of the running containers without which it cannot start, nor what replaces it."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,9 +161,42 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         last = self.calls[-1] if self.calls else None
         return last if last is not None and last.event is Event.BEFORE else None
 
+    @property
+    def pending(self) -> tuple[Entry, ...]:
+        """The calls that may still be at work: made, and their answers not seen.
+
+        A container that was asked to start after it was asked to stop had stopped by then.
+        """
+        waiting: list[Entry] = []
+        for each in self.calls:
+            if each.event is Event.BEFORE:
+                over = _OPPOSITE.get(each.call) if each.call is not None else None
+                waiting = [
+                    one
+                    for one in waiting
+                    if not (one.call is over and one.container == each.container)
+                ]
+                waiting.append(each)
+            else:
+                waiting = [one for one in waiting if not _answers(each, one)]
+        return tuple(waiting)
+
+    def is_stopping(self, container: str) -> bool:
+        """Whether a container was asked to stop, and the answer was not seen."""
+        return any(each.call is Call.STOP and each.container == container for each in self.pending)
+
     def called(self, call: Call) -> bool:
         """Tell whether a call was made, answered or not."""
         return any(each.call is call for each in self.calls)
+
+
+_OPPOSITE = {Call.START: Call.STOP, Call.STOP: Call.START}
+
+
+def _answers(after: Entry, before: Entry) -> bool:
+    """Whether a line tells how the call of another line went; a creation has its id only then."""
+    about = after.call is Call.CREATE or after.container == before.container
+    return after.call is before.call and after.name == before.name and about
 
 
 class Journal:

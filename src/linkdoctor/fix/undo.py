@@ -175,7 +175,7 @@ def _take_back_recreation(
         raise _CannotUndo(
             "the old container was removed when the new one had proved itself; --keep-old keeps it"
         )
-    ended = put_back(control, step, do)
+    ended = put_back(control, step, do, patience)
     if ended.which is Which.NEW:
         raise _CannotUndo("; ".join(ended.notes) or "the old container cannot be started")
     if step.before.running:
