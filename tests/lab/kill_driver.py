@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.model.actions import Action, Recreate, Restart
 
+INTERRUPTED = 130
 PATIENCE = Patience(steady=0.3, health=10.0, glance=0.15)
 
 
@@ -26,12 +28,22 @@ def main(url: str, journal: str, locks: str, what: str, container: str) -> int:
     action: Action = Restart(container=container)
     if what == "recreate":
         action = Recreate(container=container)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    try:
+        return _carry_out(action, url, journal, locks)
+    except KeyboardInterrupt as interrupt:
+        print(*getattr(interrupt, "__notes__", ()), sep="\n", flush=True)
+        return INTERRUPTED
+
+
+def _carry_out(action: Action, url: str, journal: str, locks: str) -> int:
     with (
         controlling(Url(url), os.environ) as control,
         locked(control.engine_id(), directory=Path(locks)) as lock,
         Journal(Path(journal)) as written,
     ):
         outcome = perform(action, control, written, lock=lock, patience=PATIENCE)
+    print(outcome.result, outcome.reason, *outcome.notes, flush=True)
     return 0 if outcome.result is Result.FIXED else 1
 
 

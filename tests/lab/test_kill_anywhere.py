@@ -26,7 +26,7 @@ from linkdoctor.fix.undo import resume, undo
 
 from .cutting import Cut, CuttingProxy, When, cutting
 from .engine import SEARCH_PATH
-from .kill_driver import PATIENCE
+from .kill_driver import INTERRUPTED, PATIENCE
 from .mending import create, leftovers_of
 from .situations import Lab
 
@@ -45,6 +45,8 @@ class Victim:
         self.home = home
         self.locks = home / "locks"
         self.runs = 0
+        self.said = ""
+        """What the process printed."""
 
     @property
     def journal(self) -> Path:
@@ -60,11 +62,14 @@ class Victim:
             cwd=ROOT,
             env={"PATH": SEARCH_PATH, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.proxy.aim(process.pid, cut)
-        code = process.wait(ENDED_WITHIN)
-        assert code in (0, -signal.SIGKILL), f"exit {code}"
-        return code != 0
+        self.said, _ = process.communicate(timeout=ENDED_WITHIN)
+        killed = INTERRUPTED if cut.signal is signal.SIGINT else -signal.SIGKILL
+        assert process.returncode in (0, killed), f"exit {process.returncode}"
+        return process.returncode != 0
 
     def clean_up(self, *, by_undo: bool) -> list[Result]:
         """Wait for the guardian, then do what a person would."""
