@@ -29,6 +29,7 @@ __all__ = [
     "JournalError",
     "Step",
     "default_path",
+    "journals",
     "read",
     "state_directory",
     "steps",
@@ -138,6 +139,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     result: str = ""
     """'' while it is not over."""
     kept: str = ""
+    ended_at: str = ""
+    """RFC 3339, UTC; '' while it is not over."""
     undone: bool = False
 
     @property
@@ -346,6 +349,21 @@ def default_path(environment: Mapping[str, str] = os.environ) -> Path:
     return state_directory(environment) / f"fix-{stamp}-{os.getpid()}.jsonl"
 
 
+def journals(
+    environment: Mapping[str, str] = os.environ,
+) -> tuple[tuple[Path, tuple[Step, ...]], ...]:
+    """Give the journals in the state directory that hold a step, the newest last.
+
+    What cannot be read, and what is no journal, is left out.
+    """
+    found: list[tuple[str, Path, tuple[Step, ...]]] = []
+    for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
+        with contextlib.suppress(JournalError):
+            if (entries := read(path)) and (known := steps(entries)):
+                found.append((entries[0].time, path, known))
+    return tuple((path, known) for _, path, known in sorted(found, key=lambda each: each[:2]))
+
+
 def read(path: Path) -> tuple[Entry, ...]:
     """Read a journal; a last line that was cut off by a crash is left out.
 
@@ -400,7 +418,7 @@ def _with(step: Step, entry: Entry) -> Step:
         case Event.VERIFIED:
             return change(step, verified=True)
         case Event.END:
-            return change(step, result=entry.result, kept=entry.kept)
+            return change(step, result=entry.result, kept=entry.kept, ended_at=entry.time)
         case Event.UNDONE:
             return change(step, undone=True)
         case _:

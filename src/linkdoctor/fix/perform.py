@@ -566,7 +566,7 @@ def _come_to_an_end(run: _Run, action: Recreate, number: int) -> str:
             f"--resume {run.journal.path}"
         )
         raise
-    return f"{name}: {served_by(ended)}"
+    return "; ".join((f"{name}: {served_by(ended)}", *ended.notes))
 
 
 def _step(journal: Journal, number: int) -> Step:

@@ -84,15 +84,15 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """False for a new container that did not prove itself and was left, for want of the old."""
 
 
-def served_by(ended: Ended) -> str:
-    """Say which container serves after an interrupted recreation, a clause."""
+def served_by(ended: Ended, *, capital: bool = False) -> str:
+    """Say which container serves after an interrupted recreation: a clause, or a sentence."""
     if ended.which is Which.OLD:
         said = "it was interrupted and put back: the old container serves"
     elif ended.proved:
         said = "it was interrupted and brought to its end: the new container serves"
     else:
         said = "it was interrupted: the new container serves, unproved"
-    return "; ".join((said, *ended.notes))
+    return said[0].upper() + said[1:] if capital else said
 
 
 class Recorder:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
+
+import msgspec
 
 from linkdoctor.collect.control import Control, Seen
 from linkdoctor.collect.engine import EngineError
@@ -17,7 +21,10 @@ from linkdoctor.fix.recovery import (
     prove,
     put_back,
     resume_recreation,
+    served_by,
+    start_sources,
 )
+from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.model.actions import (
     ConnectNetwork,
     Recreate,
@@ -28,7 +35,12 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 
-__all__ = ["resume", "undo"]
+__all__ = ["Dependents", "Reversal", "resume", "reversals", "undo"]
+
+_ANOTHER_ENGINE = "the journal is about another engine"
+_MOST_NAMES = 5
+_LONGEST_RESTART = 600
+_STARTED_WITHIN = 8.0
 
 
 class _CannotUndo(Exception):
@@ -49,30 +61,66 @@ def resume(
     return tuple(_resume(journal, control, each, patience) for each in journal.steps() if each.open)
 
 
+Dependents = Callable[[Step], tuple[str, ...]]
+"""Names the containers that rely on what a step did."""
+
+
+class Reversal(msgspec.Struct, frozen=True, kw_only=True):
+    """A step, and whether it can be taken back."""
+
+    step: Step
+    why_not: str = ""
+    """A clause; '' if it can be taken back, as far as is known before it is tried."""
+
+
+def reversals(steps: Sequence[Step], engine: str, dependents: Dependents) -> tuple[Reversal, ...]:
+    """Tell of the steps that undoing would be about whether they can be taken back, the last first.
+
+    Steps that changed nothing, and those that were taken back before, are left out.
+    """
+    return tuple(
+        Reversal(step=step, why_not=_why_not(step, engine, dependents))
+        for step in reversed(steps)
+        if changed_something(step) and not step.undone
+    )
+
+
+def _why_not(step: Step, engine: str, dependents: Dependents) -> str:
+    if step.engine != engine:
+        return _ANOTHER_ENGINE
+    if why := why_irreversible(step):
+        return why
+    if names := dependents(step):
+        return f"{_listed(names)} would break, because of what depends on it: deal with that first"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = names[:_MOST_NAMES]
+    more = f" and {len(names) - len(few)} more" if len(names) > len(few) else ""
+    return ", ".join(few) + more
+
+
 def undo(
     journal: Journal,
     control: Control,
     *,
+    dependents: Dependents = lambda _: (),
     patience: Patience = Patience(),  # noqa: B008 - frozen
 ) -> tuple[Outcome, ...]:
     """Take the steps of a journal back, the last one first; open ones are brought to an end first.
 
     Steps that failed, and those that were taken back before, are left out. A step that cannot be
-    taken back does not keep the others from it. Raises JournalError.
+    taken back, or that something depends on, does not keep the others from it. Raises JournalError.
     """
     interrupted = [each for each in reversed(journal.steps()) if each.open]
     outcomes = [_resume(journal, control, each, patience) for each in interrupted]
-    for step in reversed(journal.steps()):
-        changed = step.result == Result.FIXED or (step.result == Result.NOT_FIXED and _acted(step))
-        if changed and not step.undone:
-            outcomes.append(_undo(journal, control, step, patience))
+    outcomes += [
+        _undo(journal, control, step, dependents, patience)
+        for step in reversed(journal.steps())
+        if changed_something(step) and not step.undone
+    ]
     return tuple(outcomes)
-
-
-def _acted(step: Step) -> bool:
-    """Tell whether a step that did not help did something all the same."""
-    last = step.calls[-1] if step.calls else None
-    return last is not None and not last.failed
 
 
 def _outcome(step: Step, result: Result, reason: str = "", notes: tuple[str, ...] = ()) -> Outcome:
@@ -87,7 +135,7 @@ def _outcome(step: Step, result: Result, reason: str = "", notes: tuple[str, ...
 
 def _strange(step: Step, control: Control) -> str | None:
     if step.engine != control.engine_id():
-        return "the journal is about another engine"
+        return _ANOTHER_ENGINE
     return None
 
 
@@ -96,18 +144,24 @@ def _resume(journal: Journal, control: Control, step: Step, patience: Patience) 
         if (why := _strange(step, control)) is not None:
             return _outcome(step, Result.NOT_FIXED, why)
         if not isinstance(step.action, Recreate):
-            return _resume_one_call(journal, control, step)
+            return _resume_one_call(journal, control, step, patience)
         ended = resume_recreation(control, journal, step, patience)
     except (EngineError, Lost) as error:
         return _outcome(step, Result.NOT_FIXED, str(error))
-    if ended.which is Which.NEW:
-        return _outcome(step, Result.FIXED, notes=ended.notes)
-    return _outcome(step, Result.UNDONE, "it was interrupted", ended.notes)
+    if ended.which is Which.OLD:
+        return _outcome(step, Result.UNDONE, served_by(ended), ended.notes)
+    if not ended.proved:
+        return _outcome(step, Result.NOT_FIXED, served_by(ended), ended.notes)
+    return _outcome(step, Result.FIXED, notes=(served_by(ended, capital=True), *ended.notes))
 
 
-def _resume_one_call(journal: Journal, control: Control, step: Step) -> Outcome:
-    """See whether the one call of a step was carried out."""
+def _resume_one_call(journal: Journal, control: Control, step: Step, patience: Patience) -> Outcome:
+    """See whether the one call of a step was carried out; what a restart stopped is started."""
     seen = control.find(step.before.id)
+    if isinstance(step.action, Restart) and seen is not None and step.calls:
+        seen = _restarted(
+            control, step, seen, Recorder(journal, step.number, strict=False), patience
+        )
     done = seen is not None and bool(step.calls) and _is_done(step, seen)
     result = Result.FIXED if done else Result.NOT_FIXED
     journal.end(step.number, result)
@@ -115,10 +169,32 @@ def _resume_one_call(journal: Journal, control: Control, step: Step) -> Outcome:
     return _outcome(step, result, reason)
 
 
+def _restarted(
+    control: Control, step: Step, seen: Seen, do: Recorder, patience: Patience
+) -> Seen | None:
+    """Wait for a restart that may still be under way; start what was stopped and not started."""
+    longest = max(0, min(seen.stop_timeout, _LONGEST_RESTART)) + _STARTED_WITHIN
+    until = time.monotonic() + longest
+    now: Seen | None = seen
+    while now is not None and now.started_at == step.before.started_at:
+        if time.monotonic() >= until:
+            break
+        time.sleep(patience.glance)
+        now = control.find(seen.id)
+    if now is not None and not now.wanted_up and step.before.running:
+        start_sources(control, step.before, do)
+        do.call(Call.START, seen.id, "", lambda: control.start(seen.id))
+        now = control.find(seen.id)
+    return now
+
+
 def _is_done(step: Step, seen: Seen) -> bool:
     match step.action:
-        case Start() | Restart():
+        case Start():
             return seen.running
+        case Restart():
+            # One that runs as it did before may not even have been asked.
+            return seen.running and seen.started_at != step.before.started_at
         case Unpause():
             return seen.running and seen.status != "paused"
         case Rename(to=name):
@@ -131,10 +207,12 @@ def _is_done(step: Step, seen: Seen) -> bool:
             return False
 
 
-def _undo(journal: Journal, control: Control, step: Step, patience: Patience) -> Outcome:
+def _undo(
+    journal: Journal, control: Control, step: Step, dependents: Dependents, patience: Patience
+) -> Outcome:
     do = Recorder(journal, step.number)
     try:
-        if (why := _strange(step, control)) is not None:
+        if why := _why_not(step, control.engine_id(), dependents):
             return _outcome(step, Result.NOT_FIXED, why)
         notes = _take_back(control, step, do, patience)
     except (EngineError, Lost, NotGood, _CannotUndo) as error:
@@ -149,7 +227,7 @@ def _take_back(control: Control, step: Step, do: Recorder, patience: Patience) -
         case Recreate():
             return _take_back_recreation(control, step, do, patience)
         case Restart():
-            raise _CannotUndo("a restart leaves nothing to take back")
+            raise _CannotUndo(why_irreversible(step))
         case Start():
             if not before.running:
                 do.call(Call.STOP, before.id, "", lambda: control.stop(before.id))
@@ -172,9 +250,7 @@ def _take_back_recreation(
     control: Control, step: Step, do: Recorder, patience: Patience
 ) -> tuple[str, ...]:
     if control.find(step.before.id) is None:
-        raise _CannotUndo(
-            "the old container was removed when the new one had proved itself; --keep-old keeps it"
-        )
+        raise _CannotUndo("the old container is gone: it was removed since")
     ended = put_back(control, step, do, patience)
     if ended.which is Which.NEW:
         raise _CannotUndo("; ".join(ended.notes) or "the old container cannot be started")
