@@ -1,6 +1,6 @@
 """Recreates or restarts one container, as a process of its own that can be killed.
 
-`python -m tests.lab.kill_driver URL JOURNAL LOCKS recreate|restart CONTAINER`
+`python -m tests.lab.kill_driver URL JOURNAL recreate|restart CONTAINER`
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ INTERRUPTED = 130
 PATIENCE = Patience(steady=0.3, health=10.0, glance=0.15)
 
 
-def main(url: str, journal: str, locks: str, what: str, container: str) -> int:
+def main(url: str, journal: str, what: str, container: str) -> int:
     """Do it; 0 when it is fixed."""
     action: Action = Restart(container=container)
     if what == "recreate":
         action = Recreate(container=container)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
     try:
-        return _carry_out(action, url, journal, locks)
+        return _carry_out(action, url, journal)
     except KeyboardInterrupt as interrupt:
         print(*getattr(interrupt, "__notes__", ()), sep="\n", flush=True)
         return INTERRUPTED
 
 
-def _carry_out(action: Action, url: str, journal: str, locks: str) -> int:
+def _carry_out(action: Action, url: str, journal: str) -> int:
     with (
         controlling(Url(url), os.environ) as control,
-        locked(control.engine_id(), directory=Path(locks)) as lock,
+        locked(control.engine_id()) as lock,
         Journal(Path(journal)) as written,
     ):
         outcome = perform(action, control, written, lock=lock, patience=PATIENCE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def victim(lab: Lab, tmp_path: Path) -> Iterator[Victim]:
         yield Victim(lab, proxy, tmp_path)
 
 
-def stubborn(lab: Lab, *, links: bool = True, healthy: bool = False, **host: Any) -> None:
+def stubborn(
+    lab: Lab, host: Mapping[str, Any], *, links: bool = True, healthy: bool = False
+) -> None:
     """`web`, which takes `STOPS_IN` seconds to stop."""
     settings: dict[str, Any] = {
         "Image": lab.image("lab:base"),
@@ -51,22 +53,27 @@ def stubborn(lab: Lab, *, links: bool = True, healthy: bool = False, **host: Any
     lab.start("web")
 
 
-def ghost(lab: Lab, **further: Any) -> None:
-    """`web`, whose link leads to a container that was removed."""
+def alive(lab: Lab, host: Mapping[str, Any], *, healthy: bool = False) -> None:
+    """`web` and its source."""
     lab.run("app", listen=5000)
-    stubborn(lab, **further)
+    stubborn(lab, host, healthy=healthy)
+
+
+def ghost(lab: Lab, host: Mapping[str, Any] = PORT, *, healthy: bool = False) -> None:
+    """`web`, whose link leads to a container that was removed."""
+    alive(lab, host, healthy=healthy)
     lab.recreate("app")
 
 
 KINDS: dict[str, Callable[[Lab], None]] = {
-    "a ghost with a port": lambda lab: ghost(lab, **PORT),
-    "a ghost with a volume": lambda lab: ghost(lab, **VOLUME),
+    "a ghost with a port": lambda lab: ghost(lab),
+    "a ghost with a volume": lambda lab: ghost(lab, VOLUME),
     "a ghost that is always restarted": lambda lab: ghost(
-        lab, **PORT, RestartPolicy={"Name": "always"}
+        lab, {**PORT, "RestartPolicy": {"Name": "always"}}
     ),
-    "a ghost with a health check": lambda lab: ghost(lab, healthy=True, **PORT),
-    "a link that is alive": lambda lab: (lab.run("app", listen=5000), stubborn(lab, **PORT))[1],
-    "no link": lambda lab: stubborn(lab, links=False, **PORT),
+    "a ghost with a health check": lambda lab: ghost(lab, healthy=True),
+    "a link that is alive": lambda lab: alive(lab, PORT),
+    "no link": lambda lab: stubborn(lab, PORT, links=False),
 }
 CUTS = {
     "killed": Cut(When.AMID, 1, writes=True, at="/stop"),
@@ -128,7 +135,7 @@ def test_without_a_guardian_a_resumption_finds_one_that_serves(
 
 
 def test_a_resumption_long_after_the_stop(lab: Lab, victim: Victim) -> None:
-    ghost(lab, **PORT)
+    ghost(lab)
     assert victim.recreate("web", BOTH_DIE)
     lab.wait_for(lambda: not lab.inspect("web-linkdoctor-old")["State"]["Running"], 15.0)
     assert victim.clean_up(by_undo=False) == [Result.FIXED]
@@ -141,7 +148,7 @@ def test_one_serves_wherever_it_is_cut_amid_a_request(
 ) -> None:
     for nth in range(1, MOST_REQUESTS):
         lab.clean()
-        ghost(lab, **PORT)
+        ghost(lab)
         if not victim.recreate("web", Cut(When.AMID, nth, writes=True, signal=how)):
             break
         assert victim.clean_up(by_undo=False) == [], victim.proxy.fell_at
@@ -152,7 +159,7 @@ def test_one_serves_wherever_it_is_cut_amid_a_request(
 def test_a_stop_that_outlasts_the_patience_of_its_client(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ghost(lab, **PORT)
+    ghost(lab)
     with monkeypatch.context() as shorter:
         shorter.setattr(control_module, "_stopping", lambda _: AMID)
         outcome = mend(lab, Recreate(container="web"), tmp_path / "journal")

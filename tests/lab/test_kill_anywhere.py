@@ -43,7 +43,6 @@ class Victim:
         self.lab = lab
         self.proxy = proxy
         self.home = home
-        self.locks = home / "locks"
         self.runs = 0
         self.said = ""
         """What the process printed."""
@@ -56,7 +55,7 @@ class Victim:
         """Let it recreate a container; False when it came to its end uncut."""
         self.runs += 1
         argv = [sys.executable, "-m", "tests.lab.kill_driver", self.proxy.url]
-        argv += [str(self.journal), str(self.locks), what, container]
+        argv += [str(self.journal), what, container]
         process = subprocess.Popen(
             argv,
             cwd=ROOT,
@@ -75,7 +74,7 @@ class Victim:
         """Wait for the guardian, then do what a person would."""
         with (
             controlling(Url(self.lab.url), {}) as control,
-            locked(control.engine_id(), wait=ENDED_WITHIN, directory=self.locks),
+            locked(control.engine_id(), wait=ENDED_WITHIN),
         ):
             if not self.journal.exists():
                 return []
@@ -204,15 +203,15 @@ def test_never_neither_with_a_ghost_that_cannot_start_again(
 
 
 def test_a_second_run_says_who_holds_the_engine(victim: Victim) -> None:
-    with locked("engine", directory=victim.locks):
+    with locked("engine"):
         began = time.monotonic()
         with (
             pytest.raises(Locked, match=f"process {os.getpid()} "),
-            locked("engine", wait=0.3, directory=victim.locks),
+            locked("engine", wait=0.3),
         ):
             raise AssertionError("two at once")
         assert 0.3 <= time.monotonic() - began < 5.0
-        with locked("another engine", directory=victim.locks):
+        with locked("another engine"):
             pass
-    with locked("engine", directory=victim.locks):
+    with locked("engine"):
         pass

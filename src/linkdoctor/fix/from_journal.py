@@ -168,7 +168,7 @@ def _engine(
     try:
         with (
             controlling(engine, environment) as control,
-            locked(control.engine_id(), wait=wait),
+            locked(control.engine_id(), at=control.socket_path, wait=wait),
         ):
             yield control
     except (LockError, JournalError) as error:

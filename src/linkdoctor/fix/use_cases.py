@@ -24,7 +24,7 @@ from linkdoctor.api import (
     load_rules,
     report_on,
 )
-from linkdoctor.collect.control import controlling
+from linkdoctor.collect.control import Control, controlling
 from linkdoctor.collect.engine import endpoint_of
 from linkdoctor.fix.journal import Journal, JournalError, default_path
 from linkdoctor.fix.lock import Lock, LockError, locked
@@ -319,7 +319,7 @@ class _Hands:
         for host in sorted(hosts - self.held.keys()):
             where = self._where(host, seen)
             control = self._stack.enter_context(controlling(where, self._environment))
-            lock = self._lock(control.engine_id())
+            lock = self._lock(control)
             path = self._journal or default_path(self._environment)
             if several:  # a journal is about one engine
                 path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
@@ -327,10 +327,12 @@ class _Hands:
             journal = self._stack.enter_context(Journal(path, continued=path.exists()))
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
 
-    def _lock(self, engine: str) -> Lock:
+    def _lock(self, control: Control) -> Lock:
         # Engines on one machine, or on copies of one, may have one identity between them.
+        engine = control.engine_id()
         if engine not in self._locks:
-            self._locks[engine] = self._stack.enter_context(locked(engine, wait=self._wait))
+            lock = locked(engine, at=control.socket_path, wait=self._wait)
+            self._locks[engine] = self._stack.enter_context(lock)
         return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
