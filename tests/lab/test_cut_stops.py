@@ -172,3 +172,23 @@ def test_a_stop_that_outlasts_the_patience_of_its_client(
     with control_of(lab) as control:
         assert QUICK.steady < STOPS_IN
         assert control.look("web").running
+
+
+def test_a_cut_return_of_an_old_container_is_brought_to_an_end(lab: Lab, victim: Victim) -> None:
+    """Taking a replacement back has a guardian, too: the new container takes long to stop."""
+    stubborn(lab, PORT, links=False)
+    for how in (
+        Cut(When.AMID, 1, writes=True, at="/stop"),
+        Cut(When.AMID, 1, writes=True, at="/stop", signal=signal.SIGINT),
+        Cut(When.AFTER, 1, writes=True, at="/rename"),
+        BOTH_DIE,
+    ):
+        old = lab.inspect("web")["Id"]
+        kept = mend(lab, Recreate(container="web"), victim.next_journal, keep_old=True)
+        assert kept.kept == old
+        assert victim.recreate("web", how, "undo")
+        results = victim.clean_up(by_undo=False)
+        assert results == ([Result.UNDONE] if how is BOTH_DIE else [])
+        assert lab.inspect("web")["Id"] == old
+        assert_one_serves(victim)
+        victim.journal.unlink()

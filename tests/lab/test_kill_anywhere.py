@@ -51,6 +51,11 @@ class Victim:
     def journal(self) -> Path:
         return self.home / f"journal-{self.runs}.jsonl"
 
+    @property
+    def next_journal(self) -> Path:
+        """The journal that the next process continues, if it is there."""
+        return self.home / f"journal-{self.runs + 1}.jsonl"
+
     def recreate(self, container: str, cut: Cut, what: str = "recreate") -> bool:
         """Let it recreate a container; False when it came to its end uncut."""
         self.runs += 1

@@ -83,13 +83,14 @@ def from_journal(
 ) -> ExitCode:
     """Take back, or bring to an end, what a journal tells of; print how it went."""
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.from_journal import NoJournalError, interrupted, resume, undo
+    from linkdoctor.fix.from_journal import NoJournalError, how_it_ended, interrupted, resume, undo
     from linkdoctor.fix.use_cases import FixError, Result
 
     where = engines_named(engines)
     if len(where) != 1:
         raise CliError("a journal is about one engine: name it with -H or --context")
     asking = _Asking(yes=yes)
+    found: tuple[Path, ...] = ()
     try:
         if undo_from is not None:
             journal = None if str(undo_from) == AUTO else undo_from
@@ -105,6 +106,10 @@ def from_journal(
     if asking.declined:
         output.emit("declined; nothing was changed\n")
         return ExitCode.OK
+    if not outcomes and resume_from is not None:
+        for path in found:
+            for clause in how_it_ended(path):
+                output.complain(clause)
     output.emit(_outcomes(outcomes))
     failed = any(each.result is Result.NOT_FIXED for each in outcomes)
     return ExitCode.FINDINGS if failed else ExitCode.OK

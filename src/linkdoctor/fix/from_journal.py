@@ -16,17 +16,18 @@ from linkdoctor.fix.journal import Journal, JournalError, journals, state_direct
 from linkdoctor.fix.journal import Step as JournalStep
 from linkdoctor.fix.journal import read as read_journal
 from linkdoctor.fix.journal import steps as steps_of
-from linkdoctor.fix.lock import LockError, locked
-from linkdoctor.fix.outcome import Outcome
+from linkdoctor.fix.lock import Lock, LockError, locked
+from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.undo import Dependents, Reversal, reversals
 from linkdoctor.fix.undo import resume as resume_steps
 from linkdoctor.fix.undo import undo as undo_steps
 from linkdoctor.fix.use_cases import FixError
+from linkdoctor.model.actions import Recreate
 from linkdoctor.model.knowledge import Knowledge
 from linkdoctor.model.topology import Topology
 
-__all__ = ["NoJournalError", "Undoing", "interrupted", "resume", "undo"]
+__all__ = ["NoJournalError", "Undoing", "how_it_ended", "interrupted", "resume", "undo"]
 
 
 class NoJournalError(FixError):
@@ -64,7 +65,7 @@ def undo(
     """
     if journal is not None:
         _steps_in(journal)
-    with _engine(engine, wait, environment) as control:
+    with _engine(engine, wait, environment) as (control, lock):
         path = _newest(control.engine_id(), environment) if journal is None else journal
         relying = _relying(engine, control, environment)
         with _continued(path) as written:
@@ -76,7 +77,14 @@ def undo(
             )
             if not agree(undoing):
                 return ()
-            return undo_steps(written, control, dependents=relying, patience=patience)
+            return undo_steps(
+                written,
+                control,
+                dependents=relying,
+                lock=lock,
+                patience=patience,
+                environment=environment,
+            )
 
 
 def resume(
@@ -95,8 +103,26 @@ def resume(
         FixError: another run holds the lock, or the journal cannot be written.
     """
     _steps_in(journal)
-    with _engine(engine, wait, environment) as control, _continued(journal) as written:
+    with _engine(engine, wait, environment) as (control, _), _continued(journal) as written:
         return resume_steps(written, control, patience=patience)
+
+
+def how_it_ended(journal: Path) -> tuple[str, ...]:
+    """Tell of each recreation in a journal how it ended and which container serves, in clauses.
+
+    Raises:
+        NoJournalError: there is no such journal, or nothing stands in it.
+    """
+    serves = {
+        Result.FIXED: "the new container serves",
+        Result.NOT_FIXED: "the new container serves, unproved",
+        Result.UNDONE: "the old container serves",
+    }
+    return tuple(
+        f"recreate {each.before.name}: ended before as {each.result}: {serves[Result(each.result)]}"
+        for each in _steps_in(journal)
+        if isinstance(each.action, Recreate) and each.calls and each.result and not each.undone
+    )
 
 
 def interrupted(
@@ -164,13 +190,13 @@ def _relying(
 @contextlib.contextmanager
 def _engine(
     engine: Url | ContextName, wait: float, environment: Mapping[str, str]
-) -> Generator[Control, None, None]:
+) -> Generator[tuple[Control, Lock], None, None]:
     try:
         with (
             controlling(engine, environment) as control,
-            locked(control.engine_id(), at=control.socket_path, wait=wait),
+            locked(control.engine_id(), at=control.socket_path, wait=wait) as lock,
         ):
-            yield control
+            yield control, lock
     except (LockError, JournalError) as error:
         raise FixError(str(error)) from None
 

@@ -57,6 +57,8 @@ class Event(StrEnum):
     """The new container proved itself: from here on the step is finished, not taken back."""
     END = "end"
     """The step is over."""
+    UNDOING = "undoing"
+    """A finished step is about to be taken back; it is open again until that is done."""
     UNDONE = "undone"
     """A finished step was taken back."""
 
@@ -291,6 +293,10 @@ class Journal:
         """Note that a step is over."""
         self._note(step, Event.END, result=result, kept=kept)
 
+    def undoing(self, step: int) -> None:
+        """Note that a finished step is about to be taken back."""
+        self._note(step, Event.UNDOING)
+
     def undone(self, step: int) -> None:
         """Note that a finished step was taken back."""
         self._note(step, Event.UNDONE)
@@ -419,8 +425,10 @@ def _with(step: Step, entry: Entry) -> Step:
             return change(step, verified=True)
         case Event.END:
             return change(step, result=entry.result, kept=entry.kept, ended_at=entry.time)
+        case Event.UNDOING:
+            return change(step, result="", verified=False)
         case Event.UNDONE:
-            return change(step, undone=True)
+            return change(step, undone=True, result=step.result or "fixed")
         case _:
             return step
 

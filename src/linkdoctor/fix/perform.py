@@ -13,6 +13,7 @@ import msgspec
 from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.guardian import Guardian, GuardianError
+from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
@@ -26,8 +27,6 @@ from linkdoctor.fix.recovery import (
     finish,
     prove,
     put_back,
-    resume_recreation,
-    served_by,
     state_before,
     watch,
 )
@@ -256,6 +255,12 @@ def _one_call(
         )
     except (EngineError, NotGood) as error:
         reason = str(error)
+    except BaseException as interrupt:
+        interrupt.add_note(
+            f"{seen.name}: it was interrupted; the engine may go on with it: --resume "
+            f"{run.journal.path} finds out"
+        )
+        raise
     if reason:
         result = Result.NOT_FIXED
     run.journal.end(number, result)
@@ -445,7 +450,7 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
     except BaseException as interrupt:
-        interrupt.add_note(_come_to_an_end(run, action, number))
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
     notes: tuple[str, ...] = ()
     kept = ""
@@ -458,7 +463,7 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
             f"({error}): use --resume.",
         )
     except BaseException as interrupt:
-        interrupt.add_note(_come_to_an_end(run, action, number))
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
     return Outcome(
         action=action,
@@ -545,28 +550,6 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
         kept=step.before.id,
         interrupted=clock.seconds,
     )
-
-
-def _come_to_an_end(run: _Run, action: Recreate, number: int) -> str:
-    """Bring an interrupted recreation to one of its ends; say which container serves."""
-    name = action.container
-    step = _step(run.journal, number)
-    try:
-        ended = resume_recreation(run.control, run.journal, step, run.patience)
-    except JournalError as error:
-        return f"{name}: it was interrupted, and how it ended could not be noted: {error}"
-    except (EngineError, Lost) as error:
-        return (
-            f"{name}: not at an end yet ({error}); it is tried again for a while in the "
-            f"background; then use --resume {run.journal.path}"
-        )
-    except BaseException as again:
-        again.add_note(
-            f"{name}: interrupted again; it is brought to an end in the background, or by "
-            f"--resume {run.journal.path}"
-        )
-        raise
-    return "; ".join((f"{name}: {served_by(ended)}", *ended.notes))
 
 
 def _step(journal: Journal, number: int) -> Step:

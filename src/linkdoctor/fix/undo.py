@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from linkdoctor.collect.control import Control, Seen
 from linkdoctor.collect.engine import EngineError
+from linkdoctor.fix.guardian import Guardian, GuardianError
+from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, Step
+from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.recovery import (
     Lost,
@@ -106,7 +110,9 @@ def undo(
     control: Control,
     *,
     dependents: Dependents = lambda _: (),
+    lock: Lock | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
+    environment: Mapping[str, str] = os.environ,
 ) -> tuple[Outcome, ...]:
     """Take the steps of a journal back, the last one first; open ones are brought to an end first.
 
@@ -115,8 +121,16 @@ def undo(
     """
     interrupted = [each for each in reversed(journal.steps()) if each.open]
     outcomes = [_resume(journal, control, each, patience) for each in interrupted]
+    run = _Run(
+        journal=journal,
+        control=control,
+        dependents=dependents,
+        lock=lock,
+        patience=patience,
+        environment=environment,
+    )
     outcomes += [
-        _undo(journal, control, step, dependents, patience)
+        _undo(run, step)
         for step in reversed(journal.steps())
         if changed_something(step) and not step.undone
     ]
@@ -207,26 +221,34 @@ def _is_done(step: Step, seen: Seen) -> bool:
             return False
 
 
-def _undo(
-    journal: Journal, control: Control, step: Step, dependents: Dependents, patience: Patience
-) -> Outcome:
-    do = Recorder(journal, step.number)
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What all steps are taken back with."""
+
+    journal: Journal
+    control: Control
+    dependents: Dependents
+    lock: Lock | None
+    patience: Patience
+    environment: Mapping[str, str]
+
+
+def _undo(run: _Run, step: Step) -> Outcome:
     try:
-        if why := _why_not(step, control.engine_id(), dependents):
+        if why := _why_not(step, run.control.engine_id(), run.dependents):
             return _outcome(step, Result.NOT_FIXED, why)
-        notes = _take_back(control, step, do, patience)
-    except (EngineError, Lost, NotGood, _CannotUndo) as error:
+        if isinstance(step.action, Recreate):
+            return _take_back_recreation(run, step)
+        _take_back(run.control, step, Recorder(run.journal, step.number))
+    except (EngineError, _CannotUndo) as error:
         return _outcome(step, Result.NOT_FIXED, str(error))
-    journal.undone(step.number)
-    return _outcome(step, Result.UNDONE, notes=notes)
+    run.journal.undone(step.number)
+    return _outcome(step, Result.UNDONE)
 
 
-def _take_back(control: Control, step: Step, do: Recorder, patience: Patience) -> tuple[str, ...]:
+def _take_back(control: Control, step: Step, do: Recorder) -> None:
     before = step.before
     match step.action:
-        case Recreate():
-            return _take_back_recreation(control, step, do, patience)
-        case Restart():
+        case Recreate() | Restart():
             raise _CannotUndo(why_irreversible(step))
         case Start():
             if not before.running:
@@ -243,17 +265,50 @@ def _take_back(control: Control, step: Step, do: Recorder, patience: Patience) -
         case ConnectNetwork(network=network):
             act = partial(control.disconnect_network, network, before.id)
             do.call(Call.DISCONNECT, before.id, network, act)
-    return ()
 
 
-def _take_back_recreation(
-    control: Control, step: Step, do: Recorder, patience: Patience
-) -> tuple[str, ...]:
-    if control.find(step.before.id) is None:
+def _take_back_recreation(run: _Run, step: Step) -> Outcome:
+    """Put the old container back; meanwhile a guardian sees to it that one of the two serves."""
+    if run.control.find(step.before.id) is None:
         raise _CannotUndo("the old container is gone: it was removed since")
-    ended = put_back(control, step, do, patience)
+    holder = run.control.find(step.before.name)
+    if holder is not None and holder.id not in (step.new_id, step.before.id):
+        raise _CannotUndo(f"{step.before.name} is another container by now, made since")
+    run.journal.undoing(step.number)
+    try:
+        with Guardian(
+            run.control.where,
+            run.journal.path,
+            step.number,
+            environment=run.environment,
+            lock=run.lock,
+            patience=run.patience,
+        ):
+            return _put_back(run, step)
+    except GuardianError as error:
+        run.journal.end(step.number, step.result, kept=step.kept)
+        return _outcome(step, Result.NOT_FIXED, str(error))
+
+
+def _put_back(run: _Run, step: Step) -> Outcome:
+    do = Recorder(run.journal, step.number)
+    try:
+        ended = put_back(run.control, step, do, run.patience)
+    except (EngineError, Lost) as error:
+        later = f"it is tried again for a while; then use --resume {run.journal.path}"
+        return _outcome(step, Result.NOT_FIXED, f"{error}; {later}")
+    except BaseException as interrupt:
+        note = come_to_an_end(run.control, run.journal, step.number, run.patience)
+        interrupt.add_note(note)
+        raise
     if ended.which is Which.NEW:
-        raise _CannotUndo("; ".join(ended.notes) or "the old container cannot be started")
-    if step.before.running:
-        prove(control, step.before.id, patience)
-    return ended.notes
+        run.journal.end(step.number, step.result, kept=step.kept)
+        reason = "; ".join(ended.notes) or "the old container cannot be started"
+        return _outcome(step, Result.NOT_FIXED, reason)
+    run.journal.undone(step.number)
+    try:
+        if step.before.running:
+            prove(run.control, step.before.id, run.patience)
+    except (EngineError, NotGood) as error:
+        return _outcome(step, Result.NOT_FIXED, f"the old container is back, but {error}")
+    return _outcome(step, Result.UNDONE, notes=ended.notes)
