@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from . import plain
 from .passing import Passing
+
+AMID = 0.6
+"""Seconds; far less than a slow stop takes."""
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -25,6 +29,8 @@ class When(StrEnum):
     """The request never reaches the engine."""
     DURING = "during"
     """The engine got the request, and then sees its client hang up."""
+    AMID = "amid"
+    """The engine has been at work on it for a while, if it takes a while, and still is."""
     AFTER = "after"
     """The engine has done it; the client never learns."""
 
@@ -38,6 +44,11 @@ class Cut:
     writes: bool
     with_guardian: bool = False
     """Whoever else spoke through the proxy since the aim is killed first."""
+    signal: signal.Signals = signal.SIGKILL
+    times: int = 1
+    """How often it is sent, half a second apart."""
+    at: str = ""
+    """Only requests that hold these words count."""
 
 
 class CuttingProxy(Passing):
@@ -75,14 +86,18 @@ class CuttingProxy(Passing):
                     if header.startswith(b"content-length:"):
                         length = int(header.partition(b":")[2])
                 body = asking.read(length)
+                if path.endswith("/session"):  # it lets nobody hold anything at the engine
+                    client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 when = self._falls(pid, method, path)
-                if when is not None and when is not When.AFTER:
+                if when in (When.BEFORE, When.DURING):
                     self._kill(pid)
                 if when is When.BEFORE:
                     return
-                answer = self._forward(method, path, body, hang_up=when is When.DURING)
+                answer = self._forward(method, path, body, when, pid)
                 if when is When.AFTER:
                     self._kill(pid)
+                if when is not None:
                     return
                 client.sendall(answer)
 
@@ -92,24 +107,33 @@ class CuttingProxy(Passing):
             self._others.add(pid)
         if cut is None or pid != self.victim or self.fell_at is not None:
             return None
-        self._seen += method != "GET" or not cut.writes
-        if self._seen < cut.nth:
+        self._seen += (method != "GET" or not cut.writes) and cut.at in f"{method} {path}"
+        if self._seen < cut.nth or cut.at not in f"{method} {path}":
             return None
         self.fell_at = f"{method} {path}"
         return cut.when
 
     def _kill(self, pid: int) -> None:
-        if self.cut is not None and self.cut.with_guardian:
+        cut = self.cut
+        if cut is not None and cut.with_guardian:
             for other in self._others:
                 os.kill(other, signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
+        for nth in range(cut.times if cut is not None else 1):
+            time.sleep(0.5 if nth else 0.0)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, cut.signal if cut is not None else signal.SIGKILL)
 
-    def _forward(self, method: str, path: str, body: bytes, *, hang_up: bool) -> bytes:
+    def _forward(
+        self, method: str, path: str, body: bytes, when: When | None, victim: int
+    ) -> bytes:
         connection = plain.UnixConnection(self._engine, timeout=60.0)
         try:
             headers = {"Content-Type": "application/json"} if body else {}
             connection.request(method, path, body or None, headers)
-            if hang_up:
+            if when is When.AMID:
+                time.sleep(AMID)
+                self._kill(victim)
+            if when in (When.AMID, When.DURING):
                 return b""
             with connection.getresponse() as response:
                 content = response.read()

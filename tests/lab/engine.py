@@ -139,6 +139,13 @@ class Engine:
             self._process.wait(DOWN_WITHIN)
         self._process = None
 
+    def crash(self) -> None:
+        """Kill dockerd where it stands; what it had begun stays as it is."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(DOWN_WITHIN)
+            self._process = None
+
     def boot(self) -> None:
         """Start dockerd and wait until it answers; restart policies apply."""
         (self.home / "daemon.json").write_text(json.dumps(self.settings))

@@ -70,8 +70,10 @@ class _Group(typer.core.TyperGroup):
         """Run a command; an interrupt ends the process at once, whatever still waits."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             complain("interrupted")
+            for note in getattr(interrupt, "__notes__", ()):
+                complain(note)  # what became of the step that was interrupted
             # Threads that wait for an engine would hold up an ordinary exit.
             os._exit(_INTERRUPTED)
 

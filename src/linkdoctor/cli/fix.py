@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,6 @@ from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
     ContextOption,
-    Engines,
     FailOnOption,
     Format,
     FormatOption,
@@ -35,18 +33,21 @@ from linkdoctor.cli.common import (
     rules_of,
     selection_meant,
 )
+from linkdoctor.cli.journals import (
+    FixCommand,
+    from_journal,
+    tell_of_interrupted,
+    undo_lines,
+)
 from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination
-    from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
+    from linkdoctor.fix.use_cases import Answer, Applied, Done, Plan, Scope, Step
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import Mark
 
 __all__ = ["Allowed", "fix", "register"]
-
-
-_AUTO = "auto"
 
 
 class Allowed(StrEnum):
@@ -79,7 +80,8 @@ def fix(
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="With --apply: do not ask before each step.")
+        bool,
+        typer.Option("--yes", "-y", help="With --apply or --undo: do not ask before it is done."),
     ] = False,
     interactive: Annotated[
         bool,
@@ -115,7 +117,11 @@ def fix(
     ] = None,
     undo: Annotated[
         Path | None,
-        typer.Option(metavar="JOURNAL", help="Take back what a journal says was done."),
+        typer.Option(
+            metavar="[JOURNAL]",
+            help="Take back what a journal says was done, as far as it can be; asks first. By "
+            "default the newest journal of the engine.",
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -158,7 +164,7 @@ def fix(
         output.refuse_unwritable(plan_out)
     engines = engines_meant(host, context, snapshot, timeout, settings)
     if undo is not None or resume is not None:
-        raise typer.Exit(_from_journal(engines, undo, resume, wait))
+        raise typer.Exit(from_journal(engines, undo, resume, wait, yes=yes))
     loaded = rules_of(rules, settings)
     selection = selection_meant(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
@@ -227,16 +233,14 @@ def _applied(
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import Answer, FixError, apply, interrupted
+    from linkdoctor.fix.use_cases import Answer, FixError, apply
 
     def told(step: Step, done: Done | None) -> None:
         if done is None:
             output.complain(medium.say(f"step {step.number}: {step.title} ..."))
 
     try:
-        for engine in scope.engines:
-            for path in interrupted(engine):
-                output.complain(f"a run was cut off; linkdoctor fix --resume {path} ends it")
+        tell_of_interrupted(scope.engines)
         return apply(
             scope,
             allow=allow,
@@ -308,48 +312,6 @@ def _numbers(text: str, most: int) -> frozenset[int] | None:
     return frozenset(found)
 
 
-def _from_journal(
-    engines: Engines, undo_from: Path | None, resume_from: Path | None, wait: float
-) -> ExitCode:
-    from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import FixError, Result, interrupted, resume, undo
-
-    where = engines_named(engines)
-    if len(where) != 1:
-        raise CliError("a journal is about one engine: name it with -H or --context")
-    try:
-        if undo_from is not None:
-            outcomes = undo(undo_from, where[0], wait=wait)
-        else:
-            found = (
-                interrupted(where[0]) if str(resume_from) == _AUTO else (Path(str(resume_from)),)
-            )
-            outcomes = tuple(each for path in found for each in resume(path, where[0], wait=wait))
-    except (EngineError, FixError) as error:
-        raise CliError(str(error), ExitCode.INCOMPLETE) from None
-    output.emit(_outcomes(outcomes))
-    failed = any(each.result is Result.NOT_FIXED for each in outcomes)
-    return ExitCode.FINDINGS if failed else ExitCode.OK
-
-
-def _outcomes(outcomes: Sequence[Outcome]) -> str:
-    from linkdoctor.render.layout import Medium, text_of
-
-    width, colour, ascii_only = output.paper()
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
-    if not outcomes:
-        return "nothing was left to do\n"
-    lines: list[str] = []
-    for each in outcomes:
-        what = type(each.action).__name__.lower()
-        reason = f": {each.reason}" if each.reason else ""
-        text = f"{what} {each.action.container}: {each.result.value}{reason}"
-        lines += medium.paragraph(text, hanging="  ")
-        for note in each.notes:
-            lines += medium.paragraph(note, indent="  ", hanging="    ")
-    return text_of(lines)
-
-
 def _print_plan(
     planned: Plan, medium: Medium, format_: Format, more: dict[Safety, int], *, several: bool
 ) -> None:
@@ -382,7 +344,7 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
         output.emit_bytes(_json(applied))
         return
     from linkdoctor.fix.use_cases import Result
-    from linkdoctor.render.layout import counted
+    from linkdoctor.render.layout import counted, text_of
     from linkdoctor.render.plan import render_plan
 
     done = [each for one in applied.rounds for each in one.done]
@@ -390,18 +352,15 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
     summary = applied.report.summary
     left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
     head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
-    tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
-    output.emit(
-        render_plan(
-            [(each.step, _mark(each)) for each in done],
-            applied.left.advice,
-            head=head,
-            wider={each.allow: each.steps for each in applied.wider},
-            medium=medium,
-            several=len(applied.report.hosts) > 1,
-            tail=tail,
-        )
+    text = render_plan(
+        [(each.step, _mark(each)) for each in done],
+        applied.left.advice,
+        head=head,
+        wider={each.allow: each.steps for each in applied.wider},
+        medium=medium,
+        several=len(applied.report.hosts) > 1,
     )
+    output.emit(text + text_of(undo_lines(applied.undo, applied.journals, medium)))
 
 
 def _json(value: Plan | Applied) -> bytes:
@@ -414,7 +373,11 @@ def _mark(done: Done) -> Mark:
     from linkdoctor.fix.use_cases import Result
     from linkdoctor.render.plan import Mark
 
+    reversible = "can be taken back" if done.reversible else ""
+    if done.irreversible:
+        reversible = f"cannot be taken back: {done.irreversible}"
     return Mark(
+        reversible=reversible,
         word=done.result.value if done.result is not None else "not begun",
         reason=done.reason,
         notes=done.notes,
@@ -426,12 +389,13 @@ def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(
         "fix",
+        cls=FixCommand,
         short_help="Plan what mends broken links, and do it if told to.",
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",
             "linkdoctor fix --apply --allow restart --yes",
-            "linkdoctor fix --undo JOURNAL                 take it back",
+            "linkdoctor fix --undo                         take back what the last run did",
             more="Exit codes: as of check, for what is left.",
         ),
     )(fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -190,6 +191,11 @@ class Control:
         self.api = min(offered, NEWEST_WRITTEN)
         """The version of the API that is spoken."""
         self._prefix = "/v" + ".".join(map(str, self.api))
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The engine's unix socket, if it has one."""
+        return self._client.socket_path
 
     # What there is
 

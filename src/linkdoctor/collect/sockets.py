@@ -31,6 +31,8 @@ __all__ = [
     "Shut",
     "TooMany",
     "addresses_here",
+    "claim",
+    "claimant",
     "dial",
     "enter",
     "has_route",
@@ -454,15 +456,41 @@ def has_route(address: str, port: int) -> bool:
     return True
 
 
+def claim(name: str) -> socket.socket | None:
+    """Take a name among the abstract unix sockets of this network namespace; None if it is taken.
+
+    It is free again when the last process that holds the socket is gone. Raises OSError.
+    """
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        held.bind(f"\0{name}")
+        held.listen()
+    except OSError as error:
+        held.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return held
+
+
+def claimant(name: str) -> int | None:
+    """Return the pid of the process that took a name, or None if that cannot be told."""
+    return _listener_pid(f"\0{name}")
+
+
 def peer_pid(path: Path) -> int | None:
     """Give the pid of the process that listens on a unix socket, or None.
 
     With socket activation that is the service manager, which lives in the host's namespaces too.
     """
+    return _listener_pid(str(path))
+
+
+def _listener_pid(address: str) -> int | None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(_TIMEOUT)
-            client.connect(str(path))
+            client.connect(address)
             credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     except OSError:
         return None

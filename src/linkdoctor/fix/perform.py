@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import msgspec
 from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.guardian import Guardian, GuardianError
+from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
@@ -175,7 +176,10 @@ def _restart(run: _Run, action: Restart) -> Outcome:
                 f"would kill {seen.name}; start the source first"
             )
     act = partial(run.control.restart, seen.id)
-    return _one_call(run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True)
+    sources = tuple(_live_sources(run.control, seen))
+    return _one_call(
+        run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True, sources=sources
+    )
 
 
 def _rename(run: _Run, action: Rename) -> Outcome:
@@ -227,8 +231,10 @@ def _one_call(
     *,
     prove_it: bool = False,
     interrupts: bool = False,
+    sources: tuple[str, ...] = (),
 ) -> Outcome:
-    number = run.journal.begin(action, state_before(seen), engine=run.control.engine_id())
+    before = state_before(seen, sources)
+    number = run.journal.begin(action, before, engine=run.control.engine_id())
     do = Recorder(run.journal, number)
     began = time.monotonic()
     took = 0.0
@@ -250,6 +256,12 @@ def _one_call(
         )
     except (EngineError, NotGood) as error:
         reason = str(error)
+    except BaseException as interrupt:
+        interrupt.add_note(
+            f"{seen.name}: it was interrupted; the engine may go on with it: --resume "
+            f"{run.journal.path} finds out"
+        )
+        raise
     if reason:
         result = Result.NOT_FIXED
     run.journal.end(number, result)
@@ -275,6 +287,14 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
     )
 
 
+def _live_sources(control: Control, target: Seen) -> Iterator[str]:
+    """Give the ids of the running sources of a target's links."""
+    for alias in target.link_aliases:
+        source = control.link(target.name, alias)
+        if source is not None and source.running:
+            yield source.id
+
+
 # Recreation
 
 
@@ -293,6 +313,8 @@ class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen
     order: Recreation
     overlap: bool
+    sources: tuple[str, ...]
+    """The ids of what has to run for the new container to start, and for the old one."""
 
 
 def _recreate(run: _Run, action: Recreate) -> Outcome:
@@ -304,7 +326,7 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     prepared = _prepare(run.control, action, raw, seen)
     number = run.journal.begin(
         action,
-        state_before(seen),
+        state_before(seen, prepared.sources),
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
@@ -360,6 +382,7 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
         order = recreation(raw, action, around)
     except ValueError as error:
         raise _No(f"{seen.name} cannot be recreated: {error}") from None
+    sources: list[str] = []
     for name in order.needs:
         source = control.find(name)
         if name == seen.name or (source is not None and source.id == seen.id):
@@ -368,9 +391,11 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
             raise _No(f"there is no container {name} to link {seen.name} to")
         if not source.running:
             raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
+        sources.append(source.id)
+    sources += _live_sources(control, seen)
     # A container with a dead link could not be started again: it goes only when the new one runs.
     overlap = seen.running and not can_start(control, seen) and not _clashes(order)
-    return _Prepared(seen=seen, order=order, overlap=overlap)
+    return _Prepared(seen=seen, order=order, overlap=overlap, sources=tuple(sources))
 
 
 def _clashes(order: Recreation) -> bool:
@@ -425,8 +450,8 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
         run.journal.verified(number, new)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
-    except BaseException:
-        _fall_back(run, action, number, "it was interrupted", clock)
+    except BaseException as interrupt:
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
     notes: tuple[str, ...] = ()
     kept = ""
@@ -438,6 +463,9 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
             f"The new container runs, but {prepared.seen.name}{OLD_SUFFIX} could not be put away "
             f"({error}): use --resume.",
         )
+    except BaseException as interrupt:
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
+        raise
     return Outcome(
         action=action,
         result=Result.FIXED,
@@ -484,7 +512,7 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
     if ran and step.called(Call.STOP):
         clock.begin()
     try:
-        ended = put_back(run.control, step, do)
+        ended = put_back(run.control, step, do, run.patience)
         ended = watch(run.control, step, do, run.patience) or ended
     except (EngineError, Lost) as error:
         return Outcome(

@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from linkdoctor.fix.merging import Contradiction, merged
+from linkdoctor.fix.reversible import beforehand
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -561,6 +562,7 @@ def _step(
         commands=commands_of(topology, host, task.action),
         undo=_undo(topology, host, task.action),
         after=after,
+        reversible=beforehand(task.action),
     )
 
 

@@ -14,6 +14,7 @@ from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.plan import Plan, Step
 from linkdoctor.model.report import Finding, Report
@@ -58,6 +59,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     """For how long nothing served under the container's name."""
+    reversible: bool = False
+    """``--undo`` can take it back, as far as is known before it is tried."""
+    irreversible: str = ""
+    """Why it cannot be taken back, where it changed something; a clause."""
 
 
 Told = Callable[[Step, Done | None], None]
@@ -119,7 +124,7 @@ def carry_out(
                 patience=patience,
                 environment=environment,
             )
-            result = _done(step, outcome)
+            result = _done(step, outcome, hand.journal)
             told(step, result)
         if result.result is not Result.FIXED:
             failed.add(step.number)
@@ -127,8 +132,13 @@ def carry_out(
     return tuple(done)
 
 
-def _done(step: Step, outcome: Outcome) -> Done:
+def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
+    noted = [each for each in journal.steps() if each.number == outcome.step]
+    changed = [each for each in noted if each.open or changed_something(each)]
+    why_not = why_irreversible(changed[0]) if changed else ""
     return Done(
+        reversible=bool(changed) and not why_not,
+        irreversible=why_not,
         step=step,
         result=outcome.result,
         reason=outcome.reason,

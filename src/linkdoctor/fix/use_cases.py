@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,17 +26,14 @@ from linkdoctor.api import (
 )
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.collect.engine import endpoint_of
-from linkdoctor.fix.journal import Journal, JournalError, default_path, state_directory
-from linkdoctor.fix.journal import read as read_journal
-from linkdoctor.fix.journal import steps as steps_of
+from linkdoctor.fix.journal import Journal, JournalError, default_path
 from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
 from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
-from linkdoctor.fix.undo import resume as resume_steps
-from linkdoctor.fix.undo import undo as undo_steps
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.plan import Plan, Step
 from linkdoctor.model.report import Report, Safety
@@ -61,11 +58,8 @@ __all__ = [
     "Wider",
     "apply",
     "diagnosed",
-    "interrupted",
     "make_plan",
     "plan",
-    "resume",
-    "undo",
     "wider",
 ]
 
@@ -116,7 +110,9 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What could still be done with the same permission, and what is left to a person."""
     wider: tuple[Wider, ...]
     journals: tuple[str, ...]
-    """The files by which it can be undone; none if nothing was done."""
+    """The files in which it was written down; none if nothing was begun."""
+    undo: tuple[str, ...] = ()
+    """The commands that take back what can be taken back; none if nothing can."""
     report: Report
     """The last examination."""
 
@@ -285,6 +281,9 @@ def _apply(
         left=todo,
         wider=wider(seen, scope, allow, report),
         journals=hands.journals(),
+        undo=hands.undo_commands(
+            {one.step.host for each in rounds for one in each.done if one.reversible}
+        ),
         report=report,
     )
 
@@ -292,67 +291,6 @@ def _apply(
 def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
     """Make what examines one host once more."""
     return lambda host: diagnosed(hands.look(host, seen), scope)
-
-
-def undo(
-    journal: Path,
-    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
-    *,
-    wait: float = 0.0,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] | None = None,
-) -> tuple[Outcome, ...]:
-    """Take the steps of a journal back, the last one first.
-
-    Raises:
-        EngineError: the engine does not answer.
-        FixError: another run holds the lock, or the journal cannot be used.
-    """
-    environment = os.environ if environment is None else environment
-    with _engine(engine, wait, environment) as control, _continued(journal) as written:
-        return undo_steps(written, control, patience=patience)
-
-
-def resume(
-    journal: Path,
-    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
-    *,
-    wait: float = 0.0,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] | None = None,
-) -> tuple[Outcome, ...]:
-    """Bring the interrupted steps of a journal to an end.
-
-    Raises:
-        EngineError: the engine does not answer.
-        FixError: another run holds the lock, or the journal cannot be used.
-    """
-    environment = os.environ if environment is None else environment
-    with _engine(engine, wait, environment) as control, _continued(journal) as written:
-        return resume_steps(written, control, patience=patience)
-
-
-def interrupted(
-    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
-    *,
-    environment: Mapping[str, str] | None = None,
-) -> tuple[Path, ...]:
-    """Find the journals in the state directory with a step on this engine that is not over.
-
-    Raises:
-        EngineError: the engine does not answer.
-    """
-    environment = os.environ if environment is None else environment
-    left: list[tuple[Path, set[str]]] = []
-    for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
-        with contextlib.suppress(JournalError):
-            engines = {each.engine for each in steps_of(read_journal(path)) if each.open}
-            left += [(path, engines)] if engines else []
-    if not left:
-        return ()
-    with controlling(engine, environment) as control:
-        identity = control.engine_id()
-    return tuple(path for path, engines in left if identity in engines)
 
 
 class _Hands:
@@ -383,22 +321,35 @@ class _Hands:
         for host in sorted(hosts - self.held.keys()):
             where = self._where(host, seen)
             control = self._stack.enter_context(controlling(where, self._environment))
-            lock = self._lock(control.engine_id())
+            lock = self._lock(control)
             path = self._journal or default_path(self._environment)
             if several:  # a journal is about one engine
                 path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
+            path = path.absolute()
             journal = self._stack.enter_context(Journal(path, continued=path.exists()))
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
 
-    def _lock(self, engine: str) -> Lock:
+    def _lock(self, control: Control) -> Lock:
         # Engines on one machine, or on copies of one, may have one identity between them.
+        engine = control.engine_id()
         if engine not in self._locks:
-            self._locks[engine] = self._stack.enter_context(locked(engine, wait=self._wait))
+            lock = locked(engine, at=control.socket_path, wait=self._wait)
+            self._locks[engine] = self._stack.enter_context(lock)
         return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
         """Give the files that were written."""
-        return tuple(str(each.journal.path) for _, each in sorted(self.held.items()))
+        return tuple(
+            str(each.journal.path) for _, each in sorted(self.held.items()) if each.journal.steps()
+        )
+
+    def undo_commands(self, hosts: set[str]) -> tuple[str, ...]:
+        """Give what takes back what was done on hosts."""
+        return tuple(
+            undo_command(each.control.where, str(each.journal.path), self._environment)
+            for host, each in sorted(self.held.items())
+            if host in hosts
+        )
 
     def look(self, host: str, seen: Examination) -> Examination:
         """Examine one host once more, under the name that it had; raises EngineError."""
@@ -417,26 +368,6 @@ class _Hands:
             if endpoint_of(where, self._environment) == endpoint:
                 return where
         raise FixError(f"{host} was read from a file, and cannot be changed")
-
-
-@contextlib.contextmanager
-def _engine(
-    engine: Url | ContextName, wait: float, environment: Mapping[str, str]
-) -> Generator[Control, None, None]:
-    try:
-        with (
-            controlling(engine, environment) as control,
-            locked(control.engine_id(), wait=wait),
-        ):
-            yield control
-    except (LockError, JournalError) as error:
-        raise FixError(str(error)) from None
-
-
-def _continued(path: Path) -> Journal:
-    if not path.is_file():
-        raise FixError(f"there is no journal {path}")
-    return Journal(path, continued=True)
 
 
 def _rules(scope: Scope) -> tuple[LoadedRule, ...]:

@@ -39,6 +39,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What takes these commands back; none where nothing is left to be taken back."""
     after: tuple[int, ...]
     """The steps without which it makes no sense."""
+    reversible: str = ""
+    """Whether ``linkdoctor fix --undo`` can take it back when it is done; a clause."""
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     notes: tuple[str, ...] = ()
     good: bool = False
+    reversible: str = ""
+    """Whether it can be taken back; '' where there is nothing to take back."""
 
 
 def render_plan(
@@ -82,6 +84,8 @@ def step_lines(
 
 
 def _how(step: Step, medium: Medium) -> Iterator[str]:
+    if step.reversible:
+        yield from medium.paragraph(step.reversible, indent="  ")
     for command in step.commands:
         yield f"      {medium.command(command)}"
     if step.undo:
@@ -96,6 +100,8 @@ def _outcome(mark: Mark, medium: Medium) -> Iterator[str]:
     yield "  " + medium.paint(medium.say(f"{mark.word}{reason}"), style)
     for note in mark.notes:
         yield from medium.paragraph(note, indent="  ", hanging="    ")
+    if mark.reversible:
+        yield from medium.paragraph(mark.reversible, indent="  ", hanging="    ")
 
 
 def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:
