@@ -17,6 +17,8 @@ import msgspec
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
 from linkdoctor.fix.recreation import NEW_SUFFIX, OLD_SUFFIX, is_copy_of
+from linkdoctor.fix.sharing import rejoin
+from linkdoctor.model.actions import Recreate
 
 __all__ = [
     "Ended",
@@ -29,6 +31,7 @@ __all__ = [
     "finish",
     "prove",
     "put_back",
+    "restart_sharers",
     "resume_recreation",
     "state_before",
     "watch",
@@ -126,10 +129,12 @@ def state_before(seen: Seen) -> Before:
 def can_start(control: Control, container: Seen) -> bool:
     """Tell whether each link on the default bridge leads to a running source.
 
-    Otherwise the engine refuses to start the container, or to start it again (engine lab).
+    And whether the containers run whose namespaces it shares. Otherwise the engine refuses to start
+    it, or to start it again (engine lab).
     """
     sources = (control.link(container.name, alias) for alias in container.link_aliases)
-    return all(source is not None and source.running for source in sources)
+    owners = (control.find(reference) for _, reference in container.shares)
+    return all(each is not None and each.running for each in (*sources, *owners))
 
 
 def prove(control: Control, container: str, patience: Patience) -> None:
@@ -293,8 +298,9 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
 
 def _new_one(control: Control, step: Step) -> Seen | None:
     """Find the new container, even if the engine's answer to its creation was never seen."""
-    if step.new_id:
-        return control.find(step.new_id)
+    found = control.find(step.new_id) if step.new_id else None
+    if found is not None:
+        return found
     if not step.called(Call.CREATE):
         return None
     names = control.names()
@@ -338,6 +344,18 @@ def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> End
     return ended
 
 
+def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) -> Ended:
+    """Restart those whom the old container's stop left behind, when it was put back."""
+    if ended.which is not Which.OLD or not step.called(Call.STOP):
+        return ended
+
+    def restart(container: str) -> None:
+        do.call(Call.RESTART, container, "", partial(control.restart, container))
+
+    notes = tuple(rejoin(control, step.before.id, restart))
+    return msgspec.structs.replace(ended, notes=(*ended.notes, *notes))
+
+
 def _is_put_back(control: Control, step: Step) -> bool:
     old = control.find(step.before.id)
     if old is None or (step.before.running and not old.wanted_up):
@@ -360,6 +378,10 @@ def finish(control: Control, step: Step, do: Recorder) -> str:
     return old.id
 
 
+def _stays_down(step: Step) -> bool:
+    return isinstance(step.action, Recreate) and step.action.stays_down
+
+
 def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
     """Bring an interrupted recreation to an end, and note it.
 
@@ -369,12 +391,14 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     """
     do = Recorder(journal, step.number, strict=False)
     new = control.find(step.new_id) if step.new_id else None
-    if step.verified and new is not None and new.running:
+    up = new is not None and (new.running or _stays_down(step))
+    if step.verified and new is not None and up:
         kept = finish(control, step, do)
         journal.end(step.number, "fixed", kept=kept)
         return Ended(which=Which.NEW)
     ended = put_back(control, step, do)
     ended = watch(control, step, do, patience) or ended
+    ended = restart_sharers(control, step, do, ended)
     if ended.which is Which.OLD:
         journal.end(step.number, "undone")
         return ended

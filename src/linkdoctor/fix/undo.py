@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from linkdoctor.collect.control import Control, Seen
@@ -20,6 +21,7 @@ from linkdoctor.fix.recovery import (
 )
 from linkdoctor.model.actions import (
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     Restart,
@@ -62,11 +64,30 @@ def undo(
     """
     interrupted = [each for each in reversed(journal.steps()) if each.open]
     outcomes = [_resume(journal, control, each, patience) for each in interrupted]
-    for step in reversed(journal.steps()):
+    for step in _last_first(journal.steps()):
         changed = step.result == Result.FIXED or (step.result == Result.NOT_FIXED and _acted(step))
         if changed and not step.undone:
             outcomes.append(_undo(journal, control, step, patience))
     return tuple(outcomes)
+
+
+def _last_first(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps in the order in which they are taken back: the last one first.
+
+    But who shares the namespaces of a container that was replaced comes after it: as it was it can
+    run again only when the one that it refers to does.
+    """
+    left, ordered = list(reversed(steps)), list[Step]()
+    while left:
+        names = {each.before.name for each in left}
+        ready = [each for each in left if not names & {own.container for own in _joins(each)}]
+        ordered.append((ready or left)[0])
+        left.remove(ordered[-1])
+    return tuple(ordered)
+
+
+def _joins(step: Step) -> tuple[Joined, ...]:
+    return step.action.joins if isinstance(step.action, Recreate) else ()
 
 
 def _acted(step: Step) -> bool:

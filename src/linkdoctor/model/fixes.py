@@ -281,7 +281,7 @@ def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str
     run = commands.shell(
         *("docker", *verb, "--name", target.name, "--env-file", "/dev/stdin"),
         *("--volumes-from", old),
-        *_options(target, details, action),
+        *_all_options(target, details, action),
         target.image,
     )
     # The kept container must not come back at the next boot beside the new one.
@@ -297,7 +297,9 @@ def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str
 def _changed(details: Details, action: Recreate) -> Details:
     dropped = set(action.drop_extra_hosts)
     kept = tuple(each for each in details.extra_hosts if not dropped.intersection(each.names))
-    joined = {f"{each.namespace.value}_mode": f"container:{each.container}" for each in action.joins}
+    joined = {
+        f"{each.namespace.value}_mode": f"container:{each.container}" for each in action.joins
+    }
     details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts), **joined)
     if action.network is None:
         return details
@@ -403,16 +405,24 @@ def is_wanted(topology: Topology, target: Container) -> bool:
     return up or parse_refusal(details.error) is not None
 
 
-def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
-    published = _bindings(details, action)
-    network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
+def _all_options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
     for option, mode in (("--pid", details.pid_mode), ("--ipc", details.ipc_mode)):
         if mode:
             yield from (option, mode)
-    if details.network_mode.startswith("container:"):
-        yield from ("--network", details.network_mode)
-        yield from _unshared_options(details, action)
+    if not details.network_mode.startswith("container:"):
+        yield from _options(target, details, action)
         return
+    # With another one's network, the engine refuses all that is a matter of the network's owner.
+    yield from ("--network", details.network_mode)
+    if details.restart_policy != "no":
+        yield from ("--restart", details.restart_policy)
+    for variable in action.environment:
+        yield from ("--env", f"{variable.name}={variable.value}")
+
+
+def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
+    published = _bindings(details, action)
+    network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
     if details.network_mode not in ("default", DEFAULT_BRIDGE):
         yield from ("--network", details.network_mode)
         for alias in (*(network.aliases if network else ()), *action.aliases):
@@ -445,14 +455,6 @@ def _options(target: Container, details: Details, action: Recreate) -> Iterator[
         yield from ("--env", f"{variable.name}={variable.value}")
     for domain in action.dns_search or ():
         yield from ("--dns-search", domain)
-
-
-def _unshared_options(details: Details, action: Recreate) -> Iterator[str]:
-    # With another one's network, the engine refuses all that is a matter of the network's owner.
-    if details.restart_policy != "no":
-        yield from ("--restart", details.restart_policy)
-    for variable in action.environment:
-        yield from ("--env", f"{variable.name}={variable.value}")
 
 
 def _bindings(details: Details, action: Recreate) -> tuple[Publication, ...]:

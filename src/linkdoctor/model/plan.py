@@ -39,6 +39,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What takes these commands back; none where nothing is left to be taken back."""
     after: tuple[int, ...]
     """The steps without which it makes no sense."""
+    notes: tuple[str, ...] = ()
+    """What is different after it, and what it leaves to do; a clause each."""
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

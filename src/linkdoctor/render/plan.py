@@ -78,6 +78,8 @@ def step_lines(
         names = listed([medium.name(each) for each in step.interrupts], 8)
         text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
+    for note in step.notes:
+        yield from medium.paragraph(note, indent="  ", hanging="    ")
     yield from _how(step, medium) if mark is None else _outcome(mark, medium)
 
 
