@@ -80,8 +80,11 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),
-        (("--interactive",), "goes with --apply"),
-        (("--interactive", "--apply", "--yes"), "goes with --apply"),
+        # --interactive is --apply with its questions: it needs no --apply beside it.
+        (("--interactive",), "--interactive asks before each step and there is no terminal"),
+        (("--interactive", "--apply"), "use --apply --yes"),
+        (("--interactive", "--apply", "--yes"), "cannot be used together"),
+        (("--interactive", "--yes"), "cannot be used together"),
     ],
 )
 def test_nonsense_is_one_line(
@@ -127,4 +130,10 @@ def test_a_hostile_name_cannot_write_to_the_terminal(
     ],
 )
 def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
-    assert _numbers(typed, 4) == meant
+    assert _numbers(typed, (1, 2, 3, 4)) == meant
+
+
+def test_steps_of_a_later_round_are_picked_by_their_own_numbers() -> None:
+    assert _numbers("5-6", (5, 6, 7)) == {5, 6}
+    assert _numbers("all", (5, 6, 7)) == {5, 6, 7}
+    assert _numbers("1", (5, 6, 7)) is None

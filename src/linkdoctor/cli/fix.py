@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -40,6 +41,7 @@ from linkdoctor.model.report import ExitCode, Safety, exit_code
 if TYPE_CHECKING:
     from linkdoctor.api import Examination
     from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
+    from linkdoctor.model.report import Report
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import Mark
 
@@ -84,7 +86,7 @@ def fix(
     interactive: Annotated[
         bool,
         typer.Option(
-            "--interactive", "-i", help="With --apply: show the plan and ask which steps to take."
+            "--interactive", "-i", help="As --apply, but show the plan and ask which steps to take."
         ),
     ] = False,
     dry_run: Annotated[
@@ -100,11 +102,11 @@ def fix(
     pin_ports: Annotated[
         bool,
         typer.Option(
-            "--pin-ports",
-            help="Let containers that are replaced keep the ports of the host that the engine "
-            "chose for them (-P).",
+            "--pin-ports/--no-pin-ports",
+            help="Containers that are replaced keep the ports of the host that the engine chose "
+            "for them (-P, ranges), if they are free.",
         ),
-    ] = False,
+    ] = True,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -151,9 +153,12 @@ def fix(
     proved itself, and is put back if it does not.
     """
     settings = configuration(config)
-    if interactive and (yes or not apply):
-        raise CliError("--interactive goes with --apply, and not with --yes")
-    _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
+    if interactive and yes:
+        raise CliError("--interactive and --yes cannot be used together")
+    apply = apply or (interactive and undo is None and resume is None)
+    _refuse_nonsense(
+        apply=apply and not dry_run, yes=yes, pick=interactive, undo=undo, resume=resume
+    )
     if plan_out is not None:
         output.refuse_unwritable(plan_out)
     engines = engines_meant(host, context, snapshot, timeout, settings)
@@ -191,15 +196,15 @@ def fix(
             output.write_atomically(plan_out, _json(planned))
         if not acting:
             more = {each.allow: each.steps for each in wider(seen, scope, permitted, report)}
-            _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
+            _print_plan(planned, report, medium, format_, more)
             raise typer.Exit(exit_code(report))
-    ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive)
+    ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive, silent=yes)
     applied = _applied(
         scope,
         seen,
         permitted,
         medium,
-        ask=None if yes else ask,
+        ask=ask,
         keep_old=keep_old,
         journal=journal,
         wait=wait,
@@ -208,11 +213,15 @@ def fix(
     raise typer.Exit(exit_code(applied.report))
 
 
-def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
+def _refuse_nonsense(
+    *, apply: bool, yes: bool, pick: bool, undo: Path | None, resume: Path | None
+) -> None:
     if sum((apply, undo is not None, resume is not None)) > 1:
         raise CliError("--apply, --undo and --resume exclude one another")
     if apply and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise CliError("--apply asks before each step and there is no terminal: add --yes")
+        asks = "--interactive" if pick else "--apply"
+        way = "use --apply --yes" if pick else "add --yes"
+        raise CliError(f"{asks} asks before each step and there is no terminal: {way}")
 
 
 def _applied(
@@ -221,28 +230,26 @@ def _applied(
     allow: Safety,
     medium: Medium,
     *,
-    ask: _Asking | None,
+    ask: _Asking,
     keep_old: bool,
     journal: Path | None,
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import Answer, FixError, apply, interrupted
-
-    def told(step: Step, done: Done | None) -> None:
-        if done is None:
-            output.complain(medium.say(f"step {step.number}: {step.title} ..."))
+    from linkdoctor.fix.use_cases import FixError, apply, interrupted
 
     try:
         for engine in scope.engines:
-            for path in interrupted(engine):
-                output.complain(f"a run was cut off; linkdoctor fix --resume {path} ends it")
+            # One that cannot be asked is named in the result, and hinders no other.
+            with contextlib.suppress(EngineError):
+                for path in interrupted(engine):
+                    output.complain(f"a run was cut off; linkdoctor fix --resume {path} ends it")
         return apply(
             scope,
             allow=allow,
-            confirm=ask.about if ask else (lambda _: Answer.YES),
-            planned=ask.plan if ask else (lambda _: None),
-            told=told,
+            confirm=ask.about,
+            planned=ask.plan,
+            told=ask.told,
             keep_old=keep_old,
             journal=journal,
             wait=wait,
@@ -253,35 +260,63 @@ def _applied(
 
 
 class _Asking:
-    """Asks at the terminal: before each step, or once for all that are picked from a plan."""
+    """Asks before each step, or once for all that are picked from a plan, and tells how it goes."""
 
-    def __init__(self, medium: Medium, *, several: bool, pick: bool) -> None:
-        self._medium, self._several, self._pick = medium, several, pick
+    def __init__(self, medium: Medium, *, several: bool, pick: bool, silent: bool) -> None:
+        self._medium, self._several, self._pick, self._silent = medium, several, pick, silent
         self._picked: frozenset[int] = frozenset()
+        self._last = 0
 
     def plan(self, planned: Plan) -> None:
         """Show a plan and let its steps be picked, if that was asked for."""
+        numbers = [each.number for each in planned.steps]
+        self._last = numbers[-1]
         if not self._pick:
             return
         for step in planned.steps:
             self._show(step)
         while True:
-            said = typer.prompt("which steps? [1-3,5, all, none]", default="none", err=True)
-            picked = _numbers(said, len(planned.steps))
+            said = typer.prompt(
+                f"which steps? [{_span(numbers)}, all, none, ?]", default="none", err=True
+            )
+            picked = _numbers(said, numbers)
             if picked is not None:
                 self._picked = picked
                 return
+            self._explain(_PICKING)
 
     def about(self, step: Step) -> Answer:
         """Tell whether a step is wanted."""
         from linkdoctor.fix.use_cases import Answer
 
+        if self._silent:
+            return Answer.YES
         if self._pick:
             return Answer.YES if step.number in self._picked else Answer.NO
         self._show(step)
-        said = typer.prompt("do it? [y]es, [n]o, [q]uit", default="n", err=True)
         answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
-        return answers.get(said.strip().lower()[:1], Answer.NO)
+        while True:
+            said = typer.prompt("do it? [y]es, [n]o, [q]uit, [?]", default="n", err=True)
+            answer = answers.get(said.strip().lower()[:1])
+            if answer is not None:
+                return answer
+            self._explain(_ANSWERS)
+
+    def told(self, step: Step, done: Done | None) -> None:
+        """Say which of how many steps begins, how it ended, and how many are left."""
+        if done is None:
+            text = f"step {step.number} of {self._last}: {step.title} ..."
+        else:
+            from linkdoctor.render.layout import counted
+
+            word = done.result.value if done.result is not None else "not begun"
+            left = self._last - step.number
+            text = f"step {step.number} of {self._last}: {word}; {counted(left, 'step')} left"
+        output.complain(self._medium.say(text))
+
+    def _explain(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            typer.echo(line, err=True)
 
     def _show(self, step: Step) -> None:
         from linkdoctor.render.plan import step_lines
@@ -290,11 +325,29 @@ class _Asking:
             typer.echo(line, err=True)
 
 
-def _numbers(text: str, most: int) -> frozenset[int] | None:
+_ANSWERS = (
+    "  y  carry out this step",
+    "  n  leave it out, and the steps that need it",
+    "  q  leave out this step and all that follow; what is done stays done",
+    "  ?  this help",
+)
+_PICKING = (
+    "  1-3,5  these steps, by their numbers; one that needs a step left out is left out, too",
+    "  all    every step",
+    "  none   no step: nothing is changed",
+    "  ?      this help",
+)
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
+
+
+def _numbers(text: str, known: Sequence[int]) -> frozenset[int] | None:
     """Read which steps are meant: ``1-3,5``, ``all`` or ``none``; None if that is none of them."""
     word = text.strip().lower()
     if word in ("all", "none"):
-        return frozenset(range(1, most + 1)) if word == "all" else frozenset()
+        return frozenset(known) if word == "all" else frozenset()
     found: set[int] = set()
     for part in word.replace(",", " ").split() or [""]:
         first, dash, last = part.partition("-")
@@ -302,7 +355,7 @@ def _numbers(text: str, most: int) -> frozenset[int] | None:
         if not all(each.isascii() and each.isdecimal() for each in ends):
             return None
         low, high = (int(each) for each in ends)
-        if not 1 <= low <= high <= most:
+        if not known[0] <= low <= high <= known[-1]:
             return None
         found |= set(range(low, high + 1))
     return frozenset(found)
@@ -351,7 +404,11 @@ def _outcomes(outcomes: Sequence[Outcome]) -> str:
 
 
 def _print_plan(
-    planned: Plan, medium: Medium, format_: Format, more: dict[Safety, int], *, several: bool
+    planned: Plan,
+    report: Report,
+    medium: Medium,
+    format_: Format,
+    more: dict[Safety, int],
 ) -> None:
     if format_ is Format.JSON:
         output.emit_bytes(_json(planned))
@@ -364,17 +421,36 @@ def _print_plan(
         head = f"{count} would mend what is listed here; nothing has been changed (--apply does it)"
     elif planned.advice:
         head = "nothing can be mended without you"
-    else:
+    elif _is_whole(report):
         head = "nothing to mend"
+    else:
+        head = "no step is planned: not everything could be seen"
     text = render_plan(
         [(step, None) for step in planned.steps],
         planned.advice,
         head=head,
+        before=_verdict(report, medium),
         wider=more,
         medium=medium,
-        several=several,
+        several=len(report.hosts) > 1,
     )
     output.emit(text)
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether nothing that matters was missed: then no step means that nothing is wrong."""
+    from linkdoctor.render.gist import is_incomplete
+
+    return not is_incomplete(report)
+
+
+def _verdict(report: Report, medium: Medium) -> list[str]:
+    """Return what `check` says first, where not everything was seen."""
+    if _is_whole(report):
+        return []
+    from linkdoctor.render.text import verdict_lines
+
+    return [*verdict_lines(report, medium), ""]
 
 
 def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
@@ -390,18 +466,31 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
     summary = applied.report.summary
     left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
     head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
+    if applied.wider:
+        head += f"; {_waiting(applied)}"
     tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
     output.emit(
         render_plan(
             [(each.step, _mark(each)) for each in done],
             applied.left.advice,
             head=head,
+            before=_verdict(applied.report, medium),
             wider={each.allow: each.steps for each in applied.wider},
             medium=medium,
             several=len(applied.report.hosts) > 1,
             tail=tail,
         )
     )
+
+
+def _waiting(applied: Applied) -> str:
+    """Say how many steps wait for which permission."""
+    from linkdoctor.render.layout import counted
+
+    first, *others = applied.wider
+    verb = "waits" if first.steps == 1 else "wait"
+    text = f"{counted(first.steps, 'step')} {verb} for --allow {first.allow.value}"
+    return ", ".join((text, *(f"{each.steps} for --allow {each.allow.value}" for each in others)))
 
 
 def _json(value: Plan | Applied) -> bytes:
@@ -430,6 +519,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",
+            "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
             "linkdoctor fix --undo JOURNAL                 take it back",
             more="Exit codes: as of check, for what is left.",

@@ -37,7 +37,7 @@ from linkdoctor.model.fixes import (
     present_links,
     through_compose,
 )
-from linkdoctor.model.links import StoredLink
+from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
 from linkdoctor.model.sharers import (
@@ -50,7 +50,7 @@ from linkdoctor.model.sharers import (
     stays_down,
     waits_for_owner,
 )
-from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.snapshot import Container, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
@@ -150,6 +150,9 @@ def plan(
         findings=len(report.findings),
         steps=_steps(report, seen, work, earlier),
         advice=tuple(advice),
+        summary=report.summary,
+        hosts=report.hosts,
+        skipped=report.skipped,
     )
 
 
@@ -650,7 +653,8 @@ def _step(
     findings = [report.findings[each] for each in task.findings]
     safety = _SAFETY.get(task.phase, Safety.SAFE)
     container = topology.named(host, name)
-    interrupts = () if safety is Safety.SAFE else (name, *_waiting(seen, host, container))
+    quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
+    interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
     return Step(
         number=number,
@@ -663,7 +667,7 @@ def _step(
         mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
-        seconds=0 if safety is Safety.SAFE else _seconds(container),
+        seconds=0 if quiet else _seconds(container),
         commands=commands_of(topology, host, task.action),
         undo=_undo(topology, host, task.action),
         after=after,
@@ -770,7 +774,9 @@ def _changes(action: Recreate) -> Iterator[str]:
     if action.links is not None:
         links = ", ".join(f"{each.source}:{each.alias}" for each in action.links)
         yield f"links: {links}" if links else "no links"
-    ports = (*(action.published or ()), *action.publish)
+    kept = {_place(each) for each in action.pinned}
+    given = (each for each in action.published or () if _place(each) not in kept)
+    ports = (*given, *action.publish)
     if ports:
         shown = (f"{each.host_address}:{each.host_port}:{each.port}".lstrip(":") for each in ports)
         yield f"published: {', '.join(shown)}"
@@ -793,6 +799,10 @@ def _changes(action: Recreate) -> Iterator[str]:
     if action.dns_search is not None:
         domains = [each for each in action.dns_search if each != "."]
         yield f"search domains: {', '.join(domains)}" if domains else "without search domains"
+
+
+def _place(each: Publication) -> tuple[Port, str, int]:
+    return each.port, each.host_address, each.host_port
 
 
 def _reason(findings: list[Finding], why: tuple[str, ...]) -> str:
@@ -824,12 +834,12 @@ def _undo(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
             return (one_call(SetRestartPolicy(container=name, policy=policy)),)
         case ConnectNetwork(network=network, container=name):
             return (shell("docker", "network", "disconnect", network, name),)
-        case Recreate(container=name):
+        case Recreate(container=name, stays_down=stays_down):
             old = f"{name}{KEPT}"
             back = SetRestartPolicy(container=name, policy=policy)
             return (
                 shell("docker", "rm", "--force", name),
                 shell("docker", "rename", old, name),
                 *([one_call(back)] if policy != "no" else []),
-                shell("docker", "start", name),
+                *([] if stays_down else [shell("docker", "start", name)]),
             )
