@@ -365,7 +365,7 @@ def _from_journal(
     engines: Engines, undo_from: Path | None, resume_from: Path | None, wait: float
 ) -> ExitCode:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import FixError, Result, interrupted, resume, undo
+    from linkdoctor.fix.use_cases import FixError, Result, interrupted, must_answer, resume, undo
 
     where = engines_named(engines)
     if len(where) != 1:
@@ -374,9 +374,11 @@ def _from_journal(
         if undo_from is not None:
             outcomes = undo(undo_from, where[0], wait=wait)
         else:
-            found = (
-                interrupted(where[0]) if str(resume_from) == _AUTO else (Path(str(resume_from)),)
-            )
+            if str(resume_from) == _AUTO:
+                must_answer(where[0])
+                found = interrupted(where[0])
+            else:
+                found = (Path(str(resume_from)),)
             outcomes = tuple(each for path in found for each in resume(path, where[0], wait=wait))
     except (EngineError, FixError) as error:
         raise CliError(str(error), ExitCode.INCOMPLETE) from None
@@ -465,7 +467,9 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
     fixed = sum(each.result is Result.FIXED for each in done)
     summary = applied.report.summary
     left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
-    head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
+    head = f"{counted(fixed, 'step')} of {len(done)} carried out" if done else _NOTHING_DONE
+    if any(host.engine for host in applied.report.hosts):
+        head += f"; {left}"
     if applied.wider:
         head += f"; {_waiting(applied)}"
     tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
@@ -481,6 +485,9 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
             tail=tail,
         )
     )
+
+
+_NOTHING_DONE = "nothing has been changed"
 
 
 def _waiting(applied: Applied) -> str:

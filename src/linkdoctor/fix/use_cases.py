@@ -63,6 +63,7 @@ __all__ = [
     "diagnosed",
     "interrupted",
     "make_plan",
+    "must_answer",
     "plan",
     "resume",
     "undo",
@@ -338,6 +339,16 @@ def resume(
     """
     with _engine(engine, wait, environment) as control, _continued(journal) as written:
         return resume_steps(written, control, patience=patience)
+
+
+def must_answer(
+    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
+    *,
+    environment: Mapping[str, str] = os.environ,
+) -> None:
+    """Raise EngineError if an engine does not answer: of one that does not, nothing can be said."""
+    with controlling(engine, environment):
+        pass
 
 
 def interrupted(
