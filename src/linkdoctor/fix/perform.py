@@ -310,9 +310,13 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     if owned is not None:
         return _owned(action, seen, owned)
     prepared = _prepare(run.control, action, raw, seen)
+    before = state_before(seen)
+    if action.joins and not action.stays_down:
+        # What shares its owner's processes was killed when the owner was replaced.
+        before = msgspec.structs.replace(before, running=True)
     number = run.journal.begin(
         action,
-        state_before(seen),
+        before,
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
