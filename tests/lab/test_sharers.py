@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +126,11 @@ def test_after_a_recreation_a_sharer_cannot_be_started(lab: Lab) -> None:
     share(lab, "web", IpcMode="shareable")
     lab.stop("web-away")
     for name in ("net", "pid", "memory"):
-        assert "is not running" in (said := refusal(lambda name=name: lab.api.restart(name))) or (
-            "non running" in said
-        )
+        said = refusal(partial(lab.api.restart, name))
+        assert "is not running" in said or "non running" in said
     lab.api.remove_container("web-away")
     for name in ("net", "pid", "memory"):
-        assert "No such container" in refusal(lambda name=name: lab.api.restart(name))
+        assert "No such container" in refusal(partial(lab.api.restart, name))
     lab.api.restart("volumes", timeout=0)
     assert lab.exec("volumes", ["cat", "/data/mark"]) == (0, "kept\n")
 
@@ -220,7 +220,7 @@ def test_a_sharer_of_compose_is_restarted_as_any(lab: Lab, tmp_path: Path) -> No
     [("move", {"PidMode": "container:web"}), ("recreate", {"NetworkMode": "container:web"})],
 )
 def test_a_sharer_that_would_be_lost_keeps_its_owner_as_it_is(
-    lab: Lab, tmp_path: Path, harm: str, shared: dict[str, str]
+    lab: Lab, tmp_path: Path, harm: str, shared: dict[str, Any]
 ) -> None:
     owner(lab)
     share(lab, "side", AutoRemove=True, **shared)

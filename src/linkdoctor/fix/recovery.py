@@ -101,6 +101,10 @@ class Recorder:
         self._note(lambda: self.journal.after(self.step, kind, about, name))
         return result
 
+    def restart(self, control: Control) -> Callable[[str], None]:
+        """Return what restarts a container, with its lines in the journal."""
+        return lambda each: self.call(Call.RESTART, each, "", partial(control.restart, each))
+
     def relaxed(self) -> Recorder:
         """Give one for putting things back, which a full disk must not prevent."""
         return Recorder(self.journal, self.step, strict=False)
@@ -348,11 +352,7 @@ def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) ->
     """Restart those whom the old container's stop left behind, when it was put back."""
     if ended.which is not Which.OLD or not step.called(Call.STOP):
         return ended
-
-    def restart(container: str) -> None:
-        do.call(Call.RESTART, container, "", partial(control.restart, container))
-
-    notes = tuple(rejoin(control, step.before.id, restart))
+    notes = tuple(rejoin(control, step.before.id, do.restart(control)))
     return msgspec.structs.replace(ended, notes=(*ended.notes, *notes))
 
 

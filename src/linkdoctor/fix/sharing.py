@@ -13,7 +13,7 @@ from datetime import datetime
 from linkdoctor.collect.control import Control, ControlError, Seen
 from linkdoctor.model.actions import Action, Recreate, Restart
 
-__all__ = ["missing_owner", "rejoin", "still_due"]
+__all__ = ["missing_owner", "orphans", "rejoin", "still_due"]
 
 _KILLED = 137
 _AT_ONCE = 5.0
@@ -38,6 +38,14 @@ def rejoin(control: Control, owner: str, restart: Callable[[str], None]) -> Iter
             else:
                 yield f"{each.name}, which shares the namespaces of {seen.name}, was restarted too"
                 waiting.append(each.id)
+
+
+def orphans(control: Control, replaced: str, name: str) -> Iterator[str]:
+    """Name those who refer to a container that was replaced; yield clauses."""
+    for identity in sorted(control.names().values()):
+        seen = control.find(identity)
+        if seen is not None and any(reference == replaced for _, reference in seen.shares):
+            yield f"{seen.name} shared the namespaces of the former {name}: recreate it"
 
 
 def still_due(control: Control, action: Action) -> Action | None:

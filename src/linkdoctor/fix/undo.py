@@ -19,6 +19,7 @@ from linkdoctor.fix.recovery import (
     put_back,
     resume_recreation,
 )
+from linkdoctor.fix.sharing import orphans, rejoin
 from linkdoctor.model.actions import (
     ConnectNetwork,
     Joined,
@@ -122,7 +123,8 @@ def _resume(journal: Journal, control: Control, step: Step, patience: Patience) 
     except (EngineError, Lost) as error:
         return _outcome(step, Result.NOT_FIXED, str(error))
     if ended.which is Which.NEW:
-        return _outcome(step, Result.FIXED, notes=ended.notes)
+        notes = (*ended.notes, *orphans(control, step.before.id, step.before.name))
+        return _outcome(step, Result.FIXED, notes=notes)
     return _outcome(step, Result.UNDONE, "it was interrupted", ended.notes)
 
 
@@ -131,9 +133,13 @@ def _resume_one_call(journal: Journal, control: Control, step: Step) -> Outcome:
     seen = control.find(step.before.id)
     done = seen is not None and bool(step.calls) and _is_done(step, seen)
     result = Result.FIXED if done else Result.NOT_FIXED
+    notes: tuple[str, ...] = ()
+    if done and isinstance(step.action, Restart):
+        do = Recorder(journal, step.number)
+        notes = tuple(rejoin(control, step.before.id, do.restart(control)))
     journal.end(step.number, result)
     reason = "" if done else "it was interrupted before it was done"
-    return _outcome(step, result, reason)
+    return _outcome(step, result, reason, notes)
 
 
 def _is_done(step: Step, seen: Seen) -> bool:
