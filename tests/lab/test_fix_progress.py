@@ -28,9 +28,9 @@ def test_steps_are_counted_on_from_round_to_round(lab: Lab, tmp_path: Path) -> N
     ]
     assert done.stderr.splitlines() == [
         "linkdoctor: step 1 of 1: start app ...",
-        "linkdoctor: step 1 of 1: fixed; 0 steps left",
+        "linkdoctor: step 1 of 1: fixed",
         "linkdoctor: step 2 of 2: restart web ...",
-        "linkdoctor: step 2 of 2: fixed; 0 steps left",
+        "linkdoctor: step 2 of 2: fixed",
     ]
 
 

@@ -311,7 +311,8 @@ class _Asking:
 
             word = done.result.value if done.result is not None else "not begun"
             left = self._last - step.number
-            text = f"step {step.number} of {self._last}: {word}; {counted(left, 'step')} left"
+            more = f"; {counted(left, 'step')} left" if left else ""
+            text = f"step {step.number} of {self._last}: {word}{more}"
         output.complain(self._medium.say(text))
 
     def _explain(self, lines: Sequence[str]) -> None:
