@@ -11,7 +11,7 @@ import pytest
 
 from linkdoctor.api import Examination, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.cli.fix import _Asking, _numbers
+from linkdoctor.cli.asking import Asking, step_numbers
 from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.world import World
@@ -133,14 +133,14 @@ def test_a_hostile_name_cannot_write_to_the_terminal(
         ("", None),
     ],
 )
-def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
-    assert _numbers(typed, (1, 2, 3, 4)) == meant
+def test_steps_are_picked_by_theirstep_numbers(typed: str, meant: set[int] | None) -> None:
+    assert step_numbers(typed, (1, 2, 3, 4)) == meant
 
 
-def test_steps_of_a_later_round_are_picked_by_their_own_numbers() -> None:
-    assert _numbers("5-6", (5, 6, 7)) == {5, 6}
-    assert _numbers("all", (5, 6, 7)) == {5, 6, 7}
-    assert _numbers("1", (5, 6, 7)) is None
+def test_steps_of_a_later_round_are_picked_by_their_ownstep_numbers() -> None:
+    assert step_numbers("5-6", (5, 6, 7)) == frozenset((5, 6))
+    assert step_numbers("all", (5, 6, 7)) == frozenset((5, 6, 7))
+    assert step_numbers("1", (5, 6, 7)) is None
 
 
 # An engine that cannot be asked
@@ -229,10 +229,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def asking(monkeypatch: pytest.MonkeyPatch, keys: str, *, pick: bool = False) -> _Asking:
+def asking(monkeypatch: pytest.MonkeyPatch, keys: str, *, pick: bool = False) -> Asking:
     """What asks at a terminal where these keys are typed."""
     monkeypatch.setattr("sys.stdin", Terminal(keys))
-    return _Asking(Medium(width=80, colour=False), several=False, pick=pick, silent=False)
+    return Asking(Medium(width=80, colour=False), several=False, pick=pick, silent=False)
 
 
 def plan_of(world: World) -> Plan:

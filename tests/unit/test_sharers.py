@@ -239,7 +239,9 @@ def test_a_sharer_is_not_restarted_without_its_owner() -> None:
     world.remove("web")
     found = planned(world)
     assert found.steps == ()
-    assert "a container that is gone" in found.advice[0].reason
+    (title, commands), *_ = found.advice[0].fixes
+    assert "the one whose namespaces it shares is gone" in title
+    assert commands == ()
 
 
 # What is printed
@@ -319,3 +321,18 @@ def test_a_port_that_will_move_is_said() -> None:
     assert web is not None
     title = restart_target(topology, "host1", web).title
     assert title == "restart web (its public port 32770 will change)"
+
+
+def test_the_printed_restart_of_a_sharer_needs_its_owner() -> None:
+    world = tutorial().run("side", ipc="container:web").change("web", status=Status.EXITED, pid=0)
+    topology = topology_of(world)
+    side = topology.named("host1", "side")
+    assert side is not None
+    assert restart_target(topology, "host1", side).commands == (
+        "docker start web",
+        "docker restart side",
+    )
+    topology = topology_of(world.remove("web"))
+    fix = restart_target(topology, "host1", side)
+    assert (fix.safety, fix.commands) == (Safety.MANUAL, ())
+    assert "is gone" in fix.title

@@ -15,6 +15,7 @@ from linkdoctor.model.actions import Action, Recreate, Restart
 
 __all__ = ["missing_owner", "orphans", "rejoin", "still_due"]
 
+_SHORT_ID = 12
 _KILLED = 137
 _AT_ONCE = 5.0
 """Seconds within which the kernel has ended all processes of a PID namespace."""
@@ -87,7 +88,8 @@ def _left_behind(control: Control, owner: Seen) -> Iterator[Seen]:
 
 
 def _is_meant(reference: str, container: Seen) -> bool:
-    return reference in (container.id, container.name)
+    short = len(reference) >= _SHORT_ID and container.id.startswith(reference)
+    return short or reference == container.name
 
 
 def _is_left_behind(sharer: Seen, owner: Seen) -> bool:

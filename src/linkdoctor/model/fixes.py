@@ -28,6 +28,7 @@ from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.sharer_fixes import followed_by_sharers, sharers_if_seen
+from linkdoctor.model.sharers import has_lost_owner, owners_of
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
@@ -96,8 +97,11 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     """
     try:
         down, ghosts = _obstacles(topology, host, target)
+        lost = has_lost_owner(topology, host, target)
     except MissingEvidence as missing:
         return _restart_in_the_dark(target, missing)
+    if lost:
+        return _owner_is_gone(target)
     if ghosts:
         return recreate(topology, host, target, why=_WOULD_KILL)
     started = (topology.named(host, each) for each in down)
@@ -107,6 +111,14 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
         _restarted(target, down, _moving_ports(target)),
         *(each for each in started if each is not None),
         target,
+    )
+
+
+def _owner_is_gone(target: Container) -> Fix:
+    return Fix(
+        title=f"run {target.name} again, in the namespaces of a container that is there: the one "
+        "whose namespaces it shares is gone, and a restart would leave it down",
+        safety=Safety.MANUAL,
     )
 
 
@@ -157,19 +169,24 @@ def _with_sharers(
         fix,
         owners,
         replaced=replaced,
-        restarted=lambda each: _restarted_or_recreated(topology, host, each),
+        restarted=lambda each: _restarted_or_recreated(topology, host, each, owners),
         recreated=lambda each, action: _recreated(topology, each, action),
     )
 
 
-def _restarted_or_recreated(topology: Topology, host: str, sharer: Container) -> Fix:
+def _restarted_or_recreated(
+    topology: Topology, host: str, sharer: Container, started: Sequence[Container]
+) -> Fix:
     try:
         down, ghosts = _obstacles(topology, host, sharer)
+        if has_lost_owner(topology, host, sharer):
+            return _owner_is_gone(sharer)
     except MissingEvidence as missing:
         return _restart_in_the_dark(sharer, missing)
     if ghosts:
         return _recreated(topology, sharer, Recreate(container=sharer.name), why=_WOULD_KILL)
-    return _restarted(sharer, down)
+    running = {each.name for each in started}
+    return _restarted(sharer, [each for each in down if each not in running])
 
 
 def _obstacles(
@@ -185,6 +202,8 @@ def _obstacles(
             ghosts.add(link.alias)
         elif not topology.is_running(source):
             down.add(source.name)
+    owners = owners_of(topology, host, target)
+    down |= {each.name for each in owners if not topology.is_running(each)}
     return tuple(sorted(down)), tuple(sorted(ghosts))
 
 

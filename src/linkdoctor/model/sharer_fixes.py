@@ -63,10 +63,11 @@ def followed_by_sharers(
         return msgspec.structs.replace(fix, title=unknown)
     if not done and not lost:
         return fix
+    further = [fix.safety, *(each.safety for each in done.values() if each.commands)]
     return msgspec.structs.replace(
         fix,
         title="; ".join((fix.title, *_afterwards(done, lost))),
-        safety=max((fix.safety, *(each.safety for each in done.values())), key=_SAFETIES.index),
+        safety=max(further, key=_SAFETIES.index),
         commands=(*fix.commands, *(line for each in done.values() for line in each.commands)),
     )
 

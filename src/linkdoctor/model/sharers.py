@@ -23,6 +23,7 @@ from linkdoctor.model.topology import Topology
 __all__ = [
     "Sharer",
     "all_sharers_of",
+    "has_lost_owner",
     "joins_of",
     "owners_of",
     "references_of",
@@ -89,6 +90,14 @@ def owners_of(topology: Topology, host: str, container: Container) -> tuple[Cont
         return ()
     found = (topology.looked_up(host, name) for _, name in references_of(container.details.value))
     return tuple({each.id: each for each in found if each is not None}.values())
+
+
+def has_lost_owner(topology: Topology, host: str, container: Container) -> bool:
+    """Tell whether a container shares the namespaces of one that is gone: it cannot start again."""
+    return any(
+        topology.looked_up(host, name) is None
+        for _, name in references_of(topology.details(container))
+    )
 
 
 def sharers_of(topology: Topology, host: str, owner: Container) -> tuple[Sharer, ...]:
