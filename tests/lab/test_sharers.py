@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -19,11 +21,22 @@ from linkdoctor.model.report import Safety
 
 from .examining import advised, codes, diagnose, only_fault, told
 from .examining import apply as type_commands
-from .mending import QUICK, command_line, control_of, create, leftovers_of, mend, mended, steps_of
+from .mending import (
+    QUICK,
+    command_line,
+    control_of,
+    create,
+    environment,
+    leftovers_of,
+    mend,
+    mended,
+    steps_of,
+)
 from .situations import Lab, refusal
 
 SLEEP = ["sleep", "100000"]
 PAGE = (0, "app\n")
+OLD = "web-linkdoctor-old"
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "side"}
 
 
@@ -277,6 +290,55 @@ def test_a_restart_in_vain_leaves_nobody_behind(lab: Lab, tmp_path: Path) -> Non
         assert still_due(control, order) == Restart(container="side")
         mend(lab, Restart(container="side"), journal)
         assert still_due(control, order) is None, "it has joined its owner again"
+    assert together(lab, "web", "side")
+
+
+SPOILED = (
+    "sed 's/^172.*helloapp/172.17.0.250\\thelloapp/' /etc/hosts > /tmp/h; "
+    "cat /tmp/h > /etc/hosts; exec sleep 100000"
+)
+"""What a container does at each start so that no restart of it helps."""
+
+
+def test_the_steps_of_sharers_are_due_although_the_owners_was_in_vain(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", command=["sh", "-c", SPOILED])
+    share(lab, "side", NetworkMode="container:web")
+    lab.wait_for(lambda: "LD302 web/helloapp" in codes(diagnose(lab)))
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
+    assert done.returncode == 1
+    assert "LD302 web/helloapp is still there" in " ".join(done.stdout.split())
+    assert "step 2 of 2: fixed" in done.stderr
+    assert together(lab, "web", "side")
+
+
+def test_a_killed_run_leaves_nobody_behind(lab: Lab, tmp_path: Path) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:app", labels={"linkdoctor.expects": "helloapp"})
+    share(lab, "side", NetworkMode="container:web")
+    share(lab, "pid", PidMode="container:web")
+    arguments = ["fix", "--apply", "--allow", "recreate", "--yes", "-H", lab.url]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "linkdoctor", *arguments],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        lab.wait_for(lambda: (old := lab.find(OLD)) is not None and not old["State"]["Running"], 60)
+    finally:
+        process.kill()
+        process.wait()
+    # The guardian brings it to an end; what it cannot, a person does.
+    lab.wait_for(lambda: lab.find(OLD) is None and bool(lab.pid("web")), 60)
+    lab.wait_for(lambda: together(lab, "web", "side"), 30)
+    lab.wait_for(lambda: together(lab, "web", "pid", kind="pid"), 30)
+    done = command_line(lab, tmp_path, "fix", "--resume", "auto")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert leftovers_of(lab) == []
     assert together(lab, "web", "side")
 
 

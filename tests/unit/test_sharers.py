@@ -226,6 +226,18 @@ def test_a_start_needs_nobody_to_have_been_inspected() -> None:
     assert "container details of other: no answer in time" in found.advice[0].reason
 
 
+def test_a_sharer_that_stays_down_needs_nothing_that_runs() -> None:
+    world = (
+        tutorial()
+        .run("db", expose=[5432], listen=[5432])
+        .run("idle", link="db:db", ipc="container:web")
+        .stop("idle")
+        .stop("db")
+        .recreate("app")
+    )
+    assert steps(planned(world)) == [("Recreate", "web"), ("Recreate", "idle")]
+
+
 def test_a_sharer_is_not_restarted_without_its_owner() -> None:
     world = (
         tutorial()

@@ -382,7 +382,7 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
             raise _No(f"{seen.name} would be linked to itself")
         if source is None:
             raise _No(f"there is no container {name} to link {seen.name} to")
-        if not source.running:
+        if starts and not source.running:
             raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
     # A container with a dead link could not be started again: it goes only when the new one runs.
     overlap = seen.running and not can_start(control, seen) and not _clashes(order)

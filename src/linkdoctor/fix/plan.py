@@ -278,7 +278,7 @@ class _Draft:
             elif phase in (_Phase.RESTART, _Phase.START):
                 self._prepare_start(host, container, phase)
         elif phase is _Phase.RECREATE:
-            self._need_sources(host, container)
+            self._need_what_runs(host, container)
         return key
 
     def _tasks(self, key: _Key) -> tuple[_Task, ...]:
@@ -381,11 +381,7 @@ class _Draft:
             )
         self._topology.details(container)
         self._let_go_on(host, container)
-        self._need_sources(host, container)
-        orders = (each.action for each in self._tasks((host, container.name)))
-        order = next(each for each in orders if isinstance(each, Recreate))
-        if not order.stays_down:
-            self._need_owners(host, container, order.joins)
+        self._need_what_runs(host, container)
         for link in self._seen.links_to(host, container):
             target = link.target
             if link.kind is not LinkKind.LEGACY or not is_wanted(self._topology, target):
@@ -399,6 +395,14 @@ class _Draft:
         if self._topology.details(container).status is Status.PAUSED:
             why = f"{container.name} is paused, and cannot be restarted or replaced so"
             self._add(host, Unpause(container=container.name), None, why=why)
+
+    def _need_what_runs(self, host: str, container: Container) -> None:
+        """See to it that the engine will start the new container, if it is to start."""
+        orders = (each.action for each in self._tasks((host, container.name)))
+        order = next(each for each in orders if isinstance(each, Recreate))
+        if not order.stays_down:
+            self._need_sources(host, container)
+            self._need_owners(host, container, order.joins)
 
     def _need_sources(self, host: str, container: Container) -> None:
         """See to it that the engine will accept the links of the new container."""

@@ -16,6 +16,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     Restart,
@@ -230,6 +231,7 @@ def recreate(
     aliases: Sequence[str] = (),
     environment: Sequence[Variable] = (),
     dns_search: Sequence[str] | None = None,
+    joins: Sequence[Joined] = (),
     why: str = "",
 ) -> Fix:
     """Advise to recreate a container, the same but for what is given.
@@ -253,6 +255,7 @@ def recreate(
         aliases=tuple(aliases),
         environment=tuple(environment),
         dns_search=None if dns_search is None else tuple(dns_search),
+        joins=tuple(joins),
     )
     fix = _recreated(topology, target, action, why=why)
     return _with_sharers(topology, host, fix, target, replaced=(target.name,))
