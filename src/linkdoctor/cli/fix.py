@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from linkdoctor.cli import output
+from linkdoctor.cli.asking import Asking
 from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
@@ -43,7 +44,8 @@ from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination
-    from linkdoctor.fix.use_cases import Answer, Applied, Done, Plan, Scope, Step
+    from linkdoctor.fix.use_cases import Applied, Done, Plan, Scope
+    from linkdoctor.model.report import Report
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import Mark
 
@@ -86,7 +88,7 @@ def fix(
     interactive: Annotated[
         bool,
         typer.Option(
-            "--interactive", "-i", help="With --apply: show the plan and ask which steps to take."
+            "--interactive", "-i", help="As --apply, but show the plan and ask which steps to take."
         ),
     ] = False,
     dry_run: Annotated[
@@ -102,11 +104,11 @@ def fix(
     pin_ports: Annotated[
         bool,
         typer.Option(
-            "--pin-ports",
-            help="Let containers that are replaced keep the ports of the host that the engine "
-            "chose for them (-P).",
+            "--pin-ports/--no-pin-ports",
+            help="Containers that are replaced keep the ports of the host that the engine chose "
+            "for them (-P, ranges), if they are free.",
         ),
-    ] = False,
+    ] = True,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -157,9 +159,12 @@ def fix(
     proved itself, and is put back if it does not.
     """
     settings = configuration(config)
-    if interactive and (yes or not apply):
-        raise CliError("--interactive goes with --apply, and not with --yes")
-    _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
+    if interactive and yes:
+        raise CliError("--interactive and --yes cannot be used together")
+    apply = apply or (interactive and undo is None and resume is None)
+    _refuse_nonsense(
+        apply=apply and not dry_run, yes=yes, pick=interactive, undo=undo, resume=resume
+    )
     if plan_out is not None:
         output.refuse_unwritable(plan_out)
     engines = engines_meant(host, context, snapshot, timeout, settings)
@@ -197,15 +202,15 @@ def fix(
             output.write_atomically(plan_out, _json(planned))
         if not acting:
             more = {each.allow: each.steps for each in wider(seen, scope, permitted, report)}
-            _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
+            _print_plan(planned, report, medium, format_, more)
             raise typer.Exit(exit_code(report))
-    ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive)
+    ask = Asking(medium, several=len(seen.snapshots) > 1, pick=interactive, silent=yes)
     applied = _applied(
         scope,
         seen,
         permitted,
         medium,
-        ask=None if yes else ask,
+        ask=ask,
         keep_old=keep_old,
         journal=journal,
         wait=wait,
@@ -214,11 +219,15 @@ def fix(
     raise typer.Exit(exit_code(applied.report))
 
 
-def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
+def _refuse_nonsense(
+    *, apply: bool, yes: bool, pick: bool, undo: Path | None, resume: Path | None
+) -> None:
     if sum((apply, undo is not None, resume is not None)) > 1:
         raise CliError("--apply, --undo and --resume exclude one another")
     if apply and not yes and not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)):
-        raise CliError("--apply asks before each step and there is no terminal: add --yes")
+        asks = "--interactive" if pick else "--apply"
+        way = "use --apply --yes" if pick else "add --yes"
+        raise CliError(f"{asks} asks before each step and there is no terminal: {way}")
 
 
 def _applied(
@@ -227,26 +236,22 @@ def _applied(
     allow: Safety,
     medium: Medium,
     *,
-    ask: _Asking | None,
+    ask: Asking,
     keep_old: bool,
     journal: Path | None,
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import Answer, FixError, apply
-
-    def told(step: Step, done: Done | None) -> None:
-        if done is None:
-            output.complain(medium.say(f"step {step.number}: {step.title} ..."))
+    from linkdoctor.fix.use_cases import FixError, apply
 
     try:
         tell_of_interrupted(scope.engines)
         return apply(
             scope,
             allow=allow,
-            confirm=ask.about if ask else (lambda _: Answer.YES),
-            planned=ask.plan if ask else (lambda _: None),
-            told=told,
+            confirm=ask.about,
+            planned=ask.plan,
+            told=ask.told,
             keep_old=keep_old,
             journal=journal,
             wait=wait,
@@ -256,64 +261,12 @@ def _applied(
         raise CliError(str(error), ExitCode.INCOMPLETE) from None
 
 
-class _Asking:
-    """Asks at the terminal: before each step, or once for all that are picked from a plan."""
-
-    def __init__(self, medium: Medium, *, several: bool, pick: bool) -> None:
-        self._medium, self._several, self._pick = medium, several, pick
-        self._picked: frozenset[int] = frozenset()
-
-    def plan(self, planned: Plan) -> None:
-        """Show a plan and let its steps be picked, if that was asked for."""
-        if not self._pick:
-            return
-        for step in planned.steps:
-            self._show(step)
-        while True:
-            said = typer.prompt("which steps? [1-3,5, all, none]", default="none", err=True)
-            picked = _numbers(said, len(planned.steps))
-            if picked is not None:
-                self._picked = picked
-                return
-
-    def about(self, step: Step) -> Answer:
-        """Tell whether a step is wanted."""
-        from linkdoctor.fix.use_cases import Answer
-
-        if self._pick:
-            return Answer.YES if step.number in self._picked else Answer.NO
-        self._show(step)
-        said = typer.prompt("do it? [y]es, [n]o, [q]uit", default="n", err=True)
-        answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
-        return answers.get(said.strip().lower()[:1], Answer.NO)
-
-    def _show(self, step: Step) -> None:
-        from linkdoctor.render.plan import step_lines
-
-        for line in step_lines(step, self._medium, several=self._several):
-            typer.echo(line, err=True)
-
-
-def _numbers(text: str, most: int) -> frozenset[int] | None:
-    """Read which steps are meant: ``1-3,5``, ``all`` or ``none``; None if that is none of them."""
-    word = text.strip().lower()
-    if word in ("all", "none"):
-        return frozenset(range(1, most + 1)) if word == "all" else frozenset()
-    found: set[int] = set()
-    for part in word.replace(",", " ").split() or [""]:
-        first, dash, last = part.partition("-")
-        ends = (first, last if dash else first)
-        if not all(each.isascii() and each.isdecimal() for each in ends):
-            return None
-        low, high = (int(each) for each in ends)
-        if not 1 <= low <= high <= most:
-            return None
-        found |= set(range(low, high + 1))
-    return frozenset(found)
-
-
 def _print_plan(
-    planned: Plan, medium: Medium, format_: Format, more: dict[Safety, int], *, several: bool
+    planned: Plan,
+    report: Report,
+    medium: Medium,
+    format_: Format,
+    more: dict[Safety, int],
 ) -> None:
     if format_ is Format.JSON:
         output.emit_bytes(_json(planned))
@@ -326,17 +279,36 @@ def _print_plan(
         head = f"{count} would mend what is listed here; nothing has been changed (--apply does it)"
     elif planned.advice:
         head = "nothing can be mended without you"
-    else:
+    elif _is_whole(report):
         head = "nothing to mend"
+    else:
+        head = "no step is planned: not everything could be seen"
     text = render_plan(
         [(step, None) for step in planned.steps],
         planned.advice,
         head=head,
+        before=_verdict(report, medium),
         wider=more,
         medium=medium,
-        several=several,
+        several=len(report.hosts) > 1,
     )
     output.emit(text)
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether nothing that matters was missed: then no step means that nothing is wrong."""
+    from linkdoctor.render.gist import is_incomplete
+
+    return not is_incomplete(report)
+
+
+def _verdict(report: Report, medium: Medium) -> list[str]:
+    """Return what `check` says first, where not everything was seen."""
+    if _is_whole(report):
+        return []
+    from linkdoctor.render.text import verdict_lines
+
+    return [*verdict_lines(report, medium), ""]
 
 
 def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
@@ -351,16 +323,34 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
     fixed = sum(each.result is Result.FIXED for each in done)
     summary = applied.report.summary
     left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
-    head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
+    head = f"{counted(fixed, 'step')} of {len(done)} carried out" if done else _NOTHING_DONE
+    if any(host.engine for host in applied.report.hosts):
+        head += f"; {left}"
+    if applied.wider:
+        head += f"; {_waiting(applied)}"
     text = render_plan(
         [(each.step, _mark(each)) for each in done],
         applied.left.advice,
         head=head,
+        before=_verdict(applied.report, medium),
         wider={each.allow: each.steps for each in applied.wider},
         medium=medium,
         several=len(applied.report.hosts) > 1,
     )
     output.emit(text + text_of(undo_lines(applied.undo, applied.journals, medium)))
+
+
+_NOTHING_DONE = "nothing has been changed"
+
+
+def _waiting(applied: Applied) -> str:
+    """Say how many steps wait for which permission."""
+    from linkdoctor.render.layout import counted
+
+    first, *others = applied.wider
+    verb = "waits" if first.steps == 1 else "wait"
+    text = f"{counted(first.steps, 'step')} {verb} for --allow {first.allow.value}"
+    return ", ".join((text, *(f"{each.steps} for --allow {each.allow.value}" for each in others)))
 
 
 def _json(value: Plan | Applied) -> bytes:
@@ -394,6 +384,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",
+            "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
             "linkdoctor fix --undo                         take back what the last run did",
             more="Exit codes: as of check, for what is left.",

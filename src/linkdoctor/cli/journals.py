@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ class FixCommand(TyperCommand):
 
 def _with_journal(arguments: Sequence[str]) -> list[str]:
     completed: list[str] = []
-    for word, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+    for word, following in zip(arguments, [*arguments, "-"][1:], strict=True):
         completed.append(word)
         if word == "--undo" and following.startswith("-"):
             completed.append(AUTO)
@@ -53,6 +54,7 @@ def _with_journal(arguments: Sequence[str]) -> list[str]:
 
 def tell_of_interrupted(engines: Iterable[Url | ContextName]) -> None:
     """Say which earlier runs were interrupted, on which engine, and how they are finished."""
+    from linkdoctor.api import EngineError
     from linkdoctor.fix.from_journal import interrupted
     from linkdoctor.fix.reversible import engine_words
     from linkdoctor.model.commands import shell
@@ -60,9 +62,11 @@ def tell_of_interrupted(engines: Iterable[Url | ContextName]) -> None:
     for engine in engines:
         words = engine_words(engine, os.environ)
         where = f"on {words[-1]} " if words else ""
-        for path in interrupted(engine):
-            command = shell("linkdoctor", "fix", *words, "--resume", str(path))
-            output.complain(f"an earlier run {where}was interrupted; finish it with: {command}")
+        # One that cannot be asked is named in the result, and hinders no other.
+        with contextlib.suppress(EngineError):
+            for path in interrupted(engine):
+                command = shell("linkdoctor", "fix", *words, "--resume", str(path))
+                output.complain(f"an earlier run {where}was interrupted; finish it with: {command}")
 
 
 def undo_lines(commands: Sequence[str], journals: Sequence[str], medium: Medium) -> list[str]:
@@ -84,7 +88,7 @@ def from_journal(
     """Take back, or bring to an end, what a journal tells of; print how it went."""
     from linkdoctor.api import EngineError
     from linkdoctor.fix.from_journal import NoJournalError, how_it_ended, interrupted, resume, undo
-    from linkdoctor.fix.use_cases import FixError, Result
+    from linkdoctor.fix.use_cases import FixError, Result, must_answer
 
     where = engines_named(engines)
     if len(where) != 1:
@@ -97,6 +101,8 @@ def from_journal(
             outcomes = undo(journal, where[0], agree=asking.agree, wait=wait)
         else:
             auto = str(resume_from) == AUTO
+            if auto:
+                must_answer(where[0])
             found = interrupted(where[0]) if auto else (Path(str(resume_from)),)
             outcomes = tuple(each for path in found for each in resume(path, where[0], wait=wait))
     except NoJournalError as error:
@@ -137,7 +143,7 @@ class _Asking:
             lines.append(f"{_named(each.step.action)}: {what}")
         for line in lines:
             output.complain(line)
-        if not self._yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self._yes and not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)):
             raise CliError("--undo asks first and there is no terminal: add --yes")
         if not self._yes:
             said = typer.prompt("take this back? [y]es, [n]o", default="n", err=True)

@@ -85,6 +85,7 @@ class _State(msgspec.Struct):
     ExitCode: int = 0
     Error: str = ""
     StartedAt: str = ""
+    FinishedAt: str = ""
     Health: _Health | None = None
 
 
@@ -96,6 +97,9 @@ class _RestartPolicy(msgspec.Struct):
 class _HostConfig(msgspec.Struct):
     RestartPolicy: _RestartPolicy = msgspec.field(default_factory=_RestartPolicy)
     Links: list[str] | None = None
+    NetworkMode: str = ""
+    PidMode: str = ""
+    IpcMode: str = ""
 
 
 class _Config(msgspec.Struct):
@@ -151,6 +155,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     error: str = ""
     started_at: str = ""
+    finished_at: str = ""
     restart_count: int = 0
     health: str = ""
     """``starting``, ``healthy``, ``unhealthy``; '' without a health check."""
@@ -162,6 +167,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """The aliases of its links on the default bridge."""
     networks: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     """Name, id and aliases of each network that it is on."""
+    shares: tuple[tuple[str, str], ...] = ()
+    """``network``, ``pid`` or ``ipc``, and the container whose namespace it lives in."""
 
     @property
     def wanted_up(self) -> bool:
@@ -418,6 +425,7 @@ def _seen(answer: _Inspected) -> Seen:
         exit_code=state.ExitCode,
         error=state.Error,
         started_at=state.StartedAt,
+        finished_at=state.FinishedAt,
         restart_count=answer.RestartCount,
         health=state.Health.Status if state.Health and state.Health.Status != "none" else "",
         restart_policy=f"{policy.Name or 'no'}{retries}",
@@ -427,7 +435,14 @@ def _seen(answer: _Inspected) -> Seen:
             (name, each.NetworkID, tuple(each.Aliases or ()))
             for name, each in sorted(networks.items())
         ),
+        shares=_shares(answer.HostConfig),
     )
+
+
+def _shares(host: _HostConfig) -> tuple[tuple[str, str], ...]:
+    modes = (("network", host.NetworkMode), ("pid", host.PidMode), ("ipc", host.IpcMode))
+    found = ((namespace, mode.partition(":")) for namespace, mode in modes)
+    return tuple((namespace, owner) for namespace, (mode, _, owner) in found if mode == "container")
 
 
 def _aliases(links: Sequence[str]) -> tuple[str, ...]:

@@ -88,6 +88,9 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         restart_policy=(host.RestartPolicy.Name if host.RestartPolicy else "") or "no",
         hostname=config.Hostname,
         network_mode=host.NetworkMode or "default",
+        pid_mode=_of_another(host.PidMode),
+        ipc_mode=_of_another(host.IpcMode),
+        auto_remove=host.AutoRemove,
         stored_links=_stored_links(host.Links or ()),
         endpoints=_endpoints(answer),
         exposed=_ports(config.ExposedPorts or ()),
@@ -107,6 +110,10 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
     )
+
+
+def _of_another(mode: str) -> str:
+    return mode if mode.startswith("container:") else ""
 
 
 def _health(answer: HealthAnswer | None) -> Health | None:

@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
+from linkdoctor.collect.control import Control, ControlError, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.pinning import is_port_taken, moved_ports, without_pins
 from linkdoctor.fix.recovery import (
     Lost,
     NotGood,
@@ -27,6 +28,7 @@ from linkdoctor.fix.recovery import (
     finish,
     prove,
     put_back,
+    restart_sharers,
     state_before,
     watch,
 )
@@ -38,8 +40,10 @@ from linkdoctor.fix.recreation import (
     Surroundings,
     owner,
     recreation,
+    shared_by,
     unrepeatable,
 )
+from linkdoctor.fix.sharing import missing_owner
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -175,6 +179,8 @@ def _restart(run: _Run, action: Restart) -> Outcome:
                 f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
                 f"would kill {seen.name}; start the source first"
             )
+    if why := missing_owner(run.control, seen.shares):
+        raise _No(f"{seen.name} cannot be restarted: {why}")
     act = partial(run.control.restart, seen.id)
     sources = tuple(_live_sources(run.control, seen))
     return _one_call(
@@ -315,6 +321,9 @@ class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     overlap: bool
     sources: tuple[str, ...]
     """The ids of what has to run for the new container to start, and for the old one."""
+    unpinned: Recreation | None
+    """The order without the host ports that are only kept if they are free; None without such."""
+    starts: bool
 
 
 def _recreate(run: _Run, action: Recreate) -> Outcome:
@@ -324,9 +333,13 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     if owned is not None:
         return _owned(action, seen, owned)
     prepared = _prepare(run.control, action, raw, seen)
+    before = state_before(seen, prepared.sources)
+    if action.joins and not action.stays_down:
+        # What shares its owner's processes was killed when the owner was replaced.
+        before = msgspec.structs.replace(before, running=True)
     number = run.journal.begin(
         action,
-        state_before(seen, prepared.sources),
+        before,
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
@@ -380,8 +393,12 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
     )
     try:
         order = recreation(raw, action, around)
+        unpinned = recreation(raw, without_pins(action), around) if action.pinned else None
     except ValueError as error:
         raise _No(f"{seen.name} cannot be recreated: {error}") from None
+    starts = seen.wanted_up or not action.stays_down
+    if starts and (why := missing_owner(control, shared_by(order.body))):
+        raise _No(f"{seen.name} cannot be recreated: {why}")
     sources: list[str] = []
     for name in order.needs:
         source = control.find(name)
@@ -389,13 +406,20 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
             raise _No(f"{seen.name} would be linked to itself")
         if source is None:
             raise _No(f"there is no container {name} to link {seen.name} to")
-        if not source.running:
+        if starts and not source.running:
             raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
         sources.append(source.id)
     sources += _live_sources(control, seen)
     # A container with a dead link could not be started again: it goes only when the new one runs.
     overlap = seen.running and not can_start(control, seen) and not _clashes(order)
-    return _Prepared(seen=seen, order=order, overlap=overlap, sources=tuple(sources))
+    return _Prepared(
+        seen=seen,
+        order=order,
+        overlap=overlap,
+        sources=tuple(sources),
+        unpinned=unpinned,
+        starts=starts,
+    )
 
 
 def _clashes(order: Recreation) -> bool:
@@ -446,20 +470,20 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     do = Recorder(run.journal, number)
     clock = _Clock()
     try:
-        new = _bring_up(run, prepared, do, clock)
+        new, notes = _bring_up(run, action, prepared, do, clock)
         run.journal.verified(number, new)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
     except BaseException as interrupt:
         interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
-    notes: tuple[str, ...] = ()
     kept = ""
     try:
         kept = finish(run.control, _step(run.journal, number), do.relaxed())
         run.journal.end(number, Result.FIXED, kept=kept)
     except (EngineError, JournalError) as error:
         notes = (
+            *notes,
             f"The new container runs, but {prepared.seen.name}{OLD_SUFFIX} could not be put away "
             f"({error}): use --resume.",
         )
@@ -477,8 +501,10 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     )
 
 
-def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> str:
-    """Put the new container in the old one's place, and prove it; gives its id.
+def _bring_up(
+    run: _Run, action: Recreate, prepared: _Prepared, do: Recorder, clock: _Clock
+) -> tuple[str, tuple[str, ...]]:
+    """Put the new container in the old one's place, and prove it; gives its id, and notes.
 
     The new one is created under its final name, since a rename would keep its hosts file from
     following its sources (engine lab); the old one makes way for it, running.
@@ -486,17 +512,39 @@ def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> st
     control, old, order = run.control, prepared.seen, prepared.order
     away = old.name + OLD_SUFFIX
     do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
-    new = do.call(Call.CREATE, "", old.name, lambda: control.create(old.name, order.body))
-    for network, endpoint in order.connect:
-        do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
+    new = _create(run, prepared, order, do)
     if old.wanted_up and not prepared.overlap:
         clock.begin()
         do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
-    do.call(Call.START, new, "", lambda: control.start(new))
+    if not prepared.starts:
+        return new, ()
+    started = _start_new(run, prepared, new, do)
     clock.end()
-    prove(control, new, run.patience)
+    prove(control, started, run.patience)
     if fault := run.verify():
         raise NotGood(fault)
+    return started, () if started == new else (moved_ports(action),)
+
+
+def _create(run: _Run, prepared: _Prepared, order: Recreation, do: Recorder) -> str:
+    control, name = run.control, prepared.seen.name
+    new = do.call(Call.CREATE, "", name, lambda: control.create(name, order.body))
+    for network, endpoint in order.connect:
+        do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
+    return new
+
+
+def _start_new(run: _Run, prepared: _Prepared, new: str, do: Recorder) -> str:
+    """Start the new container, without a port of the engine's choice if it is taken by now."""
+    control = run.control
+    try:
+        do.call(Call.START, new, "", lambda: control.start(new))
+    except ControlError as error:
+        if prepared.unpinned is None or not is_port_taken(str(error)):
+            raise
+        do.call(Call.REMOVE, new, "", lambda: control.remove(new, force=True))
+        new = _create(run, prepared, prepared.unpinned, do)
+        do.call(Call.START, new, "", lambda: control.start(new))
     return new
 
 
@@ -514,6 +562,7 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
     try:
         ended = put_back(run.control, step, do, run.patience)
         ended = watch(run.control, step, do, run.patience) or ended
+        ended = restart_sharers(run.control, step, do, ended)
     except (EngineError, Lost) as error:
         return Outcome(
             action=action,

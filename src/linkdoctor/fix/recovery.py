@@ -20,6 +20,8 @@ from linkdoctor.collect.control import Conflict, Control, ControlError, Missing,
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
 from linkdoctor.fix.pending_stop import asked_to_stop, wait_for_stop
 from linkdoctor.fix.recreation import NEW_SUFFIX, OLD_SUFFIX, is_copy_of
+from linkdoctor.fix.sharing import rejoin
+from linkdoctor.model.actions import Recreate
 
 __all__ = [
     "Ended",
@@ -32,6 +34,7 @@ __all__ = [
     "finish",
     "prove",
     "put_back",
+    "restart_sharers",
     "resume_recreation",
     "served_by",
     "start_sources",
@@ -116,6 +119,10 @@ class Recorder:
         self._note(lambda: self.journal.after(self.step, kind, about, name))
         return result
 
+    def restart(self, control: Control) -> Callable[[str], None]:
+        """Return what restarts a container, with its lines in the journal."""
+        return lambda each: self.call(Call.RESTART, each, "", partial(control.restart, each))
+
     def relaxed(self) -> Recorder:
         """Give one for putting things back, which a full disk must not prevent."""
         return Recorder(self.journal, self.step, strict=False)
@@ -146,10 +153,12 @@ def state_before(seen: Seen, sources: Iterable[str] = ()) -> Before:
 def can_start(control: Control, container: Seen) -> bool:
     """Tell whether each link on the default bridge leads to a running source.
 
-    Otherwise the engine refuses to start the container, or to start it again (engine lab).
+    And whether the containers run whose namespaces it shares. Otherwise the engine refuses to start
+    it, or to start it again (engine lab).
     """
     sources = (control.link(container.name, alias) for alias in container.link_aliases)
-    return all(source is not None and source.running for source in sources)
+    owners = (control.find(reference) for _, reference in container.shares)
+    return all(each is not None and each.running for each in (*sources, *owners))
 
 
 def prove(control: Control, container: str, patience: Patience) -> None:
@@ -345,8 +354,9 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
 
 def _new_one(control: Control, step: Step) -> Seen | None:
     """Find the new container, even if the engine's answer to its creation was never seen."""
-    if step.new_id:
-        return control.find(step.new_id)
+    found = control.find(step.new_id) if step.new_id else None
+    if found is not None:
+        return found
     if not step.called(Call.CREATE):
         return None
     names = control.names()
@@ -389,6 +399,14 @@ def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> End
     return ended
 
 
+def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) -> Ended:
+    """Restart those whom the old container's stop left behind, when it was put back."""
+    if ended.which is not Which.OLD or not step.called(Call.STOP):
+        return ended
+    notes = tuple(rejoin(control, step.before.id, do.restart(control)))
+    return msgspec.structs.replace(ended, notes=(*ended.notes, *notes))
+
+
 def _is_put_back(control: Control, step: Step) -> bool:
     old = control.find(step.before.id)
     if old is None or (step.before.running and not old.wanted_up):
@@ -413,6 +431,10 @@ def finish(control: Control, step: Step, do: Recorder) -> str:
     return old.id
 
 
+def _stays_down(step: Step) -> bool:
+    return isinstance(step.action, Recreate) and step.action.stays_down
+
+
 def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
     """Bring an interrupted recreation to an end, and note it.
 
@@ -427,6 +449,7 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
         return Ended(which=Which.NEW)
     ended = put_back(control, step, do, patience)
     ended = watch(control, step, do, patience) or ended
+    ended = restart_sharers(control, step, do, ended)
     if ended.which is Which.OLD:
         journal.end(step.number, "undone")
         return ended
@@ -442,9 +465,9 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
 
 
 def _still_serves(control: Control, step: Step, do: Recorder) -> bool:
-    """Whether the new container, which proved itself, runs; one that went down is started."""
+    """Return whether the proved new container is as it is to be; one that went down is started."""
     new = control.find(step.new_id) if step.new_id else None
-    if new is None or new.running:
+    if new is None or new.running or _stays_down(step):
         return new is not None
     start_sources(control, step.before, do)
     with contextlib.suppress(ControlError):

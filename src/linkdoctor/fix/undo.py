@@ -29,8 +29,10 @@ from linkdoctor.fix.recovery import (
     start_sources,
 )
 from linkdoctor.fix.reversible import changed_something, why_irreversible
+from linkdoctor.fix.sharing import orphans, rejoin
 from linkdoctor.model.actions import (
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     Restart,
@@ -132,10 +134,29 @@ def undo(
     )
     outcomes += [
         _undo(run, step)
-        for step in reversed(journal.steps())
+        for step in _last_first(journal.steps())
         if changed_something(step) and not step.undone
     ]
     return tuple(outcomes)
+
+
+def _last_first(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps in the order in which they are taken back: the last one first.
+
+    But who shares the namespaces of a container that was replaced comes after it: as it was it can
+    run again only when the one that it refers to does.
+    """
+    left, ordered = list(reversed(steps)), list[Step]()
+    while left:
+        names = {each.before.name for each in left}
+        ready = [each for each in left if not names & {own.container for own in _joins(each)}]
+        ordered.append((ready or left)[0])
+        left.remove(ordered[-1])
+    return tuple(ordered)
+
+
+def _joins(step: Step) -> tuple[Joined, ...]:
+    return step.action.joins if isinstance(step.action, Recreate) else ()
 
 
 def _outcome(step: Step, result: Result, reason: str = "", notes: tuple[str, ...] = ()) -> Outcome:
@@ -165,9 +186,10 @@ def _resume(journal: Journal, control: Control, step: Step, patience: Patience) 
         return _outcome(step, Result.NOT_FIXED, str(error))
     if ended.which is Which.OLD:
         return _outcome(step, Result.UNDONE, served_by(ended), ended.notes)
+    notes = (*ended.notes, *orphans(control, step.before.id, step.before.name))
     if not ended.proved:
-        return _outcome(step, Result.NOT_FIXED, served_by(ended), ended.notes)
-    return _outcome(step, Result.FIXED, notes=(served_by(ended, capital=True), *ended.notes))
+        return _outcome(step, Result.NOT_FIXED, served_by(ended), notes)
+    return _outcome(step, Result.FIXED, notes=(served_by(ended, capital=True), *notes))
 
 
 def _resume_one_call(journal: Journal, control: Control, step: Step, patience: Patience) -> Outcome:
@@ -179,9 +201,13 @@ def _resume_one_call(journal: Journal, control: Control, step: Step, patience: P
         )
     done = seen is not None and bool(step.calls) and _is_done(step, seen)
     result = Result.FIXED if done else Result.NOT_FIXED
+    notes: tuple[str, ...] = ()
+    if done and isinstance(step.action, Restart):
+        do = Recorder(journal, step.number)
+        notes = tuple(rejoin(control, step.before.id, do.restart(control)))
     journal.end(step.number, result)
     reason = "" if done else "it was interrupted before it was done"
-    return _outcome(step, result, reason)
+    return _outcome(step, result, reason, notes)
 
 
 def _restarted(

@@ -59,6 +59,7 @@ __all__ = [
     "apply",
     "diagnosed",
     "make_plan",
+    "must_answer",
     "plan",
     "wider",
 ]
@@ -82,8 +83,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     declarations: tuple[Declaration, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
     """Seconds that each examination of one engine may take."""
-    pin_ports: bool = False
-    """A container that is replaced keeps the ports of the host that the engine chose for it."""
+    pin_ports: bool = True
+    """A container that is replaced keeps the host ports that the engine chose, if they are free."""
 
 
 class Wider(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +255,7 @@ def _apply(
         todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
+        todo = _numbered_after(todo, sum(len(each.plan.steps) for each in rounds))
         planned(todo)
         hands.take({step.host for step in todo.steps}, seen)
         done = carry_out(
@@ -288,9 +290,31 @@ def _apply(
     )
 
 
+def _numbered_after(planned: Plan, last: int) -> Plan:
+    """Return a plan whose steps are counted on from those of the rounds before it."""
+    steps = tuple(
+        msgspec.structs.replace(
+            step, number=step.number + last, after=tuple(each + last for each in step.after)
+        )
+        for step in planned.steps
+    )
+    return msgspec.structs.replace(planned, steps=steps)
+
+
 def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
     """Make what examines one host once more."""
     return lambda host: diagnosed(hands.look(host, seen), scope)
+
+
+def must_answer(
+    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Raise EngineError if an engine does not answer: of one that does not, nothing can be said."""
+    environment = os.environ if environment is None else environment
+    with controlling(engine, environment):
+        pass
 
 
 class _Hands:

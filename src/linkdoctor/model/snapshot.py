@@ -253,6 +253,12 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     restart_policy: str = "no"
     hostname: str = ""
     network_mode: str = "default"
+    pid_mode: str = ""
+    """``container:ID`` where it shares another one's processes, '' in any other mode."""
+    ipc_mode: str = ""
+    """``container:ID`` where it shares another one's memory, '' in any other mode."""
+    auto_remove: bool = False
+    """The engine removes it as soon as it stops (``--rm``)."""
     stored_links: tuple[StoredLink, ...] = ()
     """``HostConfig.Links``, sorted: the engine prints them in random order."""
     endpoints: tuple[Endpoint, ...] = ()

@@ -176,6 +176,9 @@ class World:
         answers: Mapping[str, Sequence[str]] | None = None,
         mounts_hosts_file: bool = False,
         mode: str | None = None,
+        pid: str = "",
+        ipc: str = "",
+        auto_remove: bool = False,
         fixed: bool = False,
         search: Sequence[str] = (),
         ndots: int = 1,
@@ -185,6 +188,7 @@ class World:
         """Start a container.
 
         `mode` is a network mode without a network of one's own: none, host, container:NAME.
+        `pid` and `ipc` are container:NAME where it shares these namespaces.
         `ephemeral` says that `publish` holds the ports that the engine chose for ``-P``.
         `fixed` gives the address as `--ip` does.
         """
@@ -211,6 +215,9 @@ class World:
             restart_policy=restart,
             hostname=hostname or container_id[:12],
             network_mode=mode or network or "default",
+            pid_mode=pid,
+            ipc_mode=ipc,
+            auto_remove=auto_remove,
             stored_links=() if network else links,
             endpoints=(self._endpoint(network, name, container_id, aliases, links, fixed),)
             if mode is None

@@ -36,6 +36,7 @@ def render_plan(
     advice: Sequence[Advice],
     *,
     head: str,
+    before: Iterable[str] = (),
     wider: Mapping[Safety, int],
     medium: Medium,
     several: bool = False,
@@ -47,13 +48,14 @@ def render_plan(
         steps: in the order in which they are carried out, each with what became of it, if it
             was its turn.
         advice: the findings that no step serves.
-        head: the first line.
+        head: the first line of the plan.
+        before: lines above it, as they are to be printed.
         wider: how many more steps each wider permission would take.
         medium: what is written on.
         several: name the hosts.
         tail: further lines at the end.
     """
-    lines = [*medium.paragraph(head, limit=_LONGEST_COMMAND)]
+    lines = [*before, *medium.paragraph(head, limit=_LONGEST_COMMAND)]
     for step, mark in steps:
         lines += ["", *step_lines(step, medium, mark=mark, several=several)]
     if advice:
@@ -80,6 +82,8 @@ def step_lines(
         names = listed([medium.name(each) for each in step.interrupts], 8)
         text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
+    for note in step.notes:
+        yield from medium.paragraph(note, indent="  ", hanging="    ")
     yield from _how(step, medium) if mark is None else _outcome(mark, medium)
 
 

@@ -26,7 +26,7 @@ from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 from linkdoctor.render.seen import Sighting, seen_lines
 from linkdoctor.render.suppressed import suppressed_lines
 
-__all__ = ["render_text"]
+__all__ = ["render_text", "verdict_lines"]
 
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
@@ -96,6 +96,16 @@ def _body(
 
 
 # --- the verdict ---------------------------------------------------------------------------
+
+
+def verdict_lines(report: Report, medium: Medium) -> Iterator[str]:
+    """Return how a report begins: the verdict, and each engine that could not be asked."""
+    yield _verdict(report, medium)
+    lost = [each for each in report.skipped if each.code == UNREACHABLE]
+    if len(report.hosts) > 1:  # of a single one the verdict has said why
+        yield from _skips(lost, medium, several=True, verbose=False)
+    if report.summary.verdict is Verdict.INCOMPLETE:
+        yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
 
 
 def _verdict(report: Report, medium: Medium) -> str:
