@@ -265,10 +265,9 @@ def test_that_it_was_cut_is_kept_in_snapshots_and_takes_no_room_otherwise(tmp_pa
 
 
 def answer(path: str, environment: list[str]) -> ContainerAnswer:
-    return msgspec.convert(
-        {"Id": "a" * 64, "Path": path, "Config": {"Env": environment}, "State": {"Status": "running"}},
-        ContainerAnswer,
-    )
+    plain = {"Id": "a" * 64, "Name": "/web", "Path": path, "Config": {"Env": environment}}
+    plain |= {"State": {"Status": "running"}, "HostConfig": {}, "NetworkSettings": {}}
+    return msgspec.convert(plain, ContainerAnswer)
 
 
 def test_a_script_that_reads_more_than_is_kept_is_cut() -> None:
