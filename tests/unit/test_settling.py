@@ -33,8 +33,8 @@ class Looks:
         self.now = 0.0
         self.number = 0
         self._examinations = examinations
-        monkeypatch.setattr(settling.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(settling.time, "sleep", self._sleep)
+        monkeypatch.setattr("linkdoctor.cli.settling.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         assert seconds > 0
@@ -104,7 +104,7 @@ def test_ctrl_c_while_waiting_gives_what_is_known(
         raise KeyboardInterrupt
 
     endless = looks(seen(EARLY))
-    monkeypatch.setattr(settling.time, "sleep", interrupt)
+    monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", interrupt)
     examination, report = endless.settled(60)
     assert examination.interrupted
     assert report.summary.too_early
