@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from linkdoctor.api import Url, diagnose_engines
-from linkdoctor.model.evidence import Known
+from linkdoctor.model.evidence import Gap, Known
 from linkdoctor.model.knowledge import Declaration
-from linkdoctor.model.report import Safety, Severity
+from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
 
 from .examining import advised, apply, codes, diagnose, look, only_fault, remarks, told
 from .situations import Lab
@@ -153,14 +153,21 @@ def test_a_source_that_has_only_just_started_may_still_be_on_its_way(lab: Lab) -
     lab.run("app", expose=[5000])
     lab.run("web", link="app:helloapp")
     report = diagnose_engines([Url(lab.url)])
-    assert (report.findings, report.skipped) == ((), ())
+    assert report.findings == ()
+    # It is not passed over silently: it was not judged yet.
+    assert {each.code for each in report.skipped} >= {"LD502"}
+    assert {each.gap for each in report.skipped} == {Gap.TOO_EARLY}
+    assert exit_code(report) is ExitCode.OK
 
 
 def test_a_source_whose_health_check_says_starting_may_still_be_on_its_way(lab: Lab) -> None:
     lab.run("app", expose=[5000], health="sleep 60")
     lab.run("web", link="app:helloapp")
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    assert report.findings == ()
+    assert {each.code for each in report.skipped} >= {"LD106", "LD502"}
+    assert {each.gap for each in report.skipped} == {Gap.TOO_EARLY}
+    assert exit_code(report) is ExitCode.OK
 
 
 # LD503

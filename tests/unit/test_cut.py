@@ -16,6 +16,7 @@ from linkdoctor.collect.shares import in_turn
 from linkdoctor.diagnosis import diagnose
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.report import ExitCode, Report, exit_code
+from linkdoctor.model.sight import sights_of
 from linkdoctor.model.snapshot import (
     Container,
     HostsLine,
@@ -265,10 +266,9 @@ def test_that_it_was_cut_is_kept_in_snapshots_and_takes_no_room_otherwise(tmp_pa
 
 
 def answer(path: str, environment: list[str]) -> ContainerAnswer:
-    return msgspec.convert(
-        {"Id": "a" * 64, "Path": path, "Config": {"Env": environment}, "State": {"Status": "running"}},
-        ContainerAnswer,
-    )
+    plain = {"Id": "a" * 64, "Name": "/web", "Path": path, "Config": {"Env": environment}}
+    plain |= {"State": {"Status": "running"}, "HostConfig": {}, "NetworkSettings": {}}
+    return msgspec.convert(plain, ContainerAnswer)
 
 
 def test_a_script_that_reads_more_than_is_kept_is_cut() -> None:
@@ -289,3 +289,13 @@ def test_a_script_is_not_called_absent_where_its_path_is_too_long_to_be_searched
     assert "more than 8 directories" in long.cut
     usual = collector._script(answer("entrypoint.sh", ["PATH=/usr/bin:/bin"]), nowhere)
     assert usual.cut == ""
+
+
+# --- what is told of the examination --------------------------------------------------------------
+
+
+def test_the_self_check_says_what_was_cut() -> None:
+    snapshot = with_hosts(World.tutorial(), "web", lambda lines: Known(lines, "hosts", "too large"))
+    (sight,) = (each for each in sights_of(snapshot) if each.what == "hosts file")
+    assert (sight.had, sight.of) == (1, 2)
+    assert [(each.gap, each.reason) for each in sight.hindrances] == [(Gap.CUT, "too large")]

@@ -27,16 +27,14 @@ def settled(
 ) -> tuple[Examination, Report]:
     """Examine and diagnose again while something is too early, for so many seconds at most.
 
+    So it is done where containers kept changing while they were read.
+
     The last look begins when they are over at the latest. Ctrl-C ends it: what was known by then
     is given, and said to be interrupted.
     """
     end = time.monotonic() + seconds
     examination, report = first
-    while (
-        report.summary.too_early
-        and not examination.interrupted
-        and (left := end - time.monotonic()) > 0
-    ):
+    while _may_change(examination, report) and (left := end - time.monotonic()) > 0:
         try:
             time.sleep(min(_PAUSE, left))
         except KeyboardInterrupt:
@@ -44,3 +42,9 @@ def settled(
         examination = look()
         report = diagnose(examination)
     return examination, report
+
+
+def _may_change(examination: Examination, report: Report) -> bool:
+    if examination.interrupted:
+        return False
+    return bool(report.summary.too_early) or not all(each.settled for each in examination.snapshots)

@@ -104,6 +104,8 @@ def _read(namespace: Path, action: Callable[[], T], source: str) -> Evidence[T]:
         return Unknown(gap=reason.gap, detail=str(reason))
     except sockets.TooMany as error:
         return Unknown(gap=Gap.CUT, detail=str(error))
+    except sockets.NamespaceSilent as error:
+        return Unknown(gap=Gap.TIMED_OUT, detail=str(error))
     except sockets.NamespaceDenied as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
     except OSError as error:

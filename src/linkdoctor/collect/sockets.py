@@ -27,6 +27,7 @@ from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 __all__ = [
     "Dialled",
     "NamespaceDenied",
+    "NamespaceSilent",
     "Peeked",
     "Shut",
     "TooMany",
@@ -114,10 +115,15 @@ class NamespaceDenied(Exception):
     """This process may not enter a network namespace."""
 
 
+class NamespaceSilent(NamespaceDenied):
+    """What was done in a network namespace did not end in time."""
+
+
 def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     """Run an action in another network namespace, in a thread that ends with it.
 
     Raises:
+        NamespaceSilent: it did not end in time.
         NamespaceDenied: entering needs CAP_SYS_ADMIN, or the namespace is gone.
     """
     result: list[T] = []
@@ -136,7 +142,7 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     if failure:
         raise failure[0]
     if not result:
-        raise NamespaceDenied("the network namespace did not answer in time")
+        raise NamespaceSilent("the network namespace did not answer in time")
     return result[0]
 
 

@@ -126,8 +126,8 @@ def kind_meant(word: str) -> str:
 
 
 def accepted(skips: Iterable[Skipped], kinds: Collection[str]) -> tuple[Skipped, ...]:
-    """Mark the skips whose missing evidence is of one of these kinds."""
-    wanted = [KINDS[each] for each in kinds]
+    """Mark the skips whose missing evidence is of one of these kinds; raises ValueError."""
+    wanted = [KINDS[kind_meant(each)] for each in kinds]
     return tuple(
         msgspec.structs.replace(skip, accepted=True) if _is_of(skip, wanted) else skip
         for skip in skips

@@ -156,8 +156,14 @@ def sights_of(snapshot: Snapshot) -> tuple[Sight, ...]:
     return (*of_host, *(_sight(snapshot.host, what, found, False) for what, found in kinds.items()))
 
 
+def _whole(piece: Known[Any] | Unknown) -> Known[Any] | Unknown:
+    """Give a piece of evidence; one that a limit cut is not had."""
+    cut = piece.cut if isinstance(piece, Known) else ""
+    return Unknown(gap=Gap.CUT, detail=cut) if cut else piece
+
+
 def _sight(host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host: bool) -> Sight:
-    found = tuple(pieces)
+    found = tuple(map(_whole, pieces))
     option = next(
         (_ON_DEMAND[each] for each in found if isinstance(each, Unknown) and each in _ON_DEMAND), ""
     )
