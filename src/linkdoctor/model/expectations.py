@@ -84,8 +84,13 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def rests_on_the_resolver_alone(self) -> bool:
-        """Tell whether no link, no container, no declaration and no log supports it."""
-        supported = self.link or self.nearby or self.elsewhere or self.complaint
+        """Tell whether no link, no container, no declaration and no log supports it.
+
+        A service of the target's own Compose project is a hint only: services often share one file
+        of settings, of which each uses its own.
+        """
+        named = [each for each in self.candidates if each.known_as is not KnownAs.SERVICE]
+        supported = self.link or (self.nearby and named) or self.elsewhere or self.complaint
         return not (self.expectation.certain or supported)
 
 
