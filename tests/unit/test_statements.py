@@ -162,6 +162,32 @@ def test_a_reader_of_link_variables_is_linked_to_what_is_there() -> None:
     assert "--link my-db:my_db" in commands(only("LD301", world))[-1]
 
 
+def test_a_source_that_is_gone_is_not_to_be_created_if_compose_calls_it_otherwise_now() -> None:
+    world = World().run("shop_app_1", labels=of("shop", "app"))
+    world.run("shop_web_1", link="shop_app_1:app", labels=of("shop", "web"))
+    world.remove("shop_app_1").run("shop-app-1", labels=of("shop", "app"))
+    found = only("LD103", world)
+    (fix,) = found.fixes
+    assert "so that it is linked to shop-app-1 instead of shop_app_1" in fix.title
+    assert fix.commands[0].endswith("--force-recreate web")
+
+
+def test_a_source_that_is_gone_is_not_to_be_created_if_another_has_its_name_elsewhere() -> None:
+    world = (
+        World.tutorial().network("back").remove("app").run("p-1", network="back", hostname="app")
+    )
+    found = only("LD103", world)
+    assert [fix.title for fix in found.fixes] == [
+        "find out whether p-1 has taken the place of app, and create web again with a link to it "
+        "as helloapp"
+    ]
+
+
+def test_a_name_in_two_cases_is_one_expectation() -> None:
+    world = World().run("web", labels={"linkdoctor.expects": "DB"}, env={"DB_HOST": "db"})
+    assert [each.alias for each in said("LD301", world)] == ["DB"]
+
+
 # host, none, another's network
 
 

@@ -122,7 +122,8 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
         return
     done: set[str] = set()
     for expectation in expectations_of(host, container, topology):
-        if done.intersection(expectation.names):
+        names = {name.lower() for name in expectation.names}
+        if done.intersection(names):
             continue
         unmet = None
         if not _is_met(host, container, expectation, topology):
@@ -130,7 +131,7 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
             if unmet is None:
                 continue  # a weaker kind of expectation may have support for the same name
             yield unmet
-        done.update(expectation.names)
+        done.update(names)
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
