@@ -33,12 +33,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.evidence import Known, Need
 from linkdoctor.model.expectations import unmet_expectations
 from linkdoctor.model.fixes import address_of_host, cross_host
 from linkdoctor.model.reach import is_local
 from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container
+from linkdoctor.model.snapshot import Container, Status
 from linkdoctor.model.topology import LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -59,7 +59,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         target, source = place.container, reach.source
         yield Hit(
             message=f"{target.name} {reach.how}, but {reach.source_name} is not on "
-            f"{place.host}: it runs on {reach.host}, and links do not cross engines.",
+            f"{place.host}: it {_state(source)} on {reach.host}, and links do not cross engines.",
             evidence=(
                 Proof(
                     what=f"container {reach.source_name}",
@@ -80,6 +80,11 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             alias=reach.alias,
             source=reach.source_name,
         )
+
+
+def _state(source: Container) -> str:
+    known = source.details.value if isinstance(source.details, Known) else None
+    return "runs" if known is not None and known.status is Status.RUNNING else "is"
 
 
 def _links(place: Place, topology: Topology) -> Iterator[_Reach]:

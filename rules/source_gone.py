@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linkdoctor.model.candidates import candidates_for, replicas_of
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import cross_host, recreate
 from linkdoctor.model.namesakes import namesake, true_name
@@ -52,10 +53,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     name = true_name(link, topology)
     elsewhere = topology.elsewhere(link.host, name)
-    create = Fix(
-        title=f"create {name} again, as it was made",
-        safety=Safety.MANUAL,
-    )
     yield Hit(
         message=f"{link.target.name} is linked to {name} as {link.alias}, but "
         f"{name} was removed and nothing has its name now.",
@@ -77,8 +74,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(
-            create,
-            recreate(topology, link.host, link.target, why=f"after {name} is back"),
+            *_back(link, name, topology),
             *(
                 fix
                 for host, container in elsewhere[:1]
@@ -94,6 +90,27 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         source=name,
+    )
+
+
+def _back(link: Link, name: str, topology: Topology) -> tuple[Fix, ...]:
+    """Advise to create the source again only if it is not there under another of its names."""
+    replicas = replicas_of(link.host, link.target, name, topology)
+    if replicas:
+        others = ", ".join(each.name for each in replicas)
+        why = f"so that it is linked to {others} instead of {name}"
+        return (recreate(topology, link.host, link.target, why=why),)
+    candidates = candidates_for(link.host, link.target, name, topology)
+    if candidates:
+        others = " or ".join(sorted(each.container.name for each in candidates))
+        title = (
+            f"find out whether {others} has taken the place of {name}, and create "
+            f"{link.target.name} again with a link to it as {link.alias}"
+        )
+        return (Fix(title=title, safety=Safety.MANUAL),)
+    return (
+        Fix(title=f"create {name} again, as it was made", safety=Safety.MANUAL),
+        recreate(topology, link.host, link.target, why=f"after {name} is back"),
     )
 
 

@@ -34,6 +34,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
+from linkdoctor.model.reach import nobodys_address
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
@@ -60,7 +61,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     address = stale[0][1]
     holder = topology.holder_of(link.host, address)
-    whose = f"now the address of {holder.name}" if holder else "now nobody's address"
+    nobodys = f"now {nobodys_address(link.host, topology)}"
+    whose = f"now the address of {holder.name}" if holder else nobodys
     yield Hit(
         message=f"{link.target.name} was started when {source.name} had {address}, {whose}; "
         f"{source.name} has {now[0]} today, but the variables of {link.alias} in the running "

@@ -77,20 +77,26 @@ def replicas_of(
 ) -> tuple[Container, ...]:
     """Return the other replicas of a container that is gone, in the target's Compose project.
 
-    ``shop_db_2`` is one of ``shop_db_1``.
+    ``shop_db_2`` is one of ``shop_db_1``, and so is ``shop-db-1``, as Compose 2 calls it.
     """
-    wanted = _NUMBER.sub("", name.lower())
+    wanted = _service_in(name)
     mine = _project(target)
-    if not mine or wanted == name.lower():
+    if not mine or not wanted:
         return ()
     return tuple(
         each
         for _, each in topology.containers(host)
-        if _project(each) == mine and _NUMBER.sub("", each.name.lower()) == wanted
+        if _project(each) == mine and _service_in(each.name) == wanted
     )
 
 
-_NUMBER = re.compile(r"[-_][0-9]{1,5}\Z")
+_REPLICA = re.compile(r"(.+)[-_][0-9]{1,5}")
+
+
+def _service_in(name: str) -> str:
+    """Return what replicas of one service have in common; '' if the name is not a replica's."""
+    match = _REPLICA.fullmatch(name.lower())
+    return match[1].replace("_", "-") if match else ""
 
 
 def _project(container: Container) -> str:

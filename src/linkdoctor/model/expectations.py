@@ -84,8 +84,13 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def rests_on_the_resolver_alone(self) -> bool:
-        """Tell whether no link, no container, no declaration and no log supports it."""
-        supported = self.link or self.nearby or self.elsewhere or self.complaint
+        """Tell whether no link, no container, no declaration and no log supports it.
+
+        A service of the target's own Compose project is a hint only: services often share one file
+        of settings, of which each uses its own.
+        """
+        named = [each for each in self.candidates if each.known_as is not KnownAs.SERVICE]
+        supported = self.link or (self.nearby and named) or self.elsewhere or self.complaint
         return not (self.expectation.certain or supported)
 
 
@@ -117,7 +122,8 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
         return
     done: set[str] = set()
     for expectation in expectations_of(host, container, topology):
-        if done.intersection(expectation.names):
+        names = {name.lower() for name in expectation.names}
+        if done.intersection(names):
             continue
         unmet = None
         if not _is_met(host, container, expectation, topology):
@@ -125,7 +131,7 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
             if unmet is None:
                 continue  # a weaker kind of expectation may have support for the same name
             yield unmet
-        done.update(expectation.names)
+        done.update(names)
     topology.all_references(container)  # where a limit left some out, that is said
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "is_inside",
     "is_local",
     "networks_of",
+    "nobodys_address",
     "owner_of",
     "searched_names",
     "subnets_of",
@@ -55,6 +56,13 @@ def addresses_of(host: str, container: Container, topology: Topology) -> frozens
 def is_local(network: Network | None) -> bool:
     """Tell whether all containers of a network are on one host; an unknown network is taken so."""
     return network is None or network.driver in _LOCAL_DRIVERS
+
+
+def nobodys_address(host: str, topology: Topology) -> str:
+    """Return how an address is called that no container is seen to have."""
+    if all(topology.is_inspected(each) for _, each in topology.containers(host)):
+        return "nobody's address"
+    return "the address of no container that could be inspected"
 
 
 def has_hosts_line(target: Container, name: str, topology: Topology) -> bool:
