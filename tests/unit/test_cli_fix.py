@@ -11,6 +11,7 @@ import pytest
 from linkdoctor.api import snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.cli.fix import _numbers
+from linkdoctor.cli.journals import _with_journal
 from linkdoctor.model.world import World
 
 Run = Callable[..., tuple[int, str, str]]
@@ -80,6 +81,9 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),
+        (("--undo", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--resume", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--undo", "/dev/null"), "there is no journal /dev/null"),
         (("--interactive",), "goes with --apply"),
         (("--interactive", "--apply", "--yes"), "goes with --apply"),
     ],
@@ -128,3 +132,29 @@ def test_a_hostile_name_cannot_write_to_the_terminal(
 )
 def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
     assert _numbers(typed, 4) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ([], []),
+        (["--apply"], ["--apply"]),
+        (["--undo"], ["--undo", "auto"]),
+        (["--undo", "--yes"], ["--undo", "auto", "--yes"]),
+        (["--undo", "a-journal", "--yes"], ["--undo", "a-journal", "--yes"]),
+        (["--undo=a-journal"], ["--undo=a-journal"]),
+    ],
+)
+def test_an_undo_that_stands_alone_means_the_newest_journal(
+    typed: list[str], read: list[str]
+) -> None:
+    assert _with_journal(typed) == read
+
+
+def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    _, out, _ = run("--snapshot", file)
+    assert "cannot be taken back: a restart leaves nothing to take back" in out
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    _, out, _ = run("--snapshot", file)
+    assert "can be taken back only while the old container is kept (--keep-old)" in out

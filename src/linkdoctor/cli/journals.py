@@ -44,7 +44,7 @@ class FixCommand(TyperCommand):
 
 def _with_journal(arguments: Sequence[str]) -> list[str]:
     completed: list[str] = []
-    for word, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+    for word, following in zip(arguments, [*arguments, "-"][1:], strict=True):
         completed.append(word)
         if word == "--undo" and following.startswith("-"):
             completed.append(AUTO)
