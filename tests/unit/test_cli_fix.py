@@ -12,6 +12,7 @@ import pytest
 from linkdoctor.api import Examination, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.cli.asking import Asking, step_numbers
+from linkdoctor.cli.journals import _with_journal
 from linkdoctor.fix.journal import Before, Journal
 from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
 from linkdoctor.model.actions import Start
@@ -91,6 +92,9 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--interactive", "--apply"), "use --apply --yes"),
         (("--interactive", "--apply", "--yes"), "cannot be used together"),
         (("--interactive", "--yes"), "cannot be used together"),
+        (("--undo", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--resume", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--undo", "/dev/null"), "there is no journal /dev/null"),
     ],
 )
 def test_nonsense_is_one_line(
@@ -135,11 +139,11 @@ def test_a_hostile_name_cannot_write_to_the_terminal(
         ("", None),
     ],
 )
-def test_steps_are_picked_by_theirstep_numbers(typed: str, meant: set[int] | None) -> None:
+def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
     assert step_numbers(typed, (1, 2, 3, 4)) == meant
 
 
-def test_steps_of_a_later_round_are_picked_by_their_ownstep_numbers() -> None:
+def test_steps_of_a_later_round_are_picked_by_their_own_numbers() -> None:
     assert step_numbers("5-6", (5, 6, 7)) == frozenset((5, 6))
     assert step_numbers("all", (5, 6, 7)) == frozenset((5, 6, 7))
     assert step_numbers("1", (5, 6, 7)) is None
@@ -290,3 +294,32 @@ def test_progress_counts_the_steps_and_what_is_left(
         "linkdoctor: step 2 of 2: restart two ...",
         "linkdoctor: step 2 of 2: fixed",
     ]
+
+
+# What can be taken back
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ([], []),
+        (["--apply"], ["--apply"]),
+        (["--undo"], ["--undo", "auto"]),
+        (["--undo", "--yes"], ["--undo", "auto", "--yes"]),
+        (["--undo", "a-journal", "--yes"], ["--undo", "a-journal", "--yes"]),
+        (["--undo=a-journal"], ["--undo=a-journal"]),
+    ],
+)
+def test_an_undo_that_stands_alone_means_the_newest_journal(
+    typed: list[str], read: list[str]
+) -> None:
+    assert _with_journal(typed) == read
+
+
+def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    _, out, _ = run("--snapshot", file)
+    assert "cannot be taken back: a restart leaves nothing to take back" in out
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    _, out, _ = run("--snapshot", file)
+    assert "can be taken back only while the old container is kept (--keep-old)" in out

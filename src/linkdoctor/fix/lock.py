@@ -148,7 +148,10 @@ def _kept(at: Path, name: str, claim: EngineClaim | None) -> Generator[None, Non
 
 def _keep(at: Path, name: str, claim: EngineClaim | None, done: threading.Event) -> None:
     while not done.wait(_KEPT_EVERY):
-        if claim is None or not claim.held:
+        if claim is not None and not claim.held:
+            claim.close()
+            claim = None
+        if claim is None:
             claim = claim_at_engine(at, name)
     if claim is not None:
         claim.close()
