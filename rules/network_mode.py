@@ -35,7 +35,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge
+from linkdoctor.model.fixes import recreate_on_bridge, with_sharers
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Details, Endpoint, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -99,7 +99,7 @@ def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...
             commands.restart(target.name),
         ),
     )
-    return (join, anew)
+    return (with_sharers(topology, place.host, join, target), anew)
 
 
 def _in_mode(mode: str) -> World:
