@@ -11,7 +11,7 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Unknown
 from linkdoctor.model.fixes import recreate, restart_target, start_source
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Safety
-from linkdoctor.model.sharers import all_sharers_of
+from linkdoctor.model.shared_namespaces import all_sharers_of
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World

@@ -28,8 +28,8 @@ from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.shared_namespaces import has_lost_owner, owners_of
 from linkdoctor.model.sharer_fixes import followed_by_sharers, sharers_if_seen
-from linkdoctor.model.sharers import has_lost_owner, owners_of
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address

@@ -9,7 +9,7 @@ import msgspec
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.report import Fix, Safety
-from linkdoctor.model.sharers import (
+from linkdoctor.model.shared_namespaces import (
     Sharer,
     all_sharers_of,
     joins_of,
