@@ -37,7 +37,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge
+from linkdoctor.model.fixes import recreate_on_bridge, with_sharers
 from linkdoctor.model.joining import from_the_host
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Details, Endpoint, Status
@@ -108,7 +108,7 @@ def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...
             commands.restart(target.name),
         ),
     )
-    return (join, anew)
+    return (with_sharers(topology, place.host, join, target), anew)
 
 
 _TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from linkdoctor.model import commands
 from linkdoctor.model.actions import ConnectNetwork, Start
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing, recreate
+from linkdoctor.model.fixes import doing, recreate, with_sharers
 from linkdoctor.model.links import LinkRefusal, Refusal, parse_refusal
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Status
@@ -106,19 +106,22 @@ def _fixes(
             topology, place.host, target, why="it has a ghost link, which no start mends"
         )
     elif source is not None and _is_off_the_bridge(source, topology):
-        yield doing(
+        connected = doing(
             f"connect {source.name} to the default bridge, then start {target.name}",
             Safety.SAFE,
             ConnectNetwork(network=DEFAULT_BRIDGE, container=source.name),
             Start(container=target.name),
         )
+        yield with_sharers(topology, place.host, connected, target)
     elif source is not None:
-        first = () if topology.is_running(source) else (source.name,)
-        yield doing(
-            f"start {' and then '.join((*first, target.name))}",
+        first = () if topology.is_running(source) else (source,)
+        names = [each.name for each in (*first, target)]
+        started = doing(
+            f"start {' and then '.join(names)}",
             Safety.SAFE,
-            *(Start(container=each) for each in (*first, target.name)),
+            *(Start(container=each) for each in names),
         )
+        yield with_sharers(topology, place.host, started, *first, target)
     else:
         yield Fix(
             title=f"remove {target.name} and create it again with a source that exists",

@@ -11,7 +11,7 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Unknown
 from linkdoctor.model.fixes import recreate, restart_target, start_source
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Safety
-from linkdoctor.model.sharers import all_sharers_of
+from linkdoctor.model.shared_namespaces import all_sharers_of
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
@@ -271,7 +271,15 @@ def test_the_printed_restart_names_the_sharers_and_restarts_them() -> None:
 
 
 def test_the_printed_start_is_safe_only_without_sharers() -> None:
-    world = tutorial().run("side", mode="container:app").stop("app")
+    world = (
+        tutorial()
+        .run("side", mode="container:app")
+        .run("late", mode="container:app")
+        .run("idle", mode="container:app")
+        .change("late", status=Status.EXITED, error=REFUSED)
+        .change("idle", status=Status.EXITED)
+        .stop("app")
+    )
     topology = topology_of(world)
     app = topology.named("host1", "app")
     assert app is not None
@@ -280,7 +288,7 @@ def test_the_printed_start_is_safe_only_without_sharers() -> None:
     assert (alone.safety, alone.commands) == (Safety.SAFE, ("docker start app",))
     fix = start_source(app, topology, "host1")
     assert fix.safety is Safety.RESTART
-    assert fix.commands == ("docker start app", "docker restart side")
+    assert fix.commands == ("docker start app", "docker restart late", "docker restart side")
 
 
 def test_the_printed_recreation_names_the_new_owner() -> None:
@@ -348,3 +356,12 @@ def test_the_printed_restart_of_a_sharer_needs_its_owner() -> None:
     fix = restart_target(topology, "host1", side)
     assert (fix.safety, fix.commands) == (Safety.MANUAL, ())
     assert "is gone" in fix.title
+
+
+def test_the_printed_start_of_a_refused_target_restarts_its_sharers() -> None:
+    refusal = "Cannot link to a non running container: /app AS /web/helloapp"
+    world = tutorial().run("side", mode="container:web").refuse("web", refusal)
+    report = diagnose(topology_of(world), RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    fix = next(each for each in report.findings if each.code == "LD104").fixes[0]
+    assert fix.commands == ("docker start web", "docker restart side")
+    assert steps(planned(world)) == [("Start", "web"), ("Restart", "side")]

@@ -41,7 +41,7 @@ from linkdoctor.model.fixes import (
 from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.sharers import (
+from linkdoctor.model.shared_namespaces import (
     Sharer,
     all_sharers_of,
     joins_of,

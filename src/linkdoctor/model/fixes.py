@@ -28,8 +28,8 @@ from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.shared_namespaces import has_lost_owner, owners_of
 from linkdoctor.model.sharer_fixes import followed_by_sharers, sharers_if_seen
-from linkdoctor.model.sharers import has_lost_owner, owners_of
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
@@ -53,6 +53,7 @@ __all__ = [
     "restart_target",
     "start_source",
     "through_compose",
+    "with_sharers",
 ]
 
 KEPT = "-before"
@@ -88,7 +89,7 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
 def start_source(source: Container, topology: Topology | None = None, host: str = "") -> Fix:
     """Advise to start a source and, where they can be seen, to restart those left without it."""
     fix = doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
-    return fix if topology is None else _with_sharers(topology, host, fix, source)
+    return fix if topology is None else with_sharers(topology, host, fix, source)
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
@@ -106,7 +107,7 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     if ghosts:
         return recreate(topology, host, target, why=_WOULD_KILL)
     started = (topology.named(host, each) for each in down)
-    return _with_sharers(
+    return with_sharers(
         topology,
         host,
         _restarted(target, down, _moving_ports(target)),
@@ -157,13 +158,14 @@ def moving_ports(container: Container) -> tuple[str, ...]:
     return (f"its public {ports} {', '.join(moving)} will change",)
 
 
-def _with_sharers(
+def with_sharers(
     topology: Topology,
     host: str,
     fix: Fix,
     *owners: Container,
     replaced: Sequence[str] = (),
 ) -> Fix:
+    """Add to a fix what those need who share the namespaces of containers that it starts anew."""
     return followed_by_sharers(
         topology,
         host,
@@ -258,7 +260,7 @@ def recreate(
         joins=tuple(joins),
     )
     fix = _recreated(topology, target, action, why=why)
-    return _with_sharers(topology, host, fix, target, replaced=(target.name,))
+    return with_sharers(topology, host, fix, target, replaced=(target.name,))
 
 
 def _recreated(topology: Topology, target: Container, action: Recreate, why: str = "") -> Fix:

@@ -9,7 +9,14 @@ import msgspec
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.report import Fix, Safety
-from linkdoctor.model.sharers import Sharer, all_sharers_of, joins_of, stays_down
+from linkdoctor.model.shared_namespaces import (
+    Sharer,
+    all_sharers_of,
+    joins_of,
+    owners_of,
+    stays_down,
+    waits_for_owner,
+)
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
 
@@ -54,7 +61,7 @@ def followed_by_sharers(
             elif joins:
                 action = Recreate(container=name, joins=joins, stays_down=stays_down(each))
                 done[name] = recreated(each.container, action)
-            elif each.up:
+            elif each.up or (waits_for_owner(each) and _is_owner_down(topology, host, each)):
                 done[name] = restarted(each.container)
             if name in done and done[name].safety is Safety.RECREATE:
                 new_ids.add(name)
@@ -70,6 +77,11 @@ def followed_by_sharers(
         safety=max(further, key=_SAFETIES.index),
         commands=(*fix.commands, *(line for each in done.values() for line in each.commands)),
     )
+
+
+def _is_owner_down(topology: Topology, host: str, sharer: Sharer) -> bool:
+    owners = owners_of(topology, host, sharer.container)
+    return any(not topology.is_running(each) for each in owners)
 
 
 def _afterwards(done: Mapping[str, Fix], lost: Sequence[str]) -> Iterator[str]:
