@@ -132,6 +132,8 @@ class _HostConfig(msgspec.Struct, gc=False):
     ExtraHosts: list[str] | None = None
     PortBindings: dict[str, list[_Binding] | None] | None = None
     PublishAllPorts: bool = False
+    PidMode: str = ""
+    IpcMode: str = ""
 
 
 class _EndpointIpam(msgspec.Struct, gc=False):
@@ -170,6 +172,8 @@ class ContainerAnswer(msgspec.Struct, gc=False):
     Args: list[str] | None = None
     HostsPath: str = ""
     ResolvConfPath: str = ""
+    Created: str = ""
+    RestartCount: int | None = None
     Mounts: list[_Mount] | None = None
 
 

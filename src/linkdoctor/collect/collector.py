@@ -173,6 +173,7 @@ def collect(
     engine = _engine(client, info)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        engine_time=info.SystemTime,
         tool=tool,
         host=engine.name or client.endpoint,
         endpoint=client.endpoint,

@@ -37,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Firewall,
     Interface,
     Listener,
+    Namespaces,
     Network,
     Probe,
     Publication,
@@ -393,6 +394,11 @@ class Topology:
         """Give the time of a host's snapshot, RFC 3339."""
         return self._hosts[host].snapshot.taken_at
 
+    def engine_time(self, host: str) -> str:
+        """Return the engine's own time then, or the snapshot's if the engine does not tell."""
+        snapshot = self._hosts[host].snapshot
+        return snapshot.engine_time or snapshot.taken_at
+
     # --- evidence of one container -----------------------------------------------------
 
     def _touch(self, need: Need) -> None:
@@ -541,6 +547,14 @@ class Topology:
         events = self._hosts[host].snapshot.events
         remembered = events.value if isinstance(events, Known) else ()
         return tuple(sorted(event for event in remembered if event.container == container))
+
+    def remembered(self, host: str) -> tuple[Event, ...]:
+        """Return all that the engine remembers of any container."""
+        return self._had(Need.EVENTS, host, self._hosts[host].snapshot.events)
+
+    def namespaces(self, container: Container) -> Namespaces:
+        """Return the kernel's numbers of the namespaces that the container's process lives in."""
+        return self._had(Need.NAMESPACES, container.name, container.namespaces)
 
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""

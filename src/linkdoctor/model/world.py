@@ -386,6 +386,28 @@ class World:
             self._begin(name)
         return self
 
+    def die(self, name: str, *times: str, exit_code: int = 1, signal: bool = False) -> World:
+        """Let a container have died at some times of the last hour (``11:58:30``), and start again.
+
+        With `signal` somebody had stopped it each time.
+        """
+        happened: list[Event] = []
+        for each in times:
+            actions = (*(("kill",) if signal else ()), "die", "start")
+            for number, action in enumerate(actions):
+                happened.append(
+                    Event(
+                        time=f"{_LATER[:11]}{each}.{number:06}Z",
+                        action=action,
+                        container=name,
+                        container_id=self._containers[name].id,
+                        exit_code=exit_code if action == "die" else -1,
+                    )
+                )
+        self._events = (*self._events, *happened)
+        started = max((each.time for each in happened), default=_EARLIER)
+        return self.change(name, started_at=started)
+
     def remove(self, name: str) -> World:
         """Remove a container."""
         del self._containers[name]
@@ -463,6 +485,7 @@ class World:
         )
         return Snapshot(
             taken_at=_LATER,
+            engine_time=_LATER,
             tool=Tool(name="linkdoctor", version="0"),
             host=self.host,
             endpoint="unix:///var/run/docker.sock",
