@@ -25,7 +25,7 @@ from linkdoctor.model.snapshot import (
     Publication,
     Status,
 )
-from linkdoctor.model.variables import redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = [
     "Commands",
@@ -94,7 +94,7 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         published=tuple(sorted(_publications(answer))),
         requested=tuple(sorted(_requested(answer))),
         extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
-        environment=redact(environment),
+        environment=_own_environment(answer, environment),
         references=tuple(
             sorted(
                 {*references_in_environment(environment), *named},
@@ -104,6 +104,18 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         reads=reads,
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
+    )
+
+
+def _own_environment(
+    answer: ContainerAnswer, environment: tuple[tuple[str, str], ...]
+) -> tuple[Variable, ...]:
+    """Keep of ``Config.Env`` the values that may be those of a link of this very container."""
+    endpoints = (answer.NetworkSettings.Networks or {}).values()
+    texts = [*(answer.HostConfig.Links or ()), *(link for e in endpoints for link in e.Links or ())]
+    aliases = (link.alias for link in _readable_links(texts))
+    return redact(
+        environment, prefixes_of_links(answer.Name.removeprefix("/"), aliases, environment)
     )
 
 

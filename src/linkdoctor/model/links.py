@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from linkdoctor.model.variables import Variable
+from linkdoctor.model.variables import Variable, prefix_of
 
 __all__ = [
     "FIRST_WITHOUT_VARIABLES",
@@ -118,11 +118,8 @@ def parse_link_name(name: str) -> tuple[str, str] | None:
 
 
 def environment_prefix(alias: str) -> str:
-    """Give the prefix of the variables that a link with this alias sets: ``my-db`` → ``MY_DB``.
-
-    Only ``-`` is replaced; dots and spaces stay (engine lab).
-    """
-    return alias.upper().replace("-", "_")
+    """Return the prefix of the variables that a link sets: of ``my-db`` it is ``MY_DB``."""
+    return prefix_of(alias)
 
 
 def engine_version(text: str) -> tuple[int, ...]:

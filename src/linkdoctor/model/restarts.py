@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Need, Unknown
+from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Details, Event, Status
 from linkdoctor.model.topology import Topology
 

@@ -682,6 +682,22 @@ class Topology:
         """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
         return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
 
+    def traces_elsewhere(self, link: Link) -> tuple[tuple[int, tuple[TracedVariable, ...]], ...]:
+        """Return the same of the target's other processes, by pid, where it is not the same.
+
+        Raises:
+            MissingEvidence: they were to be looked at, and could not be.
+        """
+        evidence = link.target.other_processes
+        if isinstance(evidence, Unknown) and evidence.gap not in _HINDERED:
+            return ()
+        others = self._had(Need.PROCESS_ENV, link.target.name, evidence)
+        own = {each.name for each in self.details(link.target).environment}
+        return tuple(
+            (each.pid, _traces(link, (one for one in each.variables if one.name not in own)))
+            for each in others
+        )
+
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
 
@@ -822,6 +838,7 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_HINDERED = (Gap.DENIED, Gap.CUT, Gap.TIMED_OUT)
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 

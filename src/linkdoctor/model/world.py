@@ -49,6 +49,7 @@ from linkdoctor.model.snapshot import (
     Listener,
     Network,
     Probe,
+    ProcessVariables,
     Publication,
     Resolver,
     Route,
@@ -56,7 +57,7 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-from linkdoctor.model.variables import Variable, redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = ["World"]
 
@@ -219,7 +220,9 @@ class World:
             published=bindings,
             requested=() if ephemeral else bindings,
             extra_hosts=extra,
-            environment=redact(variables),
+            environment=redact(
+                variables, prefixes_of_links(name, (each.alias for each in links), variables)
+            ),
             references=_references(variables, command),
             reads=_reads(command),
             health=Health(status=health) if health else None,
@@ -407,6 +410,15 @@ class World:
         self._events = (*self._events, *happened)
         started = max((each.time for each in happened), default=_EARLIER)
         return self.change(name, started_at=started)
+
+    def child(self, name: str, variables: Mapping[str, str]) -> World:
+        """Give a container a second process with other variables of links than the first has."""
+        pid = self._details(name).pid + 1
+        other = ProcessVariables(pid=pid, variables=redact(variables.items()))
+        self._containers[name] = msgspec.structs.replace(
+            self._containers[name], other_processes=Known((other,), f"/proc/{pid}/environ")
+        )
+        return self
 
     def remove(self, name: str) -> World:
         """Remove a container."""
@@ -626,9 +638,11 @@ class World:
             *details.environment,
             *(variable for variable in variables if variable.name not in own),
         )
+        last = {variable.name: variable for variable in environment}
         self._containers[name] = msgspec.structs.replace(
             target,
-            process_environment=Known(tuple(sorted(environment)), f"/proc/{details.pid}/environ"),
+            process_environment=Known(tuple(sorted(last.values())), f"/proc/{details.pid}/environ"),
+            other_processes=Known((), f"/proc/{details.pid} and its descendants"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
 
