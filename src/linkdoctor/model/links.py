@@ -284,6 +284,7 @@ class Refusal(StrEnum):
     NOT_ON_BRIDGE = "the source is not on the default bridge"
     MISSING = "the source did not exist"
     HOST_NETWORK = "links do not go together with host networking"
+    RULE_EXISTS = "its firewall still has the rule of a former link between the same addresses"
 
 
 class LinkRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -322,6 +323,11 @@ _REFUSALS = (
     (
         re.compile(r"conflicting options: host type networking can't be used with links"),
         Refusal.HOST_NETWORK,
+    ),
+    (
+        # 29 with nftables: what is left of removed containers that had the same addresses.
+        re.compile(r"adding rules? for bridge .*ip saddr .*rule exists", re.DOTALL),
+        Refusal.RULE_EXISTS,
     ),
 )
 

@@ -16,7 +16,7 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Details, Event, Status
 from linkdoctor.model.topology import Topology
 
-__all__ = ["MANY", "WINDOW", "Death", "deaths_lately", "time_of"]
+__all__ = ["MANY", "WINDOW", "Death", "deaths_lately", "died_of_itself", "time_of"]
 
 WINDOW = timedelta(minutes=10)
 MANY = 3
@@ -61,7 +61,7 @@ def deaths_lately(host: str, container: Container, topology: Topology) -> tuple[
         return ()
     count = details.restart_count
     events = topology.remembered(host)  # a policy counts; what else starts it again does not
-    all_deaths = tuple(_deaths((each for each in events if _is_of(each, container)), details))
+    all_deaths = died_of_itself(host, container, topology)
     lately = tuple(each for each in all_deaths if now - WINDOW < each.time)
     if len(lately) >= MANY:
         return () if up and _got_over_it(lately, started, now) else lately
@@ -72,8 +72,15 @@ def deaths_lately(host: str, container: Container, topology: Topology) -> tuple[
     return ()
 
 
-def _is_of(event: Event, container: Container) -> bool:
-    return event.container_id == container.id
+def died_of_itself(host: str, container: Container, topology: Topology) -> tuple[Death, ...]:
+    """Return the deaths of a container that the engine remembers and that nobody asked for.
+
+    Raises:
+        MissingEvidence: its events could not be had.
+    """
+    details = topology.details(container)
+    own = (each for each in topology.remembered(host) if each.container_id == container.id)
+    return tuple(_deaths(own, details))
 
 
 def _got_over_it(deaths: tuple[Death, ...], started: datetime | None, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.links import (
     HostsLine,
     Port,
@@ -47,6 +47,7 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    Namespaces,
     Network,
     Probe,
     ProcessVariables,
@@ -62,6 +63,7 @@ from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 __all__ = ["World"]
 
 _CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
+_UNSEEN = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
 
@@ -208,6 +210,7 @@ class World:
         details = Details(
             status=Status.RUNNING,
             pid=1000 + self._next_id,
+            created_at=f"{_EARLIER[:11]}09:{self._next_id // 60:02}:{self._next_id % 60:02}Z",
             started_at=started_at,
             restart_policy=restart,
             hostname=hostname or container_id[:12],
@@ -410,6 +413,12 @@ class World:
         self._events = (*self._events, *happened)
         started = max((each.time for each in happened), default=_EARLIER)
         return self.change(name, started_at=started)
+
+    def lives_in(self, name: str, namespaces: Namespaces | None) -> World:
+        """Say in which namespaces a container's process lives; None if that is not seen."""
+        seen = Known(namespaces, "/proc/1000/ns") if namespaces is not None else _UNSEEN
+        self._containers[name] = msgspec.structs.replace(self._containers[name], namespaces=seen)
+        return self
 
     def child(self, name: str, variables: Mapping[str, str]) -> World:
         """Give a container a second process with other variables of links than the first has."""
