@@ -50,7 +50,7 @@ from linkdoctor.model.outside import (
 )
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Details, Listener, Publication, Status
-from linkdoctor.model.stand_ins import guessed, stand_in_for
+from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -97,7 +97,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             message=f"The engine could not start {container.name}: {taken}{guessed(stand_in)}.",
             evidence=evidence,
             fixes=fixes,
-            severity=Severity.WARNING if stand_in is not None else None,
+            severity=_severity(place, stand_in, topology),
             key=str(conflict.port),
         )
 
@@ -180,6 +180,12 @@ def _missing_it(place: Place, topology: Topology) -> tuple[Link, ...]:
         for link in topology.links_to(place.host, place.container)
         if is_wanted(topology, link.target)
     )
+
+
+def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+    if is_kept(place.host, place.container, topology):
+        return Severity.INFO
+    return Severity.WARNING if stand_in is not None else None
 
 
 def _siblings(place: Place, conflict: PortConflict, topology: Topology) -> Iterator[Container]:

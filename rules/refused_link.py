@@ -21,7 +21,8 @@ left behind.
 A container that stopped for another reason. An attempt that was perhaps repeated with success
 under another name is a warning: it never ran, and a container with the same image and a link to the
 same source under the same alias was made later and runs. That is a guess, and said to be one; a
-sibling that was there before, or that Compose made, is a replica and no such sign.
+sibling that was there before, or that Compose made, is a replica and no such sign. The predecessor
+that a recreation keeps under its name with `-before` is info only.
 
 ## How to mend it
 
@@ -41,7 +42,7 @@ from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.links import LinkRefusal, Refusal, parse_refusal
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.stand_ins import guessed, stand_in_for
+from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -79,7 +80,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         fixes=tuple(_fixes(place, refusal, link, source, topology)),
         source=link.source_name if link else refusal.source or "",
         alias=alias,
-        severity=Severity.WARNING if stand_in is not None else None,
+        severity=_severity(place, stand_in, topology),
     )
 
 
@@ -155,6 +156,12 @@ def _fixes(
 
 def _is_off_the_bridge(source: Container, topology: Topology) -> bool:
     return topology.is_running(source) and topology.endpoint(source, DEFAULT_BRIDGE) is None
+
+
+def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+    if is_kept(place.host, place.container, topology):
+        return Severity.INFO
+    return Severity.WARNING if stand_in is not None else None
 
 
 def _siblings(place: Place, link: Link | None, topology: Topology) -> Iterator[Container]:

@@ -35,6 +35,7 @@ from collections.abc import Iterator
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.stand_ins import is_kept
 from linkdoctor.model.start_errors import FIREWALL_RULE, unknown_start_error
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
@@ -48,6 +49,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     container = place.container
     kind = unknown_start_error(topology.details(container))
     if not kind:
+        return
+    if is_kept(place.host, container, topology):
         return
     others = topology.links_to(place.host, container)
     if not topology.links_of(place.host, container) and not others:

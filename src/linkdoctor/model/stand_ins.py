@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from linkdoctor.model.fixes import compose_service
+from linkdoctor.model.fixes import KEPT, compose_service
 from linkdoctor.model.restarts import time_of
 from linkdoctor.model.snapshot import Container, Status
 from linkdoctor.model.topology import Topology
 
-__all__ = ["guessed", "stand_in_for"]
+__all__ = ["guessed", "is_kept", "stand_in_for"]
+
+_SUFFIXES = (KEPT, "-linkdoctor-old")
 
 
 def stand_in_for(
@@ -37,6 +39,16 @@ def stand_in_for(
         if later is not None and later > made and topology.is_running(other):
             return other
     return None
+
+
+def is_kept(host: str, container: Container, topology: Topology) -> bool:
+    """Tell whether it is the predecessor that a recreation keeps beside its successor, by name."""
+    for suffix in _SUFFIXES:
+        if container.name.endswith(suffix):
+            successor = topology.named(host, container.name.removesuffix(suffix))
+            if successor is not None and successor.image == container.image:
+                return topology.is_running(successor)
+    return False
 
 
 def guessed(stand_in: Container | None) -> str:
