@@ -20,8 +20,16 @@ def orphans(lab: Lab | str) -> list[Finding]:
 
 def share(lab: Lab, name: str, kind: str, owner: str, command: list[str] | None = None) -> None:
     """Run a container that shares a namespace of another one."""
-    settings = {f"{kind}_mode": f"container:{lab.inspect(owner)['Id']}"}
-    lab.client.containers.run(images.BASE, command or SLEEP, name=name, detach=True, **settings)
+    mode = f"container:{lab.inspect(owner)['Id']}"
+    lab.client.containers.run(
+        images.BASE,
+        command or SLEEP,
+        name=name,
+        detach=True,
+        network_mode=mode if kind == "network" else None,
+        pid_mode=mode if kind == "pid" else None,
+        ipc_mode=mode if kind == "ipc" else None,
+    )
 
 
 @pytest.fixture

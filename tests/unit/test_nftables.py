@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Callable
@@ -217,17 +218,13 @@ JSON = st.recursive(
 
 @given(st.binary(max_size=200))
 def test_any_answer_is_understood_or_not(answer: bytes) -> None:
-    try:
+    with contextlib.suppress(Unlisted):
         parse_bridges_table(answer)
-    except Unlisted as reason:
-        assert str(reason)
 
 
 @given(st.lists(JSON, max_size=3), st.sampled_from([121, 182, 183, 185]))
 def test_any_rule_is_understood_or_not(expressions: list[Any], handle: int) -> None:
     items = recorded("moved")
     rule(items, handle)["expr"] = expressions
-    try:
+    with contextlib.suppress(Unlisted):
         read(items)
-    except Unlisted as reason:
-        assert str(reason)

@@ -24,11 +24,11 @@ from linkdoctor.model.variables import (
 
 __all__ = ["Environments", "aliases_of", "first_near", "from_top", "others_near"]
 
-MOST_PROCESSES = 1024
+_MOST_PROCESSES = 1024
 _LARGEST_ENVIRONMENT = 128 * 1024
 _MOST_KEPT = 8
 _TOO_MANY = Unknown(
-    gap=Gap.CUT, detail=f"it has more than {MOST_PROCESSES} processes, which is more than are read"
+    gap=Gap.CUT, detail=f"it has more than {_MOST_PROCESSES} processes, which is more than are read"
 )
 _NO_PARENTS = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine's ps does not print the parents of processes"
@@ -70,7 +70,7 @@ def others_near(
     if not prefixes:
         return Known((), source)
     try:
-        read = list(procfs.environments_below(held, MOST_PROCESSES, _LARGEST_ENVIRONMENT))
+        read = list(procfs.environments_below(held, _MOST_PROCESSES, _LARGEST_ENVIRONMENT))
     except procfs.TooMany:
         return _TOO_MANY
     return Known(_others(((pid, _pairs(raw)) for pid, raw in read), first, prefixes), source)
@@ -86,7 +86,7 @@ def from_top(answer: TopAnswer, name: str, details: Details) -> Environments:
     below = afar.descendants_in_top(answer, details.pid)
     if below is None:
         return Environments(first=first, others=_NO_PARENTS)
-    if len(below) > MOST_PROCESSES:
+    if len(below) > _MOST_PROCESSES:
         return Environments(first=first, others=_TOO_MANY)
     prefixes = _prefixes(first, details)
     read = ((pid, afar.environment_from_top(answer, pid)) for pid in below if prefixes)

@@ -191,7 +191,7 @@ def _plain(rule: _Json, chain: str, bridge: str) -> Iterator[FirewallRule]:
 
 def _match(reading: _Reading, match: _Json) -> None:
     """Take what a match tells; what is not understood is a condition that may or may not hold."""
-    ((kind, of),) = match["left"].items() if isinstance(match["left"], dict) else (("", ""),)
+    kind, of = _left(match["left"])
     operator, right = match["op"], match["right"]
     if kind == "ct" and of.get("key") == "state":
         states = set(right) if isinstance(right, list) else {right}
@@ -209,6 +209,15 @@ def _match(reading: _Reading, match: _Json) -> None:
         _payload(reading, of, right)
     else:
         reading.conditional = True
+
+
+def _left(left: Any) -> tuple[str, _Json]:
+    """Return what a match looks at, and of what; nothing where that is not understood."""
+    if isinstance(left, dict) and len(left) == 1:
+        ((kind, of),) = left.items()
+        if isinstance(of, dict):
+            return str(kind), of
+    return "", {}
 
 
 def _payload(reading: _Reading, of: _Json, right: object) -> None:
