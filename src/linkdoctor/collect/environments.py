@@ -66,7 +66,7 @@ def others_near(
 ) -> Evidence[tuple[ProcessVariables, ...]]:
     """Read what links set for the descendants of a container's first process."""
     prefixes = _prefixes(first, details)
-    source = f"/proc/{held.pid} and its descendants"
+    source = f"/proc/{held.pid}/task"
     if not prefixes:
         return Known((), source)
     try:

@@ -243,6 +243,10 @@ class World:
                 Resolver(search=tuple(search), ndots=ndots),
                 f"/proc/{details.pid}/root/etc/resolv.conf",
             ),
+            namespaces=Known(
+                Namespaces(network=self._network_namespace(mode, details.pid), ipc=details.pid),
+                f"/proc/{details.pid}/ns",
+            ),
             stored_links=Known(
                 () if network else typed,
                 f"/var/lib/docker/containers/{container_id}/hostconfig.json",
@@ -606,6 +610,13 @@ class World:
             links=links if network else (),
         )
 
+    def _network_namespace(self, mode: str | None, pid: int) -> int:
+        """Return the number of a network namespace: a container's own, the host's or another's."""
+        owner = self._containers.get((mode or "").removeprefix("container:"))
+        if owner is not None and isinstance(owner.namespaces, Known):
+            return owner.namespaces.value.network
+        return 1 if mode == "host" else pid
+
     def _new_address(self, network: str) -> str:
         self._next_address += 1
         third = 17 if network == "bridge" else 18 + sorted(self._networks).index(network)
@@ -651,7 +662,7 @@ class World:
         self._containers[name] = msgspec.structs.replace(
             target,
             process_environment=Known(tuple(sorted(last.values())), f"/proc/{details.pid}/environ"),
-            other_processes=Known((), f"/proc/{details.pid} and its descendants"),
+            other_processes=Known((), f"/proc/{details.pid}/task"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
 
