@@ -33,6 +33,7 @@ removed or created again, this one has to be created again too, since it keeps t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from linkdoctor.model.actions import Start
 from linkdoctor.model.evidence import MissingEvidence, Need
@@ -44,12 +45,21 @@ from linkdoctor.model.fixes import (
     start_source,
     through_compose,
 )
+from linkdoctor.model.links import Port
 from linkdoctor.model.orphans import Orphan, Shared, State, orphan_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Event, Namespaces, Status
+from linkdoctor.model.snapshot import Container, Event, Namespaces, Publication, Status
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+
+class _Served(NamedTuple):
+    """What leads to the owner and is served by the sharer."""
+
+    links: tuple[Link, ...] = ()
+    published: frozenset[int] = frozenset()
+    """Ports of the host."""
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
@@ -70,12 +80,12 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     fixes = tuple(_fixes(place, orphan, topology))
     told = _told(sharer, orphan, topology)
     missing: MissingEvidence | None = None
-    links: tuple[Link, ...] = ()
+    served = _Served()
     try:
-        links = _served(place, orphan, topology)
+        served = _served(place, orphan, topology)
     except MissingEvidence as reason:
         missing = reason
-    for link in links:
+    for link in served.links:
         yield Hit(
             message=f"{link.target.name} reaches {owner} as {link.alias}, but {sharer.name} "
             f"answers there: {told}.",
@@ -86,7 +96,17 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             alias=link.alias,
             key=sharer.name,
         )
-    if not links:
+    if served.published:
+        listed = ", ".join(map(str, sorted(served.published)))
+        yield Hit(
+            message=f"What {owner} publishes at {listed} leads nowhere: {sharer.name} answers "
+            f"there, and {told}.",
+            evidence=evidence,
+            fixes=fixes,
+            target=owner,
+            key=sharer.name,
+        )
+    if not served.links and not served.published:
         yield Hit(
             message=f"{told}.",
             evidence=evidence,
@@ -155,26 +175,30 @@ def _fixes(place: Place, orphan: Orphan, topology: Topology) -> Iterator[Fix]:
         yield restart_target(topology, place.host, sharer)
 
 
-def _served(place: Place, orphan: Orphan, topology: Topology) -> tuple[Link, ...]:
-    """Return the links to the owner whose ports the sharer serves, where nobody comes by now."""
+def _served(place: Place, orphan: Orphan, topology: Topology) -> _Served:
+    """Return what leads to the owner's ports that the sharer serves, where nobody comes by now."""
     owner = orphan.owner
-    if owner is None or orphan.shared is not Shared.NETWORK:
-        return ()
+    runs = topology.is_running(place.container)
+    if owner is None or orphan.shared is not Shared.NETWORK or not runs:
+        return _Served()
     links = tuple(
-        link
-        for link in topology.links_to(place.host, owner)
-        if is_wanted(topology, link.target) and topology.is_running(place.container)
+        link for link in topology.links_to(place.host, owner) if is_wanted(topology, link.target)
     )
-    exposed = {port.number for port in topology.details(owner).exposed}
-    if not links or not exposed:
-        return ()
+    details = topology.details(owner)
+    published = {each.port.number: each.host_port for each in details.published}
+    exposed = {port.number for port in details.exposed} if links else set[int]()
+    if not exposed and not published:
+        return _Served()
     served = {each.port for each in topology.listeners(place.container)}
-    answered = (
-        {each.port for each in topology.listeners(owner)} if topology.is_running(owner) else set()
+    if topology.is_running(owner):
+        served -= {each.port for each in topology.listeners(owner)}
+    return _Served(
+        links=links if exposed & served else (),
+        published=frozenset(published[port] for port in published.keys() & served),
     )
-    return links if exposed & served - answered else ()
 
 
+_PUBLISHED = Publication(port=Port(5000), host_address="0.0.0.0", host_port=8080)
 _VPN = 4026530001
 _FORMER = 4026530002
 _LATER = "2026-01-01T11:00:00Z"
@@ -219,7 +243,7 @@ RULE = Rule(
     summary="a container shares a namespace that its owner has no more",
     needs=frozenset({Need.DETAILS, Need.NAMESPACES, Need.EVENTS, Need.LISTENERS, Need.LINK_ANSWER}),
     check=EachContainer(check),
-    explains=frozenset({"LD502", "LD503", "LD510"}),
+    explains=frozenset({"LD502", "LD503", "LD507", "LD510"}),
     cases=(
         Case(
             title="the owner was restarted",
@@ -232,6 +256,15 @@ RULE = Rule(
                 _sharing(network=_FORMER, started_at=_LATER).run("web", link="vpn:app").snapshot(),
             ),
             expect=(Expected(target="web", alias="app"),),
+        ),
+        Case(
+            title="the owner publishes what the sharer serves",
+            given=lambda: (
+                _sharing(network=_FORMER, started_at=_LATER)
+                .change("vpn", published=(_PUBLISHED,))
+                .snapshot(),
+            ),
+            expect=(Expected(target="vpn"),),
         ),
         Case(
             title="from afar: the owner was started later",

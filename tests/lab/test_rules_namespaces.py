@@ -66,6 +66,18 @@ def test_a_restarted_owner_leaves_the_sharer_behind_and_its_restart_helps(sharin
     assert sharing.fetch("web", "http://helloapp:5000/")[0] in (0, 1)
 
 
+def test_what_the_owner_publishes_for_the_sharer_is_one_fault(lab: Lab) -> None:
+    lab.run("vpn", publish={5000: 18000}, command=SLEEP)
+    share(lab, "app", "network", "vpn", ["httpd", "-f", "-p", "5000", "-h", "/"])
+    lab.wait_listening("app", 5000)
+    assert codes(diagnose(lab)) == []
+    lab.restart("vpn")
+    report = diagnose(lab)
+    assert codes(report) == ["LD113 vpn/"]
+    assert report.findings[0].consequences == ("LD507",)
+    assert "18000" in report.findings[0].message
+
+
 def test_an_owner_that_was_removed(sharing: Lab) -> None:
     sharing.remove("web", "vpn")
     (found,) = orphans(sharing)

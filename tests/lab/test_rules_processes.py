@@ -9,6 +9,7 @@ from linkdoctor.model.report import Safety
 
 from .examining import advised, apply, codes, diagnose, look, report
 from .situations import Lab
+from .test_collect import afar
 
 SAVES_ITS_VARIABLES = (
     "[ -e /saved ] || env | grep ^HELLOAPP_PORT > /saved; "
@@ -67,6 +68,11 @@ def test_variables_that_a_program_saved_before_its_last_start_are_found(saved: L
     found = next(each for each in diagnose(saved).findings if each.code == "LD201")
     assert (found.target, found.alias) == ("web", "helloapp")
     assert "pid" in found.message
+
+
+def test_from_afar_they_are_found_too(saved: Lab) -> None:
+    with afar(saved) as proxy:
+        assert "LD201 web/helloapp" in codes(diagnose(proxy.url))
 
 
 def test_a_shell_that_docker_exec_opened_is_not_the_program(lab: Lab) -> None:

@@ -31,7 +31,6 @@ _REFUSALS = re.compile(
 )
 _GONE = "No such container"
 _KILLED = 137
-_OF_THE_HOST = ("host", "none")
 
 
 class Shared(StrEnum):
@@ -109,6 +108,8 @@ def _left_behind(
     owner = topology.looked_up(host, reference)
     inspected = topology.read_from(sharer.details)
     if owner is None:
+        if topology.product(host) != "Docker":
+            return None  # the owner may be one that is not listed, as that of a pod
         return Orphan(
             shared=kind,
             reference=reference,
@@ -168,7 +169,7 @@ def _by_times(
 ) -> Orphan | None:
     details = topology.details(owner)
     mode = details.network_mode if kind is Shared.NETWORK else details.ipc_mode
-    if mode in _OF_THE_HOST or mode.startswith(_PREFIX):
+    if mode == "host" or mode.startswith(_PREFIX):
         return None  # what it shares itself outlives its own restarts
     begun, joined = time_of(details.started_at), time_of(topology.details(sharer).started_at)
     if begun is None or joined is None:
