@@ -162,6 +162,12 @@ def test_a_rule_for_a_published_port_is_no_pair() -> None:
     assert judged(linked().snapshot(), firewall) == []
 
 
+def test_what_only_counts_changes_nothing() -> None:
+    items = recorded("healthy")
+    rule(items, 121)["expr"].insert(0, {"counter": {"packets": 1, "bytes": 1}})
+    assert chains_in_place(read(items))
+
+
 def unknown_statement(items: list[dict[str, Any]]) -> None:
     rule(items, 183)["expr"].append({"queue": {"num": 1}})
 

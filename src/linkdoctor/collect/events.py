@@ -24,7 +24,7 @@ _ACTIONS = (
     *("create", "start", "die", "stop", "kill", "restart", "pause", "unpause"),
     *("rename", "destroy", "oom"),
 )
-_LARGEST = 1 << 20
+_LARGEST = 4 << 20  # each event repeats all labels of its container
 _LONGEST_NAME = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(

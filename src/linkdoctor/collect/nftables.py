@@ -123,7 +123,7 @@ def _entering(
     if not lookups:
         yield from _plain(rule, _ENTRANCE, "")
         return
-    if len(expressions) != 1:
+    if any(kind not in ("vmap", *_SILENT) for each in expressions for kind in each):
         raise _not_understood(f"the chain {rule['chain']}")
     (lookup,) = lookups
     key = lookup["key"]["meta"]["key"]
