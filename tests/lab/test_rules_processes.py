@@ -52,6 +52,12 @@ def test_the_same_port_belongs_to_the_alias_that_the_name_tells(lab: Lab) -> Non
     assert stale(lab) == [f"LD201 web/{alias}"]
 
 
+def both_sleep(lab: Lab) -> bool:
+    """The shell has become a sleep, and so has its child: each has the environment it was given."""
+    running = [" ".join(each) for each in lab.api.top("web")["Processes"]]
+    return all(any(f"sleep {each}" in line for line in running) for each in (100000, 100001))
+
+
 @pytest.fixture
 def saved(lab: Lab) -> Lab:
     lab.run("app", listen=5000)
@@ -60,6 +66,7 @@ def saved(lab: Lab) -> Lab:
     lab.move("app")
     lab.wait_listening("app", 5000)
     lab.restart("web")
+    lab.wait_for(lambda: both_sleep(lab))
     return lab
 
 
