@@ -183,7 +183,8 @@ CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 # What the tests need, and the Debian packages that hold it. Only what is missing is installed: a
 # Docker that came from elsewhere is left alone. What stays missing, the tests complain of.
-PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
+PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables nft:nftables \
+	busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
 	openssl:openssl debootstrap:debootstrap chromium:chromium strace:strace setpriv:util-linux \
 	promtool:prometheus nagios4:nagios4-core icinga2:icinga2-bin crontab:cron visudo:sudo \

@@ -317,12 +317,22 @@ def test_a_source_on_a_user_defined_network_is_one_fault_too(lab: Lab) -> None:
     assert "LD101" in found.consequences
 
 
-def test_an_attempt_that_was_repeated_at_another_port_is_a_remark(lab: Lab) -> None:
+def test_an_attempt_that_was_perhaps_repeated_at_another_port_is_a_warning(lab: Lab) -> None:
+    """Version 0.1 had it as a remark: whether it was repeated is a guess."""
     lab.run("db", image=lab.image("lab:db", command=SLEEP), listen=5432, publish={5432: 18000})
     lab.run("app", listen=5000, publish={5000: 18000}, refused=True)
     lab.run("app2", listen=5000, publish={5000: 18001})
     report = diagnose(lab)
-    assert (codes(report), told(report)) == ([], ["LD508 app/"])
+    assert codes(report) == ["LD508 app/"]
+    assert report.findings[0].severity is Severity.WARNING
+    assert "perhaps app2" in report.findings[0].message
+
+
+def test_a_refused_replica_at_the_same_port_is_an_error(lab: Lab) -> None:
+    lab.run("app1", listen=5000, publish={5000: 18000})
+    lab.run("app2", listen=5000, publish={5000: 18000}, refused=True)
+    (found,) = [each for each in diagnose(lab).findings if each.code == "LD508"]
+    assert (found.target, found.severity) == ("app2", Severity.ERROR)
 
 
 # LD509

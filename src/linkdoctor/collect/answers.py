@@ -173,6 +173,8 @@ class ContainerAnswer(msgspec.Struct, gc=False):
     Args: list[str] | None = None
     HostsPath: str = ""
     ResolvConfPath: str = ""
+    Created: str = ""
+    RestartCount: int | None = None
     Mounts: list[_Mount] | None = None
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect import afar, process, procfs, sockets, stored
+from linkdoctor.collect import afar, environments, procfs, sockets, stored
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     IdAnswer,
@@ -62,13 +62,16 @@ from linkdoctor.model.snapshot import (
     Engine,
     LinkAnswer,
     Listener,
+    Namespaces,
     Network,
+    ProcessVariables,
     Resolver,
     Snapshot,
     Status,
     Tool,
 )
-from linkdoctor.model.variables import Variable, redact
+
+from linkdoctor.model.variables import Variable
 
 __all__ = ["Further", "Progress", "collect"]
 
@@ -125,6 +128,8 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of a container's running process."""
 
     process_environment: Evidence[tuple[Variable, ...]] = _NOT_RUNNING
+    other_processes: Evidence[tuple[ProcessVariables, ...]] = _NOT_RUNNING
+    namespaces: Evidence[Namespaces] = _NOT_RUNNING
     hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
     resolver: Evidence[Resolver] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
@@ -179,6 +184,7 @@ def collect(
     engine = _engine(client, info)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        engine_time=info.SystemTime,
         tool=tool,
         host=engine.name or client.endpoint,
         endpoint=client.endpoint,
@@ -471,6 +477,8 @@ def _container(
         link_answers=_link_answers(client, name, details, live),
         stored_links=stored_links,
         process_environment=lived.process_environment,
+        other_processes=lived.other_processes,
+        namespaces=lived.namespaces,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
         listeners=lived.listeners,
@@ -491,6 +499,8 @@ def _unread(listed: ListAnswer, reason: Unknown) -> Container:
         details=reason,
         stored_links=reason,
         process_environment=reason,
+        other_processes=reason,
+        namespaces=reason,
         hosts_file=reason,
         resolver=reason,
         listeners=reason,
@@ -532,6 +542,8 @@ def _seen(
     if deadline.left() <= 0:
         return _Lived(
             process_environment=LATE,
+            other_processes=LATE,
+            namespaces=LATE,
             hosts_file=LATE,
             resolver=LATE,
             listeners=LATE,
@@ -541,7 +553,7 @@ def _seen(
         return ONLY_NEAR
     try:
         with procfs.prove(details.pid, answer.Id) as held:
-            return _near(held, answer, served=served)
+            return _near(held, answer, details, served=served)
     except procfs.NotProven as reason:
         return Unknown(gap=Gap.DENIED, detail=str(reason))
 
@@ -560,7 +572,7 @@ def _completed(
 
 
 def _denied_fields(seen: _Lived) -> list[str]:
-    fields = ("process_environment", "hosts_file", "resolver", "script")
+    fields = ("process_environment", "other_processes", "hosts_file", "resolver", "script")
     return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
@@ -568,10 +580,16 @@ def _is_denied(evidence: object) -> bool:
     return isinstance(evidence, Unknown) and evidence.gap is _DENIED
 
 
-def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived:
+def _near(held: procfs.Proc, answer: ContainerAnswer, details: Details, *, served: bool) -> _Lived:
     proc = f"/proc/{held.pid}"
+    name = answer.Name.removeprefix("/")
+    first = _had(lambda: environments.first_near(held, name, details), f"{proc}/environ")
     return _Lived(
-        process_environment=_had(lambda: _environment(held), f"{proc}/environ"),
+        process_environment=first,
+        other_processes=environments.others_near(held, first.value, details)
+        if isinstance(first, Known)
+        else first,
+        namespaces=_had(lambda: _namespaces(held), f"{proc}/ns"),
         hosts_file=_file(
             lambda: procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE + 1),
             parse_hosts,
@@ -607,16 +625,9 @@ def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
     return tuple(sorted(msgspec.structs.replace(each, owner=name) for each, name in names.items()))
 
 
-class _BeingStarted(Exception):
-    """The process is still the runtime's, and about to become the container's."""
-
-
-def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
-    environment = process.environment_of(held)
-    # For an instant after a start the process is still the runtime's, with its own environment.
-    if any(name.startswith("_LIBCONTAINER_") for name, _ in environment):
-        raise _BeingStarted
-    return redact(environment)
+def _namespaces(held: procfs.Proc) -> Namespaces:
+    network, ipc = procfs.namespaces_of(held)
+    return Namespaces(network=network, ipc=ipc)
 
 
 def _matters_afar(details: Details) -> bool:
@@ -630,6 +641,8 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
     if not _matters_afar(details):
         return _Lived(
             process_environment=NOT_ASKED_AFAR,
+            other_processes=NOT_ASKED_AFAR,
+            namespaces=near,
             hosts_file=NOT_ASKED_AFAR,
             resolver=NOT_ASKED_AFAR,
             listeners=near,
@@ -639,11 +652,14 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
     def read(path: str) -> bytes:
         return afar.read_archived(client, answer.Id, path, _LARGEST_FILE + 1)
 
+    name = answer.Name.removeprefix("/")
+    seen = _had(
+        lambda: environments.from_top(afar.top(client, answer.Id), name, details), "docker top"
+    )
     return _Lived(
-        process_environment=_had(
-            lambda: redact(afar.environment_from_top(afar.top(client, answer.Id), details.pid)),
-            "docker top",
-        ),
+        process_environment=_part(seen, lambda each: each.first),
+        other_processes=seen.value.others if isinstance(seen, Known) else seen,
+        namespaces=near,
         hosts_file=_file(lambda: read("/etc/hosts"), parse_hosts, "docker cp /etc/hosts"),
         # Only such a link is looked up with search domains, and an archive costs the engine more
         # than a hundred inspects.
@@ -660,7 +676,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     try:
         return Known(action(), source)
-    except _BeingStarted:
+    except procfs.BeingStarted:
         return _BEING_STARTED
     except (procfs.NotProven, sockets.NamespaceDenied) as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
@@ -714,10 +730,11 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
     return _Script(cut=_PATH_CUT if len(places) > _MOST_DIRECTORIES else "")
 
 
-def _part(evidence: Evidence[_Script], part: Callable[[_Script], P]) -> Evidence[P]:
+def _part(evidence: Evidence[T], part: Callable[[T], P]) -> Evidence[P]:
     if isinstance(evidence, Unknown):
         return evidence
-    return Known(part(evidence.value), evidence.source, evidence.value.cut)
+    cut = evidence.value.cut if isinstance(evidence.value, _Script) else evidence.cut
+    return Known(part(evidence.value), evidence.source, cut)
 
 
 def _text(content: bytes) -> str:

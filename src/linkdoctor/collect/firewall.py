@@ -24,7 +24,14 @@ from linkdoctor.model.evidence import Gap
 from linkdoctor.model.firewall import chains_on_the_way
 from linkdoctor.model.snapshot import Firewall, FirewallRule
 
-__all__ = ["Unlisted", "firewall_here", "parse_filter_table"]
+__all__ = [
+    "Unlisted",
+    "filters_bridges_here",
+    "firewall_here",
+    "output_of",
+    "parse_filter_table",
+    "program_here",
+]
 
 _NFT, _LEGACY = "iptables-nft", "iptables-legacy"
 
@@ -61,7 +68,7 @@ def firewall_here(bridges: Collection[str]) -> Firewall:
     """
     found = [
         Firewall(
-            backend=backend, chains=chains, rules=rules, filters_bridges=_filters_bridges_here()
+            backend=backend, chains=chains, rules=rules, filters_bridges=filters_bridges_here()
         )
         for backend in _backends_here()
         for chains, rules in [parse_filter_table(_listed(backend), bridges)]
@@ -72,7 +79,7 @@ def firewall_here(bridges: Collection[str]) -> Firewall:
             Gap.UNSUPPORTED,
             f"both {_NFT} and {_LEGACY} hold chains of an engine: which one is used is not clear",
         )
-    nothing = Firewall(backend=_NFT, filters_bridges=_filters_bridges_here())
+    nothing = Firewall(backend=_NFT, filters_bridges=filters_bridges_here())
     return (*in_use, *found, nothing)[0]
 
 
@@ -91,7 +98,7 @@ def _kernel_has_nf_tables() -> bool:
     return "/nf_tables.ko" in _text(builtin)
 
 
-def _filters_bridges_here() -> bool:
+def filters_bridges_here() -> bool:
     """Tell whether traffic within a bridge passes the firewall of this namespace."""
     return _text("/proc/sys/net/bridge/bridge-nf-call-iptables").strip() == "1"
 
@@ -104,10 +111,10 @@ def _text(path: str | Path) -> str:
 
 
 def _listed(backend: str) -> str:
-    program = _found(f"{backend}-save") or _plain(backend)
+    program = program_here(f"{backend}-save") or _plain(backend)
     if program is None:
         raise Unlisted(Gap.UNSUPPORTED, f"no program {backend}-save was found to list the firewall")
-    listing = _output(program, "-t", "filter").decode("utf-8", "replace")
+    listing = output_of(program, "-t", "filter").decode("utf-8", "replace")
     if "is incompatible" in listing:
         raise Unlisted(Gap.UNSUPPORTED, f"{backend} does not understand the firewall's rules")
     return listing
@@ -115,18 +122,19 @@ def _listed(backend: str) -> str:
 
 def _plain(backend: str) -> str | None:
     """Give the program without a kind in its name, if it is of that kind."""
-    teller, program = _found("iptables"), _found("iptables-save")
+    teller, program = program_here("iptables"), program_here("iptables-save")
     if teller is None or program is None:
         return None
-    kind = _NFT if b"(nf_tables)" in _output(teller, "--version") else _LEGACY
+    kind = _NFT if b"(nf_tables)" in output_of(teller, "--version") else _LEGACY
     return program if kind == backend else None
 
 
-def _found(program: str) -> str | None:
+def program_here(program: str) -> str | None:
+    """Return the path of a program; None if there is none."""
     return shutil.which(program, path=_SEARCHED)
 
 
-def _output(*argv: str) -> bytes:
+def output_of(*argv: str) -> bytes:
     """Run a program in this thread's namespaces; it may neither stay long nor say too much."""
     with subprocess.Popen(  # noqa: S603 - an absolute path, fixed words, no shell
         argv,

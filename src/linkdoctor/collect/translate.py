@@ -26,7 +26,7 @@ from linkdoctor.model.snapshot import (
     Publication,
     Status,
 )
-from linkdoctor.model.variables import redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = [
     "Commands",
@@ -82,8 +82,10 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         exit_code=state.ExitCode,
         out_of_memory=state.OOMKilled,
         error=_without_program(state.Error, answer.Path)[:_LONGEST_TEXT],
+        created_at=answer.Created,
         started_at=state.StartedAt,
         finished_at=state.FinishedAt,
+        restart_count=answer.RestartCount,
         health=_health(state.Health),
         restart_policy=(host.RestartPolicy.Name if host.RestartPolicy else "") or "no",
         hostname=config.Hostname,
@@ -97,7 +99,7 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         published=tuple(sorted(_publications(answer))),
         requested=tuple(sorted(_requested(answer))),
         extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
-        environment=redact(environment),
+        environment=_own_environment(answer, environment),
         references=tuple(
             sorted(
                 {*set_here, *named},
@@ -114,6 +116,18 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
 
 def _of_another(mode: str) -> str:
     return mode if mode.startswith("container:") else ""
+
+
+def _own_environment(
+    answer: ContainerAnswer, environment: tuple[tuple[str, str], ...]
+) -> tuple[Variable, ...]:
+    """Keep of ``Config.Env`` the values that may be those of a link of this very container."""
+    endpoints = (answer.NetworkSettings.Networks or {}).values()
+    texts = [*(answer.HostConfig.Links or ()), *(link for e in endpoints for link in e.Links or ())]
+    aliases = (link.alias for link in _readable_links(texts))
+    return redact(
+        environment, prefixes_of_links(answer.Name.removeprefix("/"), aliases, environment)
+    )
 
 
 def _health(answer: HealthAnswer | None) -> Health | None:

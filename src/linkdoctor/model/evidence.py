@@ -63,6 +63,8 @@ class Need(StrEnum):
     INTERFACES = "network interfaces of the host"
     ENGINE_ENV = "environment of the engine"
     PROBES = "answers to probes"
+    EVENTS = "events of the engine"
+    NAMESPACES = "namespaces of the running process"
 
 
 class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known", omit_defaults=True):

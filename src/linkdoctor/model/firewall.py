@@ -12,6 +12,8 @@ from linkdoctor.model.snapshot import Firewall, FirewallRule
 from linkdoctor.model.variables import is_address
 
 __all__ = [
+    "NFT_CHAIN",
+    "NFT_TABLE",
     "Way",
     "chains_in_place",
     "chains_on_the_way",
@@ -21,8 +23,13 @@ __all__ = [
     "words_of_rule",
 ]
 
+NFT_TABLE = "docker-bridges"
+"""The table in which an engine with nftables keeps its rules (29; recorded)."""
+NFT_CHAIN = "filter-forward-in__"
+"""Before the name of a bridge: the chain there that decides what reaches it."""
 _CHAIN = "DOCKER"
-"""The chain in which the engine keeps what it lets through (engine lab: 20.10 to 28.5)."""
+"""The chain in which the engine keeps what it lets through (engine lab: 20.10 to 28.5); for
+nftables it stands for the chains of the bridges."""
 _ENTRANCE = "FORWARD"
 
 

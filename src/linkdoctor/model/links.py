@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from linkdoctor.model.variables import Variable
+from linkdoctor.model.variables import Variable, prefix_of
 
 __all__ = [
     "FIRST_WITHOUT_VARIABLES",
@@ -118,11 +118,8 @@ def parse_link_name(name: str) -> tuple[str, str] | None:
 
 
 def environment_prefix(alias: str) -> str:
-    """Give the prefix of the variables that a link with this alias sets: ``my-db`` → ``MY_DB``.
-
-    Only ``-`` is replaced; dots and spaces stay (engine lab).
-    """
-    return alias.upper().replace("-", "_")
+    """Return the prefix of the variables that a link sets: of ``my-db`` it is ``MY_DB``."""
+    return prefix_of(alias)
 
 
 def engine_version(text: str) -> tuple[int, ...]:
@@ -287,6 +284,7 @@ class Refusal(StrEnum):
     NOT_ON_BRIDGE = "the source is not on the default bridge"
     MISSING = "the source did not exist"
     HOST_NETWORK = "links do not go together with host networking"
+    RULE_EXISTS = "its firewall still has the rule of a former link between the same addresses"
 
 
 class LinkRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -325,6 +323,11 @@ _REFUSALS = (
     (
         re.compile(r"conflicting options: host type networking can't be used with links"),
         Refusal.HOST_NETWORK,
+    ),
+    (
+        # 29 with nftables: what is left of removed containers that had the same addresses.
+        re.compile(r"adding rules? for bridge .*ip saddr .*rule exists", re.DOTALL),
+        Refusal.RULE_EXISTS,
     ),
 )
 

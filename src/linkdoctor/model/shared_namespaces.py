@@ -17,8 +17,6 @@ import msgspec
 
 from linkdoctor.model.actions import Joined, Namespace
 from linkdoctor.model.evidence import Gap, Known
-from linkdoctor.model.ports import Door, door_of
-from linkdoctor.model.reach import owner_of
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
 
@@ -27,7 +25,6 @@ __all__ = [
     "all_sharers_of",
     "has_lost_owner",
     "joins_of",
-    "listens_apart",
     "owners_of",
     "references_of",
     "sharers_of",
@@ -135,28 +132,6 @@ def all_sharers_of(topology: Topology, host: str, owner: Container) -> tuple[Sha
 
     visit(owner)
     return tuple(reversed(last_first))
-
-
-def listens_apart(
-    host: str, container: Container, port: int, topology: Topology
-) -> Container | None:
-    """Return a sharer that listens on a port where the container's own namespace has no listener.
-
-    It sits in another network namespace than the container, whatever its network mode says. A
-    container of which nothing is known may share any, and is left out.
-
-    Raises:
-        MissingEvidence: the listening sockets of a sharer could not be had.
-    """
-    owner = owner_of(host, container, topology)
-    for _, each in topology.containers(host):
-        if each is container or not topology.is_inspected(each) or not topology.is_running(each):
-            continue
-        if owner_of(host, each, topology) is not owner:
-            continue
-        if door_of(port, topology.listeners(each)) is Door.OPEN:
-            return each
-    return None
 
 
 def joins_of(

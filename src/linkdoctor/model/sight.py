@@ -43,6 +43,8 @@ _NEEDS = {
     "script": Need.ENTRY_SCRIPT,
     "stored links": Need.STORED_LINKS,
     "probes": Need.PROBES,
+    "events": Need.EVENTS,
+    "namespaces": Need.NAMESPACES,
 }
 SELF_CHECK_SCHEMA = "linkdoctor.self-check/1"
 _ON_DEMAND = {NOT_PROBED: "--probe", LOG_NOT_READ: "--logs"}
@@ -122,6 +124,8 @@ def pieces_of_container(container: Container) -> Iterator[Piece]:
     for answer in container.link_answers:
         yield f"where link {answer.alias} leads", answer.container_id
     yield "environment", container.process_environment
+    yield "environment of other processes", container.other_processes
+    yield "namespaces", container.namespaces
     yield "hosts file", container.hosts_file
     yield "resolver", container.resolver
     yield "sockets", container.listeners

@@ -40,10 +40,12 @@ __all__ = [
     "Label",
     "LinkAnswer",
     "Listener",
+    "Namespaces",
     "Network",
     "Probe",
     "ProbeCause",
     "ProbeOutcome",
+    "ProcessVariables",
     "Publication",
     "Resolver",
     "Route",
@@ -238,6 +240,20 @@ class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     """Of NO_ROUTE, which is only what the kernel says, and of TIMED_OUT."""
 
 
+class Namespaces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The kernel's numbers of the namespaces that a container's process lives in."""
+
+    network: int
+    ipc: int
+
+
+class ProcessVariables(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The link-shaped variables of another process of a container than its first."""
+
+    pid: int
+    variables: tuple[Variable, ...]
+
+
 class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What inspecting one container adds to the list."""
 
@@ -247,8 +263,12 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     out_of_memory: bool = False
     error: str = ""
     """``State.Error``: why the last start failed."""
+    created_at: str = ""
     started_at: str = ""
     finished_at: str = ""
+    restart_count: int | None = None
+    """How often the restart policy started it again since it was last started by hand; None if
+    the engine does not tell."""
     health: Health | None = None
     restart_policy: str = "no"
     hostname: str = ""
@@ -306,6 +326,10 @@ class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The links as typed, from the engine's ``hostconfig.json``: what its next start looks up.
     In the order of the file; inspect shows what became of them."""
     probes: Evidence[tuple[Probe, ...]] = NOT_PROBED
+    other_processes: Evidence[tuple[ProcessVariables, ...]] = _NOT_LOOKED
+    """The descendants of the container's first process whose link-shaped variables are others
+    than its own; what `docker exec` started is none of them."""
+    namespaces: Evidence[Namespaces] = _NOT_LOOKED
     complaints: Evidence[tuple[Complaint, ...]] = LOG_NOT_READ
     """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
@@ -331,7 +355,11 @@ class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One rule of a chain that Docker keeps, or a jump to such a chain."""
+    """One rule of a chain that Docker keeps, or a jump to such a chain.
+
+    The chains of nftables are told by the names of those of iptables that do the same:
+    ``FORWARD`` for its ``filter-FORWARD``, ``DOCKER`` for ``filter-forward-in__<bridge>``.
+    """
 
     chain: str
     verdict: str
@@ -349,6 +377,8 @@ class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Further conditions narrow it, which are not kept."""
     reject_with: str = ""
     """What a REJECT answers with: ``icmp-host-prohibited``, ``tcp-reset`` …"""
+    handle: int | None = None
+    """The number by which nftables deletes it."""
 
 
 class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -396,6 +426,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     container: str
     """The container's name then."""
     container_id: str
+    exit_code: int = -1
+    """Of a ``die``: how the process ended; -1 if the engine does not tell."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -404,6 +436,8 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     schema: str = SCHEMA
     taken_at: str
     """RFC 3339, UTC."""
+    engine_time: str = ""
+    """The engine's own clock then, which its times are told by; '' if it does not tell."""
     tool: Tool
     host: str
     """The name of the host in reports."""

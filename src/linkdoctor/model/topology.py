@@ -37,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Firewall,
     Interface,
     Listener,
+    Namespaces,
     Network,
     Probe,
     Publication,
@@ -394,6 +395,11 @@ class Topology:
         """Give the time of a host's snapshot, RFC 3339."""
         return self._hosts[host].snapshot.taken_at
 
+    def engine_time(self, host: str) -> str:
+        """Return the engine's own time then, or the snapshot's if the engine does not tell."""
+        snapshot = self._hosts[host].snapshot
+        return snapshot.engine_time or snapshot.taken_at
+
     # --- evidence of one container -----------------------------------------------------
 
     def _touch(self, need: Need) -> None:
@@ -565,6 +571,14 @@ class Topology:
         """Return whether inspect told of a container."""
         return isinstance(container.details, Known)
 
+    def remembered(self, host: str) -> tuple[Event, ...]:
+        """Return all that the engine remembers of any container."""
+        return self._had(Need.EVENTS, host, self._hosts[host].snapshot.events)
+
+    def namespaces(self, container: Container) -> Namespaces:
+        """Return the kernel's numbers of the namespaces that the container's process lives in."""
+        return self._had(Need.NAMESPACES, container.name, container.namespaces)
+
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
         return self.details(container).status in _UP
@@ -690,6 +704,22 @@ class Topology:
     def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
         """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
         return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
+
+    def traces_elsewhere(self, link: Link) -> tuple[tuple[int, tuple[TracedVariable, ...]], ...]:
+        """Return the same of the target's other processes, by pid, where it is not the same.
+
+        Raises:
+            MissingEvidence: they were to be looked at, and could not be.
+        """
+        evidence = link.target.other_processes
+        if isinstance(evidence, Unknown) and evidence.gap not in _HINDERED:
+            return ()
+        others = self._had(Need.PROCESS_ENV, link.target.name, evidence)
+        own = {each.name for each in self.details(link.target).environment}
+        return tuple(
+            (each.pid, _traces(link, (one for one in each.variables if one.name not in own)))
+            for each in others
+        )
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
@@ -850,6 +880,7 @@ _MORE_HOSTS = Unknown(gap=Gap.CUT, detail="its settings name more hosts than are
 _WITHOUT_NAMES = (DEFAULT_BRIDGE, "host", "none")
 """The networks on which no embedded DNS answers."""
 _LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
+_HINDERED = (Gap.DENIED, Gap.CUT, Gap.TIMED_OUT)
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.links import (
     HostsLine,
     Port,
@@ -47,8 +47,10 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    Namespaces,
     Network,
     Probe,
+    ProcessVariables,
     Publication,
     Resolver,
     Route,
@@ -56,11 +58,12 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-from linkdoctor.model.variables import Variable, redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = ["World"]
 
 _CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
+_UNSEEN = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
 
@@ -211,6 +214,7 @@ class World:
         details = Details(
             status=Status.RUNNING,
             pid=1000 + self._next_id,
+            created_at=f"{_EARLIER[:11]}09:{self._next_id // 60:02}:{self._next_id % 60:02}Z",
             started_at=started_at,
             restart_policy=restart,
             hostname=hostname or container_id[:12],
@@ -226,7 +230,9 @@ class World:
             published=bindings,
             requested=() if ephemeral else bindings,
             extra_hosts=extra,
-            environment=redact(variables),
+            environment=redact(
+                variables, prefixes_of_links(name, (each.alias for each in links), variables)
+            ),
             references=_references(variables, command),
             reads=_reads(command),
             health=Health(status=health) if health else None,
@@ -243,6 +249,10 @@ class World:
             resolver=Known(
                 Resolver(search=tuple(search), ndots=ndots),
                 f"/proc/{details.pid}/root/etc/resolv.conf",
+            ),
+            namespaces=Known(
+                Namespaces(network=self._network_namespace(mode, details.pid), ipc=details.pid),
+                f"/proc/{details.pid}/ns",
             ),
             stored_links=Known(
                 () if network else typed,
@@ -393,6 +403,43 @@ class World:
             self._begin(name)
         return self
 
+    def die(self, name: str, *times: str, exit_code: int = 1, signal: bool = False) -> World:
+        """Let a container have died at some times of the last hour (``11:58:30``), and start again.
+
+        With `signal` somebody had stopped it each time.
+        """
+        happened: list[Event] = []
+        for each in times:
+            actions = (*(("kill",) if signal else ()), "die", "start")
+            for number, action in enumerate(actions):
+                happened.append(
+                    Event(
+                        time=f"{_LATER[:11]}{each}.{number:06}Z",
+                        action=action,
+                        container=name,
+                        container_id=self._containers[name].id,
+                        exit_code=exit_code if action == "die" else -1,
+                    )
+                )
+        self._events = (*self._events, *happened)
+        started = max((each.time for each in happened), default=_EARLIER)
+        return self.change(name, started_at=started)
+
+    def lives_in(self, name: str, namespaces: Namespaces | None) -> World:
+        """Say in which namespaces a container's process lives; None if that is not seen."""
+        seen = Known(namespaces, "/proc/1000/ns") if namespaces is not None else _UNSEEN
+        self._containers[name] = msgspec.structs.replace(self._containers[name], namespaces=seen)
+        return self
+
+    def child(self, name: str, variables: Mapping[str, str]) -> World:
+        """Give a container a second process with other variables of links than the first has."""
+        pid = self._details(name).pid + 1
+        other = ProcessVariables(pid=pid, variables=redact(variables.items()))
+        self._containers[name] = msgspec.structs.replace(
+            self._containers[name], other_processes=Known((other,), f"/proc/{pid}/environ")
+        )
+        return self
+
     def remove(self, name: str) -> World:
         """Remove a container."""
         del self._containers[name]
@@ -470,6 +517,7 @@ class World:
         )
         return Snapshot(
             taken_at=_LATER,
+            engine_time=_LATER,
             tool=Tool(name="linkdoctor", version="0"),
             host=self.host,
             endpoint="unix:///var/run/docker.sock",
@@ -569,6 +617,13 @@ class World:
             links=links if network else (),
         )
 
+    def _network_namespace(self, mode: str | None, pid: int) -> int:
+        """Return the number of a network namespace: a container's own, the host's or another's."""
+        owner = self._containers.get((mode or "").removeprefix("container:"))
+        if owner is not None and isinstance(owner.namespaces, Known):
+            return owner.namespaces.value.network
+        return 1 if mode == "host" else pid
+
     def _new_address(self, network: str) -> str:
         self._next_address += 1
         third = 17 if network == "bridge" else 18 + sorted(self._networks).index(network)
@@ -610,9 +665,11 @@ class World:
             *details.environment,
             *(variable for variable in variables if variable.name not in own),
         )
+        last = {variable.name: variable for variable in environment}
         self._containers[name] = msgspec.structs.replace(
             target,
-            process_environment=Known(tuple(sorted(environment)), f"/proc/{details.pid}/environ"),
+            process_environment=Known(tuple(sorted(last.values())), f"/proc/{details.pid}/environ"),
+            other_processes=Known((), f"/proc/{details.pid}/task"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
 
