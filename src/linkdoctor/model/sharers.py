@@ -19,14 +19,20 @@ def sharers_of(host: str, container: Container, topology: Topology) -> tuple[Con
 
     A container of which nothing is known may share any, and is left out.
     """
-    owner = owner_of(host, container, topology)
-    found = []
+    snapshot = next(each for each in topology.snapshots() if each.host == host)
+    groups = topology.once(sharers_of, host, snapshot, lambda: _groups(host, topology))
+    together = groups.get(owner_of(host, container, topology).id, ())
+    return tuple(each for each in together if each is not container and topology.is_running(each))
+
+
+def _groups(host: str, topology: Topology) -> dict[str, list[Container]]:
+    """Return who shares a namespace, by the id of its owner, who comes first."""
+    groups: dict[str, list[Container]] = {}
     for _, each in topology.containers(host):
-        if each is container or not topology.is_inspected(each) or not topology.is_running(each):
-            continue
-        if owner_of(host, each, topology) is owner:
-            found.append(each)
-    return tuple(found)
+        if topology.is_inspected(each) and topology.namespace_owner(host, each) is not None:
+            owner = owner_of(host, each, topology)
+            groups.setdefault(owner.id, [owner]).append(each)
+    return groups
 
 
 def listens_apart(
