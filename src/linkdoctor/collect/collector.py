@@ -70,7 +70,6 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-
 from linkdoctor.model.variables import Variable
 
 __all__ = ["Further", "Progress", "collect"]
