@@ -102,6 +102,12 @@ class Listener(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     protocol: str
     owner: str = ""
     """The name of the process that listens, where it was seen."""
+    ipv6_only: bool = False
+    """It takes no IPv4 connections (``IPV6_V6ONLY``), which a listener at ``::`` else does."""
+    device: str = ""
+    """The one interface that it is bound to (``SO_BINDTODEVICE``); '' for every one."""
+    device_addresses: tuple[str, ...] = ()
+    """The addresses of that interface."""
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):

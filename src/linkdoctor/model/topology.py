@@ -114,6 +114,7 @@ class _Host:
 
     __slots__ = (
         "alike",
+        "answering",
         "by_address",
         "by_host_port",
         "by_id",
@@ -154,6 +155,8 @@ class _Host:
         """The names under which sources were typed, of all links on the engine's disk."""
         self.by_network_name: dict[tuple[str, str], Container] = {}
         """By network and name in lower case: what the embedded DNS answers there."""
+        self.answering: dict[tuple[str, str], list[Container]] = {}
+        """As `by_network_name`, but all that are up: the embedded DNS answers with each of them."""
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
         self.by_host_port: dict[int, list[tuple[Container, Publication]]] = {}
@@ -169,8 +172,13 @@ class _Host:
                     for address in (endpoint.address, endpoint.address6):
                         if address:
                             self.by_address[address] = container
+                    up = container.details.value.status in _UP
                     for name in _names_on(container, endpoint):
                         self.by_network_name.setdefault((endpoint.network, name), container)
+                        if up:
+                            self.answering.setdefault((endpoint.network, name), []).append(
+                                container
+                            )
                 for each in container.details.value.published:
                     if each.port.protocol == "tcp":
                         self.by_host_port.setdefault(each.host_port, []).append((container, each))
@@ -425,10 +433,27 @@ class Topology:
         """Give the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
 
-    def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
-        """Give the line of the hosts file that decides about a name, or None."""
-        for line in self.hosts_file(container):
-            if name in line.names:
+    def hosts_lines_with(self, container: Container, name: str) -> tuple[HostsLine, ...]:
+        """Return the lines of the hosts file with a name, which resolvers compare without case."""
+        lines = self.hosts_file(container)
+        return self.once(_lines_by_name, "", lines, lambda: _lines_by_name(lines)).get(
+            name.lower(), ()
+        )
+
+    def first_hosts_line(
+        self, container: Container, name: str, *, beside: Iterable[str] = ()
+    ) -> HostsLine | None:
+        """Return the line of the hosts file that decides about a name, or None.
+
+        Args:
+            container: whose file it is.
+            name: that is looked up.
+            beside: addresses that it may have; a line of a family that none of them is of decides
+                nothing, since programs go on to the other family. Empty: every line counts.
+        """
+        families = {":" in each for each in beside} or {True, False}
+        for line in self.hosts_lines_with(container, name):
+            if (":" in line.address) in families:
                 return line
         return None
 
@@ -556,6 +581,15 @@ class Topology:
             and container.details.value.status in _UP
             and any(each.network == network for each in container.details.value.endpoints)
         )
+
+    def answering(self, host: str, network: str, name: str) -> tuple[Container, ...]:
+        """Return the containers with whose addresses the embedded DNS answers a name on a network.
+
+        Public names are compared without case; the alias of a link is private to its target and is
+        not among them (engine lab).
+        """
+        self._touch(Need.DETAILS)
+        return tuple(self._hosts[host].answering.get((network, name.lower()), ()))
 
     # --- links ---------------------------------------------------------------------------
 
@@ -827,6 +861,14 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _lines_by_name(lines: Iterable[HostsLine]) -> dict[str, tuple[HostsLine, ...]]:
+    found: dict[str, tuple[HostsLine, ...]] = {}
+    for line in lines:
+        for name in dict.fromkeys(map(str.lower, line.names)):
+            found[name] = (*found.get(name, ()), line)
+    return found
 
 
 def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:
