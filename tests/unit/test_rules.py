@@ -23,6 +23,7 @@ FIELDS = {
     Need.ENTRY_SCRIPT: "script_reads",
     Need.STORED_LINKS: "stored_links",
     Need.PROBES: "probes",
+    Need.NAME_LOOKUP: "name_lookup",
 }
 OF_THE_HOST = {
     Need.NETWORKS: "networks",

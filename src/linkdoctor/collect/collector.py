@@ -29,6 +29,12 @@ from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake
 from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
+from linkdoctor.collect.name_lookup import (
+    afar_lookup,
+    known_lookup,
+    near_lookup,
+    near_resolver,
+)
 from linkdoctor.collect.resolver import ask, parse_resolver
 from linkdoctor.collect.translate import (
     Commands,
@@ -39,6 +45,7 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
+from linkdoctor.model.dns_names import names_in_doubt
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
@@ -56,6 +63,7 @@ from linkdoctor.model.snapshot import (
     Engine,
     LinkAnswer,
     Listener,
+    NameLookup,
     Network,
     Resolver,
     Snapshot,
@@ -76,6 +84,7 @@ _DENIED = Gap.DENIED
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
 _MOST_QUESTIONS = 64
+_WITHOUT_DNS = ("bridge", "host", "none")
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
@@ -85,7 +94,8 @@ _NOT_ASKED_AFAR = Unknown(
 )
 _NOT_LOOKED_UP = Unknown(
     gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links on user-defined networks",
+    detail="from afar it is read only for containers with links or settings that a user-defined "
+    "network's DNS may answer",
 )
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
@@ -121,6 +131,7 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     process_environment: Evidence[tuple[Variable, ...]] = _NOT_RUNNING
     hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
     resolver: Evidence[Resolver] = _NOT_RUNNING
+    name_lookup: Evidence[NameLookup] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
     script: Evidence[_Script] = _NOT_RUNNING
 
@@ -289,7 +300,7 @@ def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
     count = 0
     for host, container in topology.containers():
         try:
-            names = names_to_ask(host, container, topology)
+            names = _names_to_ask(host, container, topology)
         except MissingEvidence:
             continue
         for name in names[: _MOST_QUESTIONS - count]:
@@ -312,6 +323,13 @@ def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
             for each in snapshot.containers
         ),
     )
+
+
+def _names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
+    asked = names_to_ask(host, container, topology)
+    if topology.details(container).status is not Status.RUNNING:
+        return asked
+    return tuple(dict.fromkeys((*asked, *names_in_doubt(host, container, topology))))
 
 
 def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
@@ -522,6 +540,7 @@ def _container(
         process_environment=lived.process_environment,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
+        name_lookup=lived.name_lookup,
         listeners=lived.listeners,
         script_reads=_part(lived.script, lambda script: script.reads),
         script_hosts=_part(lived.script, lambda script: script.hosts),
@@ -542,6 +561,7 @@ def _unread(listed: ListAnswer, reason: Unknown) -> Container:
         process_environment=reason,
         hosts_file=reason,
         resolver=reason,
+        name_lookup=reason,
         listeners=reason,
         script_reads=reason,
         script_hosts=reason,
@@ -583,6 +603,7 @@ def _seen(
             process_environment=LATE,
             hosts_file=LATE,
             resolver=LATE,
+            name_lookup=LATE,
             listeners=LATE,
             script=LATE,
         )
@@ -609,7 +630,7 @@ def _completed(
 
 
 def _denied_fields(seen: _Lived) -> list[str]:
-    fields = ("process_environment", "hosts_file", "resolver", "script")
+    fields = ("process_environment", "hosts_file", "resolver", "name_lookup", "script")
     return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
@@ -626,11 +647,9 @@ def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived
             f"{proc}/root/etc/hosts",
         ),
         resolver=_had(
-            lambda: parse_resolver(
-                _text(procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE))
-            ),
-            f"{proc}/root/etc/resolv.conf",
+            lambda: near_resolver(held, "/etc/resolv.conf"), f"{proc}/root/etc/resolv.conf"
         ),
+        name_lookup=known_lookup(_had(lambda: near_lookup(held), f"{proc}/root/etc/nsswitch.conf")),
         listeners=_had(lambda: _listeners(held, owned=served), f"{proc}/ns/net"),
         script=_had(
             lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)),
@@ -677,6 +696,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             process_environment=_NOT_ASKED_AFAR,
             hosts_file=_NOT_ASKED_AFAR,
             resolver=_NOT_ASKED_AFAR,
+            name_lookup=_NOT_ASKED_AFAR,
             listeners=near,
             script=_NOT_ASKED_AFAR,
         )
@@ -695,11 +715,23 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
         resolver=_had(
             lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
         )
-        if any(each.links for each in details.endpoints)
+        if _dials_by_dns(details)
         else _NOT_LOOKED_UP,
+        name_lookup=_had_lookup(read),
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )
+
+
+def _dials_by_dns(details: Details) -> bool:
+    """Tell whether a container has links or settings that the embedded DNS may answer."""
+    own = [each for each in details.endpoints if each.network not in _WITHOUT_DNS]
+    return bool(own) and (bool(details.references) or any(each.links for each in own))
+
+
+def _had_lookup(read: Callable[[str], bytes]) -> Evidence[NameLookup]:
+    found = _had(lambda: afar_lookup(read, "docker cp /etc/nsswitch.conf"), "")
+    return found if isinstance(found, Unknown) else found.value
 
 
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:

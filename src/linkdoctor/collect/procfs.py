@@ -17,7 +17,7 @@ from pathlib import Path
 
 from linkdoctor.collect import kernel
 
-__all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
+__all__ = ["NotProven", "Proc", "hold", "maps_of", "owners_of", "prove", "read_inside"]
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
 _MOUNTED = (b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/run/.containerenv")
@@ -28,6 +28,7 @@ _MOST_THREADS = 64
 _MOST_DESCRIPTORS = 1024
 _LONGEST_NAME = 15
 _LONGEST_LIST = 16 * 1024
+_LONGEST_MAPS = 4 * 1024 * 1024
 
 
 class NotProven(Exception):
@@ -147,6 +148,24 @@ def owners_of(held: Proc, inodes: Collection[int]) -> dict[int, str]:
         finally:
             os.close(process)
     return {inode: name for inode, name in owners.items() if name}
+
+
+def maps_of(held: Proc) -> Iterator[bytes]:
+    """Yield the memory maps of a process and its descendants, parents before children.
+
+    They name the libraries that a process has loaded; one that may not be looked at has none.
+    """
+    queue = [held.pid]
+    for pid in queue:  # it grows while it is walked
+        try:
+            process = os.open(f"../{pid}", _DIRECTORY, dir_fd=held.descriptor)
+        except OSError:
+            continue
+        try:
+            yield _little(process, "maps", _LONGEST_MAPS)
+            queue += islice(_children_of(process), max(0, _MOST_PROCESSES - len(queue)))
+        finally:
+            os.close(process)
 
 
 def _sockets_of(process: int, wanted: Collection[int]) -> set[int]:

@@ -32,6 +32,7 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
     Network,
     Probe,
     Publication,
@@ -138,6 +139,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     Health: {"status": _K.WORD, "exit_code": _K.NUMBER, "failing_streak": _K.NUMBER},
     LinkAnswer: {"alias": _K.ALIAS, "container_id": _K.ID},
     DnsAnswer: {"name": _K.DOMAIN, "addresses": _K.ADDRESS},
+    NameLookup: {"hosts_file": _K.NUMBER, "dns": _K.NUMBER},
     Resolver: {"nameservers": _K.ADDRESS, "search": _K.DOMAIN, "ndots": _K.NUMBER},
     Probe: {
         "alias": _K.ALIAS,

@@ -40,6 +40,7 @@ class Need(StrEnum):
     LISTENERS = "listening sockets"
     ENTRY_SCRIPT = "entry-point script"
     DNS_ANSWER = "answers of the container's own resolver"
+    NAME_LOOKUP = "name service switch"
     NETWORKS = "networks of the engine"
     HOST_ADDRESSES = "addresses of the host"
     HOST_LISTENERS = "listening sockets of the host"

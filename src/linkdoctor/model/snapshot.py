@@ -40,6 +40,7 @@ __all__ = [
     "Label",
     "LinkAnswer",
     "Listener",
+    "NameLookup",
     "Network",
     "Probe",
     "ProbeOutcome",
@@ -202,6 +203,15 @@ class Resolver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name with fewer dots is tried with the search domains first."""
 
 
+class NameLookup(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a container's programs ask for a name, as ``nsswitch.conf`` tells their C library."""
+
+    hosts_file: bool = True
+    """False if the hosts file is never asked."""
+    dns: bool = True
+    """False if DNS is never asked for a name that the hosts file does not have."""
+
+
 class ProbeOutcome(StrEnum):
     """How far a probe came, from the target's network namespace."""
 
@@ -289,6 +299,7 @@ class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     complaints: Evidence[tuple[Complaint, ...]] = LOG_NOT_READ
     """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
+    name_lookup: Evidence[NameLookup] = _NOT_LOOKED
 
 
 class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):

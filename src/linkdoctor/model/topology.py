@@ -37,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Firewall,
     Interface,
     Listener,
+    NameLookup,
     Network,
     Probe,
     Publication,
@@ -494,6 +495,10 @@ class Topology:
     def resolver(self, container: Container) -> Resolver:
         """Give what the container's ``resolv.conf`` says."""
         return self._had(Need.DNS_ANSWER, container.name, container.resolver)
+
+    def name_lookup(self, container: Container) -> NameLookup:
+        """Return what the container's programs ask for a name."""
+        return self._had(Need.NAME_LOOKUP, container.name, container.name_lookup)
 
     def read_from(self, evidence: Evidence[T]) -> str:
         """Give the place where a piece of evidence was read; '' if it was not had."""

@@ -47,6 +47,7 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
     Network,
     Probe,
     Publication,
@@ -184,6 +185,8 @@ class World:
         search: Sequence[str] = (),
         ndots: int = 1,
         nameservers: Sequence[str] | None = None,
+        asks_hosts_file: bool = True,
+        asks_dns: bool = True,
         probes: Sequence[Probe] | None = None,
         complaints: Sequence[Complaint] | None = None,
     ) -> World:
@@ -275,6 +278,10 @@ class World:
             complaints=LOG_NOT_READ
             if complaints is None
             else Known(tuple(complaints), f"docker logs {name}"),
+            name_lookup=Known(
+                NameLookup(hosts_file=asks_hosts_file, dns=asks_dns),
+                f"/proc/{details.pid}/root/etc/nsswitch.conf",
+            ),
             dns_answers=tuple(
                 DnsAnswer(name=asked, addresses=Known(tuple(found), "its own resolver"))
                 for asked, found in (answers or {}).items()
