@@ -26,9 +26,10 @@ is all there is, it is a warning: a setting may belong to a feature that is not 
 ## What it is not
 
 Names that DNS, extra hosts, the container's own hostname, network aliases or the hosts file
-provide; names with a dot, which are the world's; `localhost`; values that are no host; a default
-of the image that a setting replaces; a link whose alias the settings use. A name that is a
-container of another examined engine is LD401.
+provide, in whatever case; names with a dot, which are the world's; `localhost`; values that are no
+host; a default of the image that a setting replaces; a link whose alias the settings use. But the
+alias of a link on a user-defined network is found only as it is spelled. A name that is a container
+of another examined engine is LD401.
 
 ## How to mend it
 
@@ -187,6 +188,15 @@ _COMPLAINT = Complaint(
 )
 
 
+def _spelled(alias: str, env: dict[str, str]) -> World:
+    return (
+        World()
+        .network("back")
+        .run("app", network="back", expose=[5000], listen=[5000])
+        .run("web", network="back", link=f"app:{alias}", env=env)
+    )
+
+
 def _app() -> World:
     return World().run("app", expose=[5000], listen=[5000])
 
@@ -257,6 +267,34 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, linked under the alias in other letters",
+            given=lambda: (_spelled("DB", {"API_URL": "http://db:5000/"}).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="on a user-defined network, a host in other letters than the alias",
+            given=lambda: (_spelled("db", {"API_HOST": "DB", "API_PORT": "5000"}).snapshot(),),
+            expect=(Expected(target="web", alias="DB"),),
+        ),
+        Case(
+            title="on a user-defined network, in the letters of the alias",
+            given=lambda: (_spelled("DB", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="a URL, whose host a program may turn into lower case",
+            given=lambda: (_spelled("db", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="on a user-defined network, the source's own name in other letters",
+            given=lambda: (_spelled("db", {"API_HOST": "APP", "API_PORT": "5000"}).snapshot(),),
+        ),
+        Case(
+            title="a hosts line, in other letters",
+            given=lambda: (
+                _app().run("web", link="app:DB", env={"API_URL": "http://db:5000/"}).snapshot(),
+            ),
         ),
         Case(
             title="the image is known to use a name",

@@ -80,11 +80,12 @@ def parse_nsswitch(text: str) -> NameLookup:
     """
     services = None
     for line in text.split("\n"):
-        database, colon, rest = line.partition("#")[0].partition(":")
+        # A comment begins at the beginning of a line: elsewhere it is a service that nobody knows.
+        database, colon, rest = line.partition(":")
         if colon and database.strip(_SPACE) == "hosts":
             services = rest.strip(_SPACE)
     tokens = _TOKEN.findall(services or "")
-    names = [each for each in tokens if not each.startswith("[")]
+    names = [each for each in tokens if not each.startswith(("[", "#"))]
     if not names or not _PLAIN.issuperset(names):
         return NameLookup()
     asked: set[str] = set()

@@ -212,6 +212,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "default_port": _K.PORT,
         "form": _K.WORD,
         "where": _K.PLACE,
+        "spelling": _K.PEER,
     },
     VariableRead: {
         "variable": _K.VARIABLE,

@@ -729,9 +729,11 @@ class Topology:
     ) -> tuple[Provider, ...]:
         """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
 
-        A link counts whether or not it works; with `links=False` none counts.
+        Names are compared without case; but the alias of a link on a user-defined network is found
+        only as it is spelled (engine lab). A link counts whether or not it works; with `links=False`
+        none counts.
         """
-        return tuple(self._providers(host, target, name.lower(), links))
+        return tuple(self._providers(host, target, name, links))
 
     def is_provided(self, host: str, target: Container, name: str) -> bool:
         """Tell whether :meth:`providers_of` gives anything."""
@@ -747,13 +749,14 @@ class Topology:
         return bool(self.providers_of(host, target, name))
 
     def _providers(
-        self, host: str, target: Container, name: str, links: bool
+        self, host: str, target: Container, spelled: str, links: bool
     ) -> Iterator[Provider]:
-        details = self.details(target)
+        details, name = self.details(target), spelled.lower()
         if name in (details.hostname.lower(), "localhost"):
             yield Provider(what="its own hostname")
         for link in self.links_of(host, target) if links else ():
-            if link.alias.lower() == name:
+            private = link.kind is LinkKind.NETWORK
+            if (link.alias == spelled) if private else (link.alias.lower() == name):
                 yield Provider(what=f"the link to {link.source_name}")
         for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
             if name in (each.lower() for each in line.names):
@@ -770,7 +773,7 @@ class Topology:
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name, links)
+                yield from self._providers(host, owner, spelled, links)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
         """Give the container whose network namespace this one shares (``container:`` mode)."""
