@@ -297,21 +297,22 @@ def test_names_on_two_networks_are_not_mixed(lab: Lab) -> None:
 # LD313
 
 
-def mounted(path: Path, text: str, place: str) -> list[str]:
-    """A file to mount over one of the container's."""
+def mounted(lab: Lab, text: str, place: str) -> list[str]:
+    """A file to mount over one of a container's, where the engine sees it."""
+    path = lab.engine.home / f"mounted-{Path(place).name}"
     path.write_bytes(text.encode())
     path.chmod(0o644)
     return [f"{path}:{place}:ro"]
 
 
-def resolving(lab: Lab, path: Path, text: str, **further: object) -> None:
+def resolving(lab: Lab, text: str, **further: object) -> None:
     """Run a target with a `resolv.conf` of its own."""
-    binds = mounted(path / "resolv.conf", text, "/etc/resolv.conf")
+    binds = mounted(lab, text, "/etc/resolv.conf")
     lab.run("web", network="back", binds=binds, **further)  # type: ignore[arg-type]
 
 
-def test_a_mounted_resolv_conf_bypasses_the_embedded_dns(back: Lab, tmp_path: Path) -> None:
-    resolving(back, tmp_path, "nameserver 10.9.9.9\n", link="app:helloapp")
+def test_a_mounted_resolv_conf_bypasses_the_embedded_dns(back: Lab) -> None:
+    resolving(back, "nameserver 10.9.9.9\n", link="app:helloapp")
     assert back.fetch("web", "http://helloapp:5000/")[0] != 0
     found = only_fault(diagnose(back))
     assert (found.code, found.target, found.alias) == ("LD313", "web", "helloapp")
@@ -330,17 +331,15 @@ def test_an_overwritten_resolv_conf_bypasses_the_embedded_dns(back: Lab) -> None
     assert codes(diagnose(back)) == []
 
 
-def test_a_foreign_resolv_conf_without_a_dependency_is_quiet(back: Lab, tmp_path: Path) -> None:
-    resolving(back, tmp_path, "nameserver 10.9.9.9\n", env={"API_URL": "http://example.com/"})
+def test_a_foreign_resolv_conf_without_a_dependency_is_quiet(back: Lab) -> None:
+    resolving(back, "nameserver 10.9.9.9\n", env={"API_URL": "http://example.com/"})
     assert codes(diagnose(back)) == []
 
 
-def test_a_foreign_resolv_conf_is_quiet_where_a_hosts_line_has_the_name(
-    back: Lab, tmp_path: Path
-) -> None:
+def test_a_foreign_resolv_conf_is_quiet_where_a_hosts_line_has_the_name(back: Lab) -> None:
     extra = [f"app:{back.address('app', 'back')}"]
     env = {"API_URL": "http://app:5000/"}
-    resolving(back, tmp_path, "nameserver 10.9.9.9\n", env=env, extra_hosts=extra)
+    resolving(back, "nameserver 10.9.9.9\n", env=env, extra_hosts=extra)
     assert back.fetch("web", "http://app:5000/") == (0, "app\n")
     assert codes(diagnose(back)) == ["LD208 web/"]
 
@@ -356,9 +355,9 @@ def test_a_local_forwarder_that_knows_the_name_is_quiet(back: Lab) -> None:
         assert codes(diagnose(back)) == ["LD313 web/app"]
 
 
-def test_a_foreign_resolv_conf_on_the_default_bridge_is_quiet(lab: Lab, tmp_path: Path) -> None:
+def test_a_foreign_resolv_conf_on_the_default_bridge_is_quiet(lab: Lab) -> None:
     lab.run("app", listen=5000)
-    binds = mounted(tmp_path / "resolv.conf", "nameserver 10.9.9.9\n", "/etc/resolv.conf")
+    binds = mounted(lab, "nameserver 10.9.9.9\n", "/etc/resolv.conf")
     lab.run("web", link="app:helloapp", binds=binds)
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     assert codes(diagnose(lab)) == []
@@ -367,22 +366,33 @@ def test_a_foreign_resolv_conf_on_the_default_bridge_is_quiet(lab: Lab, tmp_path
 # LD313: nsswitch.conf
 
 
-def glibc_binds() -> list[str]:
-    """This machine's own programs and libraries, mounted into a container: they are of glibc."""
-    listed = subprocess.run(
-        ["ldd", str(shutil.which("getent"))], capture_output=True, text=True, check=True, timeout=10
-    ).stdout
-    if "libc.so.6" not in listed:
+def glibc_binds(lab: Lab) -> list[str]:
+    """Programs of this machine and the libraries they load, to mount into a container."""
+    programs = [Path(str(shutil.which(each))) for each in ("getent", "sleep")]
+    libraries: set[Path] = set()
+    for program in programs:
+        argv = ["ldd", str(program)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=10)
+        libraries |= {Path(word) for word in done.stdout.split() if word.startswith("/")}
+    if not any(each.name == "libc.so.6" for each in libraries):
         pytest.skip("this machine's C library is not glibc")
-    return [f"{each}:{each}:ro" for each in ("/lib", "/lib64", "/usr/lib") if Path(each).exists()]
+    home = lab.engine.home / "glibc"
+    home.mkdir(exist_ok=True)
+    binds: list[str] = []
+    for each in sorted(libraries):
+        shutil.copy(each.resolve(), home / each.name)
+        binds.append(f"{home / each.name}:{each}:ro")
+    for program in programs:
+        shutil.copy(program.resolve(), home / program.name)
+        binds.append(f"{home / program.name}:/usr/bin/{program.name}-glibc:ro")
+    return binds
 
 
-def with_glibc(lab: Lab, path: Path, nsswitch: str | None, **further: object) -> None:
+def with_glibc(lab: Lab, nsswitch: str | None, **further: object) -> None:
     """Run a target whose program is one of glibc."""
-    binds = [*glibc_binds(), f"{shutil.which('getent')}:/usr/bin/getent-glibc:ro"]
-    binds.append(f"{shutil.which('sleep')}:/usr/bin/sleep-glibc:ro")
+    binds = glibc_binds(lab)
     if nsswitch is not None:
-        binds += mounted(path / "nsswitch.conf", nsswitch, "/etc/nsswitch.conf")
+        binds += mounted(lab, nsswitch, "/etc/nsswitch.conf")
     command = ["/usr/bin/sleep-glibc", "100000"]
     lab.run("web", binds=binds, command=command, **further)  # type: ignore[arg-type]
 
@@ -392,9 +402,9 @@ def resolves(lab: Lab, name: str) -> bool:
     return lab.exec("web", ["/usr/bin/getent-glibc", "ahosts", name])[0] == 0
 
 
-def found_with(lab: Lab, path: Path, nsswitch: str, **further: object) -> Sequence[str]:
+def found_with(lab: Lab, nsswitch: str, **further: object) -> Sequence[str]:
     """What is found of a target of glibc with such a file, and whether the name resolves."""
-    with_glibc(lab, path, nsswitch, **further)
+    with_glibc(lab, nsswitch, **further)
     found = codes(diagnose(lab))
     assert resolves(lab, "helloapp") is (found == []), found
     lab.remove("web")
@@ -406,13 +416,13 @@ def found_with(lab: Lab, path: Path, nsswitch: str, **further: object) -> Sequen
     [
         "files",
         "files [NOTFOUND=return] dns",
-        "files # dns",
+        "files #dns",
         "files\r",
         "files [!UNAVAIL=return] dns",
     ],
 )
-def test_an_nsswitch_that_never_asks_dns_is_found(back: Lab, tmp_path: Path, line: str) -> None:
-    found = found_with(back, tmp_path, f"hosts: {line}\n", network="back", link="app:helloapp")
+def test_an_nsswitch_that_never_asks_dns_is_found(back: Lab, line: str) -> None:
+    found = found_with(back, f"hosts: {line}\n", network="back", link="app:helloapp")
     assert found == ["LD313 web/helloapp"]
 
 
@@ -429,26 +439,24 @@ def test_an_nsswitch_that_never_asks_dns_is_found(back: Lab, tmp_path: Path, lin
         "",
     ],
 )
-def test_an_nsswitch_that_asks_dns_is_quiet(back: Lab, tmp_path: Path, text: str) -> None:
-    assert not found_with(back, tmp_path, text, network="back", link="app:helloapp")
+def test_an_nsswitch_that_asks_dns_is_quiet(back: Lab, text: str) -> None:
+    assert not found_with(back, text, network="back", link="app:helloapp")
 
 
-def test_an_nsswitch_that_never_asks_the_hosts_file_is_found(lab: Lab, tmp_path: Path) -> None:
+def test_an_nsswitch_that_never_asks_the_hosts_file_is_found(lab: Lab) -> None:
     lab.run("app", listen=5000)
-    assert found_with(lab, tmp_path, "hosts: dns\n", link="app:helloapp") == ["LD313 web/helloapp"]
-    assert not found_with(lab, tmp_path, "hosts: dns files\n", link="app:helloapp")
+    assert found_with(lab, "hosts: dns\n", link="app:helloapp") == ["LD313 web/helloapp"]
+    assert not found_with(lab, "hosts: dns files\n", link="app:helloapp")
 
 
-def test_an_nsswitch_means_nothing_to_a_program_without_glibc(back: Lab, tmp_path: Path) -> None:
-    binds = mounted(tmp_path / "nsswitch.conf", "hosts: files\n", "/etc/nsswitch.conf")
+def test_an_nsswitch_means_nothing_to_a_program_without_glibc(back: Lab) -> None:
+    binds = mounted(back, "hosts: files\n", "/etc/nsswitch.conf")
     back.run("web", network="back", link="app:helloapp", binds=binds)
     assert codes(diagnose(back)) == []
 
 
-def test_windows_line_ends_in_resolv_conf_are_no_server_for_glibc(
-    back: Lab, tmp_path: Path
-) -> None:
-    with_glibc(back, tmp_path, None, network="back", link="app:helloapp")
+def test_windows_line_ends_in_resolv_conf_are_no_server_for_glibc(back: Lab) -> None:
+    with_glibc(back, None, network="back", link="app:helloapp")
     written = Path(f"/proc/{back.pid('web')}/root/etc/resolv.conf")
     written.write_bytes(b"nameserver 127.0.0.11\r\n")
     assert not resolves(back, "helloapp")
