@@ -12,7 +12,7 @@ from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.model.evidence import Evidence, Known, Unknown
 from linkdoctor.model.snapshot import NameLookup, Resolver
 
-__all__ = ["afar_lookup", "known_lookup", "near_lookup", "near_resolver"]
+__all__ = ["afar_lookup", "known_lookup", "libc_of", "near_lookup", "near_resolver"]
 
 _GLIBC = re.compile(rb"/libc(?:\.so\.6|-2\.\d+\.so)$", re.MULTILINE)
 _MUSL = re.compile(rb"/(?:ld-musl-|libc\.musl-)[^/\n]*$", re.MULTILINE)
@@ -25,7 +25,7 @@ def near_lookup(held: procfs.Proc) -> NameLookup | None:
     Raises:
         OSError: its ``nsswitch.conf`` may not be read.
     """
-    return nsswitch.look_up(_near_text(held, nsswitch.PLACE), lambda: _libc_of(held))
+    return nsswitch.look_up(_near_text(held, nsswitch.PLACE), lambda: libc_of(held))
 
 
 def near_resolver(held: procfs.Proc, path: str) -> Resolver:
@@ -35,7 +35,7 @@ def near_resolver(held: procfs.Proc, path: str) -> Resolver:
         OSError: there is none, or it may not be read.
     """
     content = procfs.read_inside(held, path, _LARGEST_FILE).decode("utf-8", "replace")
-    glibc = "\r" in content and _libc_of(held).glibc is True
+    glibc = "\r" in content and libc_of(held).glibc is True
     return parse_resolver(content, glibc=glibc)
 
 
@@ -63,7 +63,7 @@ def _near_text(held: procfs.Proc, path: str) -> str:
         return ""
 
 
-def _libc_of(held: procfs.Proc) -> Libc:
+def libc_of(held: procfs.Proc) -> Libc:
     """Tell which C library the container's programs have loaded.
 
     One that has none may be of a kind that reads ``nsswitch.conf`` by itself; where glibc is not

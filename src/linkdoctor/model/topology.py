@@ -730,8 +730,8 @@ class Topology:
         """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
 
         Names are compared without case; but the alias of a link on a user-defined network is found
-        only as it is spelled (engine lab). A link counts whether or not it works; with `links=False`
-        none counts.
+        only as it is spelled (engine lab). A link counts whether or not it works; with
+        `links=False` none counts.
         """
         return tuple(self._providers(host, target, name, links))
 
