@@ -71,7 +71,7 @@ from linkdoctor.model.references import (
     references_in_environment,
     references_in_script,
 )
-from linkdoctor.model.snapshot import Resolver, Snapshot
+from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
 from linkdoctor.model.variables import redact
 from linkdoctor.model.world import World
 from tests.replay import situations

@@ -242,7 +242,7 @@ def _supported(
     nearby = _nearby(host, expectation, topology)
     if nearby is container:
         return None
-    elsewhere = ()
+    elsewhere: tuple[tuple[str, Container], ...] = ()
     if expectation.origin is Origin.SETTING:
         elsewhere = topology.elsewhere(host, name) or topology.elsewhere(host, name.lower())
     # A bare word in a variable may be no host at all: with a port it surely is one.
