@@ -124,6 +124,8 @@ def _leads_through_the_host(
     published = topology.details(source).published
     if not any(each.host_address in ("", "0.0.0.0", "::", line.address) for each in published):
         return False
+    if topology.holder_of(link.host, line.address) is not None:
+        return False
     found = (
         topology.network(link.host, each) for each in networks_of(link.host, link.target, topology)
     )

@@ -62,10 +62,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     other = topology.first_hosts_line(link.target, link.alias, beside=addresses)
     if other is not None and (other.address in addresses or other in details.extra_hosts):
         return
-    effect = _effect(link, other, topology)
     yield Hit(
         message=f"{link.target.name} is linked to {source.name} as {link.alias}, but its hosts "
-        f"file has no line of the engine for {link.alias}, so {effect}.",
+        f"file has no line for {link.alias}{_effect(link, other, topology)}.",
         evidence=(
             Proof(
                 what=f"line of {link.alias} in /etc/hosts of {link.target.name}",
@@ -89,10 +88,10 @@ def _named_twice() -> World:
 
 def _effect(link: Link, other: HostsLine | None, topology: Topology) -> str:
     if other is None:
-        return "the name does not resolve"
+        return ", so the name does not resolve"
     holder = topology.holder_of(link.host, other.address)
     whose = f", the address of {holder.name}" if holder is not None else ""
-    return f"it means {other.address}{whose}, by the line of {other.names[0]}"
+    return f" of the engine's, so by the line of {other.names[0]} it means {other.address}{whose}"
 
 
 RULE = Rule(

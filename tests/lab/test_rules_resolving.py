@@ -12,6 +12,7 @@ import pytest
 from linkdoctor.model.report import Safety, Severity
 
 from .examining import advised, apply, codes, diagnose, only_fault, remarks
+from .mending import mended
 from .nameserver import nameserver
 from .situations import Lab
 
@@ -275,6 +276,23 @@ def test_a_link_to_a_name_of_two_containers_is_ambiguous(back: Lab) -> None:
     assert pages(back, "web", "http://helloapp:5000/") == {"app", "other"}
     found = only_fault(diagnose(back))
     assert (found.code, found.target, found.alias) == ("LD311", "web", "helloapp")
+
+
+@pytest.mark.since(25)
+def test_the_hostname_of_another_container_makes_a_name_ambiguous(back: Lab) -> None:
+    back.run("other", network="back", listen=5000, hostname="app")
+    back.run("web", network="back", env={"API_URL": "http://app:5000/"})
+    assert pages(back, "web", "http://app:5000/") == {"app", "other"}
+    assert codes(diagnose(back)) == ["LD311 web/app"]
+
+
+def test_a_reconnected_target_is_fixed_by_linkdoctor_itself(back: Lab, tmp_path: Path) -> None:
+    image = back.image("lab:sleep", command=SLEEP)
+    back.run("web", image=image, command=[], network="back", link="app:helloapp")
+    back.disconnect("back", "web")
+    back.connect("back", "web")
+    mended(back, tmp_path, "recreate")
+    assert back.fetch("web", "http://helloapp:5000/") == (0, "app\n")
 
 
 def test_the_private_alias_of_a_link_wins_over_a_public_one(back: Lab) -> None:

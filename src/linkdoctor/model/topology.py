@@ -173,13 +173,7 @@ class _Host:
                     for address in (endpoint.address, endpoint.address6):
                         if address:
                             self.by_address[address] = container
-                    up = container.details.value.status in _UP
-                    for name in _names_on(container, endpoint):
-                        self.by_network_name.setdefault((endpoint.network, name), container)
-                        if up:
-                            self.answering.setdefault((endpoint.network, name), []).append(
-                                container
-                            )
+                    self._add_names(container, container.details.value, endpoint)
                 for each in container.details.value.published:
                     if each.port.protocol == "tcp":
                         self.by_host_port.setdefault(each.host_port, []).append((container, each))
@@ -200,6 +194,16 @@ class _Host:
         for link in self.links:
             links_of.setdefault(link.target.id, []).append(link)
         self.links_of = {target: tuple(links) for target, links in links_of.items()}
+
+    def _add_names(self, container: Container, details: Details, endpoint: Endpoint) -> None:
+        names = _names_on(container, endpoint)
+        if self.version >= _FIRST_WITH_HOSTNAMES:
+            names.add(details.hostname.lower())
+        for name in names:
+            place = (endpoint.network, name)
+            self.by_network_name.setdefault(place, container)
+            if details.status in _UP:
+                self.answering.setdefault(place, []).append(container)
 
 
 class _Fleet:
@@ -850,6 +854,8 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_FIRST_WITH_HOSTNAMES = (25,)
+"""The first engine whose embedded DNS knows a container's hostname too (engine lab: 26.1, 28.5)."""
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
