@@ -138,7 +138,7 @@ def _is_away_for_good_reason(source: Details) -> bool:
 
 
 def _is_in_the_hosts_file(link: Link, topology: Topology) -> bool:
-    return any(link.alias in line.names for line in topology.hosts_file(link.target))
+    return bool(topology.hosts_lines_with(link.target, link.alias))
 
 
 def _linked(answer: str) -> World:

@@ -27,12 +27,13 @@ not in use, or to another service that shares the file of settings.
 ## What it is not
 
 Names that DNS, extra hosts, the container's own hostname, network aliases or the hosts file
-provide; names with a dot, which are the world's; `localhost`; values that are no host; a default
-of the image that a setting replaces; a link whose alias the settings use. A name that is a
-container of another examined engine is LD401. Before it is said that a container is to be created,
-it is looked for by its name, its Compose service, its aliases on any network, its hostname, and the
-name that a failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), those of the target's own
-Compose project first. Several that may be meant are named, and none is chosen.
+provide, in whatever case; names with a dot, which are the world's; `localhost`; values that are no
+host; a default of the image that a setting replaces; a link whose alias the settings use. But the
+alias of a link on a user-defined network is found only as it is spelled. A name that is a container
+of another examined engine is LD401. Before it is said that a container is to be created, it is
+looked for by its name, its Compose service, its aliases on any network, its hostname, and the name
+that a failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), those of the target's own Compose
+project first. Several that may be meant are named, and none is chosen.
 
 ## How to mend it
 
@@ -180,6 +181,15 @@ def _compose(project: str, service: str) -> dict[str, str]:
     return {"com.docker.compose.project": project, "com.docker.compose.service": service}
 
 
+def _spelled(alias: str, env: dict[str, str]) -> World:
+    return (
+        World()
+        .network("back")
+        .run("app", network="back", expose=[5000], listen=[5000])
+        .run("web", network="back", link=f"app:{alias}", env=env)
+    )
+
+
 def _app() -> World:
     return World().run("app", expose=[5000], listen=[5000])
 
@@ -250,6 +260,34 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, linked under the alias in other letters",
+            given=lambda: (_spelled("DB", {"API_URL": "http://db:5000/"}).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="on a user-defined network, a host in other letters than the alias",
+            given=lambda: (_spelled("db", {"API_HOST": "DB", "API_PORT": "5000"}).snapshot(),),
+            expect=(Expected(target="web", alias="DB"),),
+        ),
+        Case(
+            title="on a user-defined network, in the letters of the alias",
+            given=lambda: (_spelled("DB", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="a URL, whose host a program may turn into lower case",
+            given=lambda: (_spelled("db", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="on a user-defined network, the source's own name in other letters",
+            given=lambda: (_spelled("db", {"API_HOST": "APP", "API_PORT": "5000"}).snapshot(),),
+        ),
+        Case(
+            title="a hosts line, in other letters",
+            given=lambda: (
+                _app().run("web", link="app:DB", env={"API_URL": "http://db:5000/"}).snapshot(),
+            ),
         ),
         Case(
             title="the image is known to use a name",

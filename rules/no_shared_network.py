@@ -104,9 +104,7 @@ def _is_reached_otherwise(link: Link, source: Container, topology: Topology) -> 
             )
         return bool(topology.providers_beside(link))
     extra = topology.details(link.target).extra_hosts
-    first = next(
-        (each for each in topology.hosts_file(link.target) if link.alias in each.names), None
-    )
+    first = topology.first_hosts_line(link.target, link.alias)
     if first is None:
         return bool(topology.providers_of(link.host, link.target, link.alias, links=False))
     return first in extra or first.address in addresses_of(link.host, source, topology)

@@ -33,6 +33,7 @@ from linkdoctor.collect.answers import (
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
 from linkdoctor.collect.logs import lines_of_log
 from linkdoctor.collect.nftables import parse_bridges_table
+from linkdoctor.collect.nsswitch import parse_nsswitch
 from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.collect.stored import Damaged, parse_host_config
 from linkdoctor.collect.translate import (
@@ -71,7 +72,7 @@ from linkdoctor.model.references import (
     references_in_environment,
     references_in_script,
 )
-from linkdoctor.model.snapshot import Resolver, Snapshot
+from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
 from linkdoctor.model.variables import redact
 from linkdoctor.model.world import World
 from tests.replay import situations
@@ -124,6 +125,10 @@ def hosts(content: bytes) -> None:
     again = "\n".join(" ".join((each.address, *each.names)) for each in lines)
     assert parse_hosts(again) == lines
     assert all(isinstance(each, HostsLine) and each.names for each in lines)
+
+
+def nsswitch(content: bytes) -> None:
+    assert isinstance(parse_nsswitch(text(content)), NameLookup)
 
 
 def resolver(content: bytes) -> None:
@@ -394,6 +399,9 @@ SEVERAL = (
 """Pieces that are trouble somewhere."""
 
 TARGETS = (
+    Target(
+        "nsswitch", nsswitch, (b"passwd: files\nhosts: files mdns [NOTFOUND=return] dns # x\n",)
+    ),
     Target(
         "hosts",
         hosts,

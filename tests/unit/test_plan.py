@@ -184,6 +184,9 @@ def test_a_restart_moves_a_port_of_the_engines_choice() -> None:
 
 
 FOR_A_PERSON_ONLY = {
+    ("LD109", "connect web anew to network "): "it has to leave the network first",
+    ("LD109", "connect web to network "): "its links have to be given with the connection",
+    ("LD301", "connect app anew to network "): "it has to leave the network first",
     ("LD207", "make the network "): "it takes a new network",
     ("LD605", "make the network "): "it takes a new network",
     ("LD304", "recreate web (without "): "only a person knows which of the two is meant",

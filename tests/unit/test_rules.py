@@ -24,6 +24,7 @@ FIELDS = {
     Need.STORED_LINKS: "stored_links",
     Need.PROBES: "probes",
     Need.NAMESPACES: "namespaces",
+    Need.NAME_LOOKUP: "name_lookup",
 }
 OF_THE_HOST = {
     Need.NETWORKS: "networks",

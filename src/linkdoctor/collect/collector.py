@@ -29,6 +29,12 @@ from linkdoctor.collect.events import read_events
 from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake, unanswered
 from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
+from linkdoctor.collect.name_lookup import (
+    afar_lookup,
+    known_lookup,
+    near_lookup,
+    near_resolver,
+)
 from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.collect.translate import (
     Commands,
@@ -62,6 +68,7 @@ from linkdoctor.model.snapshot import (
     Engine,
     LinkAnswer,
     Listener,
+    NameLookup,
     Namespaces,
     Network,
     ProcessVariables,
@@ -89,6 +96,7 @@ _SCRIPT_CUT = "it reads more variables, or names more hosts, than are kept"
 _BEING_STARTED = Unknown(
     gap=Gap.TOO_EARLY, detail="its process was only just being started: not judged yet"
 )
+_WITHOUT_DNS = ("bridge", "host", "none")
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
@@ -131,6 +139,7 @@ class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     namespaces: Evidence[Namespaces] = _NOT_RUNNING
     hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
     resolver: Evidence[Resolver] = _NOT_RUNNING
+    name_lookup: Evidence[NameLookup] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
     script: Evidence[_Script] = _NOT_RUNNING
 
@@ -480,6 +489,7 @@ def _container(
         namespaces=lived.namespaces,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
+        name_lookup=lived.name_lookup,
         listeners=lived.listeners,
         script_reads=_part(lived.script, lambda script: script.reads),
         script_hosts=_part(lived.script, lambda script: script.hosts),
@@ -502,6 +512,7 @@ def _unread(listed: ListAnswer, reason: Unknown) -> Container:
         namespaces=reason,
         hosts_file=reason,
         resolver=reason,
+        name_lookup=reason,
         listeners=reason,
         script_reads=reason,
         script_hosts=reason,
@@ -545,6 +556,7 @@ def _seen(
             namespaces=LATE,
             hosts_file=LATE,
             resolver=LATE,
+            name_lookup=LATE,
             listeners=LATE,
             script=LATE,
         )
@@ -571,7 +583,10 @@ def _completed(
 
 
 def _denied_fields(seen: _Lived) -> list[str]:
-    fields = ("process_environment", "other_processes", "hosts_file", "resolver", "script")
+    fields = (
+        *("process_environment", "other_processes", "hosts_file", "resolver"),
+        *("name_lookup", "script"),
+    )
     return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
@@ -596,9 +611,10 @@ def _near(held: procfs.Proc, answer: ContainerAnswer, details: Details, *, serve
         ),
         resolver=_file(
             lambda: procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE + 1),
-            parse_resolver,
+            lambda text: near_resolver(held, text),
             f"{proc}/root/etc/resolv.conf",
         ),
+        name_lookup=known_lookup(_had(lambda: near_lookup(held), f"{proc}/root/etc/nsswitch.conf")),
         listeners=_had(lambda: _listeners(held, owned=served), f"{proc}/ns/net"),
         script=_had(
             lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE + 1)),
@@ -644,6 +660,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
             namespaces=near,
             hosts_file=NOT_ASKED_AFAR,
             resolver=NOT_ASKED_AFAR,
+            name_lookup=NOT_ASKED_AFAR,
             listeners=near,
             script=NOT_ASKED_AFAR,
         )
@@ -665,11 +682,23 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
         resolver=_file(
             lambda: read("/etc/resolv.conf"), parse_resolver, "docker cp /etc/resolv.conf"
         )
-        if any(each.links for each in details.endpoints)
+        if _dials_by_dns(details)
         else NOT_LOOKED_UP_AFAR,
+        name_lookup=_had_lookup(read),
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )
+
+
+def _dials_by_dns(details: Details) -> bool:
+    """Tell whether a container has links or settings that the embedded DNS may answer."""
+    own = [each for each in details.endpoints if each.network not in _WITHOUT_DNS]
+    return bool(own) and (bool(details.references) or any(each.links for each in own))
+
+
+def _had_lookup(read: Callable[[str], bytes]) -> Evidence[NameLookup]:
+    found = _had(lambda: afar_lookup(read, "docker cp /etc/nsswitch.conf"), "")
+    return found if isinstance(found, Unknown) else found.value
 
 
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:

@@ -17,9 +17,10 @@ from linkdoctor.collect.gaps import LATE, ONLY_NEAR
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
+from linkdoctor.model.dns_names import names_in_doubt
 from linkdoctor.model.evidence import Evidence, Gap, MissingEvidence, Unknown
 from linkdoctor.model.expectations import names_to_ask
-from linkdoctor.model.snapshot import Container, DnsAnswer, Snapshot
+from linkdoctor.model.snapshot import Container, DnsAnswer, Snapshot, Status
 from linkdoctor.model.topology import Topology
 
 __all__ = ["MOST_OF_ALL", "MOST_OF_ONE", "with_dns_answers"]
@@ -77,10 +78,17 @@ def _wanted(snapshot: Snapshot) -> Iterator[list[_Question]]:
     topology = Topology([snapshot])
     for host, container in topology.containers():
         try:
-            names = names_to_ask(host, container, topology)
+            names = _names_of(host, container, topology)
         except MissingEvidence:
             continue
         yield [_Question(container=container, name=name) for name in names]
+
+
+def _names_of(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
+    asked = names_to_ask(host, container, topology)
+    if topology.details(container).status is not Status.RUNNING:
+        return asked
+    return tuple(dict.fromkeys((*asked, *names_in_doubt(host, container, topology))))
 
 
 def _answer(question: _Question, deadline: Deadline) -> Evidence[tuple[str, ...]]:

@@ -24,6 +24,7 @@ __all__ = [
     "TooMany",
     "environments_below",
     "hold",
+    "maps_of",
     "namespaces_of",
     "owners_of",
     "prove",
@@ -39,6 +40,7 @@ _MOST_THREADS = 64
 _MOST_DESCRIPTORS = 1024
 _LONGEST_NAME = 15
 _LONGEST_LIST = 16 * 1024
+_LONGEST_MAPS = 4 * 1024 * 1024
 
 
 class NotProven(Exception):
@@ -200,6 +202,24 @@ def namespaces_of(held: Proc) -> tuple[int, int]:
     """
     network, ipc = (os.stat(f"ns/{kind}", dir_fd=held.descriptor).st_ino for kind in ("net", "ipc"))
     return network, ipc
+
+
+def maps_of(held: Proc) -> Iterator[bytes]:
+    """Yield the memory maps of a process and its descendants, parents before children.
+
+    They name the libraries that a process has loaded; one that may not be looked at has none.
+    """
+    queue = [held.pid]
+    for pid in queue:  # it grows while it is walked
+        try:
+            process = os.open(f"../{pid}", _DIRECTORY, dir_fd=held.descriptor)
+        except OSError:
+            continue
+        try:
+            yield _little(process, "maps", _LONGEST_MAPS)
+            queue += islice(_children_of(process), max(0, _MOST_PROCESSES - len(queue)))
+        finally:
+            os.close(process)
 
 
 def _sockets_of(process: int, wanted: Collection[int]) -> set[int]:

@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -59,6 +59,8 @@ _TCP_LISTEN, _UNCONNECTED = 10, 7
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
 _INODE_AT = 68
+_INTERFACE_AT, _ATTRIBUTES_AT = 40, 72
+_INET_DIAG_SKV6ONLY = 11
 _MOST_SOCKETS = 10_000
 _TIMEOUT = 5.0
 
@@ -186,7 +188,7 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
     Raises:
         OSError: the kernel does not answer.
     """
-    found: set[tuple[Listener, int]] = set()
+    bound: set[tuple[Listener, int, int]] = set()
     with _netlink(_NETLINK_SOCK_DIAG) as link:
         for protocol, number, state in (
             ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
@@ -196,8 +198,25 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
                 request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
                 for payload in _answers(link, _SOCK_DIAG_BY_FAMILY, request):
                     if listener := _listener(payload, protocol):
-                        found.add((listener, _inode(payload)))
-    return tuple(sorted(found))
+                        bound.add((listener, _inode(payload), _interface(payload)))
+    return tuple(sorted(_with_devices(bound)))
+
+
+def _with_devices(
+    bound: Collection[tuple[Listener, int, int]],
+) -> Iterator[tuple[Listener, int]]:
+    """Name the interfaces that listeners are bound to; hardly any is bound to one."""
+    numbers = {number for _, _, number in bound if number}
+    names = {number: each.name for number, each in _numbered_interfaces()} if numbers else {}
+    addresses = _addresses_by_interface() if numbers else {}
+    for listener, inode, number in bound:
+        if number:
+            listener = msgspec.structs.replace(
+                listener,
+                device=names.get(number, f"interface {number}"),
+                device_addresses=tuple(sorted(addresses.get(number, ()))),
+            )
+        yield listener, inode
 
 
 def _inode(payload: bytes) -> int:
@@ -213,7 +232,22 @@ def _listener(payload: bytes, protocol: str) -> Listener | None:
     port = int.from_bytes(payload[4:6], "big")
     raw = payload[8:12] if family == socket.AF_INET else payload[8:24]
     address = ipaddress.ip_address(raw)
-    return Listener(address=str(address), port=port, protocol=protocol)
+    return Listener(
+        address=str(address), port=port, protocol=protocol, ipv6_only=_is_ipv6_only(payload)
+    )
+
+
+def _interface(payload: bytes) -> int:
+    """Read the number of the interface that a socket is bound to; 0 if it is to none."""
+    return int.from_bytes(payload[_INTERFACE_AT : _INTERFACE_AT + 4], sys.byteorder)
+
+
+def _is_ipv6_only(payload: bytes) -> bool:
+    """Tell whether a socket takes no IPv4; kernels before 4.3 do not say so."""
+    return any(
+        kind == _INET_DIAG_SKV6ONLY and any(value)
+        for kind, value in _attributes(payload, _ATTRIBUTES_AT)
+    )
 
 
 def addresses_here() -> tuple[str, ...]:
@@ -231,6 +265,16 @@ def addresses_here() -> tuple[str, ...]:
             if not address.is_loopback and not address.is_link_local
         )
     return tuple(sorted(found))
+
+
+def _addresses_by_interface() -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    request = struct.pack("=BBBBI", socket.AF_UNSPEC, 0, 0, 0, 0)
+    for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETADDR, request):
+        if len(payload) >= 8:
+            number = int.from_bytes(payload[4:8], sys.byteorder)
+            found.setdefault(number, set()).update(map(str, _interface_addresses(payload)))
+    return found
 
 
 def _interface_addresses(

@@ -32,6 +32,7 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
     Namespaces,
     Network,
     Probe,
@@ -114,6 +115,9 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "port": _K.PORT,
         "protocol": _K.WORD,
         "owner": _K.PROCESS,
+        "ipv6_only": _K.NUMBER,
+        "device": _K.INTERFACE,
+        "device_addresses": _K.ADDRESS,
     },
     Port: {"number": _K.PORT, "protocol": _K.WORD},
     Publication: {"host_address": _K.ADDRESS, "host_port": _K.PORT, "ephemeral": _K.NUMBER},
@@ -138,6 +142,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     Health: {"status": _K.WORD, "exit_code": _K.NUMBER, "failing_streak": _K.NUMBER},
     LinkAnswer: {"alias": _K.ALIAS, "container_id": _K.ID},
     DnsAnswer: {"name": _K.DOMAIN, "addresses": _K.ADDRESS},
+    NameLookup: {"hosts_file": _K.NUMBER, "dns": _K.NUMBER},
     Resolver: {"nameservers": _K.ADDRESS, "search": _K.DOMAIN, "ndots": _K.NUMBER},
     Probe: {
         "alias": _K.ALIAS,
@@ -222,6 +227,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "default_port": _K.PORT,
         "form": _K.WORD,
         "where": _K.PLACE,
+        "spelling": _K.PEER,
     },
     VariableRead: {
         "variable": _K.VARIABLE,

@@ -54,6 +54,7 @@ class Need(StrEnum):
     LISTENERS = "listening sockets"
     ENTRY_SCRIPT = "entry-point script"
     DNS_ANSWER = "answers of the container's own resolver"
+    NAME_LOOKUP = "name service switch"
     NETWORKS = "networks of the engine"
     HOST_ADDRESSES = "addresses of the host"
     HOST_LISTENERS = "listening sockets of the host"
@@ -94,7 +95,8 @@ NOT_ASKED_AFAR = Unknown(
 )
 NOT_LOOKED_UP_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links on user-defined networks",
+    detail="from afar it is read only for containers with links or settings that a user-defined "
+    "network's DNS may answer",
 )
 ONLY_FOR_ROOT = frozenset({ONLY_NEAR, PROBES_ONLY_NEAR, NOT_ASKED_AFAR, NOT_LOOKED_UP_AFAR})
 """What root on the engine's own machine would have, besides all that is denied."""

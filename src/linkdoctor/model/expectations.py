@@ -19,7 +19,7 @@ from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.likeness import Likeness
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.reach import is_answered, searched_names
-from linkdoctor.model.references import HostReference, VariableRead
+from linkdoctor.model.references import Form, HostReference, VariableRead
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
@@ -60,6 +60,8 @@ class Expectation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     where: str
     ports: tuple[int, ...] = ()
     certain: bool = False
+    in_a_url: bool = False
+    """A program may turn the host of a URL into lower case before it asks for it."""
 
 
 class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -199,10 +201,11 @@ def _of_references(references: Iterable[HostReference], origin: Origin) -> Itera
         if "." not in reference.host and ":" not in reference.host:
             port = reference.port or reference.default_port
             yield Expectation(
-                names=(reference.host,),
+                names=(reference.asked_for,),
                 origin=origin,
                 where=reference.where,
                 ports=(port,) if port else (),
+                in_a_url=reference.form is Form.URL,
             )
 
 
@@ -229,7 +232,10 @@ def _is_met(host: str, container: Container, expectation: Expectation, topology:
     if expectation.origin is Origin.VARIABLE:
         wanted = {environment_prefix(name) for name in expectation.names}
         return any(link.prefix in wanted for link in topology.links_of(host, container))
-    return any(topology.is_provided(host, container, name) for name in expectation.names)
+    names = expectation.names
+    if expectation.in_a_url:
+        names = tuple(dict.fromkeys((*names, *map(str.lower, names))))
+    return any(topology.is_provided(host, container, name) for name in names)
 
 
 def _supported(
@@ -250,7 +256,9 @@ def _supported(
         host, container, name, topology, as_prefix=expectation.origin is Origin.VARIABLE
     )
     nearby = _nearby(candidates, expectation, topology)
-    elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
+    elsewhere: tuple[tuple[str, Container], ...] = ()
+    if expectation.origin is Origin.SETTING:
+        elsewhere = topology.elsewhere(host, name) or topology.elsewhere(host, name.lower())
     # A bare word in a variable may be no host at all: with a port it surely is one.
     asked = answer == () and (expectation.certain or bool(expectation.ports))
     if not (expectation.certain or link or nearby or elsewhere or asked or complaint):
@@ -324,9 +332,18 @@ def _complaint(
 
 def _is_configured(container: Container, link: Link, topology: Topology) -> bool:
     """Tell whether the container's settings or its script name the link: it is in use as it is."""
-    names = {link.alias.lower(), link.source_name.lower()}
     used = (*topology.details(container).references, *topology.script_hosts_if_had(container))
-    return any(each.host in names for each in used)
+    return any(_leads_to(each, link) for each in used)
+
+
+def _leads_to(reference: HostReference, link: Link) -> bool:
+    """Tell whether a setting names a link's alias, as its target looks names up, or its source."""
+    if reference.host == link.source_name.lower():
+        return True
+    if link.kind is LinkKind.LEGACY:
+        return reference.host == link.alias.lower()
+    folded = reference.form is Form.URL and reference.host == link.alias
+    return folded or reference.asked_for == link.alias
 
 
 def _meant_link(

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from linkdoctor.model.variables import Variable, prefix_of
+from linkdoctor.model.variables import Variable, is_address, prefix_of
 
 __all__ = [
     "FIRST_WITHOUT_VARIABLES",
@@ -37,6 +37,9 @@ __all__ = [
 
 FIRST_WITHOUT_VARIABLES = (29,)
 """The first engine that sets no link variables any more (recorded from a 29-series engine)."""
+
+_C_SPACE = " \t\v\f\r"
+_WHITE_SPACE = re.compile(f"[{_C_SPACE}]+")
 
 _FIRST_TCP_FIRST = (28,)
 """The first engine that puts all TCP ports before the others, and keeps runs to one protocol."""
@@ -246,10 +249,18 @@ def hosts_line(*, alias: str, address: str, hostname: str, source: str) -> Hosts
 
 
 def parse_hosts(text: str) -> tuple[HostsLine, ...]:
-    """Read a hosts file. Lines without a name are left out."""
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    """Read a hosts file as resolvers do: what they skip is left out.
+
+    They know no other white space than C does (a no-break space is part of a name), and read no
+    address that is written loosely: ``127.1`` or ``010.0.0.1`` (engine lab).
+    """
+    lines = (
+        _WHITE_SPACE.split(line.partition("#")[0].strip(_C_SPACE)) for line in text.split("\n")
+    )
     return tuple(
-        HostsLine(address=fields[0], names=tuple(fields[1:])) for fields in lines if len(fields) > 1
+        HostsLine(address=fields[0], names=tuple(fields[1:]))
+        for fields in lines
+        if len(fields) > 1 and is_address(fields[0])
     )
 
 

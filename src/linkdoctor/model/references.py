@@ -69,6 +69,13 @@ class HostReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     form: Form
     where: str
     """``environment variable DATABASE_URL`` or ``argument 3``, never the value."""
+    spelling: str = ""
+    """As the setting spells it, where that is not in lower case."""
+
+    @property
+    def asked_for(self) -> str:
+        """Return the name that a program asks for which takes the setting as it is."""
+        return self.spelling or self.host
 
 
 class VariableRead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -153,20 +160,23 @@ _Place = tuple[str, int | None]
 def _references(found: Iterable[tuple[_Found, str]]) -> tuple[HostReference, ...]:
     unique: dict[tuple[str, int, str, str], HostReference] = {}
     for host, where in sorted(found, key=_order):
+        name = host.host.lower()
         reference = HostReference(
-            host=host.host,
+            host=name,
+            spelling=host.host if host.host != name else "",
             port=host.port,
             default_port=host.default_port,
             form=host.form,
             where=where,
         )
-        unique.setdefault((host.host, host.port or 0, host.form, where), reference)
+        unique.setdefault((name, host.port or 0, host.form, where), reference)
     return tuple(unique.values())[:_MOST_KEPT]
 
 
-def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int]:
+def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int, str]:
     host, where = pair
-    return host.host, host.port or 0, host.form, where, host.default_port or 0
+    name = host.host
+    return name.lower(), host.port or 0, host.form, where, host.default_port or 0, name
 
 
 def _printable(text: str) -> str:
@@ -240,7 +250,7 @@ def _address(text: str) -> str | None:
 
 
 def _host(text: str) -> str | None:
-    """Read a name or an IPv4 address."""
+    """Read a name, as it is spelled, or an IPv4 address."""
     name = text.lower().removesuffix(".")
     if not name or len(name) > 253 or not text.isascii():
         return None
@@ -254,7 +264,7 @@ def _host(text: str) -> str | None:
     if name in _NO_HOSTS or name.startswith(_PLACEHOLDERS) or name.endswith(_FILES):
         return None
     # `DB_HOST=DATABASE_HOST` is a placeholder, and names of hosts are not written so.
-    return None if "_" in text and text.isupper() else name
+    return None if "_" in text and text.isupper() else text.removesuffix(".")
 
 
 def _is_label(label: str) -> bool:
@@ -279,6 +289,7 @@ def _looks_random(label: str) -> bool:
 
 def _is_local(host: str) -> bool:
     """Tell whether a host is the container itself, or no single host at all."""
+    host = host.lower()
     if host in _LOCAL or host.endswith((".localhost", ".localdomain")):
         return True
     try:

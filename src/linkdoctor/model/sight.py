@@ -39,6 +39,7 @@ _NEEDS = {
     "environment": Need.PROCESS_ENV,
     "hosts file": Need.HOSTS_FILE,
     "resolver": Need.DNS_ANSWER,
+    "name service switch": Need.NAME_LOOKUP,
     "sockets": Need.LISTENERS,
     "script": Need.ENTRY_SCRIPT,
     "stored links": Need.STORED_LINKS,
@@ -128,6 +129,7 @@ def pieces_of_container(container: Container) -> Iterator[Piece]:
     yield "namespaces", container.namespaces
     yield "hosts file", container.hosts_file
     yield "resolver", container.resolver
+    yield "name service switch", container.name_lookup
     yield "sockets", container.listeners
     yield "script", container.script_reads
     if isinstance(container.script_reads, Known):

@@ -40,6 +40,7 @@ __all__ = [
     "Label",
     "LinkAnswer",
     "Listener",
+    "NameLookup",
     "Namespaces",
     "Network",
     "Probe",
@@ -105,6 +106,12 @@ class Listener(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     protocol: str
     owner: str = ""
     """The name of the process that listens, where it was seen."""
+    ipv6_only: bool = False
+    """It takes no IPv4 connections (``IPV6_V6ONLY``), which a listener at ``::`` else does."""
+    device: str = ""
+    """The one interface that it is bound to (``SO_BINDTODEVICE``); '' for every one."""
+    device_addresses: tuple[str, ...] = ()
+    """The addresses of that interface."""
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -197,6 +204,15 @@ class Resolver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     search: tuple[str, ...] = ()
     ndots: int = 1
     """A name with fewer dots is tried with the search domains first."""
+
+
+class NameLookup(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a container's programs ask for a name, as ``nsswitch.conf`` tells their C library."""
+
+    hosts_file: bool = True
+    """False if the hosts file is never asked."""
+    dns: bool = True
+    """False if DNS is never asked for a name that the hosts file does not have."""
 
 
 class ProbeOutcome(StrEnum):
@@ -333,6 +349,7 @@ class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     complaints: Evidence[tuple[Complaint, ...]] = LOG_NOT_READ
     """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
+    name_lookup: Evidence[NameLookup] = _NOT_LOOKED
 
 
 class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -37,6 +37,7 @@ from linkdoctor.model.snapshot import (
     Firewall,
     Interface,
     Listener,
+    NameLookup,
     Namespaces,
     Network,
     Probe,
@@ -116,6 +117,7 @@ class _Host:
 
     __slots__ = (
         "alike",
+        "answering",
         "by_address",
         "by_host_port",
         "by_id",
@@ -156,6 +158,8 @@ class _Host:
         """The names under which sources were typed, of all links on the engine's disk."""
         self.by_network_name: dict[tuple[str, str], Container] = {}
         """By network and name in lower case: what the embedded DNS answers there."""
+        self.answering: dict[tuple[str, str], list[Container]] = {}
+        """As `by_network_name`, but all that are up: the embedded DNS answers with each of them."""
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
         self.by_host_port: dict[int, list[tuple[Container, Publication]]] = {}
@@ -171,8 +175,7 @@ class _Host:
                     for address in (endpoint.address, endpoint.address6):
                         if address:
                             self.by_address[address] = container
-                    for name in _names_on(container, endpoint):
-                        self.by_network_name.setdefault((endpoint.network, name), container)
+                    self._add_names(container, container.details.value, endpoint)
                 for each in container.details.value.published:
                     if each.port.protocol == "tcp":
                         self.by_host_port.setdefault(each.host_port, []).append((container, each))
@@ -193,6 +196,16 @@ class _Host:
         for link in self.links:
             links_of.setdefault(link.target.id, []).append(link)
         self.links_of = {target: tuple(links) for target, links in links_of.items()}
+
+    def _add_names(self, container: Container, details: Details, endpoint: Endpoint) -> None:
+        names = _names_on(container, endpoint)
+        if self.version >= _FIRST_WITH_HOSTNAMES:
+            names.add(details.hostname.lower())
+        for name in names:
+            place = (endpoint.network, name)
+            self.by_network_name.setdefault(place, container)
+            if details.status in _UP:
+                self.answering.setdefault(place, []).append(container)
 
 
 class _Fleet:
@@ -448,10 +461,29 @@ class Topology:
         """Give the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
 
-    def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
-        """Give the line of the hosts file that decides about a name, or None."""
-        for line in self._kept(Need.HOSTS_FILE, container.name, container.hosts_file):
-            if name in line.names:
+    def hosts_lines_with(self, container: Container, name: str) -> tuple[HostsLine, ...]:
+        """Return the lines of the hosts file with a name, which resolvers compare without case."""
+        return self._lines_with(self.hosts_file(container), name)
+
+    def _lines_with(self, lines: tuple[HostsLine, ...], name: str) -> tuple[HostsLine, ...]:
+        by_name = self.once(_lines_by_name, "", lines, lambda: _lines_by_name(lines))
+        return by_name.get(name.lower(), ())
+
+    def first_hosts_line(
+        self, container: Container, name: str, *, beside: Iterable[str] = ()
+    ) -> HostsLine | None:
+        """Return the line of the hosts file that decides about a name, or None.
+
+        Args:
+            container: whose file it is.
+            name: that is looked up.
+            beside: addresses that it may have; a line of a family that none of them is of decides
+                nothing, since programs go on to the other family. Empty: every line counts.
+        """
+        families = {":" in each for each in beside} or {True, False}
+        lines = self._kept(Need.HOSTS_FILE, container.name, container.hosts_file)
+        for line in self._lines_with(lines, name):
+            if (":" in line.address) in families:
                 return line
         # Where the file was cut, the line may be among what was not read.
         self.hosts_file(container)
@@ -494,6 +526,10 @@ class Topology:
     def resolver(self, container: Container) -> Resolver:
         """Give what the container's ``resolv.conf`` says."""
         return self._had(Need.DNS_ANSWER, container.name, container.resolver)
+
+    def name_lookup(self, container: Container) -> NameLookup:
+        """Return what the container's programs ask for a name."""
+        return self._had(Need.NAME_LOOKUP, container.name, container.name_lookup)
 
     def read_from(self, evidence: Evidence[T]) -> str:
         """Give the place where a piece of evidence was read; '' if it was not had."""
@@ -593,6 +629,15 @@ class Topology:
             and container.details.value.status in _UP
             and any(each.network == network for each in container.details.value.endpoints)
         )
+
+    def answering(self, host: str, network: str, name: str) -> tuple[Container, ...]:
+        """Return the containers with whose addresses the embedded DNS answers a name on a network.
+
+        Public names are compared without case; the alias of a link is private to its target and is
+        not among them (engine lab).
+        """
+        self._touch(Need.DETAILS)
+        return tuple(self._hosts[host].answering.get((network, name.lower()), ()))
 
     # --- links ---------------------------------------------------------------------------
 
@@ -744,9 +789,11 @@ class Topology:
     ) -> tuple[Provider, ...]:
         """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
 
-        A link counts whether or not it works; with `links=False` none counts.
+        Names are compared without case; but the alias of a link on a user-defined network is found
+        only as it is spelled (engine lab). A link counts whether or not it works; with
+        `links=False` none counts.
         """
-        return tuple(self._providers(host, target, name.lower(), links))
+        return tuple(self._providers(host, target, name, links))
 
     def providers_beside(self, link: Link) -> tuple[Provider, ...]:
         """Return what else gives the target of a link on a network an answer for its alias.
@@ -775,13 +822,14 @@ class Topology:
         return False
 
     def _providers(
-        self, host: str, target: Container, name: str, links: bool, hidden: str = ""
+        self, host: str, target: Container, spelled: str, links: bool, hidden: str = ""
     ) -> Iterator[Provider]:
-        details = self.details(target)
+        details, name = self.details(target), spelled.lower()
         if name in (details.hostname.lower(), "localhost"):
             yield Provider(what="its own hostname")
         for link in self.links_of(host, target) if links else ():
-            if link.alias.lower() == name:
+            private = link.kind is LinkKind.NETWORK
+            if (link.alias == spelled) if private else (link.alias.lower() == name):
                 yield Provider(what=f"the link to {link.source_name}")
         for line in (*details.extra_hosts, *self.hosts_lines_if_had(target)):
             if name in (each.lower() for each in line.names):
@@ -798,7 +846,7 @@ class Topology:
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name, links, hidden)
+                yield from self._providers(host, owner, spelled, links, hidden)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
         """Give the container whose network namespace this one shares (``container:`` mode)."""
@@ -881,6 +929,8 @@ _WITHOUT_NAMES = (DEFAULT_BRIDGE, "host", "none")
 """The networks on which no embedded DNS answers."""
 _LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _HINDERED = (Gap.DENIED, Gap.CUT, Gap.TIMED_OUT)
+_FIRST_WITH_HOSTNAMES = (25,)
+"""The first engine whose embedded DNS knows a container's hostname too (engine lab: 26.1, 28.5)."""
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
@@ -902,6 +952,14 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _lines_by_name(lines: Iterable[HostsLine]) -> dict[str, tuple[HostsLine, ...]]:
+    found: dict[str, tuple[HostsLine, ...]] = {}
+    for line in lines:
+        for name in dict.fromkeys(map(str.lower, line.names)):
+            found[name] = (*found.get(name, ()), line)
+    return found
 
 
 def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:

@@ -47,6 +47,7 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
     Namespaces,
     Network,
     Probe,
@@ -66,6 +67,7 @@ _CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
 _UNSEEN = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
+_EMBEDDED_DNS = "127.0.0.11"
 
 
 class World:
@@ -160,6 +162,9 @@ class World:
         expose: Iterable[int] = (),
         listen: Iterable[int] = (),
         listen_on: str = "0.0.0.0",
+        ipv6_only: bool = False,
+        device: str = "",
+        device_addresses: Sequence[str] = (),
         owner: str = "",
         publish: Mapping[int, int] | None = None,
         publish_on: str = "0.0.0.0",
@@ -185,6 +190,9 @@ class World:
         fixed: bool = False,
         search: Sequence[str] = (),
         ndots: int = 1,
+        nameservers: Sequence[str] | None = None,
+        asks_hosts_file: bool = True,
+        asks_dns: bool = True,
         probes: Sequence[Probe] | None = None,
         complaints: Sequence[Complaint] | None = None,
     ) -> World:
@@ -247,7 +255,15 @@ class World:
             process_environment=Known((), f"/proc/{details.pid}/environ"),
             hosts_file=Known((), f"/proc/{details.pid}/root/etc/hosts"),
             resolver=Known(
-                Resolver(search=tuple(search), ndots=ndots),
+                Resolver(
+                    nameservers=tuple(nameservers)
+                    if nameservers is not None
+                    else (_EMBEDDED_DNS,)
+                    if network
+                    else ("10.77.0.254",),
+                    search=tuple(search),
+                    ndots=ndots,
+                ),
                 f"/proc/{details.pid}/root/etc/resolv.conf",
             ),
             namespaces=Known(
@@ -260,7 +276,15 @@ class World:
             ),
             listeners=Known(
                 tuple(
-                    Listener(address=listen_on, port=port, protocol="tcp", owner=owner)
+                    Listener(
+                        address=listen_on,
+                        port=port,
+                        protocol="tcp",
+                        owner=owner,
+                        ipv6_only=ipv6_only,
+                        device=device,
+                        device_addresses=tuple(device_addresses),
+                    )
                     for port in sorted(listen)
                 ),
                 f"/proc/{details.pid}/ns/net",
@@ -271,6 +295,10 @@ class World:
             complaints=LOG_NOT_READ
             if complaints is None
             else Known(tuple(complaints), f"docker logs {name}"),
+            name_lookup=Known(
+                NameLookup(hosts_file=asks_hosts_file, dns=asks_dns),
+                f"/proc/{details.pid}/root/etc/nsswitch.conf",
+            ),
             dns_answers=tuple(
                 DnsAnswer(name=asked, addresses=Known(tuple(found), "its own resolver"))
                 for asked, found in (answers or {}).items()
@@ -472,6 +500,26 @@ class World:
         )
         self._containers[name] = msgspec.structs.replace(
             container, hosts_file=Known(changed, f"/proc/{self._details(name).pid}/root/etc/hosts")
+        )
+        return self
+
+    def listen(self, name: str, *listeners: Listener) -> World:
+        """Let a container listen at further places."""
+        container = self._containers[name]
+        before = container.listeners.value if isinstance(container.listeners, Known) else ()
+        self._containers[name] = msgspec.structs.replace(
+            container,
+            listeners=Known((*before, *listeners), f"/proc/{self._details(name).pid}/ns/net"),
+        )
+        return self
+
+    def write_hosts(self, name: str, *lines: HostsLine) -> World:
+        """Add lines to the end of a container's hosts file, as somebody in the container does."""
+        container = self._containers[name]
+        before = container.hosts_file.value if isinstance(container.hosts_file, Known) else ()
+        self._containers[name] = msgspec.structs.replace(
+            container,
+            hosts_file=Known((*before, *lines), f"/proc/{self._details(name).pid}/root/etc/hosts"),
         )
         return self
 
