@@ -8,58 +8,45 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from .lowered import DOCKER, LINKDOCTOR, as_user, run
+from .lowered import DOCKER, LINKDOCTOR, ROOT, as_user, run
 from .situations import Lab
 
-NOBODY = 65534
-AS_NOBODY = f"""
-import os, sys
-import dns.resolver, encodings.idna, zlib
-from linkdoctor.api import load_rules
+EXAMINING = """
+import sys
 from linkdoctor.render.as_json import render_json
 from tests.lab.examining import look, report
-load_rules()
-os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.stdout.write(render_json(report(look(sys.argv[1]))))
 """
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def socket_for_nobody(lab: Lab) -> Iterator[Lab]:
-    """The lab's socket belongs to a group of the unprivileged user for a while."""
+def group_docker(lab: Lab) -> Iterator[Lab]:
+    """The lab's socket belongs to the group docker for a while."""
     home, path = lab.engine.home, lab.engine.socket
     mode = home.stat().st_mode
     home.chmod(0o711)
-    os.chown(path, 0, NOBODY)
+    os.chown(path, 0, DOCKER)
     yield lab
     os.chown(path, 0, 0)
     home.chmod(mode)
 
 
 def diagnosed(lab: Lab) -> dict[str, Any]:
-    """The report that the unprivileged user gets."""
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, lab.url],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    """The report that the unprivileged user gets, wherever the checkout lies."""
+    words = [*as_user(()), sys.executable, "-c", EXAMINING, lab.url]
+    done = run(words, environment={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr.decode()
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
-def test_environment_and_hosts_file_come_through_the_engine(socket_for_nobody: Lab) -> None:
-    lab = socket_for_nobody
+def test_environment_and_hosts_file_come_through_the_engine(group_docker: Lab) -> None:
+    lab = group_docker
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
     lab.move("app")
@@ -69,8 +56,8 @@ def test_environment_and_hosts_file_come_through_the_engine(socket_for_nobody: L
     assert {each["where"] for each in finding["evidence"]} == {"docker top", "docker events"}
 
 
-def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> None:
-    lab = socket_for_nobody
+def test_what_only_root_sees_is_said_to_be_missing(group_docker: Lab) -> None:
+    lab = group_docker
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
     report = diagnosed(lab)
@@ -86,18 +73,6 @@ def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> No
 
 
 # What is shipped for those who are not root
-
-
-@pytest.fixture
-def group_docker(lab: Lab) -> Iterator[Lab]:
-    """The lab's socket belongs to the group docker for a while."""
-    home, path = lab.engine.home, lab.engine.socket
-    mode = home.stat().st_mode
-    home.chmod(0o711)
-    os.chown(path, 0, DOCKER)
-    yield lab
-    os.chown(path, 0, 0)
-    home.chmod(mode)
 
 
 def checked(lab: Lab, *options: str) -> subprocess.CompletedProcess[bytes]:
