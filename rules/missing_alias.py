@@ -391,16 +391,6 @@ RULE = Rule(
             ),
         ),
         Case(
-            title="names know no case",
-            given=lambda: (
-                World()
-                .network("back")
-                .run("DB", network="back")
-                .run("web", network="back", env={"DB_HOST": "db"})
-                .snapshot(),
-            ),
-        ),
-        Case(
             title="the log complained before the last start",
             given=lambda: (
                 World()

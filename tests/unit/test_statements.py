@@ -188,6 +188,11 @@ def test_a_name_in_two_cases_is_one_expectation() -> None:
     assert [each.alias for each in said("LD301", world)] == ["DB"]
 
 
+def test_names_know_no_case() -> None:
+    world = World().network("back").run("DB", network="back")
+    assert said("LD301", world.run("web", network="back", env={"DB_HOST": "db"})) == []
+
+
 # host, none, another's network
 
 
