@@ -267,7 +267,10 @@ class World:
                 f"/proc/{details.pid}/root/etc/resolv.conf",
             ),
             namespaces=Known(
-                Namespaces(network=self._network_namespace(mode, details.pid), ipc=details.pid),
+                Namespaces(
+                    network=self._network_namespace(mode, details.pid),
+                    ipc=self._ipc_namespace(details.ipc_mode, details.pid),
+                ),
                 f"/proc/{details.pid}/ns",
             ),
             stored_links=Known(
@@ -671,6 +674,13 @@ class World:
         if owner is not None and isinstance(owner.namespaces, Known):
             return owner.namespaces.value.network
         return 1 if mode == "host" else pid
+
+    def _ipc_namespace(self, mode: str, pid: int) -> int:
+        """Return the number of an IPC namespace: a container's own, or another's."""
+        owner = self._containers.get(mode.removeprefix("container:"))
+        if owner is not None and isinstance(owner.namespaces, Known):
+            return owner.namespaces.value.ipc
+        return pid
 
     def _new_address(self, network: str) -> str:
         self._next_address += 1
