@@ -48,7 +48,7 @@ def _interruptible(work: Callable[[], int]) -> int:
 def _take_back(url: str, journal: str) -> int:
     with (
         controlling(Url(url), os.environ) as control,
-        locked(control.engine_id()) as lock,
+        locked(control.engine_id(), at=control.socket_path) as lock,
         Journal(Path(journal), continued=True) as written,
     ):
         done = undo(written, control, lock=lock, patience=PATIENCE)
@@ -58,7 +58,7 @@ def _take_back(url: str, journal: str) -> int:
 def _carry_out(action: Action, url: str, journal: str) -> int:
     with (
         controlling(Url(url), os.environ) as control,
-        locked(control.engine_id()) as lock,
+        locked(control.engine_id(), at=control.socket_path) as lock,
         Journal(Path(journal)) as written,
     ):
         outcome = perform(action, control, written, lock=lock, patience=PATIENCE)

@@ -362,7 +362,7 @@ def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
 
 def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     stopped(lab)
-    with locked(str(lab.api.info()["ID"])):
+    with locked(str(lab.api.info()["ID"]), at=lab.engine.socket):
         done = command_line(lab, tmp_path, "fix", "--apply", "--yes")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr
