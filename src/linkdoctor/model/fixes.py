@@ -7,7 +7,7 @@ target with a ghost link, or with a source that is down, kills it (engine lab).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -26,7 +26,9 @@ from linkdoctor.model.actions import (
 from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
+from linkdoctor.model.pasting import can_be_pasted, commands_to_make
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.run_words import changed
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
@@ -54,7 +56,6 @@ __all__ = [
 KEPT = "-before"
 """Behind the name of the container that a person keeps until its successor works."""
 
-_ENVIRONMENT = "{{range .Config.Env}}{{println .}}{{end}}"
 _NO_NETWORK_OF_ITS_OWN = ("none", "host")
 _Call: TypeAlias = Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork
 
@@ -152,9 +153,10 @@ def recreate(
     `publish` comes on top of the bindings that it has, `published` takes their place; so do
     `extra_hosts` and `links`. The others are as :class:`Recreate` has them.
 
-    The old container is kept, stopped and renamed, so that nothing is lost. Its environment and
-    volumes are taken over from it; values need not be printed for that. One that belongs to a
-    Compose project is for Compose to recreate: that fix has no actions.
+    By hand the old container is kept, stopped and renamed, so that nothing is lost; what may hold a
+    secret is fetched from it and not printed. Where commands cannot say all of it there are none.
+    One that belongs to a Compose project is for Compose to recreate: that fix has no actions, nor
+    has that for one which nobody can replace without a loss.
     """
     reason = f" ({why})" if why else ""
     owner = compose_service(target)
@@ -170,6 +172,12 @@ def recreate(
             safety=Safety.RECREATE,
             commands=(through_compose(*owner),),
         )
+    setup = topology.details(target).setup
+    if isinstance(setup, Known) and setup.value.refused:
+        return Fix(
+            title=f"make {target.name} again the way it was made{reason}: {setup.value.refused}",
+            safety=Safety.MANUAL,
+        )
     action = Recreate(
         container=target.name,
         links=None if links is None else tuple(links),
@@ -184,8 +192,7 @@ def recreate(
         dns_search=None if dns_search is None else tuple(dns_search),
     )
     return Fix(
-        title=f"recreate {target.name}{reason}, with the command and any further options that it "
-        f"had; remove {target.name}{KEPT} when the new one works",
+        title=f"recreate {target.name}{reason}",
         safety=Safety.RECREATE,
         commands=_typed(topology, target, action),
         actions=(action,),
@@ -201,33 +208,23 @@ def through_compose(project: str, service: str) -> str:
 
 
 def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str, ...]:
-    """Give the commands for a recreation: the old container is kept, with its policy off."""
+    """Return the commands for a recreation: the old container is kept, with its policy off.
+
+    None where commands cannot say all of it, or where it is not known what there is to say.
+    """
+    details = topology.details(target)
+    setup = details.setup
+    if not isinstance(setup, Known) or not can_be_pasted(setup.value):
+        return ()
     old = f"{target.name}{KEPT}"
-    details = _changed(topology.details(target), action)
-    run = commands.shell(
-        *("docker", "run", "--detach", "--name", target.name, "--env-file", "/dev/stdin"),
-        *("--volumes-from", old),
-        *_options(target, details, action),
-        target.image,
-    )
     # The kept container must not come back at the next boot beside the new one.
     tame = ("--restart", "no", old)
     return (
         commands.shell("docker", "rename", target.name, old),
         *([commands.shell("docker", "update", *tame)] if details.restart_policy != "no" else []),
         commands.shell("docker", "stop", old),
-        f"{commands.inspect_format(_ENVIRONMENT, old)} | {run}",
+        *commands_to_make(changed(setup.value, action), target.name, old),
     )
-
-
-def _changed(details: Details, action: Recreate) -> Details:
-    dropped = set(action.drop_extra_hosts)
-    kept = tuple(each for each in details.extra_hosts if not dropped.intersection(each.names))
-    details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts))
-    if action.network is None:
-        return details
-    mode = "default" if action.network == DEFAULT_BRIDGE else action.network
-    return msgspec.structs.replace(details, network_mode=mode, endpoints=())
 
 
 def recreate_on_bridge(
@@ -264,7 +261,9 @@ def recreate_on_bridge(
 def _followed_by(fix: Fix, *calls: _Call) -> Fix:
     return msgspec.structs.replace(
         fix,
-        commands=(*fix.commands, *(commands.one_call(each) for each in calls)),
+        commands=(*fix.commands, *(commands.one_call(each) for each in calls))
+        if fix.commands
+        else (),
         actions=(*fix.actions, *calls),
     )
 
@@ -309,7 +308,7 @@ def recreate_source(
         title=f"{first.title}; after it do the same with {', '.join(sorted(targets))}, whose link "
         "would be a ghost otherwise",
         safety=Safety.RECREATE,
-        commands=(*first.commands, *(command for fix in after for command in fix.commands)),
+        commands=_in_sequence(first, *after),
         # Where one of them is its owner's to recreate, all of it is for a person.
         actions=tuple(action for fix in (first, *after) for action in fix.actions)
         if all(fix.actions for fix in (first, *after))
@@ -317,54 +316,18 @@ def recreate_source(
     )
 
 
+def _in_sequence(*fixes: Fix) -> tuple[str, ...]:
+    """Return the commands of several fixes; none where one of them has none."""
+    if not all(each.commands for each in fixes):
+        return ()
+    return tuple(command for each in fixes for command in each.commands)
+
+
 def is_wanted(topology: Topology, target: Container) -> bool:
     """Tell whether a container runs, or would if a link had not kept it from starting."""
     details = topology.details(target)
     up = details.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
     return up or parse_refusal(details.error) is not None
-
-
-def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
-    published = _bindings(details, action)
-    network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
-    if details.network_mode not in ("default", DEFAULT_BRIDGE):
-        yield from ("--network", details.network_mode)
-        for alias in (*(network.aliases if network else ()), *action.aliases):
-            if alias not in (target.name, details.hostname) and alias != target.id[:12]:
-                yield from ("--network-alias", alias)
-    for link in present_links(details) if action.links is None else action.links:
-        yield from ("--link", f"{link.source}:{link.alias}")
-    if details.restart_policy != "no":
-        yield from ("--restart", details.restart_policy)
-    if details.hostname and details.hostname != target.id[:12]:
-        yield from ("--hostname", details.hostname)
-    bindings = {
-        (
-            each.host_address if each.host_address not in ("0.0.0.0", "::") else "",
-            each.host_port,
-            each.port,
-        )
-        for each in published
-    }
-    for address, host_port, port in sorted(bindings):
-        where = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-        number = f"{host_port}:" if host_port else ":" if where else ""
-        yield from ("--publish", f"{where}{number}{port}")
-    bound = {each.port for each in published}
-    for port in sorted({*details.exposed, *action.expose} - bound):
-        yield from ("--expose", str(port))
-    for line in details.extra_hosts:
-        yield from ("--add-host", f"{line.names[0]}:{line.address}")
-    for variable in action.environment:
-        yield from ("--env", f"{variable.name}={variable.value}")
-    for domain in action.dns_search or ():
-        yield from ("--dns-search", domain)
-
-
-def _bindings(details: Details, action: Recreate) -> tuple[Publication, ...]:
-    # A container that does not run has no bindings, only those that were asked for.
-    present = details.published or details.requested
-    return (*(present if action.published is None else action.published), *action.publish)
 
 
 def present_links(details: Details) -> tuple[StoredLink, ...]:
@@ -378,14 +341,17 @@ def on_host(host: str, fix: Fix) -> Fix:
     return msgspec.structs.replace(
         fix,
         title=f"on {host}: {fix.title}",
-        commands=(f"# on {commands.shell(host)}:", *fix.commands),
+        commands=(f"# on {commands.shell(host)}:", *fix.commands) if fix.commands else (),
         host=host if fix.actions else "",
     )
 
 
 def made_there(fixes: Iterable[Fix], there: str, here: str) -> tuple[Fix, ...]:
     """Say of fixes with commands on which host they are typed, if it is not the finding's own."""
-    return tuple(on_host(there, fix) if there != here and fix.commands else fix for fix in fixes)
+    return tuple(
+        on_host(there, fix) if there != here and (fix.commands or fix.actions) else fix
+        for fix in fixes
+    )
 
 
 def for_a_person(fix: Fix) -> Fix:
@@ -452,7 +418,9 @@ def cross_host(
             title=f"publish port {port} of {source.name} on {other_host}, and let {alias} mean "
             f"{dial} in {target.name}",
             safety=Safety.RECREATE,
-            commands=(where[0], *published.commands, where[1], *pinned.commands),
+            commands=(where[0], *published.commands, where[1], *pinned.commands)
+            if _in_sequence(published, pinned)
+            else (),
             actions=pinned.actions if known else (),
             elsewhere=(msgspec.structs.replace(published, host=other_host),) if known else (),
         ),
