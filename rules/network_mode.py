@@ -33,11 +33,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import recreate_on_bridge
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Details, Endpoint, Status
+from linkdoctor.model.report import Fix, Proof, Severity
+from linkdoctor.model.snapshot import Endpoint, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -56,7 +55,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         return
     if topology.endpoint(target, DEFAULT_BRIDGE) is not None:
         return
-    fixes = _fixes(place, details, topology)
+    fixes = _fixes(place, topology)
     for link in details.stored_links:
         yield Hit(
             message=f"{target.name} is linked to {link.source} as {link.alias}, but the link has "
@@ -85,21 +84,9 @@ def _why(place: Place, mode: str, topology: Topology) -> str:
     return f"the container has the network of {whose}"
 
 
-def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...]:
-    target = place.container
-    anew = recreate_on_bridge(topology, place.host, target)
-    if details.network_mode != _NONE:
-        return (anew,)
-    join = Fix(
-        title=f"connect {target.name} to the default bridge and restart it",
-        safety=Safety.RESTART,
-        commands=(
-            commands.shell("docker", "network", "disconnect", _NONE, target.name),
-            commands.connect_network(DEFAULT_BRIDGE, target.name),
-            commands.restart(target.name),
-        ),
-    )
-    return (join, anew)
+def _fixes(place: Place, topology: Topology) -> tuple[Fix, ...]:
+    # Whatever its mode, no engine lets it join a network as it is.
+    return (recreate_on_bridge(topology, place.host, place.container),)
 
 
 def _in_mode(mode: str) -> World:

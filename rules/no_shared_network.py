@@ -36,10 +36,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
 from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing
+from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.reach import addresses_of, is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Endpoint
@@ -128,8 +127,8 @@ def _fix(link: Link, source: Container, topology: Topology) -> Fix:
     connect = ConnectNetwork(network=link.network, container=source.name)
     if topology.endpoint(source, _NO_NETWORK) is None:
         return doing(title, Safety.SAFE, connect)
-    leave = commands.shell("docker", "network", "disconnect", _NO_NETWORK, source.name)
-    return Fix(title=title, safety=Safety.SAFE, commands=(leave, commands.one_call(connect)))
+    why = "it has no network, and joins none as it is"
+    return recreate(topology, link.host, source, network=link.network, why=why)
 
 
 def _on_front() -> World:

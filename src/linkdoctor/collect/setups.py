@@ -17,7 +17,7 @@ from linkdoctor.model.setup import Setup, withheld
 
 __all__ = ["Inspected", "read_setups"]
 
-Raw: TypeAlias = dict[str, Any]
+_Raw: TypeAlias = dict[str, Any]
 Inspected: TypeAlias = tuple[ListAnswer, msgspec.Raw]
 """A container of the list, and the engine's answer to its inspect as it came."""
 
@@ -48,9 +48,9 @@ def read_setups(
     }
 
 
-def _object(raw: msgspec.Raw) -> Raw:
+def _object(raw: msgspec.Raw) -> _Raw:
     try:
-        answer: Raw = msgspec.json.decode(raw, type=dict[str, Any])
+        answer: _Raw = msgspec.json.decode(raw, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}  # what is no answer in all its parts tells nothing here
     return answer
@@ -58,8 +58,8 @@ def _object(raw: msgspec.Raw) -> Raw:
 
 def _setup(
     listed: ListAnswer,
-    raw: Raw,
-    image: Raw | NotThere | EngineError | None,
+    raw: _Raw,
+    image: _Raw | NotThere | EngineError | None,
     defaults: Defaults,
     known: Collection[str],
 ) -> Evidence[Setup]:

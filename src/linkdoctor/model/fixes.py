@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 import msgspec
 
@@ -17,11 +16,8 @@ from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
     Recreate,
-    Rename,
     Restart,
-    SetRestartPolicy,
     Start,
-    Unpause,
 )
 from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
@@ -42,7 +38,9 @@ __all__ = [
     "doing",
     "for_a_person",
     "is_wanted",
+    "keeping",
     "made_there",
+    "obstacles",
     "on_host",
     "present_links",
     "recreate",
@@ -57,10 +55,9 @@ KEPT = "-before"
 """Behind the name of the container that a person keeps until its successor works."""
 
 _NO_NETWORK_OF_ITS_OWN = ("none", "host")
-_Call: TypeAlias = Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork
 
 
-def doing(title: str, safety: Safety, *calls: _Call) -> Fix:
+def doing(title: str, safety: Safety, *calls: commands.OneCall) -> Fix:
     """Advise actions that are one call to the engine each, in this order."""
     return Fix(
         title=title,
@@ -90,7 +87,7 @@ def start_source(source: Container) -> Fix:
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     """Advise to restart a target, or to recreate it where a restart would kill it."""
     try:
-        down, ghosts = _obstacles(topology, host, target)
+        down, ghosts = obstacles(topology, host, target)
     except MissingEvidence as missing:
         return Fix(
             title=f"restart {target.name}, once you know that all its links lead to running "
@@ -107,9 +104,10 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     return doing(f"restart {target.name}", Safety.RESTART, again)
 
 
-def _obstacles(
+def obstacles(
     topology: Topology, host: str, target: Container
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what keeps a container from starting: sources that are down, and ghost links."""
     down: set[str] = set()
     ghosts: set[str] = set()
     for link in topology.links_of(host, target):
@@ -199,6 +197,15 @@ def recreate(
     )
 
 
+def keeping(title: str, replaced: Iterable[str]) -> str:
+    """Return the title of a fix whose commands replace containers: it says what they keep."""
+    kept = ", ".join(f"{each}{KEPT}" for each in dict.fromkeys(replaced))
+    return (
+        f"{title}; what was written outside volumes stays in {kept}, which is kept, stopped, "
+        "until you remove it"
+    )
+
+
 def through_compose(project: str, service: str) -> str:
     """Give the command by which Compose recreates a service's containers."""
     return commands.shell(
@@ -210,7 +217,7 @@ def through_compose(project: str, service: str) -> str:
 def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str, ...]:
     """Return the commands for a recreation: the old container is kept, with its policy off.
 
-    None where commands cannot say all of it, or where it is not known what there is to say.
+    There are none where commands cannot say all of it, or where that is not known.
     """
     details = topology.details(target)
     setup = details.setup
@@ -258,7 +265,7 @@ def recreate_on_bridge(
     return _followed_by(fix, *others) if fix.actions else fix
 
 
-def _followed_by(fix: Fix, *calls: _Call) -> Fix:
+def _followed_by(fix: Fix, *calls: commands.OneCall) -> Fix:
     return msgspec.structs.replace(
         fix,
         commands=(*fix.commands, *(commands.one_call(each) for each in calls))
@@ -356,7 +363,9 @@ def made_there(fixes: Iterable[Fix], there: str, here: str) -> tuple[Fix, ...]:
 
 def for_a_person(fix: Fix) -> Fix:
     """Take out what linkdoctor could carry out: the fix makes no sense by itself."""
-    return msgspec.structs.replace(fix, actions=())
+    replaced = [each.container for each in fix.actions if isinstance(each, Recreate)]
+    title = keeping(fix.title, replaced) if replaced and fix.commands else fix.title
+    return msgspec.structs.replace(fix, title=title, actions=())
 
 
 def address_of_host(topology: Topology, host: str) -> str:

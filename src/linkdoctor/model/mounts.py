@@ -9,18 +9,18 @@ from typing import Any, TypeAlias
 
 __all__ = ["mount_words"]
 
-Raw: TypeAlias = Mapping[str, Any]
+_Raw: TypeAlias = Mapping[str, Any]
 
 _VOLUME_PATH = re.compile(r"/volumes/([^/]+)/_data/?$")
 _PLAIN = frozenset(("Type", "Source", "Target", "ReadOnly", "BindOptions", "TmpfsOptions"))
 
 
-def mount_words(raw: Raw, gone: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def mount_words(raw: _Raw, gone: Collection[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words for all mounts, and what no words say.
 
     Each anonymous volume is named, and so is each from another container: it is taken again.
     """
-    host: Raw = raw["HostConfig"]
+    host: _Raw = raw["HostConfig"]
     mounted = {_clean(each["Destination"]): each for each in raw.get("Mounts") or ()}
     words: list[str] = []
     beyond: list[str] = []
@@ -49,7 +49,7 @@ def mount_words(raw: Raw, gone: Collection[str] = ()) -> tuple[tuple[str, ...], 
     return tuple(words), tuple(beyond)
 
 
-def _mount(mount: Raw, found: Raw | None) -> tuple[str, tuple[str, ...]]:
+def _mount(mount: _Raw, found: _Raw | None) -> tuple[str, tuple[str, ...]]:
     """Return a mount as ``--mount`` takes it, and what cannot be said of it."""
     kind = mount.get("Type", "")
     source = mount.get("Source") or (_volume(found) if kind == "volume" and found else "")
@@ -71,7 +71,7 @@ def _mount(mount: Raw, found: Raw | None) -> tuple[str, tuple[str, ...]]:
     return text, tuple(_beyond(mount, bind, tmpfs))
 
 
-def _beyond(mount: Raw, bind: Raw, tmpfs: Raw) -> Iterator[str]:
+def _beyond(mount: _Raw, bind: _Raw, tmpfs: _Raw) -> Iterator[str]:
     further = {key: value for key, value in mount.items() if key not in _PLAIN and value}
     volume = {key for key, value in (further.pop("VolumeOptions", None) or {}).items() if value}
     odd = (
@@ -89,7 +89,7 @@ def _field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if re.search('[,"\n]', text) else text
 
 
-def _bind(mount: Raw, destination: str) -> str:
+def _bind(mount: _Raw, destination: str) -> str:
     # The image's files are not copied into it once more: an empty volume stays empty.
     options = [] if mount.get("RW", True) else ["ro"]
     if mount.get("Type") == "volume":
@@ -104,7 +104,7 @@ def _bind(mount: Raw, destination: str) -> str:
     return f"{source}:{destination}" + (f":{mode}" if mode else "")
 
 
-def _volume(mount: Raw) -> str:
+def _volume(mount: _Raw) -> str:
     """Return a volume's name; engine 28 leaves it out where `Binds` holds a mere destination."""
     if name := mount.get("Name"):
         return str(name)

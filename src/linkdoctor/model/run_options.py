@@ -1,4 +1,4 @@
-"""The options of ``docker run`` that hold no secret and that no fix changes: limits, rights, …"""
+"""The options of ``docker run`` that hold no secret and that no fix changes: limits, rights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 __all__ = ["Defaults", "beyond_options", "plain_options"]
 
-Raw: TypeAlias = Mapping[str, Any]
+_Raw: TypeAlias = Mapping[str, Any]
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,16 +88,14 @@ _MASKED = frozenset(
 )
 """What every engine hides from a container that asks for nothing; newer ones hide more."""
 _MASKED_LATER = ("/proc/interrupts", "/sys/devices/")
-_READ_ONLY = frozenset(
-    ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-)
+_READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
 _GPU = (("gpu",),)
 
 
-def plain_options(raw: Raw, of_image: Raw, defaults: Defaults) -> Iterator[str]:
+def plain_options(raw: _Raw, of_image: _Raw, defaults: Defaults) -> Iterator[str]:
     """Yield the words for what a container asks for and its image does not."""
-    config: Raw = raw["Config"]
-    host: Raw = raw["HostConfig"]
+    config: _Raw = raw["Config"]
+    host: _Raw = raw["HostConfig"]
     yield from _of_config(config, of_image)
     yield from _health(config, of_image)
     yield from _restart_policy(host)
@@ -112,7 +110,7 @@ def plain_options(raw: Raw, of_image: Raw, defaults: Defaults) -> Iterator[str]:
         yield from ("--security-opt", "systempaths=unconfined")
 
 
-def _of_config(config: Raw, of_image: Raw) -> Iterator[str]:
+def _of_config(config: _Raw, of_image: _Raw) -> Iterator[str]:
     for key, option in _OF_CONFIG.items():
         value = config.get(key)
         if value and value != of_image.get(key):
@@ -125,7 +123,7 @@ def _of_config(config: Raw, of_image: Raw) -> Iterator[str]:
         yield "--interactive"
 
 
-def _health(config: Raw, of_image: Raw) -> Iterator[str]:
+def _health(config: _Raw, of_image: _Raw) -> Iterator[str]:
     check, own = config.get("Healthcheck") or {}, of_image.get("Healthcheck") or {}
     if check == own:
         return
@@ -139,14 +137,14 @@ def _health(config: Raw, of_image: Raw) -> Iterator[str]:
         yield from ("--health-retries", str(check["Retries"]))
 
 
-def _restart_policy(host: Raw) -> Iterator[str]:
+def _restart_policy(host: _Raw) -> Iterator[str]:
     policy = host.get("RestartPolicy") or {}
     if policy.get("Name") not in (None, "", "no"):
         most = policy.get("MaximumRetryCount")
         yield from ("--restart", f"{policy['Name']}:{most}" if most else policy["Name"])
 
 
-def _from_tables(host: Raw) -> Iterator[str]:
+def _from_tables(host: _Raw) -> Iterator[str]:
     for tables in (_TEXTS, _NUMBERS):
         for key, option in tables.items():
             if host.get(key):
@@ -162,7 +160,7 @@ def _from_tables(host: Raw) -> Iterator[str]:
             yield from (option, f"{each['Path']}:{each[amount]}")
 
 
-def _namespaces(host: Raw, defaults: Defaults) -> Iterator[str]:
+def _namespaces(host: _Raw, defaults: Defaults) -> Iterator[str]:
     if host.get("IpcMode") not in (None, "", "private"):
         yield from ("--ipc", host["IpcMode"])
     usual = {"1": "host", "2": "private"}.get(defaults.cgroup_version, "")
@@ -176,7 +174,7 @@ def _namespaces(host: Raw, defaults: Defaults) -> Iterator[str]:
         yield "--init" if host["Init"] else "--init=false"
 
 
-def _limits(host: Raw) -> Iterator[str]:
+def _limits(host: _Raw) -> Iterator[str]:
     if host.get("NanoCpus"):
         yield from ("--cpus", format((Decimal(host["NanoCpus"]) / 10**9).normalize(), "f"))
     if host.get("MemorySwappiness") not in (None, -1):
@@ -189,7 +187,7 @@ def _limits(host: Raw) -> Iterator[str]:
         yield from ("--sysctl", f"{name}={value}")
 
 
-def _devices(host: Raw) -> Iterator[str]:
+def _devices(host: _Raw) -> Iterator[str]:
     for each in host.get("Devices") or ():
         parts = (each["PathOnHost"], each["PathInContainer"], each["CgroupPermissions"])
         yield from ("--device", ":".join(parts))
@@ -198,28 +196,28 @@ def _devices(host: Raw) -> Iterator[str]:
             yield from ("--gpus", _gpus(each))
 
 
-def _is_gpu(request: Raw) -> bool:
+def _is_gpu(request: _Raw) -> bool:
     capabilities = tuple(tuple(each) for each in request.get("Capabilities") or ())
     plain = request.get("Driver") in (None, "", "nvidia") and not request.get("Options")
     return plain and capabilities == _GPU
 
 
-def _gpus(request: Raw) -> str:
+def _gpus(request: _Raw) -> str:
     devices = request.get("DeviceIDs") or ()
     if devices:
         return f'"device={",".join(devices)}"'
     return "all" if request.get("Count") == -1 else str(request.get("Count"))
 
 
-def _nothing_hidden(host: Raw) -> bool:
+def _nothing_hidden(host: _Raw) -> bool:
     lists = [host.get(each) for each in ("MaskedPaths", "ReadonlyPaths")]
     return not host.get("Privileged") and lists == [[], []]
 
 
-def beyond_options(raw: Raw, of_image: Raw) -> Iterator[str]:
+def beyond_options(raw: _Raw, of_image: _Raw) -> Iterator[str]:
     """Yield what a container asks for and no option of ``docker run`` says."""
-    config: Raw = raw["Config"]
-    host: Raw = raw["HostConfig"]
+    config: _Raw = raw["Config"]
+    host: _Raw = raw["HostConfig"]
     check, own = config.get("Healthcheck") or {}, of_image.get("Healthcheck") or {}
     test = check.get("Test") or []
     if test != (own.get("Test") or []) and test and test[0] not in ("NONE", "CMD-SHELL"):
@@ -234,7 +232,7 @@ def beyond_options(raw: Raw, of_image: Raw) -> Iterator[str]:
         yield "the hidden paths of /proc and /sys"
 
 
-def _usually_hidden(host: Raw) -> bool:
+def _usually_hidden(host: _Raw) -> bool:
     masked, read_only = (host.get(each) for each in ("MaskedPaths", "ReadonlyPaths"))
     return _is_usual(masked, _MASKED) and (read_only is None or set(read_only) == _READ_ONLY)
 

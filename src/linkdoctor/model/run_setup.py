@@ -18,7 +18,7 @@ from linkdoctor.model.setup import Attachment, Part, Private, Setup
 
 __all__ = ["setup_of"]
 
-Raw: TypeAlias = Mapping[str, Any]
+_Raw: TypeAlias = Mapping[str, Any]
 
 _SHORT_ID = 12
 _DEFAULT_BRIDGE = ("default", "bridge", "")
@@ -26,8 +26,8 @@ _NO_NETWORK_OF_ITS_OWN = ("host", "none")
 
 
 def setup_of(
-    raw: Raw,
-    image: Raw,
+    raw: _Raw,
+    image: _Raw,
     *,
     image_name: str,
     defaults: Defaults = Defaults(),  # noqa: B008 - frozen
@@ -42,8 +42,8 @@ def setup_of(
         defaults: what the engine gives a container that asks for nothing.
         gone: containers of ``--volumes-from`` that are not there any more.
     """
-    host: Raw = raw["HostConfig"]
-    of_image: Raw = image.get("Config") or {}
+    host: _Raw = raw["HostConfig"]
+    of_image: _Raw = image.get("Config") or {}
     mode = str(host.get("NetworkMode") or "default")
     mounts, unsaid = mount_words(raw, gone)
     entry, command, lacking = _program(raw["Config"], of_image)
@@ -71,12 +71,18 @@ def setup_of(
         expose=tuple(_exposed(raw["Config"], of_image, host, mode)),
         extra_hosts=tuple(_extra_hosts(host.get("ExtraHosts") or ())),
         dns_search=tuple(host.get("DnsSearch") or ()),
-        beyond=(*_taken_away(raw["Config"]), *unsaid, *lacking, *beyond_options(raw, of_image), *_beyond_networks(raw, mode)),
+        beyond=(
+            *_taken_away(raw["Config"]),
+            *unsaid,
+            *lacking,
+            *beyond_options(raw, of_image),
+            *_beyond_networks(raw, mode),
+        ),
         refused=_refused(raw),
     )
 
 
-def _refused(raw: Raw) -> str:
+def _refused(raw: _Raw) -> str:
     """Say why a container cannot be replaced without a loss, or but by its owner; '' if it can."""
     of = owner(raw)
     if of is not None:
@@ -90,8 +96,8 @@ def _refused(raw: Raw) -> str:
 # --- names and programs ---------------------------------------------------------------------------
 
 
-def _names(raw: Raw, mode: str, engine_name: str) -> Iterator[str]:
-    config: Raw = raw["Config"]
+def _names(raw: _Raw, mode: str, engine_name: str) -> Iterator[str]:
+    config: _Raw = raw["Config"]
     name = str(config.get("Hostname") or "")
     domain = str(config.get("Domainname") or "")
     chosen = name == raw["Id"][:_SHORT_ID] or mode.startswith("container:")
@@ -104,7 +110,7 @@ def _names(raw: Raw, mode: str, engine_name: str) -> Iterator[str]:
 
 
 def _program(
-    config: Raw, of_image: Raw
+    config: _Raw, of_image: _Raw
 ) -> tuple[tuple[Private, ...], tuple[Private, ...], tuple[str, ...]]:
     """Return the words of the entry point and of the command, and what no words say of them."""
     entry, own_entry = (list(each.get("Entrypoint") or ()) for each in (config, of_image))
@@ -127,7 +133,7 @@ def _private(part: Part, words: Iterable[str], names: Iterable[str] = ()) -> Pri
     return Private(part=part, words=tuple(words), names=tuple(names))
 
 
-def _environment(config: Raw, of_image: Raw) -> Iterator[Private]:
+def _environment(config: _Raw, of_image: _Raw) -> Iterator[Private]:
     of = set(of_image.get("Env") or ())
     said = [each for each in config.get("Env") or () if each not in of]
     if said:
@@ -135,12 +141,12 @@ def _environment(config: Raw, of_image: Raw) -> Iterator[Private]:
         yield _private(Part.ENVIRONMENT, words, (each.partition("=")[0] for each in said))
 
 
-def _taken_away(config: Raw) -> Iterator[str]:
+def _taken_away(config: _Raw) -> Iterator[str]:
     if any("=" not in each for each in config.get("Env") or ()):
         yield "that a variable of the image is taken away"
 
 
-def _labels(config: Raw, of_image: Raw) -> Iterator[Private]:
+def _labels(config: _Raw, of_image: _Raw) -> Iterator[Private]:
     of = of_image.get("Labels") or {}
     said = {
         name: value
@@ -152,21 +158,21 @@ def _labels(config: Raw, of_image: Raw) -> Iterator[Private]:
         yield _private(Part.LABELS, words)
 
 
-def _log_options(host: Raw) -> Iterator[Private]:
+def _log_options(host: _Raw) -> Iterator[Private]:
     options = (host.get("LogConfig") or {}).get("Config") or {}
     if options:
         words = (word for each in sorted(options.items()) for word in ("--log-opt", "=".join(each)))
         yield _private(Part.LOG_OPTIONS, words)
 
 
-def _health(config: Raw, of_image: Raw) -> Iterator[Private]:
+def _health(config: _Raw, of_image: _Raw) -> Iterator[Private]:
     check, own = config.get("Healthcheck") or {}, of_image.get("Healthcheck") or {}
     test = check.get("Test") or []
     if check != own and test and test != (own.get("Test") or []) and test[0] == "CMD-SHELL":
         yield _private(Part.HEALTH, ("--health-cmd", test[1]))
 
 
-def _other(host: Raw) -> Iterator[Private]:
+def _other(host: _Raw) -> Iterator[Private]:
     stored = host.get("StorageOpt") or {}
     notes = host.get("Annotations") or {}
     words = [
@@ -184,17 +190,17 @@ def _has_own_network(mode: str) -> bool:
     return mode not in _NO_NETWORK_OF_ITS_OWN and not mode.startswith("container:")
 
 
-def _attachments(raw: Raw, mode: str) -> Iterator[Attachment]:
+def _attachments(raw: _Raw, mode: str) -> Iterator[Attachment]:
     """Yield the places on networks, that of the network mode first."""
     if not _has_own_network(mode):
         return
-    present: Mapping[str, Raw] = raw["NetworkSettings"].get("Networks") or {}
+    present: Mapping[str, _Raw] = raw["NetworkSettings"].get("Networks") or {}
     first = _first(mode, present)
     for name in sorted(present, key=lambda each: (each != first, each)):
         yield _attachment(raw, name, present[name], primary=name == first)
 
 
-def _first(mode: str, present: Mapping[str, Raw]) -> str:
+def _first(mode: str, present: Mapping[str, _Raw]) -> str:
     if mode in _DEFAULT_BRIDGE:
         return "bridge"
     if mode in present:
@@ -205,7 +211,7 @@ def _first(mode: str, present: Mapping[str, Raw]) -> str:
     return ""
 
 
-def _attachment(raw: Raw, name: str, place: Raw, *, primary: bool) -> Attachment:
+def _attachment(raw: _Raw, name: str, place: _Raw, *, primary: bool) -> Attachment:
     asked = place.get("IPAMConfig") or {}
     options: list[str] = []
     for key, option in (("IPv4Address", "--ip"), ("IPv6Address", "--ip6")):
@@ -229,7 +235,7 @@ def _attachment(raw: Raw, name: str, place: Raw, *, primary: bool) -> Attachment
     )
 
 
-def _asked_mac(raw: Raw, place: Raw, *, primary: bool) -> str:
+def _asked_mac(raw: _Raw, place: _Raw, *, primary: bool) -> str:
     """Return the hardware address that was asked for; one made of the address is the engine's."""
     if primary:
         return str(raw["Config"].get("MacAddress") or "")
@@ -240,8 +246,8 @@ def _asked_mac(raw: Raw, place: Raw, *, primary: bool) -> str:
     return mac
 
 
-def _beyond_networks(raw: Raw, mode: str) -> Iterator[str]:
-    present: Mapping[str, Raw] = raw["NetworkSettings"].get("Networks") or {}
+def _beyond_networks(raw: _Raw, mode: str) -> Iterator[str]:
+    present: Mapping[str, _Raw] = raw["NetworkSettings"].get("Networks") or {}
     if any(place.get("GwPriority") for place in present.values()):
         yield "the priority of a gateway"
     if _has_own_network(mode) and _first(mode, present) not in present:
@@ -252,7 +258,7 @@ def _links(links: Iterable[str]) -> list[StoredLink]:
     return sorted({parse_stored_link(each) for each in links})
 
 
-def _bindings(host: Raw) -> Iterator[str]:
+def _bindings(host: _Raw) -> Iterator[str]:
     for port, found in sorted((host.get("PortBindings") or {}).items()):
         for each in found or ():
             address, number = each.get("HostIp") or "", each.get("HostPort") or ""
@@ -262,7 +268,7 @@ def _bindings(host: Raw) -> Iterator[str]:
             yield f"{where}:{number}:{port}" if where else f"{number}:{port}" if number else port
 
 
-def _exposed(config: Raw, of_image: Raw, host: Raw, mode: str) -> Iterator[str]:
+def _exposed(config: _Raw, of_image: _Raw, host: _Raw, mode: str) -> Iterator[str]:
     if mode.startswith("container:"):
         return  # only the image's are there, and giving them again is refused
     said = set(of_image.get("ExposedPorts") or ()) | set(host.get("PortBindings") or ())
