@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from linkdoctor.model.actions import Recreate
+from linkdoctor.model.fixes import commands_of
+from linkdoctor.model.report import Safety
 from linkdoctor.model.run_options import Defaults
 from linkdoctor.model.run_setup import setup_of
 from linkdoctor.model.run_words import connect_words, words_of
 from linkdoctor.model.setup import Setup
+from linkdoctor.model.topology import Topology
 
 from .engine import SEARCH_PATH
-from .mending import api_version, create
+from .examining import advised, codes, diagnose, look, only_fault
+from .mending import api_version, command_line, create
 from .situations import Lab
-from .test_recreate import ODD, SLEEP, comparable, differences, everything, second_network
+from .test_recreate import ODD, SECRET, SLEEP, comparable, differences, everything, second_network
 
 MULTI_LINE = "-----BEGIN-----\nline 'two' \"three\" $HOME `id`\\\n\n-----END-----\n"
 
@@ -41,10 +48,21 @@ def setup_in(lab: Lab, name: str) -> Setup:
 
 def docker(lab: Lab, home: Path, *words: str) -> None:
     """Let the docker client do something, without any configuration."""
+    run(lab, home, "docker", *words)
+
+
+def paste(lab: Lab, home: Path, commands: Sequence[str]) -> None:
+    """Paste commands into a shell, one after another."""
+    for command in commands:
+        run(lab, home, "sh", "-c", command)
+
+
+def run(lab: Lab, home: Path, *words: str) -> None:
+    """Run a program that may ask the engine."""
     # A client that is much newer than the engine refuses what the engine's own client says.
     path = SEARCH_PATH if api_version(lab) >= (1, 44) else f"/usr/bin:{SEARCH_PATH}"
     done = subprocess.run(
-        ["docker", *words],
+        words,
         env={"PATH": path, "HOME": str(home), "DOCKER_HOST": lab.url},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -141,3 +159,105 @@ def test_an_odd_container_is_made_again(lab: Lab, tmp_path: Path, kind: str) -> 
     create(lab, "odd", body)
     lab.start("odd")
     assert made_again(lab, tmp_path, "odd") == []
+
+
+# As it is printed
+
+
+def printed_for(lab: Lab, name: str) -> tuple[str, ...]:
+    """The commands that linkdoctor prints for a recreation by hand."""
+    examination = look(lab)
+    topology = Topology(examination.snapshots)
+    return commands_of(topology, lab.engine.name, Recreate(container=name))
+
+
+def test_what_is_printed_makes_a_container_that_sets_everything_again(
+    full: Lab, tmp_path: Path
+) -> None:
+    full.run("secretive", env={"WHO": SECRET})
+    before = full.inspect("full")
+    # Options of a network's driver may hold a secret: with them nothing is printed.
+    assert printed_for(full, "full") == ()
+    full.remove("full")
+    body = everything(full, full.engine.home)
+    body["Env"].append(f"CERTIFICATE={MULTI_LINE}")
+    body["Env"] += ["discovery.type=single node", "PATH=/bin:/usr/bin", "DOCKER_HOST=nowhere"]
+    body["HostConfig"]["MaskedPaths"] = []
+    body["HostConfig"].pop("Annotations", None)
+    body["NetworkingConfig"]["EndpointsConfig"]["n1"].pop("DriverOpts")
+    create(full, "full", body)
+    second_network(full)
+    full.start("full")
+    before = full.inspect("full")
+    commands = printed_for(full, "full")
+    assert not any(each in "\n".join(commands) for each in (SECRET, "BEGIN", "two words", "1m"))
+    paste(full, tmp_path, commands)
+    assert differences(told(before), told(full.inspect("full"))) == []
+    old = full.inspect("full-before")
+    assert (old["Id"], old["State"]["Running"]) == (before["Id"], False)
+    assert old["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+LOSSES: dict[str, dict[str, Any]] = {
+    "command": {"Cmd": ["sh", "-c", "echo 'a  b' \"$0\"; exec sleep 100000", "it's\n{{.}}"]},
+    "entry point": {"Entrypoint": ["env"], "Cmd": ["A=b c", "sleep", "100000"]},
+    "user": {"User": "65534:65534"},
+    "capabilities": {"HostConfig": {"CapAdd": ["NET_ADMIN"], "CapDrop": ["ALL"]}},
+    "limits": {
+        "HostConfig": {
+            "Memory": 67108864,
+            "NanoCpus": 250_000_000,
+            "PidsLimit": 50,
+            "Ulimits": [{"Name": "nofile", "Soft": 512, "Hard": 1024}],
+        }
+    },
+    "log options": {
+        "HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}
+    },
+    "multi-line variables": {"Env": [f"KEY={MULTI_LINE}", f"a.b-c={MULTI_LINE}", "LAST=\n\n"]},
+    "variables of the client": {"Env": ["HOME=/nowhere", "DOCKER_HOST=x", "HTTPS_PROXY=http://y"]},
+    "labels": {"Labels": {"org.example.note": "it's `so`\n$HOME", "empty": ""}},
+    "check": {"Healthcheck": {"Test": ["CMD-SHELL", "test -n 'a \"b\"'"], "Retries": 9}},
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nothing_is_lost_by_what_is_printed(lab: Lab, tmp_path: Path, loss: str) -> None:
+    lab.run("app", listen=5000)
+    body = {"Image": lab.image("lab:base"), "Cmd": SLEEP, "StopSignal": "SIGKILL", **LOSSES[loss]}
+    host = {**body.pop("HostConfig", {}), "Links": ["app:helloapp"]}
+    create(lab, "web", {**body, "HostConfig": host})
+    lab.start("web")
+    lab.recreate("app")
+    before = lab.inspect("web")
+    fix = advised(only_fault(diagnose(lab)), Safety.RECREATE)
+    paste(lab, tmp_path, fix.commands)
+    after = lab.inspect("web")
+    assert differences(told(before), told(after)) == []
+    assert after["State"]["Running"]
+    assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
+    assert codes(diagnose(lab)) == []
+
+
+def test_linkdoctors_own_way_comes_first(lab: Lab, tmp_path: Path) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", env={"KEY": MULTI_LINE})
+    lab.recreate("app")
+    own, by_hand = only_fault(diagnose(lab)).fixes
+    assert own.commands == (f"linkdoctor fix web --apply --allow recreate -H {lab.url}",)
+    assert by_hand.title.startswith("by hand: ")
+    assert "web-before" in by_hand.title
+    words = shlex.split(own.commands[0])[1:-2]
+    assert command_line(lab, tmp_path, *words, "--yes").returncode == 0
+    assert codes(diagnose(lab)) == []
+
+
+def test_what_linkdoctor_would_refuse_is_not_printed(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    body = {"Image": lab.image("lab:base"), "Cmd": SLEEP}
+    create(lab, "web", {**body, "HostConfig": {"Links": ["app:helloapp"], "AutoRemove": True}})
+    lab.start("web")
+    lab.recreate("app")
+    fix, *others = only_fault(diagnose(lab)).fixes
+    assert (fix.safety, fix.commands, fix.actions, others) == (Safety.MANUAL, (), (), [])
+    assert "--rm" in fix.title
