@@ -78,8 +78,11 @@ def _roads(topology: Topology, host: str, target: str, fix: Fix, *, chosen: bool
         )
 
 
-def own_command(topology: Topology, host: str, target: str, fix: Fix) -> str:
-    """Return the command by which linkdoctor recreates what a fix says; '' if there is none."""
+def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called: str = "") -> str:
+    """Return the command by which linkdoctor recreates what a fix says; '' if there is none.
+
+    `called` is what the target is called by then, if that is another name.
+    """
     hosts = {host, fix.host or host, *(each.host for each in fix.elsewhere)} - {""}
     endpoints = {each.host: each.endpoint for each in topology.snapshots()}
     if target.startswith("-") or not hosts <= endpoints.keys():
@@ -89,7 +92,7 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix) -> str:
     asked = [endpoints[each] for each in sorted(hosts, key=lambda each: (each != host, each))]
     named = [] if asked == [DEFAULT_ENDPOINT] else [word for each in asked for word in ("-H", each)]
     return commands.shell(
-        "linkdoctor", "fix", target, "--apply", "--allow", Safety.RECREATE.value, *named
+        "linkdoctor", "fix", called or target, "--apply", "--allow", Safety.RECREATE.value, *named
     )
 
 
