@@ -7,7 +7,7 @@ target with a ghost link, or with a source that is down, kills it (engine lab).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -39,6 +39,7 @@ __all__ = [
     "for_a_person",
     "is_wanted",
     "keeping",
+    "links_to_make",
     "made_there",
     "obstacles",
     "on_host",
@@ -76,7 +77,7 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
     if not isinstance(action, Recreate):
         return (commands.one_call(action),)
     container = topology.named(host, action.container)
-    return () if container is None else _typed(topology, container, action)
+    return () if container is None else _typed(topology, host, container, action)
 
 
 def start_source(source: Container) -> Fix:
@@ -192,7 +193,7 @@ def recreate(
     return Fix(
         title=f"recreate {target.name}{reason}",
         safety=Safety.RECREATE,
-        commands=_typed(topology, target, action),
+        commands=_typed(topology, host, target, action),
         actions=(action,),
     )
 
@@ -214,23 +215,64 @@ def through_compose(project: str, service: str) -> str:
     )
 
 
-def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str, ...]:
+def _typed(topology: Topology, host: str, target: Container, action: Recreate) -> tuple[str, ...]:
     """Return the commands for a recreation: the old container is kept, with its policy off.
 
-    There are none where commands cannot say all of it, or where that is not known.
+    There are none where commands cannot say all of it, or where that is not known; nor where the
+    engine would refuse the new container when the old one is down already.
     """
     details = topology.details(target)
     setup = details.setup
     if not isinstance(setup, Known) or not can_be_pasted(setup.value):
         return ()
+    sources = {each.source for each in links_to_make(topology, host, target, action)}
+    first = list(_starts(topology, host, sorted(sources), {target.name}))
+    if None in first:
+        return ()
     old = f"{target.name}{KEPT}"
     # The kept container must not come back at the next boot beside the new one.
     tame = ("--restart", "no", old)
     return (
+        *(commands.start(name) for name in first if name is not None),
         commands.shell("docker", "rename", target.name, old),
         *([commands.shell("docker", "update", *tame)] if details.restart_policy != "no" else []),
         commands.shell("docker", "stop", old),
         *commands_to_make(changed(setup.value, action), target.name, old),
+    )
+
+
+def _starts(
+    topology: Topology, host: str, names: Iterable[str], begun: set[str]
+) -> Iterator[str | None]:
+    """Yield the containers that have to be started first; None for one that cannot be."""
+    for name in names:
+        container = topology.named(host, name)
+        if container is None:
+            yield None
+        elif name not in begun and not topology.is_running(container):
+            begun.add(name)
+            down, ghosts = obstacles(topology, host, container)
+            yield from (None,) if ghosts else _starts(topology, host, down, begun)
+            yield name
+
+
+def links_to_make(
+    topology: Topology, host: str, container: Container, action: Recreate
+) -> tuple[StoredLink, ...]:
+    """Return the links on the default bridge that a new container will have.
+
+    The engine creates it only if their sources are there, and starts it only if they run.
+    """
+    details = topology.details(container)
+    mode = details.network_mode if action.network is None else action.network
+    if mode not in ("default", DEFAULT_BRIDGE, ""):
+        return ()
+    if action.links is not None:
+        return action.links
+    legacy = (each for each in topology.links_of(host, container) if each.kind is LinkKind.LEGACY)
+    return tuple(
+        StoredLink(source.name if (source := topology.source_of(each)) else each.source_name, "")
+        for each in legacy
     )
 
 

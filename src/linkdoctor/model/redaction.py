@@ -26,7 +26,7 @@ from linkdoctor.model.snapshot import Container, Label, Snapshot
 from linkdoctor.model.suppression import LABEL
 from linkdoctor.model.topology import Topology
 
-__all__ = ["KEPT", "Redaction", "redacted"]
+__all__ = ["KEPT", "Redaction", "redacted", "without_setups"]
 
 _OF_DOCKER = frozenset(
     (
@@ -251,7 +251,7 @@ def redacted(
         knowledge: the images whose names and words are public and decide findings.
         rules: the codes and names of rules, which a label may ask to ignore.
     """
-    snapshot = _without_setups(snapshot)
+    snapshot = without_setups(snapshot)
     redaction = Redaction(snapshot, key, knowledge.images, rules)
     alike = sorted(
         Alike(one=redaction.name(one), other=redaction.name(other), how=how)
@@ -263,7 +263,7 @@ def redacted(
     return msgspec.structs.replace(replaced, renamed=True, alike=tuple(alike))
 
 
-def _without_setups(snapshot: Snapshot) -> Snapshot:
+def without_setups(snapshot: Snapshot) -> Snapshot:
     """Leave out how containers were made: under other names nobody could make them again."""
     return msgspec.structs.replace(
         snapshot,

@@ -15,7 +15,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Start
 from linkdoctor.model.commands import OneCall
 from linkdoctor.model.evidence import Known, MissingEvidence
-from linkdoctor.model.fixes import commands_of, keeping, obstacles, recreate
+from linkdoctor.model.fixes import commands_of, keeping, links_to_make, obstacles, recreate
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -87,13 +87,29 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
     endpoints = {each.host: each.endpoint for each in topology.snapshots()}
     if target.startswith("-") or not hosts <= endpoints.keys():
         return ""
-    if not any(topology.named(each, target) for each in hosts):
+    if not any(topology.named(each, target) for each in hosts) or _lacks_a_source(
+        topology, fix.host or host, fix
+    ):
         return ""
     asked = [endpoints[each] for each in sorted(hosts, key=lambda each: (each != host, each))]
     named = [] if asked == [DEFAULT_ENDPOINT] else [word for each in asked for word in ("-H", each)]
     return commands.shell(
         "linkdoctor", "fix", called or target, "--apply", "--allow", Safety.RECREATE.value, *named
     )
+
+
+def _lacks_a_source(topology: Topology, host: str, fix: Fix) -> bool:
+    """Whether a container is to be made whose links lead to nothing: linkdoctor would refuse."""
+    try:
+        for each in fix.actions:
+            container = topology.named(host, each.container)
+            if isinstance(each, Recreate) and container is not None:
+                links = links_to_make(topology, host, container, each)
+                if any(topology.named(host, link.source) is None for link in links):
+                    return True
+    except MissingEvidence:
+        return True
+    return False
 
 
 # --- what an engine refuses -----------------------------------------------------------------------

@@ -110,7 +110,9 @@ def changed(setup: Setup, action: Recreate) -> Setup:
     hosts = [each for each in setup.extra_hosts if not dropped.intersection(each.names)]
     publish = _published(setup, action)
     ports = {each.rpartition(":")[2] for each in publish}
-    expose = dict.fromkeys((*setup.expose, *map(str, action.expose)))
+    # What was published is exposed, and stays so.
+    before = (each.rpartition(":")[2] for each in setup.publish)
+    expose = dict.fromkeys((*before, *setup.expose, *map(str, action.expose)))
     setup = msgspec.structs.replace(
         setup,
         publish=publish,

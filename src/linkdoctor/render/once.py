@@ -19,20 +19,20 @@ class Printed:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._where: dict[tuple[str, ...], str] = {}
+        self._where: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def fresh(self, finding: Finding, fixes: Iterable[Fix]) -> tuple[Fix, ...]:
         """Return the fixes of a finding, without commands that stand above it already."""
         about = f"{finding.code} {finding.target or finding.host}"
-        return tuple(self._fresh(about, each) for each in fixes)
+        return tuple(self._fresh((finding.fingerprint, about), each) for each in fixes)
 
-    def _fresh(self, about: str, fix: Fix) -> Fix:
+    def _fresh(self, here: tuple[str, str], fix: Fix) -> Fix:
         if not fix.commands:
             return fix
-        first = self._where.setdefault(fix.commands, about)
-        if first == about:
+        first = self._where.setdefault(fix.commands, here)
+        if first == here:
             return fix
-        title = f"{fix.title} (the commands stand above, at {first})"
+        title = f"{fix.title} (the commands stand above, at {first[1]})"
         return msgspec.structs.replace(fix, title=title, commands=())
 
 
