@@ -19,6 +19,7 @@ from linkdoctor.model.run_words import connect_words, words_of
 from linkdoctor.model.setup import Setup
 from linkdoctor.model.topology import Topology
 
+from . import plain
 from .engine import SEARCH_PATH
 from .examining import advised, codes, diagnose, look, only_fault
 from .mending import api_version, command_line, create
@@ -137,9 +138,25 @@ def full(lab: Lab) -> Lab:
     body["Env"].append(f"CERTIFICATE={MULTI_LINE}")
     body["HostConfig"]["MaskedPaths"] = []
     create(lab, "full", body)
-    second_network(lab)
+    further_network(lab)
     lab.start("full")
     return lab
+
+
+def further_network(lab: Lab) -> None:
+    """Connect `full` to another network, there with the address that engines made until 28."""
+    if api_version(lab) < (1, 44):
+        second_network(lab)
+        return
+    endpoint = {
+        "IPAMConfig": {"IPv4Address": "10.89.0.77"},
+        "Aliases": ["back"],
+        "Links": ["app:second"],
+        "MacAddress": "02:42:0a:59:00:4d",
+    }
+    version = lab.api.version()["ApiVersion"]
+    body = {"Container": "full", "EndpointConfig": endpoint}
+    plain.post(lab.engine.socket, f"/v{version}/networks/n2/connect", body)
 
 
 def test_a_container_that_sets_everything_is_made_again(full: Lab, tmp_path: Path) -> None:
@@ -186,7 +203,7 @@ def test_what_is_printed_makes_a_container_that_sets_everything_again(
     body["HostConfig"].pop("Annotations", None)
     body["NetworkingConfig"]["EndpointsConfig"]["n1"].pop("DriverOpts")
     create(full, "full", body)
-    second_network(full)
+    further_network(full)
     full.start("full")
     before = full.inspect("full")
     commands = printed_for(full, "full")

@@ -79,7 +79,7 @@ _TIMES = {
     "StartInterval": "--health-start-interval",
 }
 _USUAL_SHM = 64 * 1024 * 1024
-_MASKED = frozenset(
+_MASKED: frozenset[str] = frozenset(
     (
         *("/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
         *("/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi"),
@@ -88,7 +88,9 @@ _MASKED = frozenset(
 )
 """What every engine hides from a container that asks for nothing; newer ones hide more."""
 _MASKED_LATER = ("/proc/interrupts", "/sys/devices/")
-_READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
+_READ_ONLY: frozenset[str] = frozenset(
+    ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+)
 _GPU = (("gpu",),)
 
 
@@ -234,7 +236,7 @@ def beyond_options(raw: _Raw, of_image: _Raw) -> Iterator[str]:
 
 def _usually_hidden(host: _Raw) -> bool:
     masked, read_only = (host.get(each) for each in ("MaskedPaths", "ReadonlyPaths"))
-    return _is_usual(masked, _MASKED) and (read_only is None or set(read_only) == _READ_ONLY)
+    return _is_usual(masked, _MASKED) and (read_only is None or not _READ_ONLY ^ set(read_only))
 
 
 def _is_usual(paths: Iterable[str] | None, usual: frozenset[str]) -> bool:

@@ -252,6 +252,9 @@ def _beyond_networks(raw: _Raw, mode: str) -> Iterator[str]:
         yield "the priority of a gateway"
     if _has_own_network(mode) and _first(mode, present) not in present:
         yield "that it left the network that it was made on"
+    if any(each.hardware_address for each in list(_attachments(raw, mode))[1:]):
+        # Perhaps the engine chose it (28 and later): the two cannot be told apart.
+        yield "a hardware address on a further network"
 
 
 def _links(links: Iterable[str]) -> list[StoredLink]:
