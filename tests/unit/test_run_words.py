@@ -80,7 +80,7 @@ def said(
     return parsed(words_of(setup, "web"), "image")
 
 
-texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,10}", fullmatch=True)
 variables = st.dictionaries(names, texts, max_size=4)
 words = st.lists(texts.filter(bool), max_size=4)
