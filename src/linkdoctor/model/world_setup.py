@@ -17,7 +17,9 @@ def setup_seen(container: Container, details: Details) -> Setup:
     places = sorted(details.endpoints, key=lambda each: (each.network != first, each.network))
     asked = details.requested
     bound = {each.port for each in asked}
-    named = details.hostname and details.hostname != container.id[:12]
+    own_name = details.hostname and details.hostname != container.id[:12]
+    # With another one's network it is that one's, and the engine refuses the option.
+    named = own_name and not mode.startswith("container:")
     policy = details.restart_policy
     names = tuple(each.name for each in details.environment)
     return Setup(
@@ -25,6 +27,8 @@ def setup_seen(container: Container, details: Details) -> Setup:
         options=(
             *(("--hostname", details.hostname) if named else ()),
             *(("--restart", policy) if policy != "no" else ()),
+            *(("--pid", details.pid_mode) if details.pid_mode else ()),
+            *(("--ipc", details.ipc_mode) if details.ipc_mode else ()),
         ),
         private=(Private(part=Part.ENVIRONMENT, names=names),) if names else (),
         network_mode=mode,
