@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from . import plain
 from .passing import Passing
@@ -70,11 +71,12 @@ class CuttingProxy(Passing):
         with contextlib.suppress(OSError), client.makefile("rb") as asking:
             while line := asking.readline():
                 method, path, _ = line.decode().split(" ")
-                length = 0
+                length, chunked = 0, False
                 while (header := asking.readline().strip().lower()) != b"":
                     if header.startswith(b"content-length:"):
                         length = int(header.partition(b":")[2])
-                body = asking.read(length)
+                    chunked = chunked or header == b"transfer-encoding: chunked"
+                body = b"".join(_chunks(asking)) if chunked else asking.read(length)
                 when = self._falls(pid, method, path)
                 if when is not None and when is not When.AFTER:
                     self._kill(pid)
@@ -107,7 +109,8 @@ class CuttingProxy(Passing):
     def _forward(self, method: str, path: str, body: bytes, *, hang_up: bool) -> bytes:
         connection = plain.UnixConnection(self._engine, timeout=60.0)
         try:
-            headers = {"Content-Type": "application/json"} if body else {}
+            kind = "application/x-tar" if method == "PUT" else "application/json"
+            headers = {"Content-Type": kind} if body else {}
             connection.request(method, path, body or None, headers)
             if hang_up:
                 return b""
@@ -117,6 +120,14 @@ class CuttingProxy(Passing):
         finally:
             connection.close()
         return head.encode() + f"Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def _chunks(asking: BinaryIO) -> Iterator[bytes]:
+    """The body of a request that is sent piece by piece."""
+    while size := int(asking.readline(), 16):
+        yield asking.read(size)
+        asking.readline()
+    asking.readline()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Recreates or restarts one container, as a process of its own that can be killed.
 
-`python -m tests.lab.kill_driver URL JOURNAL LOCKS recreate|restart CONTAINER`
+`python -m tests.lab.kill_driver URL JOURNAL LOCKS recreate|restart CONTAINER [keep|carry|drop]`
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from linkdoctor.fix.outcome import Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.model.actions import Action, Recreate, Restart
+from linkdoctor.model.plan import Files
 
 PATIENCE = Patience(steady=0.3, health=10.0, glance=0.15)
 
 
-def main(url: str, journal: str, locks: str, what: str, container: str) -> int:
+def main(url: str, journal: str, locks: str, what: str, container: str, files: str = "keep") -> int:
     """Do it; 0 when it is fixed."""
     action: Action = Restart(container=container)
     if what == "recreate":
@@ -31,7 +32,9 @@ def main(url: str, journal: str, locks: str, what: str, container: str) -> int:
         locked(control.engine_id(), directory=Path(locks)) as lock,
         Journal(Path(journal)) as written,
     ):
-        outcome = perform(action, control, written, lock=lock, patience=PATIENCE)
+        outcome = perform(
+            action, control, written, files=Files(files), lock=lock, patience=PATIENCE
+        )
     return 0 if outcome.result is Result.FIXED else 1
 
 

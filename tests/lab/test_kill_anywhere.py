@@ -50,11 +50,13 @@ class Victim:
     def journal(self) -> Path:
         return self.home / f"journal-{self.runs}.jsonl"
 
-    def recreate(self, container: str, cut: Cut, what: str = "recreate") -> bool:
+    def recreate(
+        self, container: str, cut: Cut, what: str = "recreate", files: str = "keep"
+    ) -> bool:
         """Let it recreate a container; False when it came to its end uncut."""
         self.runs += 1
         argv = [sys.executable, "-m", "tests.lab.kill_driver", self.proxy.url]
-        argv += [str(self.journal), str(self.locks), what, container]
+        argv += [str(self.journal), str(self.locks), what, container, files]
         process = subprocess.Popen(
             argv,
             cwd=ROOT,

@@ -35,6 +35,7 @@ from linkdoctor.cli.common import (
     rules_of,
     selection_meant,
 )
+from linkdoctor.model.plan import Files
 from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
@@ -97,6 +98,21 @@ def fix(
     keep_old: Annotated[
         bool, typer.Option("--keep-old", help="Keep the containers that are replaced, stopped.")
     ] = False,
+    carry_files: Annotated[
+        bool,
+        typer.Option(
+            "--carry-files",
+            help="Copy what a container that is replaced wrote outside volumes into the new one, "
+            "and compare. Without it the old container is kept, stopped, if it wrote anything.",
+        ),
+    ] = False,
+    drop_files: Annotated[
+        bool,
+        typer.Option(
+            "--drop-files",
+            help="Lose what a container that is replaced wrote outside volumes.",
+        ),
+    ] = False,
     pin_ports: Annotated[
         bool,
         typer.Option(
@@ -151,6 +167,7 @@ def fix(
     proved itself, and is put back if it does not.
     """
     settings = configuration(config)
+    files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)
     if interactive and (yes or not apply):
         raise CliError("--interactive goes with --apply, and not with --yes")
     _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
@@ -164,7 +181,7 @@ def fix(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
     )
 
-    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, wider
+    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, read_written, wider
     from linkdoctor.render.layout import Medium
 
     with output.Progress() as progress:
@@ -187,6 +204,7 @@ def fix(
     if plan_out is not None or not acting:
         report = diagnosed(seen, scope)
         planned = make_plan(seen, scope, allow=permitted, report=report)
+        planned = read_written(planned, seen, scope, files=files)
         if plan_out is not None:
             output.write_atomically(plan_out, _json(planned))
         if not acting:
@@ -201,11 +219,19 @@ def fix(
         medium,
         ask=None if yes else ask,
         keep_old=keep_old,
+        files=files,
         journal=journal,
         wait=wait,
     )
     _print_applied(applied, medium, format_)
     raise typer.Exit(exit_code(applied.report))
+
+
+def _files(*, carry: bool, drop: bool, keep_old: bool) -> Files:
+    if drop and (carry or keep_old):
+        other = "--carry-files" if carry else "--keep-old"
+        raise CliError(f"{other} and --drop-files cannot be used together")
+    return Files.CARRY if carry else Files.DROP if drop else Files.KEEP
 
 
 def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
@@ -223,6 +249,7 @@ def _applied(
     *,
     ask: _Asking | None,
     keep_old: bool,
+    files: Files,
     journal: Path | None,
     wait: float,
 ) -> Applied:
@@ -244,6 +271,7 @@ def _applied(
             planned=ask.plan if ask else (lambda _: None),
             told=told,
             keep_old=keep_old,
+            files=files,
             journal=journal,
             wait=wait,
             examination=seen,

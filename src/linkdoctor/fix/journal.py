@@ -17,7 +17,9 @@ from typing import Self
 
 import msgspec
 
+from linkdoctor.fix.recreation import aside_name
 from linkdoctor.model.actions import Action
+from linkdoctor.model.plan import Files
 
 __all__ = [
     "SCHEMA",
@@ -87,6 +89,13 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_timeout: int = 10
     """Seconds; below zero: for ever."""
     networks: tuple[str, ...] = ()
+    aside: str = ""
+    """The name under which it is put aside, where the usual one was taken."""
+
+    @property
+    def away(self) -> str:
+        """The name under which it is put aside."""
+        return self.aside or aside_name(self.name)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,6 +115,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep_old: bool = False
     overlap: bool = False
     """The new container starts before the old one stops."""
+    files: Files = Files.KEEP
+    """What becomes of what the old container wrote outside volumes."""
+    carried: bool = False
+    """All of that is in the new container, which proved itself."""
     call: Call | None = None
     container: str = ""
     """The id of the container that the call is about."""
@@ -128,6 +141,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     before: Before
     keep_old: bool = False
     overlap: bool = False
+    files: Files = Files.KEEP
+    carried: bool = False
     calls: tuple[Entry, ...] = ()
     """The lines before and after each call."""
     verified: bool = False
@@ -215,6 +230,7 @@ class Journal:
         engine: str,
         keep_old: bool = False,
         overlap: bool = False,
+        files: Files = Files.KEEP,
     ) -> int:
         """Note that a step begins; gives its number. Raises JournalError, as all that write."""
         self._last += 1
@@ -228,6 +244,7 @@ class Journal:
             before=before,
             keep_old=keep_old,
             overlap=overlap,
+            files=files,
         )
         self._append(entry)
         self._fresh = False
@@ -243,9 +260,9 @@ class Journal:
         """Note how a call went."""
         self._note(step, Event.AFTER, call=call, container=container, name=name, failed=failed)
 
-    def verified(self, step: int, container: str) -> None:
-        """Note that the new container proved itself."""
-        self._note(step, Event.VERIFIED, container=container)
+    def verified(self, step: int, container: str, *, carried: bool = False) -> None:
+        """Note that the new container proved itself, and whether it has all of the old one's."""
+        self._note(step, Event.VERIFIED, container=container, carried=carried)
 
     def end(self, step: int, result: str, *, kept: str = "") -> None:
         """Note that a step is over."""
@@ -270,6 +287,7 @@ class Journal:
         failed: bool = False,
         result: str = "",
         kept: str = "",
+        carried: bool = False,
     ) -> None:
         self._append(
             Entry(
@@ -282,6 +300,7 @@ class Journal:
                 failed=failed,
                 result=result,
                 kept=kept,
+                carried=carried,
             )
         )
 
@@ -349,6 +368,7 @@ def steps(entries: Sequence[Entry]) -> tuple[Step, ...]:
                 before=entry.before,
                 keep_old=entry.keep_old,
                 overlap=entry.overlap,
+                files=entry.files,
             )
         elif entry.step in found:
             found[entry.step] = _with(found[entry.step], entry)
@@ -361,7 +381,7 @@ def _with(step: Step, entry: Entry) -> Step:
         case Event.BEFORE | Event.AFTER:
             return change(step, calls=(*step.calls, entry))
         case Event.VERIFIED:
-            return change(step, verified=True)
+            return change(step, verified=True, carried=entry.carried)
         case Event.END:
             return change(step, result=entry.result, kept=entry.kept)
         case Event.UNDONE:

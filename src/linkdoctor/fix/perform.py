@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -12,11 +13,14 @@ import msgspec
 
 from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
+from linkdoctor.fix.carrying import LARGEST, Copied, carry
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
+from linkdoctor.fix.left_behind import Copies
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.recovery import (
+    Kept,
     Lost,
     NotGood,
     Patience,
@@ -31,10 +35,11 @@ from linkdoctor.fix.recovery import (
 )
 from linkdoctor.fix.recreation import (
     NEW_SUFFIX,
-    OLD_SUFFIX,
     Owner,
     Recreation,
     Surroundings,
+    aside_name,
+    is_aside,
     owner,
     recreation,
     unrepeatable,
@@ -49,10 +54,13 @@ from linkdoctor.model.actions import (
     Start,
     Unpause,
 )
+from linkdoctor.model.plan import Files
 
 __all__ = ["Verify", "perform"]
 
 T = TypeVar("T")
+
+_MOST_KEPT = 50
 
 Verify = Callable[[], str | None]
 """Looks at the concerned links again: None if they are clean, else what is still wrong, a clause
@@ -70,6 +78,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     journal: Journal
     verify: Verify
     keep_old: bool
+    files: Files
     lock: Lock | None
     patience: Patience
     environment: Mapping[str, str]
@@ -82,6 +91,7 @@ def perform(
     *,
     verify: Verify = lambda: None,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     lock: Lock | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     environment: Mapping[str, str] = os.environ,
@@ -98,6 +108,7 @@ def perform(
         journal: notes each call before it is made.
         verify: is asked after the action; a recreation is put back if it finds fault.
         keep_old: the old container of a recreation stays, stopped, with its restart policy off.
+        files: what becomes of what the old container of a recreation wrote outside volumes.
         lock: of the engine; a guardian holds it as long as it has something to do.
         patience: how long things are waited for.
         environment: of the guardian, which needs ``DOCKER_*`` to find the engine.
@@ -107,6 +118,7 @@ def perform(
         journal=journal,
         verify=verify,
         keep_old=keep_old,
+        files=files,
         lock=lock,
         patience=patience,
         environment=environment,
@@ -292,6 +304,8 @@ class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen
     order: Recreation
     overlap: bool
+    aside: str
+    """The name under which the old container is put aside."""
 
 
 def _recreate(run: _Run, action: Recreate) -> Outcome:
@@ -301,12 +315,15 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     if owned is not None:
         return _owned(action, seen, owned)
     prepared = _prepare(run.control, action, raw, seen)
+    if run.files is Files.CARRY:
+        _refuse_too_large(run.control, seen)
     number = run.journal.begin(
         action,
-        state_before(seen),
+        msgspec.structs.replace(state_before(seen), aside=prepared.aside),
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
+        files=run.files,
     )
     try:
         guardian = Guardian(
@@ -334,14 +351,11 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
     """Find out beforehand all that can be found out; raises _No."""
     if (why := unrepeatable(raw)) is not None:
         raise _No(f"{seen.name} cannot be recreated: {why}")
-    if seen.name.endswith((OLD_SUFFIX, NEW_SUFFIX)):
-        raise _No(f"{seen.name} is left over from an interrupted run; use --resume or --undo")
-    for suffix in (OLD_SUFFIX, NEW_SUFFIX):
-        if control.find(seen.name + suffix) is not None:
-            raise _No(
-                f"{seen.name}{suffix} is there, from an earlier run: use --resume or --undo with "
-                "its journal, or remove it"
-            )
+    if is_aside(seen.name):
+        raise _No(
+            f"{seen.name} was put aside when its replacement was made; use --resume or --undo"
+        )
+    aside = _free_name(control, seen.name)
     image = control.image_raw(raw["Image"])
     if image is None:
         raise _No(f"{seen.name} cannot be recreated: the image that it was made of is gone")
@@ -369,7 +383,35 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
             raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
     # A container with a dead link could not be started again: it goes only when the new one runs.
     overlap = seen.running and not can_start(control, seen) and not _clashes(order)
-    return _Prepared(seen=seen, order=order, overlap=overlap)
+    return _Prepared(seen=seen, order=order, overlap=overlap, aside=aside)
+
+
+def _free_name(control: Control, name: str) -> str:
+    """Find a name to put a container aside under; one that was kept earlier keeps its own."""
+    if control.find(name + NEW_SUFFIX) is not None:
+        raise _No(
+            f"{name}{NEW_SUFFIX} is there, from an earlier run: use --resume or --undo with its "
+            "journal, or remove it"
+        )
+    for number in range(1, _MOST_KEPT + 1):
+        aside = aside_name(name, number)
+        kept = control.find(aside)
+        if kept is None:
+            return aside
+        if kept.wanted_up or kept.restart_policy != "no":
+            raise _No(
+                f"{aside} is there, from a run that was interrupted: use --resume or --undo with "
+                "its journal, or remove it"
+            )
+    raise _No(f"{_MOST_KEPT} containers that {name} replaced are kept: remove some of them")
+
+
+def _refuse_too_large(control: Control, seen: Seen) -> None:
+    size = control.size_written(seen.id)
+    if size is not None and size > LARGEST:
+        raise _No(
+            f"{seen.name} wrote {size >> 30} GiB outside volumes, which is too much to carry over"
+        )
 
 
 def _clashes(order: Recreation) -> bool:
@@ -420,21 +462,23 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     do = Recorder(run.journal, number)
     clock = _Clock()
     try:
-        new = _bring_up(run, prepared, do, clock)
-        run.journal.verified(number, new)
+        new, copies = _bring_up(run, prepared, do, clock)
+        carried = copies is not None and copies.copied.complete and not copies.running
+        run.journal.verified(number, new, carried=carried)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
     except BaseException:
         _fall_back(run, action, number, "it was interrupted", clock)
         raise
     notes: tuple[str, ...] = ()
-    kept = ""
+    kept = Kept()
     try:
-        kept = finish(run.control, _step(run.journal, number), do.relaxed())
-        run.journal.end(number, Result.FIXED, kept=kept)
+        kept = finish(run.control, _step(run.journal, number), do.relaxed(), copies)
+        notes = (*_on_copies(copies), *(f"{each}." for each in kept.notes))
+        run.journal.end(number, Result.FIXED, kept=kept.id)
     except (EngineError, JournalError) as error:
         notes = (
-            f"The new container runs, but {prepared.seen.name}{OLD_SUFFIX} could not be put away "
+            f"The new container runs, but {prepared.aside} could not be put away "
             f"({error}): use --resume.",
         )
     return Outcome(
@@ -443,19 +487,32 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
         notes=notes,
         step=number,
         container=new,
-        kept=kept,
+        kept=kept.id,
         interrupted=clock.seconds,
     )
 
 
-def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> str:
-    """Put the new container in the old one's place, and prove it; gives its id.
+def _on_copies(copies: Copies | None) -> tuple[str, ...]:
+    if copies is None or not copies.copied.files:
+        return ()
+    number = copies.copied.files
+    files = "1 file" if number == 1 else f"{number} files"
+    meanwhile = " while the old one was running" if copies.running else ""
+    return (f"{files} written outside volumes carried over{meanwhile}, and compared.",)
+
+
+def _bring_up(
+    run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock
+) -> tuple[str, Copies | None]:
+    """Put the new container in the old one's place, and prove it.
+
+    Gives its id, and what was copied into it.
 
     The new one is created under its final name, since a rename would keep its hosts file from
     following its sources (engine lab); the old one makes way for it, running.
     """
     control, old, order = run.control, prepared.seen, prepared.order
-    away = old.name + OLD_SUFFIX
+    away = prepared.aside
     do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
     new = do.call(Call.CREATE, "", old.name, lambda: control.create(old.name, order.body))
     for network, endpoint in order.connect:
@@ -463,12 +520,23 @@ def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> st
     if old.wanted_up and not prepared.overlap:
         clock.begin()
         do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
+    copies: Copies | None = None
+    if run.files is Files.CARRY:
+        running = old.wanted_up and prepared.overlap
+        copies = Copies(copied=_carried(control, old, new), running=running)
     do.call(Call.START, new, "", lambda: control.start(new))
     clock.end()
     prove(control, new, run.patience)
     if fault := run.verify():
         raise NotGood(fault)
-    return new
+    return new, copies
+
+
+def _carried(control: Control, old: Seen, new: str) -> Copied:
+    try:
+        return carry(control, old.id, new)
+    except EngineError as error:
+        raise NotGood(f"its files could not be carried over: {error}") from None
 
 
 def _connecting(control: Control, network: str, new: str, endpoint: Raw) -> Callable[[], None]:
@@ -508,6 +576,7 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
             container=step.before.id,
             interrupted=clock.seconds,
         )
+    _keep_quiet(run.control, step, do)
     _end(run.journal, number, Result.NOT_FIXED, kept=step.before.id)
     return Outcome(
         action=action,
@@ -515,13 +584,20 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
         reason=reason,
         notes=(
             *(f"{each}." for each in ended.notes),
-            f"The new container was left in its place; {step.before.name}{OLD_SUFFIX} is kept.",
+            f"The new container was left in its place; {step.before.away} is kept.",
         ),
         step=number,
         container=step.new_id,
         kept=step.before.id,
         interrupted=clock.seconds,
     )
+
+
+def _keep_quiet(control: Control, step: Step, do: Recorder) -> None:
+    """Keep the old container from coming back beside the new one at the next boot."""
+    quiet = msgspec.structs.replace(step, keep_old=True, files=Files.DROP)
+    with contextlib.suppress(EngineError):
+        finish(control, quiet, do)
 
 
 def _step(journal: Journal, number: int) -> Step:

@@ -15,11 +15,14 @@ from typing import TypeVar
 import msgspec
 
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
+from linkdoctor.collect.engine import ContextName, Url
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
-from linkdoctor.fix.recreation import NEW_SUFFIX, OLD_SUFFIX, is_copy_of
+from linkdoctor.fix.left_behind import Copies, why_kept
+from linkdoctor.fix.recreation import NEW_SUFFIX, is_copy_of
 
 __all__ = [
     "Ended",
+    "Kept",
     "Lost",
     "NotGood",
     "Patience",
@@ -75,6 +78,15 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     which: Which
     notes: tuple[str, ...] = ()
     """Clauses on what is not as it was."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The old container, where it is kept."""
+
+    id: str = ""
+    """'' if it is not kept."""
+    notes: tuple[str, ...] = ()
+    """Clauses on why it is kept, and what can be done with it."""
 
 
 class Recorder:
@@ -219,7 +231,7 @@ def _swap_back(
     except ControlError as error:
         if new is None:
             raise Lost(f"the old container does not start: {error}") from None
-        away = before.name + OLD_SUFFIX
+        away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
         why = f"The old container does not start again: {error}"
         return _forward(control, before, old, control.look(new.id), do, (why,))
@@ -238,7 +250,7 @@ def _forward(
     notes: tuple[str, ...],
 ) -> Ended:
     if old is not None and old.name == before.name:
-        away = before.name + OLD_SUFFIX
+        away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
     if new.name != before.name:
         do.call(Call.RENAME, new.id, before.name, lambda: control.rename(new.id, before.name))
@@ -345,19 +357,40 @@ def _is_put_back(control: Control, step: Step) -> bool:
     return _new_one(control, step) is None
 
 
-def finish(control: Control, step: Step, do: Recorder) -> str:
-    """Remove the old container, or keep it quiet; gives its id if it is kept."""
+def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = None) -> Kept:
+    """Remove the old container, or keep it, stopped: also where it holds what nobody else has.
+
+    Args:
+        control: the engine.
+        step: a recreation whose new container serves.
+        do: makes the calls.
+        copies: what was copied into the new container while the old one ran.
+    """
     old = control.find(step.before.id)
     if old is None:
-        return ""
-    if not step.keep_old:
-        _retire(control, old, do)
-        return ""
+        return Kept()
     _halt(control, old, do)
+    why = why_kept(control, step, copies)
+    if not step.keep_old and not why:
+        _retire(control, old, do)
+        return Kept()
     if old.restart_policy != "no":  # it must not come back beside the new one at the next boot
         act = partial(control.update_restart_policy, old.id, "no")
         do.call(Call.POLICY, old.id, "no", act)
-    return old.id
+    return Kept(id=old.id, notes=_on_kept(control, old, do, why) if why else ())
+
+
+def _on_kept(control: Control, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
+    engine = (
+        f" -H {control.where.url}" if isinstance(control.where, Url) and control.where.url else ""
+    )
+    if isinstance(control.where, ContextName):
+        engine = f" --context {control.where.name}"
+    return (
+        f"{old.name} is kept, stopped: {why}",
+        f"To drop it: docker rm {old.name} (without -v, since the new container has its volumes)",
+        f"To take it back: linkdoctor fix --undo {do.journal.path}{engine}",
+    )
 
 
 def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
@@ -371,8 +404,8 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     new = control.find(step.new_id) if step.new_id else None
     if step.verified and new is not None and new.running:
         kept = finish(control, step, do)
-        journal.end(step.number, "fixed", kept=kept)
-        return Ended(which=Which.NEW)
+        journal.end(step.number, "fixed", kept=kept.id)
+        return Ended(which=Which.NEW, notes=kept.notes)
     ended = put_back(control, step, do)
     ended = watch(control, step, do, patience) or ended
     if ended.which is Which.OLD:
@@ -384,5 +417,5 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     except NotGood as error:
         raise Lost(f"the new container did not prove itself: {error}") from None
     kept = finish(control, step, do)
-    journal.end(step.number, "fixed", kept=kept)
-    return ended
+    journal.end(step.number, "fixed", kept=kept.id)
+    return msgspec.structs.replace(ended, notes=(*ended.notes, *kept.notes))

@@ -25,6 +25,8 @@ __all__ = [
     "Raw",
     "Recreation",
     "Surroundings",
+    "aside_name",
+    "is_aside",
     "is_copy_of",
     "owner",
     "recreation",
@@ -39,6 +41,7 @@ OLD_SUFFIX = "-linkdoctor-old"
 NEW_SUFFIX = "-linkdoctor-new"
 """Behind the name of a replacement that had to make way."""
 
+_ASIDE = re.compile(rf"{OLD_SUFFIX}(-[0-9]+)?$")
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
 _DEFAULT_BRIDGE = ("bridge", "default", "")
@@ -80,6 +83,16 @@ class Recreation(msgspec.Struct, frozen=True, kw_only=True):
     """Networks and endpoint settings to connect it to afterwards, before it starts."""
     needs: tuple[str, ...] = ()
     """The containers that must run for it to start: sources of links on the default bridge."""
+
+
+def aside_name(name: str, number: int = 1) -> str:
+    """Return the name under which a container is put aside; a number tells it from earlier ones."""
+    return name + OLD_SUFFIX + (f"-{number}" if number > 1 else "")
+
+
+def is_aside(name: str) -> bool:
+    """Whether a name is one under which a container was put aside, or that of a replacement."""
+    return _ASIDE.search(name) is not None or name.endswith(NEW_SUFFIX)
 
 
 def owner(raw: Raw) -> Owner | None:
@@ -366,7 +379,7 @@ def _present_links(raw: Raw) -> tuple[StoredLink, ...]:
 
 def _today(link: StoredLink) -> StoredLink:
     # Its source was just replaced: inspect shows the name under which the old one was put aside.
-    return StoredLink(link.source.removesuffix(OLD_SUFFIX), link.alias)
+    return StoredLink(_ASIDE.sub("", link.source), link.alias)
 
 
 # Networks

@@ -15,7 +15,7 @@ from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.model.actions import Recreate
-from linkdoctor.model.plan import Plan, Step
+from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report
 
 __all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]
@@ -72,6 +72,7 @@ def carry_out(
     confirm: Confirm = lambda _: Answer.YES,
     told: Told = lambda _, __: None,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     settle: float = 5.0,
     environment: Mapping[str, str],
@@ -85,6 +86,7 @@ def carry_out(
         confirm: is asked before each step.
         told: is told how it goes.
         keep_old: containers that are replaced stay, stopped.
+        files: what becomes of what these wrote outside volumes.
         patience: how long a container is waited for.
         settle: seconds that a fault may still be seen after a step that is to mend it.
         environment: ``DOCKER_*`` variables, for guardians.
@@ -115,6 +117,7 @@ def carry_out(
                 hand.journal,
                 verify=_verifying(step, examine, settle),
                 keep_old=keep_old,
+                files=files,
                 lock=hand.lock,
                 patience=patience,
                 environment=environment,
