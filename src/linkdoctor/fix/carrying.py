@@ -135,7 +135,7 @@ def _made_by_engine(control: Control, new: str, deadline: float) -> frozenset[st
         answer.read()
     workdir = control.inspect_raw(new)["Config"].get("WorkingDir") or "/"
     made = {each.path for each in control.changes(new)}
-    return frozenset(made - above([workdir]) - {workdir})
+    return frozenset(made - above(made) - {workdir})
 
 
 def _layer(control: Control, container: str, made: frozenset[str]) -> _Layer:
@@ -143,9 +143,7 @@ def _layer(control: Control, container: str, made: frozenset[str]) -> _Layer:
     changes = control.changes(container)
     written = leaves(changes, mounts)
     beneath = tuple(f"{each}/" for each in mounts)
-    hidden = {
-        each.path for each in written if each.path.startswith(beneath) and each.path not in made
-    }
+    hidden = {each.path for each in written if each.path.startswith(beneath)}
     shown = [each for each in written if each.path not in hidden]
     directories = above(each.path for each in shown) & {each.path for each in changes}
     return _Layer(

@@ -7,11 +7,13 @@ because something in them did: these are not what anyone wrote.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import io
 import posixpath
 import tarfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -40,6 +42,7 @@ _MOST_HEADERS = 32
 """So many paths are looked at one by one; what is beyond counts as written."""
 _LONGEST_HEADER = 10.0
 _READING = 30.0
+_LARGEST_COMPARED = 4 * 1024 * 1024
 _OF_THE_ENGINE = frozenset(
     {
         "/.dockerenv",
@@ -240,24 +243,31 @@ def _header(control: Control, container: str, path: str, deadline: float) -> tar
     Raises:
         EngineError: it is not there, or the engine cannot be asked.
     """
+    with _opened(control, container, path, deadline) as tar:
+        return None if tar is None else tar.next()
+
+
+@contextlib.contextmanager
+def _opened(
+    control: Control, container: str, path: str, deadline: float
+) -> Generator[tarfile.TarFile | None]:
     longest = min(_LONGEST_HEADER, deadline - time.monotonic())
     if longest <= 0:
         raise EngineError("there was no time left to look at what was written")
     with control.archive(container, path, longest) as answer:
+        file = PieceFile(answer, time.monotonic() + longest)
         try:
-            with tarfile.open(
-                mode="r|", fileobj=PieceFile(answer, time.monotonic() + longest)
-            ) as tar:
-                return tar.next()
+            with tarfile.open(mode="r|", fileobj=file) as tar:
+                yield tar
         except tarfile.TarError:
-            return None
+            yield None  # of a socket there is no archive
 
 
 def nothing_lost(control: Control, old: str, new: str) -> bool:
     """Whether a new container has all that an old one wrote outside volumes, without copying.
 
-    That is so where the old one wrote nothing but directories and empty files, such as the engine
-    and an entry script make at each start, and the new one has them too.
+    That is so where the old one wrote only what each start writes again: the engine makes places
+    for mounts, an entry script settings, a server its file with the number of its process.
 
     Raises:
         EngineError: it could not be found out.
@@ -270,15 +280,22 @@ def nothing_lost(control: Control, old: str, new: str) -> bool:
 
 
 def _has_as_well(control: Control, old: str, new: str, path: str, deadline: float) -> bool:
-    mine = _header(control, old, path, deadline)
-    if mine is None or not (mine.isdir() or (mine.isreg() and mine.size == 0)):
-        return False
+    mine = _look(control, old, path, deadline)
     try:
-        other = _header(control, new, path, deadline)
+        return mine is not None and mine == _look(control, new, path, deadline)
     except Missing:
         return False
-    return other is not None and _looks(mine) == _looks(other)
 
 
-def _looks(header: tarfile.TarInfo) -> tuple[object, ...]:
-    return (header.type, header.mode, header.uid, header.gid, header.size)
+def _look(
+    control: Control, container: str, path: str, deadline: float
+) -> tuple[object, ...] | None:
+    """Return kind, mode, owner, target and content of a path; None of what cannot be compared."""
+    with _opened(control, container, path, deadline) as tar:
+        header = None if tar is None else tar.next()
+        if tar is None or header is None or header.size > _LARGEST_COMPARED:
+            return None
+        content = tar.extractfile(header) if header.isreg() else None
+        digest = b"" if content is None else hashlib.sha256(content.read()).digest()
+        described = (header.type, header.mode, header.uid, header.gid, header.linkname)
+        return (*described, header.size, digest)

@@ -99,8 +99,8 @@ def _written_lines(step: Step) -> Iterator[str]:
 
 
 _WHAT_BECOMES = {
-    Files.KEEP: "the old container is kept, stopped, because of it (--carry-files copies it into "
-    "the new one, --drop-files loses it)",
+    Files.KEEP: "the old container is kept, stopped, unless the new one makes all of it again "
+    "(--carry-files copies it into the new one, --drop-files loses it)",
     Files.CARRY: "it is copied into the new container before that starts, and compared",
     Files.DROP: "IT IS LOST (--drop-files)",
 }
