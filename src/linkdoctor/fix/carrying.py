@@ -165,14 +165,11 @@ def _members(
     source: Piecewise, deadline: float
 ) -> Iterator[tuple[str, tarfile.TarInfo, tarfile.TarFile]]:
     """Read an archive once, from its beginning to its end."""
-    try:
-        with tarfile.open(mode="r|", fileobj=PieceFile(source, deadline)) as tar:
-            stored: Any = tar
-            while (member := tar.next()) is not None:
-                stored.members.clear()  # it keeps them all, for ways of reading not used here
-                yield _as_listed(f"/{member.name}"), member, tar
-    except tarfile.TarError as error:
-        raise EngineError(f"the archive of its files is damaged: {error}") from None
+    with tarfile.open(mode="r|", fileobj=PieceFile(source, deadline)) as tar:
+        stored: Any = tar
+        while (member := tar.next()) is not None:
+            stored.members.clear()  # it keeps them all, for ways of reading not used here
+            yield _as_listed(f"/{member.name}"), member, tar
 
 
 def _as_listed(name: str) -> str:
@@ -191,7 +188,18 @@ def _read(
 def _selected(
     source: Piecewise, layer: _Layer, found: _Contents, deadline: float
 ) -> Iterator[bytes]:
-    """Yield an archive of what is wanted of another one, and note what it holds."""
+    """Yield an archive of what is wanted of another one, and note what it holds.
+
+    Raises:
+        EngineError: it is damaged, or did not come in time.
+    """
+    try:
+        yield from _copied(source, layer, found, deadline)
+    except tarfile.TarError as error:
+        raise EngineError(f"the archive of its files is damaged: {error}") from None
+
+
+def _copied(source: Piecewise, layer: _Layer, found: _Contents, deadline: float) -> Iterator[bytes]:
     gone = tuple(f"{each}/" for each in layer.deleted)
     for path, member, tar in _members(source, deadline):
         if path in layer.deleted or (gone and path.startswith(gone)):

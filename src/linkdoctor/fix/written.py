@@ -257,10 +257,15 @@ def _opened(
     with control.archive(container, path, longest) as answer:
         file = PieceFile(answer, time.monotonic() + longest)
         try:
-            with tarfile.open(mode="r|", fileobj=file) as tar:
-                yield tar
+            tar = tarfile.open(mode="r|", fileobj=file)  # noqa: SIM115 - closed below
         except tarfile.TarError:
             yield None  # of a socket there is no archive
+            return
+        with tar:
+            try:
+                yield tar
+            except tarfile.TarError as error:
+                raise EngineError(f"the archive of {path} is damaged: {error}") from None
 
 
 def nothing_lost(control: Control, old: str, new: str) -> bool:
