@@ -25,7 +25,7 @@ from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.undo import undo
-from linkdoctor.model.actions import Recreate
+from linkdoctor.model.actions import Recreate, Restart
 from linkdoctor.model.plan import Files
 
 from .cutting import Cut, CuttingProxy, When, cutting
@@ -570,3 +570,44 @@ def test_memory_is_said_to_be_lost(lab: Lab, tmp_path: Path) -> None:
     text = command_line(lab, tmp_path, "fix").stdout
     assert "what /scratch holds in memory (tmpfs) is lost" in text
     assert "wrote outside volumes" not in text
+
+
+# Taking back
+
+
+def test_what_replaced_it_is_kept_where_it_wrote_more(lab: Lab, journal: Path) -> None:
+    lab.run("web", restart="always")
+    do(lab, "web", "echo precious > /state")
+    mend(lab, Recreate(container="web"), journal)
+    do(lab, "web", "echo newer > /tmp/newer")
+    with control_of(lab) as control, Journal(journal, continued=True) as written:
+        (outcome,) = undo(written, control, patience=QUICK)
+    assert outcome.result is Result.UNDONE
+    assert do(lab, "web", "cat /state") == "precious\n"
+    assert leftovers_of(lab) == ["/web-linkdoctor-undone"]
+    assert digest(lab, "web-linkdoctor-undone", "/tmp/newer") == sha("newer\n")
+    assert lab.inspect("web-linkdoctor-undone")["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert "/tmp/newer" in " ".join(outcome.notes)
+    assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+
+
+# Health
+
+
+def test_a_target_that_was_unhealthy_before_may_be_so_afterwards(lab: Lab, journal: Path) -> None:
+    lab.run("web", health="false")
+    lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
+    for action in (Restart(container="web"), Recreate(container="web")):
+        outcome = mend(lab, action, journal)
+        assert (outcome.result, outcome.reason) == (Result.FIXED, "")
+        assert outcome.notes == ("Its health check fails, as it did before.",)
+        lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
+
+
+def test_a_target_that_gets_healthy_by_the_step_is_waited_for(lab: Lab, journal: Path) -> None:
+    script = "test -e /own/first && touch /own/well; touch /own/first; exec sleep 100000"
+    lab.run("web", command=["sh", "-c", script], health="test -e /own/well", binds=["/own"])
+    lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
+    outcome = mend(lab, Recreate(container="web"), journal)
+    assert (outcome.result, outcome.notes) == (Result.FIXED, ())
+    assert lab.inspect("web")["State"]["Health"]["Status"] == "healthy"

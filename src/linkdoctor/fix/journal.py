@@ -89,6 +89,8 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_timeout: int = 10
     """Seconds; below zero: for ever."""
     networks: tuple[str, ...] = ()
+    unhealthy: bool = False
+    """Its health check failed."""
     aside: str = ""
     """The name under which it is put aside, where the usual one was taken."""
 

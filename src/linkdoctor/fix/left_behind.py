@@ -14,7 +14,7 @@ from linkdoctor.fix.written import nothing_lost, written_outside_volumes
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.plan import Files, in_words
 
-__all__ = ["Copies", "not_carried_in_words", "why_kept"]
+__all__ = ["Copies", "holds_more", "not_carried_in_words", "why_kept"]
 
 _READING = 30.0
 _NAMED = 5
@@ -27,6 +27,20 @@ class Copies(msgspec.Struct, frozen=True, kw_only=True):
     running: bool
     """The old container was running meanwhile, and may have written more."""
 
+    @property
+    def all_there(self) -> bool:
+        """Whether the new container has for certain all that the old one wrote."""
+        return self.copied.complete and not self.running
+
+    def in_words(self) -> str:
+        """Say what was copied, a clause; '' if nothing was."""
+        number = self.copied.files
+        files = "1 file" if number == 1 else f"{number} files"
+        meanwhile = " while the old one was running" if self.running else ""
+        return f"{files} written outside volumes carried over{meanwhile}, and compared" * bool(
+            number
+        )
+
 
 def why_kept(control: Control, step: Step, copies: Copies | None) -> str:
     """Say why an old container, which is stopped, must be kept; '' if nothing is lost with it."""
@@ -34,17 +48,21 @@ def why_kept(control: Control, step: Step, copies: Copies | None) -> str:
         return ""
     if step.files is Files.CARRY and copies is not None:
         return _why_not_carried(control, step, copies)
-    new = step.new_id
+    return holds_more(control, step.before.id, step.new_id)
+
+
+def holds_more(control: Control, container: str, other: str) -> str:
+    """Say what a container holds outside volumes that another one, if any, has not; or ''."""
     try:
-        if new and nothing_lost(control, step.before.id, new):
+        if other and nothing_lost(control, container, other):
             return ""
     except EngineError as error:
         return f"it could not be read what it wrote outside volumes ({error})"
     deadline = time.monotonic() + _READING
-    written, _ = written_outside_volumes(control, step.before.id, deadline)
+    written, _ = written_outside_volumes(control, container, deadline)
     if not isinstance(written, Known):
         return f"it could not be read what it wrote outside volumes ({written.detail})"
-    if not new and not written.value.paths:
+    if not other and not written.value.paths:
         return ""
     return f"it holds what was written outside volumes: {in_words(written.value)}"
 

@@ -243,12 +243,16 @@ def _one_call(
     do = Recorder(run.journal, number)
     began = time.monotonic()
     took = 0.0
+    notes: tuple[str, ...] = ()
     result, reason = Result.FIXED, ""
     try:
         do.call(kind, seen.id, name, act)
         took = time.monotonic() - began
         if prove_it:
-            prove(run.control, seen.id, run.patience)
+            ill = prove(
+                run.control, seen.id, run.patience, was_unhealthy=seen.health == "unhealthy"
+            )
+            notes = (f"{_capital(ill)}.",) if ill else ()
         reason = run.verify() or ""
     except Unanswered as error:
         # The step stays open in the journal: whether it was done is for `resume` to find out.
@@ -268,6 +272,7 @@ def _one_call(
         action=action,
         result=result,
         reason=reason,
+        notes=notes,
         step=number,
         container=seen.id,
         interrupted=took if interrupts else 0.0,
@@ -462,9 +467,9 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     do = Recorder(run.journal, number)
     clock = _Clock()
     try:
-        new, copies = _bring_up(run, prepared, do, clock)
-        carried = copies is not None and copies.copied.complete and not copies.running
-        run.journal.verified(number, new, carried=carried)
+        up = _bring_up(run, prepared, do, clock)
+        carried = up.copies is not None and up.copies.all_there
+        run.journal.verified(number, up.id, carried=carried)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
     except BaseException:
@@ -473,8 +478,10 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     notes: tuple[str, ...] = ()
     kept = Kept()
     try:
-        kept = finish(run.control, _step(run.journal, number), do.relaxed(), copies)
-        notes = (*_on_copies(copies), *(f"{each}." for each in kept.notes))
+        kept = finish(run.control, _step(run.journal, number), do.relaxed(), up.copies)
+        copied = up.copies.in_words() if up.copies is not None else ""
+        clauses = (copied, *kept.notes, up.ill)
+        notes = tuple(f"{_capital(each)}." for each in clauses if each)
         run.journal.end(number, Result.FIXED, kept=kept.id)
     except (EngineError, JournalError) as error:
         notes = (
@@ -486,27 +493,28 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
         result=Result.FIXED,
         notes=notes,
         step=number,
-        container=new,
+        container=up.id,
         kept=kept.id,
         interrupted=clock.seconds,
     )
 
 
-def _on_copies(copies: Copies | None) -> tuple[str, ...]:
-    if copies is None or not copies.copied.files:
-        return ()
-    number = copies.copied.files
-    files = "1 file" if number == 1 else f"{number} files"
-    meanwhile = " while the old one was running" if copies.running else ""
-    return (f"{files} written outside volumes carried over{meanwhile}, and compared.",)
+def _capital(clause: str) -> str:
+    return clause[:1].upper() + clause[1:] if clause.startswith("its ") else clause
 
 
-def _bring_up(
-    run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock
-) -> tuple[str, Copies | None]:
+class _Up(msgspec.Struct, frozen=True, kw_only=True):
+    """The new container, which proved itself."""
+
+    id: str
+    copies: Copies | None
+    """What was copied into it."""
+    ill: str
+    """A clause on its health, or ''."""
+
+
+def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> _Up:
     """Put the new container in the old one's place, and prove it.
-
-    Gives its id, and what was copied into it.
 
     The new one is created under its final name, since a rename would keep its hosts file from
     following its sources (engine lab); the old one makes way for it, running.
@@ -526,10 +534,10 @@ def _bring_up(
         copies = Copies(copied=_carried(control, old, new), running=running)
     do.call(Call.START, new, "", lambda: control.start(new))
     clock.end()
-    prove(control, new, run.patience)
+    ill = prove(control, new, run.patience, was_unhealthy=old.health == "unhealthy")
     if fault := run.verify():
         raise NotGood(fault)
-    return new, copies
+    return _Up(id=new, copies=copies, ill=ill)
 
 
 def _carried(control: Control, old: Seen, new: str) -> Copied:

@@ -6,6 +6,7 @@ so the run itself, its guardian and a later ``--resume`` all call the same funct
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -17,8 +18,14 @@ import msgspec
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
 from linkdoctor.collect.engine import ContextName, Url
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
-from linkdoctor.fix.left_behind import Copies, why_kept
-from linkdoctor.fix.recreation import NEW_SUFFIX, is_copy_of
+from linkdoctor.fix.left_behind import Copies, holds_more, why_kept
+from linkdoctor.fix.recreation import (
+    NEW_SUFFIX,
+    UNDONE_SUFFIX,
+    aside_name,
+    is_copy_of,
+)
+from linkdoctor.model.plan import Files
 
 __all__ = [
     "Ended",
@@ -132,6 +139,7 @@ def state_before(seen: Seen) -> Before:
         restart_policy=seen.restart_policy,
         stop_timeout=seen.stop_timeout,
         networks=tuple(name for name, _, _ in seen.networks),
+        unhealthy=seen.health == "unhealthy",
     )
 
 
@@ -144,8 +152,13 @@ def can_start(control: Control, container: Seen) -> bool:
     return all(source is not None and source.running for source in sources)
 
 
-def prove(control: Control, container: str, patience: Patience) -> None:
+def prove(
+    control: Control, container: str, patience: Patience, *, was_unhealthy: bool = False
+) -> str:
     """Wait until a container runs steadily and, if it has a health check, is healthy.
+
+    One that was unhealthy before the step, for whatever reason, may be so after it: that does not
+    tell whether the step helped. Returns a clause on this, or ''.
 
     Raises:
         NotGood: it does not, or not in time.
@@ -156,24 +169,27 @@ def prove(control: Control, container: str, patience: Patience) -> None:
     allowed = min(_health_time(control, container), patience.health) if first.health else 0.0
     seen = first
     while True:
-        _still_good(seen, first)
+        _still_good(seen, first, was_unhealthy=was_unhealthy)
         passed = time.monotonic() - began
         if passed >= patience.steady and seen.health in ("", "healthy"):
-            return
-        if passed >= max(allowed, patience.steady):
+            return ""
+        over = passed >= max(allowed, patience.steady)
+        if was_unhealthy and (over or (passed >= patience.steady and seen.health == "unhealthy")):
+            return "its health check fails, as it did before"
+        if over:
             raise NotGood(f"its health check did not succeed within {passed:.0f} s")
         time.sleep(patience.glance)
         seen = control.look(container)
 
 
-def _still_good(seen: Seen, first: Seen) -> None:
+def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
     if seen.status == "restarting" or seen.restart_count > first.restart_count:
         raise NotGood(f"it ended (exit code {seen.exit_code}) and is started again and again")
     if not seen.running:
         raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
     if seen.started_at != first.started_at:
         raise NotGood("it was started anew meanwhile")
-    if seen.health == "unhealthy":
+    if seen.health == "unhealthy" and not was_unhealthy:
         raise NotGood("its health check fails")
 
 
@@ -205,21 +221,19 @@ def put_back(control: Control, step: Step, do: Recorder) -> Ended:
             raise Lost("the old container is gone, and there is no new one")
         return _forward(control, before, None, new, do, ())
     if old.wanted_up or not before.running:
-        if new is not None:
-            _retire(control, new, do)
+        kept = () if new is None else _retire_new(control, step, new, do)
         notes = _take_name(control, before, old, do)
         _restore_policy(control, before, old, do)
-        return Ended(which=Which.OLD, notes=notes)
+        return Ended(which=Which.OLD, notes=(*notes, *kept))
     if new is not None and not can_start(control, old):
         why = f"{before.name} as it was cannot start again, because of its links"
         return _forward(control, before, old, new, do, (why,))
-    return _swap_back(control, before, old, new, do)
+    return _swap_back(control, step, old, new, do)
 
 
-def _swap_back(
-    control: Control, before: Before, old: Seen, new: Seen | None, do: Recorder
-) -> Ended:
+def _swap_back(control: Control, step: Step, old: Seen, new: Seen | None, do: Recorder) -> Ended:
     """Start the old container in the new one's place; remove the new one only after that."""
+    before = step.before
     if new is not None:
         _halt(control, new, do)
         if new.name == before.name:
@@ -235,10 +249,9 @@ def _swap_back(
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
         why = f"The old container does not start again: {error}"
         return _forward(control, before, old, control.look(new.id), do, (why,))
-    if new is not None:
-        _retire(control, new, do)
+    kept = () if new is None else _retire_new(control, step, control.look(new.id), do)
     _restore_policy(control, before, old, do)
-    return Ended(which=Which.OLD, notes=notes)
+    return Ended(which=Which.OLD, notes=(*notes, *kept))
 
 
 def _forward(
@@ -301,6 +314,46 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
         do.call(Call.REMOVE, container.id, "", act)
     except Missing:
         pass  # gone already
+
+
+def _retire_new(control: Control, step: Step, new: Seen, do: Recorder) -> tuple[str, ...]:
+    """Remove the new container; one that served is kept where it wrote what the old one has not.
+
+    Returns clauses on one that is kept.
+    """
+    if not step.result or step.files is Files.DROP:  # it never served, or it may be lost
+        _retire(control, new, do)
+        return ()
+    _halt(control, new, do)
+    if UNDONE_SUFFIX not in new.name:
+        away = _free_name(control, step.before.name)
+        do.call(Call.RENAME, new.id, away, lambda: control.rename(new.id, away))
+    why = holds_more(control, new.id, step.before.id)
+    if not why:
+        _retire(control, new, do)
+        return ()
+    _silence(control, new, do)
+    now = control.look(new.id)
+    return (
+        f"{now.name}, which had replaced it, is kept, stopped: {why}",
+        f"To drop it: docker rm {now.name} (without -v, since its volumes are used)",
+    )
+
+
+def _free_name(control: Control, name: str) -> str:
+    taken = control.names()
+    return next(
+        each
+        for each in (aside_name(name, number, UNDONE_SUFFIX) for number in itertools.count(1))
+        if each not in taken
+    )
+
+
+def _silence(control: Control, container: Seen, do: Recorder) -> None:
+    """Keep a container from coming back at the next boot."""
+    if container.restart_policy != "no":
+        act = partial(control.update_restart_policy, container.id, "no")
+        do.call(Call.POLICY, container.id, "no", act)
 
 
 def _new_one(control: Control, step: Step) -> Seen | None:
@@ -374,9 +427,7 @@ def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = N
     if not step.keep_old and not why:
         _retire(control, old, do)
         return Kept()
-    if old.restart_policy != "no":  # it must not come back beside the new one at the next boot
-        act = partial(control.update_restart_policy, old.id, "no")
-        do.call(Call.POLICY, old.id, "no", act)
+    _silence(control, old, do)
     return Kept(id=old.id, notes=_on_kept(control, old, do, why) if why else ())
 
 
@@ -413,7 +464,8 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
         return ended
     found = _new_one(control, step)
     try:
-        prove(control, found.id if found else step.new_id, patience)
+        serving = found.id if found else step.new_id
+        prove(control, serving, patience, was_unhealthy=step.before.unhealthy)
     except NotGood as error:
         raise Lost(f"the new container did not prove itself: {error}") from None
     kept = finish(control, step, do)

@@ -21,6 +21,7 @@ from linkdoctor.model.snapshot import Publication
 __all__ = [
     "NEW_SUFFIX",
     "OLD_SUFFIX",
+    "UNDONE_SUFFIX",
     "Owner",
     "Raw",
     "Recreation",
@@ -41,7 +42,10 @@ OLD_SUFFIX = "-linkdoctor-old"
 NEW_SUFFIX = "-linkdoctor-new"
 """Behind the name of a replacement that had to make way."""
 
-_ASIDE = re.compile(rf"{OLD_SUFFIX}(-[0-9]+)?$")
+UNDONE_SUFFIX = "-linkdoctor-undone"
+"""Behind the name of a replacement that was taken back, where it wrote something of its own."""
+
+_ASIDE = re.compile(rf"({OLD_SUFFIX}|{UNDONE_SUFFIX})(-[0-9]+)?$")
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
 _DEFAULT_BRIDGE = ("bridge", "default", "")
@@ -85,9 +89,9 @@ class Recreation(msgspec.Struct, frozen=True, kw_only=True):
     """The containers that must run for it to start: sources of links on the default bridge."""
 
 
-def aside_name(name: str, number: int = 1) -> str:
+def aside_name(name: str, number: int = 1, suffix: str = OLD_SUFFIX) -> str:
     """Return the name under which a container is put aside; a number tells it from earlier ones."""
-    return name + OLD_SUFFIX + (f"-{number}" if number > 1 else "")
+    return name + suffix + (f"-{number}" if number > 1 else "")
 
 
 def is_aside(name: str) -> bool:

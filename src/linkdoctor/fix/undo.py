@@ -179,5 +179,5 @@ def _take_back_recreation(
     if ended.which is Which.NEW:
         raise _CannotUndo("; ".join(ended.notes) or "the old container cannot be started")
     if step.before.running:
-        prove(control, step.before.id, patience)
+        prove(control, step.before.id, patience, was_unhealthy=step.before.unhealthy)
     return ended.notes
