@@ -17,9 +17,9 @@ from linkdoctor.collect import sockets
 from linkdoctor.collect.timely import Until, end_in_time
 from linkdoctor.collect.wire import BrokenOff
 
-__all__ = ["Streamed", "stream_through_socket"]
+__all__ = ["Streamed", "headers_of", "stream_through_socket"]
 
-PIECE = 1 << 18
+_PIECE = 1 << 18
 _TAR = "application/x-tar"
 
 
@@ -36,7 +36,7 @@ class Streamed:
 
     def read(self) -> bytes:
         """Read the next piece; b"" at the end of the body."""
-        return self._pieces(PIECE)
+        return self._pieces(_PIECE)
 
 
 class _Connections:

@@ -412,7 +412,9 @@ def _free_name(control: Control, name: str) -> str:
 
 
 def _refuse_too_large(control: Control, seen: Seen) -> None:
-    size = control.size_written(seen.id)
+    size: int | None = None
+    with contextlib.suppress(EngineError):  # copying has its own deadline
+        size = control.size_written(seen.id)
     if size is not None and size > LARGEST:
         raise _No(
             f"{seen.name} wrote {size >> 30} GiB outside volumes, which is too much to carry over"

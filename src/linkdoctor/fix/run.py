@@ -58,6 +58,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     """For how long nothing served under the container's name."""
+    kept: str = ""
+    """The id of the old container, where it was kept."""
 
 
 Told = Callable[[Step, Done | None], None]
@@ -137,6 +139,7 @@ def _done(step: Step, outcome: Outcome) -> Done:
         reason=outcome.reason,
         notes=outcome.notes,
         seconds=round(outcome.interrupted, 1),
+        kept=outcome.kept,
     )
 
 
