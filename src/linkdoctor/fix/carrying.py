@@ -195,7 +195,7 @@ def _selected(
     """
     try:
         yield from _copied(source, layer, found, deadline)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:  # numbers that are none, too
         raise EngineError(f"the archive of its files is damaged: {error}") from None
 
 

@@ -258,13 +258,13 @@ def _opened(
         file = PieceFile(answer, time.monotonic() + longest)
         try:
             tar = tarfile.open(mode="r|", fileobj=file)  # noqa: SIM115 - closed below
-        except tarfile.TarError:
+        except (tarfile.TarError, ValueError, OverflowError):
             yield None  # of a socket there is no archive
             return
         with tar:
             try:
                 yield tar
-            except tarfile.TarError as error:
+            except (tarfile.TarError, ValueError, OverflowError) as error:
                 raise EngineError(f"the archive of {path} is damaged: {error}") from None
 
 
