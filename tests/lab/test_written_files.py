@@ -30,6 +30,7 @@ from linkdoctor.model.plan import Files
 
 from .cutting import Cut, CuttingProxy, When, cutting
 from .mending import BARE, QUICK, command_line, control_of, create, leftovers_of, mend, steps_of
+from .releases import series
 from .situations import Lab
 from .test_kill_anywhere import MOST_REQUESTS, Victim, every_cut
 
@@ -299,11 +300,12 @@ def test_what_is_written_while_it_stops_is_kept(lab: Lab, journal: Path) -> None
     assert digest(lab, KEPT, "/state") == sha("last words\n")
 
 
-def test_nothing_is_carried_into_what_is_mounted(lab: Lab, journal: Path) -> None:
+@pytest.mark.parametrize("link", ["far", "/far"])
+def test_nothing_is_carried_into_what_is_mounted(lab: Lab, journal: Path, link: str) -> None:
     lab.image("lab:far", files={"/far/.keep": ""})
-    create(lab, "base", {"Image": "lab:far", "Cmd": SLEEP})
+    create(lab, "base", {"Image": "lab:far", "Cmd": SLEEP, "StopSignal": "SIGKILL"})
     lab.start("base")
-    do(lab, "base", "ln -s /far /near")
+    do(lab, "base", f"ln -s {link} /near")
     lab.api.commit("base", repository="lab", tag="near")
     # The mounts are behind a link of the image: the engine makes their places behind it.
     binds = ["behind:/near/deep/volume", f"{lab.engine.home}/daemon.json:/near/file"]
@@ -313,8 +315,15 @@ def test_nothing_is_carried_into_what_is_mounted(lab: Lab, journal: Path) -> Non
     lab.start("web")
     do(lab, "web", "chown 5:6 /far/deep/volume; chmod 750 /far/deep/volume; echo x > /far/own")
     do(lab, "web", "echo kept > /far/deep/volume/file")
+    before = lab.inspect("web")
     outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
-    assert (outcome.result, outcome.kept) == (Result.FIXED, ""), outcome.notes
+    if link == "/far" and series() >= (28,):
+        # This engine refuses every archive of such a container; nothing is stopped for it.
+        assert (outcome.result, outcome.interrupted) == (Result.UNDONE, 0.0)
+        assert "path escapes from parent" in outcome.reason
+        assert lab.inspect("web")["State"]["StartedAt"] == before["State"]["StartedAt"]
+    else:
+        assert (outcome.result, outcome.kept) == (Result.FIXED, ""), outcome
     assert do(lab, "web", "stat -c '%a %u:%g' /far/deep/volume") == "750 5:6\n"
     assert do(lab, "web", "cat /far/deep/volume/file /far/own") == "kept\nx\n"
 

@@ -21,13 +21,14 @@ from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.layer import ChangeKind, Piecewise
 from linkdoctor.fix.written import PieceFile, above, leaves, mount_places
 
-__all__ = ["LARGEST", "LONGEST", "Copied", "carry", "is_unchanged"]
+__all__ = ["LARGEST", "LONGEST", "Copied", "carry", "is_unchanged", "made_by_engine"]
 
 LONGEST = 900.0
 """Seconds for copying and comparing."""
 LARGEST = 64 * 1024**3
 """Bytes that are copied at most; a container that wrote more is not replaced."""
 
+_LOOKING = 60.0
 _PIECE = 1 << 18
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
@@ -90,14 +91,23 @@ class Copied(msgspec.Struct, frozen=True):
         return not self.not_carried
 
 
-def carry(control: Control, old: str, new: str, *, longest: float = LONGEST) -> Copied:
+def carry(
+    control: Control, old: str, new: str, made: frozenset[str], *, longest: float = LONGEST
+) -> Copied:
     """Copy what `old` wrote outside volumes into `new`, which must not have started, and compare.
+
+    Args:
+        control: the engine.
+        old: the container that is replaced.
+        new: its replacement.
+        made: what the engine made in it, of :func:`made_by_engine`.
+        longest: seconds that it may take.
 
     Raises:
         EngineError: it could not be copied as a whole; part of it may be in the new container.
     """
     deadline = time.monotonic() + longest
-    layer = _layer(control, old, _made_by_engine(control, new, deadline))
+    layer = _layer(control, old, made)
     if not layer.wanted and not layer.hidden:
         return Copied(0, (), layer, {})
     found = _Contents()
@@ -125,13 +135,16 @@ def is_unchanged(control: Control, old: str, copied: Copied, *, longest: float =
     return found.entries == copied.entries
 
 
-def _made_by_engine(control: Control, new: str, deadline: float) -> frozenset[str]:
+def made_by_engine(control: Control, new: str) -> frozenset[str]:
     """Return the places of mounts that the engine makes in a container that was never started.
 
     Looking into it makes the engine mount its volumes, and make the places where there are none:
     so those are found, too, that lie behind symbolic links of the image.
+
+    Raises:
+        EngineError: nothing can be copied into it.
     """
-    with control.archive(new, "/", _left(deadline)) as answer:
+    with control.archive(new, "/", _LOOKING) as answer:
         answer.read()
     workdir = control.inspect_raw(new)["Config"].get("WorkingDir") or "/"
     made = {each.path for each in control.changes(new)}

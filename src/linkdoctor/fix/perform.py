@@ -13,7 +13,7 @@ import msgspec
 
 from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
-from linkdoctor.fix.carrying import LARGEST, Copied, carry
+from linkdoctor.fix.carrying import LARGEST, carry, made_by_engine
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
 from linkdoctor.fix.left_behind import Copies
@@ -405,8 +405,8 @@ def _free_name(control: Control, name: str) -> str:
             return aside
         if kept.wanted_up or kept.restart_policy != "no":
             raise _No(
-                f"{aside} is there, from a run that was interrupted: use --resume or --undo with "
-                "its journal, or remove it"
+                f"{aside} is there, from an earlier run that was interrupted: use --resume or "
+                "--undo with its journal, or remove it"
             )
     raise _No(f"{_MOST_KEPT} containers that {name} replaced are kept: remove some of them")
 
@@ -527,13 +527,11 @@ def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> _U
     new = do.call(Call.CREATE, "", old.name, lambda: control.create(old.name, order.body))
     for network, endpoint in order.connect:
         do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
+    carry_over = _carrying(run, old, new, prepared) if run.files is Files.CARRY else None
     if old.wanted_up and not prepared.overlap:
         clock.begin()
         do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
-    copies: Copies | None = None
-    if run.files is Files.CARRY:
-        running = old.wanted_up and prepared.overlap
-        copies = Copies(copied=_carried(control, old, new), running=running)
+    copies = carry_over() if carry_over is not None else None
     do.call(Call.START, new, "", lambda: control.start(new))
     clock.end()
     ill = prove(control, new, run.patience, was_unhealthy=old.health == "unhealthy")
@@ -542,9 +540,24 @@ def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> _U
     return _Up(id=new, copies=copies, ill=ill)
 
 
-def _carried(control: Control, old: Seen, new: str) -> Copied:
+def _carrying(run: _Run, old: Seen, new: str, prepared: _Prepared) -> Callable[[], Copies]:
+    """Find out whether files can be copied into the new container; return what does it.
+
+    What cannot be done is found out before the old container is stopped.
+    """
+    running = old.wanted_up and prepared.overlap
+    made = _or_not_good(lambda: made_by_engine(run.control, new))
+
+    def copied() -> Copies:
+        found = _or_not_good(lambda: carry(run.control, old.id, new, made))
+        return Copies(copied=found, running=running)
+
+    return copied
+
+
+def _or_not_good(act: Callable[[], T]) -> T:
     try:
-        return carry(control, old.id, new)
+        return act()
     except EngineError as error:
         raise NotGood(f"its files could not be carried over: {error}") from None
 
