@@ -25,7 +25,6 @@ from linkdoctor.fix.recreation import (
     aside_name,
     is_copy_of,
 )
-from linkdoctor.model.plan import Files
 
 __all__ = [
     "Ended",
@@ -321,7 +320,7 @@ def _retire_new(control: Control, step: Step, new: Seen, do: Recorder) -> tuple[
 
     Returns clauses on one that is kept.
     """
-    if not step.result or step.files is Files.DROP:  # it never served, or it may be lost
+    if not step.result:  # it never served
         _retire(control, new, do)
         return ()
     _halt(control, new, do)
