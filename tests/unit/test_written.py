@@ -8,18 +8,25 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkdoctor.api import Examination
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.layer import Change, ChangeKind
 from linkdoctor.fix.carrying import _Contents, _differences, _Layer, _selected
 from linkdoctor.fix.journal import Before, Journal
 from linkdoctor.fix.recreation import Surroundings, aside_name, is_aside, recreation
+from linkdoctor.fix.use_cases import Scope, make_plan
 from linkdoctor.fix.written import above, leaves, mount_places, tmpfs_of
 from linkdoctor.model.actions import Recreate
+from linkdoctor.model.evidence import Known
 from linkdoctor.model.plan import Files, Written, in_words
+from linkdoctor.model.world import World
+from linkdoctor.render.layout import Medium
+from linkdoctor.render.plan import step_lines
 
 A, C, D = ChangeKind.ADDED, ChangeKind.MODIFIED, ChangeKind.DELETED
 
@@ -270,3 +277,16 @@ def test_every_difference_is_named() -> None:
     }
     same = read(old, layer("/a", "/b"))[1]
     assert _differences(layer("/a", "/b"), same, same) == {}
+
+
+def test_hostile_names_of_files_do_no_harm_in_a_plan() -> None:
+    world = World.tutorial().recreate("app")
+    examination = Examination(snapshots=(world.snapshot(),))
+    (step,) = make_plan(examination, Scope()).steps
+    hostile = "/tmp/\x1b[2J\u202eevil\nstep 9: "
+    written = Written(files=1, deleted=0, size=1, paths=(hostile,))
+    step = msgspec.structs.replace(step, written=Known(written, "GET"), tmpfs=(hostile,))
+    lines = list(step_lines(step, Medium(width=100, colour=False, ascii_only=False)))
+    assert any("wrote outside volumes 1 file" in line for line in lines)
+    assert not any("\x1b" in line or "\u202e" in line for line in lines)
+    assert not any(line.startswith("step 9") for line in lines)
