@@ -32,7 +32,8 @@ help:
 	@echo '  make lint       format, lint, complexity, types, import contracts, dead code'
 	@echo '  make unit       the unit tests'
 	@echo '  make fuzz       every reader of what others wrote, before much more of it'
-	@echo '  make versions   the unit tests on every other Python of this machine, and with the lowest versions'
+	@echo '  make versions   can it be installed on each Python; the unit tests on every other one here, and'
+	@echo '                  with the lowest versions'
 	@echo '  make docs-check that docs/ is what `make docs` would write'
 	@echo '  make site       the documentation as a web site, in build/site'
 	@echo '  make integrations  what deploy/ holds, read by the programs that it is for'
@@ -97,6 +98,8 @@ fuzz: $(TOOLS)
 		echo 'left out: there is no atheris for this Python' >&2; fi
 
 versions: $(TOOLS)
+	$(call stage,pinned versions on the oldest Python and lower bounds on each: is there a wheel?)
+	@$(BIN)/python -m tests.installable
 	$(call stage,unit tests on every other Python)
 	@$(BIN)/python tests/each_python.py -n 2 $(UNIT)
 	$(call stage,unit tests with the lowest versions of all that is needed)
@@ -180,7 +183,8 @@ CAN_APT := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
 # What the tests need, and the Debian packages that hold it. Only what is missing is installed: a
 # Docker that came from elsewhere is left alone. What stays missing, the tests complain of.
-PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables busybox:busybox-static \
+PROGRAMS := dockerd:docker.io containerd:containerd iptables:iptables nft:nftables \
+	busybox:busybox-static \
 	ip:iproute2 ps:procps hostname:hostname nsenter:util-linux unshare:util-linux \
 	openssl:openssl debootstrap:debootstrap chromium:chromium strace:strace setpriv:util-linux \
 	promtool:prometheus nagios4:nagios4-core icinga2:icinga2-bin crontab:cron visudo:sudo \
@@ -191,6 +195,8 @@ machine:
 	for each in $(PROGRAMS); do \
 		command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
 	done; \
+	: 'a library that the driver of the browser needs, and that a small Debian has not'; \
+	ldconfig -p 2>/dev/null | grep -q 'libatomic\.so\.1' || missing="$$missing libatomic1"; \
 	if [ -n "$$missing" ] && $(CAN_APT); then \
 		echo "installing Debian packages:$$missing"; \
 		$(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null || \

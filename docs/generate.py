@@ -224,6 +224,7 @@ def configuration() -> str:
 
         ```toml
         ignore = ["LD605"]
+        accept-missing = ["root"]
         fail-on = "warning"
         timeout = 60
         hosts = ["unix:///var/run/docker.sock", "tcp://10.0.0.2:2376"]

@@ -18,8 +18,9 @@ container of another engine examined in the same run has it. Examine several eng
 ## What it is not
 
 A container of the same name on both hosts is not evidence that the other one was meant; the own
-host's counts. A link on the default bridge whose source was removed is LD103, which shows the
-container on the other host too.
+host's counts. A link on a network that spans hosts, such as an attachable overlay network, reaches
+other engines: whether it resolves is LD306's to say. A link on the default bridge whose source was
+removed is LD103, which shows the container on the other host too.
 
 ## How to mend it
 
@@ -32,11 +33,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.evidence import Known, Need
 from linkdoctor.model.expectations import unmet_expectations
 from linkdoctor.model.fixes import address_of_host, cross_host
+from linkdoctor.model.reach import is_local
 from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container
+from linkdoctor.model.snapshot import Container, Status
 from linkdoctor.model.topology import LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -57,7 +59,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         target, source = place.container, reach.source
         yield Hit(
             message=f"{target.name} {reach.how}, but {reach.source_name} is not on "
-            f"{place.host}: it runs on {reach.host}, and links do not cross engines.",
+            f"{place.host}: it {_state(source)} on {reach.host}, and links do not cross engines.",
             evidence=(
                 Proof(
                     what=f"container {reach.source_name}",
@@ -80,6 +82,11 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
+def _state(source: Container) -> str:
+    known = source.details.value if isinstance(source.details, Known) else None
+    return "runs" if known is not None and known.status is Status.RUNNING else "is"
+
+
 def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
     for link in topology.links_of(place.host, place.container):
         if not topology.is_running(place.container):
@@ -89,8 +96,9 @@ def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
             continue
         if topology.source_of(link) is not None:
             continue
-        if link.kind is LinkKind.NETWORK and topology.providers_of(
-            place.host, place.container, link.alias, links=False
+        if link.kind is LinkKind.NETWORK and (
+            not is_local(topology.network(link.host, link.network))
+            or topology.providers_of(place.host, place.container, link.alias, links=False)
         ):
             continue
         host, source = elsewhere[0]
@@ -105,10 +113,10 @@ def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
 
 
 def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
-    linked = {link.alias for link in topology.links_of(place.host, place.container)}
+    linked = {link.alias.lower() for link in topology.links_of(place.host, place.container)}
     for unmet in unmet_expectations(place.host, place.container, topology):
         name = unmet.expectation.names[0]
-        if unmet.elsewhere and unmet.link is None and name not in linked:
+        if unmet.elsewhere and unmet.link is None and name.lower() not in linked:
             host, source = unmet.elsewhere[0]
             yield _Reach(
                 alias=name,
@@ -170,6 +178,26 @@ RULE = Rule(
                 _there().run("app", expose=[5000], listen=[5000]).snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a link on an attachable overlay network reaches the other host",
+            given=lambda: (
+                World("host1")
+                .network("wide", driver="overlay")
+                .run("web", network="wide", link="app:helloapp")
+                .snapshot(),
+                _there().run("app").snapshot(),
+            ),
+        ),
+        Case(
+            title="a link on a network of another driver that spans hosts",
+            given=lambda: (
+                World("host1")
+                .network("wide", driver="weaveworks/net-plugin:latest_release")
+                .run("web", network="wide", link="app:helloapp")
+                .snapshot(),
+                _there().run("app").snapshot(),
+            ),
         ),
         Case(
             title="the same name on both hosts",

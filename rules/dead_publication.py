@@ -32,12 +32,16 @@ its service, uses another port, or binds to the loopback address.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.ports import Door, door_of, doors_of, has_just_started
+from linkdoctor.model.actions import Restart
+from linkdoctor.model.evidence import Gap, Need, Unknown
+from linkdoctor.model.fixes import doing
+from linkdoctor.model.ports import Door, door_of, doors_of, judged_only_later
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.sharers import listens_apart
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.world import World
@@ -51,16 +55,43 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     bound = _bound(details)
     if not bound or details.status is not Status.RUNNING or _is_a_job(container):
         return
-    if has_just_started(place.host, container, topology):
+    listeners = topology.listeners(container)
+    doors = {port: door_of(port, listeners) for port in bound}
+    if all(door is Door.OPEN for door in doors.values()):
         return
-    listeners = [each for each in topology.listeners(container) if each.protocol == "tcp"]
-    dead = {port: door for port in bound if (door := door_of(port, listeners)) is not Door.OPEN}
-    if not dead:
-        return
+    judged_only_later(place.host, container, topology)
     reported = _reported_by_links(place, topology)
-    for port, door in sorted(dead.items()):
-        if port not in reported:
-            yield _hit(place, port, bound[port], door, listeners, topology)
+    dead = tuple(
+        _Dead(port=port, door=door, places=tuple(sorted(bound[port])))
+        for port, door in sorted(doors.items())
+        if door is not Door.OPEN and port not in reported
+    )
+    if dead:
+        apart = [listens_apart(place.host, container, each.port, topology) for each in dead]
+        sharer = next((each for each in apart if each is not None), None)
+        works = _one_works(details, listeners)
+        yield _hit(place, dead, sharer, topology, one_works=works)
+
+
+class _Dead(NamedTuple):
+    """A published port without a listener that the host reaches."""
+
+    port: int
+    door: Door
+    places: tuple[str, ...]
+
+
+def _one_works(details: Details, listeners: Sequence[Listener]) -> bool:
+    """Return whether any publication, asked for or not, leads to a listener."""
+    return any(
+        door_of(each.port.number, listeners) is Door.OPEN
+        if each.port.protocol == "tcp"
+        else any(
+            (found.port, found.protocol) == (each.port.number, each.port.protocol)
+            for found in listeners
+        )
+        for each in details.published
+    )
 
 
 def _bound(details: Details) -> dict[int, list[str]]:
@@ -98,50 +129,92 @@ def _reported_by_links(place: Place, topology: Topology) -> set[int]:
 
 def _hit(
     place: Place,
-    port: int,
-    bound: list[str],
-    door: Door,
-    listeners: list[Listener],
+    dead: Sequence[_Dead],
+    sharer: Container | None,
     topology: Topology,
+    *,
+    one_works: bool,
 ) -> Hit:
     container = place.container
-    why = (
-        f"{container.name} serves that port on its own loopback address only"
-        if door is Door.LOOPBACK
-        else "nothing there listens on that port"
-    )
+    listeners = [each for each in topology.listeners(container) if each.protocol == "tcp"]
     observed = sorted(
         f"{each.address}:{each.port}{f' ({each.owner})' if each.owner else ''}"
         for each in listeners
     )
-    mend = (
-        Fix(
+    others = "; another published port is served" if one_works else ""
+    why = _why(container, dead)
+    if sharer is not None:
+        why = (
+            f"{sharer.name}, which shares its network and listens, sits in another network "
+            f"namespace than {container.name} has now"
+        )
+    return Hit(
+        message=f"{_led(place, dead)}, but {why}{others}.",
+        evidence=(
+            Proof(
+                what=f"listening sockets of {container.name}",
+                observed=", ".join(observed) or "none",
+                expected=", ".join(f"0.0.0.0:{each.port}" for each in dead),
+                where=topology.read_from(container.listeners),
+            ),
+        ),
+        fixes=tuple(_fixes(container, dead)) if sharer is None else (_rejoin(container, sharer),),
+        severity=Severity.INFO if one_works else None,
+        # A baseline of 0.1 knows the finding by its one port.
+        key=str(dead[0].port),
+    )
+
+
+def _led(place: Place, dead: Sequence[_Dead]) -> str:
+    if len(dead) == 1:
+        (only,) = dead
+        where = ", ".join(only.places)
+        return f"{where} of {place.host} leads to port {only.port} of {place.container.name}"
+    ways = ", ".join(f"{', '.join(each.places)} to {each.port}" for each in dead)
+    return f"Ports of {place.host} lead to {place.container.name}: {ways}"
+
+
+def _why(container: Container, dead: Sequence[_Dead]) -> str:
+    inward = [str(each.port) for each in dead if each.door is Door.LOOPBACK]
+    if not inward:
+        which = "that port" if len(dead) == 1 else "those ports"
+        return f"nothing there listens on {which}"
+    if len(inward) == len(dead):
+        which = "that port" if len(dead) == 1 else "those ports"
+        return f"{container.name} serves {which} on its own loopback address only"
+    silent = ", ".join(str(each.port) for each in dead if each.door is not Door.LOOPBACK)
+    return (
+        f"nothing there listens on {silent}, and {container.name} serves {', '.join(inward)} on "
+        "its own loopback address only"
+    )
+
+
+def _rejoin(container: Container, sharer: Container) -> Fix:
+    return doing(
+        f"restart {sharer.name}, so that it joins the network that {container.name} has now",
+        Safety.RESTART,
+        Restart(container=sharer.name),
+    )
+
+
+def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
+    doors = {each.door for each in dead}
+    if Door.LOOPBACK in doors:
+        yield Fix(
             title=f"let the service in {container.name} bind to 0.0.0.0 instead of a loopback "
             "address",
             safety=Safety.MANUAL,
         )
-        if door is Door.LOOPBACK
-        else Fix(
+    if doors != {Door.LOOPBACK}:
+        yield Fix(
             title=f"see why the service of {container.name} does not listen, or publish the port "
             "that it does listen on",
             safety=Safety.MANUAL,
             commands=(commands.logs(container.name),),
         )
-    )
-    return Hit(
-        message=f"{', '.join(sorted(bound))} of {place.host} leads to port {port} of "
-        f"{container.name}, but {why}.",
-        evidence=(
-            Proof(
-                what=f"listening sockets of {container.name}",
-                observed=", ".join(observed) or "none",
-                expected=f"0.0.0.0:{port}",
-                where=topology.read_from(container.listeners),
-            ),
-        ),
-        fixes=(mend,),
-        key=str(port),
-    )
+
+
+_NOT_SEEN = Unknown(gap=Gap.DENIED, detail="the process could not be proven")
 
 
 RULE = Rule(
@@ -173,6 +246,24 @@ RULE = Rule(
                 World()
                 .run("app", expose=[80], publish={5000: 18000}, listen=[80])
                 .run("web", link="app:helloapp", env={"URL": "http://helloapp:80/"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="six ports are published and one is served: one finding, worth knowing",
+            given=lambda: (
+                World()
+                .run("app", publish={port: 18000 + port for port in range(80, 86)}, listen=[80])
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.INFO),),
+        ),
+        Case(
+            title="two ports are published and none is served: one finding",
+            given=lambda: (
+                World()
+                .run("app", publish={80: 8080, 443: 8443}, listen=[443], listen_on="127.0.0.1")
                 .snapshot(),
             ),
             expect=(Expected(target="app", severity=Severity.ERROR),),
@@ -219,6 +310,26 @@ RULE = Rule(
             title="its health check says that it is starting",
             given=lambda: (
                 World().run("app", publish={5000: 18000}, health="starting").snapshot(),
+            ),
+        ),
+        Case(
+            title="a sharer was left in a namespace that the container no longer has",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("inner", mode="container:app", listen=[5000])
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a sharer whose sockets cannot be seen",
+            given=lambda: (
+                World()
+                .run("app", publish={5000: 18000})
+                .run("inner", mode="container:app")
+                .unknown("inner", "listeners", _NOT_SEEN)
+                .snapshot(),
             ),
         ),
         Case(

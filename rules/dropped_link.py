@@ -18,11 +18,16 @@ it (address, alias, short id, name). It happens when the engine starts after a s
 removed: at the first typed name that it does not find it gives up on all the rest of the target's
 links (engine lab). `docker rm --link` does it too, until the engine's next start.
 
+On a user-defined network the link hangs on the target's endpoint: who disconnects the target and
+connects it again without `--link`, or to another network, has dropped it; the disk still has it.
+
 ## What it is not
 
 Variables that the image or the user set are not a link's; nor are those that name another target
 (LD111) or extra hosts. A link that is printed and does nothing is LD112, one that was dropped for
-another with the same alias LD305. Links on a user-defined network are no matter of the disk.
+another with the same alias LD305. A name that something else gives the target by now, an alias of
+the source itself or a hosts line, is not missed; nor are the aliases that Compose adds to one that
+is still there.
 
 ## How to mend it
 
@@ -34,12 +39,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from linkdoctor.model import commands
 from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.fixes import recreate_source
 from linkdoctor.model.links import HostsLine, StoredLink, environment_prefix
+from linkdoctor.model.lost_links import lost_links
 from linkdoctor.model.registration import Fate, Registration, registrations
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
+from linkdoctor.model.snapshot import Container, Endpoint
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
 from linkdoctor.model.world import World
@@ -51,7 +59,12 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link that a running target of the default bridge was made with and has not."""
     target = place.container
-    if topology.details(target).network_mode not in ("default", DEFAULT_BRIDGE, ""):
+    mode = topology.details(target).network_mode
+    if is_swarm_task(target):
+        return
+    if mode not in ("default", DEFAULT_BRIDGE, ""):
+        if mode not in ("none", "host") and not mode.startswith("container:"):
+            yield from _on_a_network(place, mode, topology)
         return
     has = {
         link.alias for link in topology.links_of(place.host, target) if link.kind is LinkKind.LEGACY
@@ -63,6 +76,65 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         raise
     for link, lost in _dropped(stored, has):
         yield _asked_for(place, link, lost, stored, topology)
+
+
+def _on_a_network(place: Place, network: str, topology: Topology) -> Iterator[Hit]:
+    """Find links that were asked for on a user-defined network and hang on no endpoint."""
+    target = place.container
+    stored = {link.alias: link for link in reversed(topology.stored_links(target))}
+    for lost in lost_links(place.host, target, network, topology):
+        link, source, others = lost.link, lost.source, lost.others
+        leads = f"; there it means {others[0].name}" if others else ""
+        name = source.name if source is not None else link.source
+        there = topology.endpoint(target, network) is not None
+        observed = f"none on {network}" if there else f"not on {network}"
+        yield Hit(
+            message=f"{target.name} was made with a link to {name} as {link.alias} on network "
+            f"{network}, but the engine has no such link now{leads}.",
+            evidence=(
+                Proof(
+                    what=f"link {link.alias} of {target.name} in inspect",
+                    observed=observed,
+                    expected=f"{link.source}:{link.alias}, as on the engine's disk",
+                    where=topology.read_from(target.stored_links),
+                ),
+            ),
+            fixes=tuple(_fixes_on(place, network, tuple(sorted(stored.values())), topology)),
+            source=name,
+            alias=link.alias,
+        )
+
+
+def _fixes_on(
+    place: Place, network: str, links: Sequence[StoredLink], topology: Topology
+) -> Iterator[Fix]:
+    target = place.container
+    endpoint = topology.endpoint(target, network)
+    own = (target.name, target.id[:12], topology.details(target).hostname)
+    words = [
+        word
+        for each in (endpoint.aliases if endpoint else ())
+        if each not in own
+        for word in ("--alias", each)
+    ]
+    words += [word for each in links for word in ("--link", f"{each.source}:{each.alias}")]
+    connect = commands.shell("docker", "network", "connect", *words, network, target.name)
+    if endpoint is None:
+        yield Fix(
+            title=f"connect {target.name} to network {network}, with its links",
+            safety=Safety.SAFE,
+            commands=(connect,),
+        )
+        return
+    leave = commands.shell("docker", "network", "disconnect", network, target.name)
+    yield Fix(
+        title=f"connect {target.name} anew to network {network}, with its links (cuts its "
+        "connections on that network for a moment)",
+        safety=Safety.RESTART,
+        commands=(leave, connect),
+    )
+    why = f"with its links on network {network}"
+    yield recreate_source(topology, place.host, target, links=links, why=why)
 
 
 def _dropped(
@@ -271,6 +343,20 @@ def _restarted() -> World:
     )
 
 
+_COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "app"}
+
+
+def _reconnected(link: str, labels: dict[str, str] | None = None) -> World:
+    """The target left the network of its link and came back without it."""
+    return (
+        World()
+        .network("back")
+        .run("app", network="back", aliases=["data"], listen=[5000], labels=labels)
+        .run("web", network="back", labels=labels)
+        .retype("web", link)
+    )
+
+
 def _unlinked() -> World:
     return World.tutorial().unlink("web", "helloapp")
 
@@ -281,7 +367,9 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="a link that was asked for, and that the engine does not have",
-    needs=frozenset({Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE}),
+    needs=frozenset(
+        {Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE, Need.NETWORKS}
+    ),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD203", "LD301"}),
     cases=(
@@ -322,6 +410,46 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, reconnected without the link",
+            given=lambda: (_reconnected("app:helloapp").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, reconnected without it, and another has the name",
+            given=lambda: (
+                _reconnected("app:helloapp")
+                .run("other", network="back", aliases=["helloapp"])
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, connected to another one instead",
+            given=lambda: (
+                _reconnected("app:helloapp")
+                .network("front")
+                .change("web", endpoints=(Endpoint(network="front", address="172.19.0.9"),))
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on a user-defined network, reconnected; the source has the name itself",
+            given=lambda: (_reconnected("app:data").snapshot(),),
+        ),
+        Case(
+            title="on a user-defined network, reconnected; a hosts line has the name",
+            given=lambda: (
+                _reconnected("app:helloapp")
+                .write_hosts("web", HostsLine(address="172.18.0.2", names=("helloapp",)))
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on a user-defined network, reconnected; Compose added the alias",
+            given=lambda: (_reconnected("app:app-1", _COMPOSE).snapshot(),),
         ),
         Case(title="healthy", given=lambda: (World.tutorial().snapshot(),)),
         Case(

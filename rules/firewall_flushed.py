@@ -15,15 +15,16 @@ should be kept apart are not, as the other firewall's policy has it.
 ## How it is proved
 
 The rules of the engine's own network namespace are listed: there is no chain `DOCKER`, or no
-jump leads to it from `FORWARD`, while containers run on bridge networks of the engine.
+jump leads to it from `FORWARD`, while containers run on bridge networks of the engine. With
+nftables it is the table `docker-bridges` that is missing, or has lost the way to its chains.
 
 ## What it is not
 
 An engine that was told not to manage the firewall (`--iptables=false`, on its command line or in
 its settings file) has no chains. Where its settings cannot be read (with socket activation its
 process is not known) and there are no chains at all, nothing is said either way. Chains that are
-there and reached, but miss a rule of a link, are LD603. An engine that keeps its rules with
-nftables is not examined.
+there and reached, but miss a rule of a link, are LD603. A table of nftables whose form is not
+understood is not judged.
 
 ## How to mend it
 
@@ -37,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.firewall import chains_in_place
+from linkdoctor.model.firewall import NFT_CHAIN, NFT_TABLE, chains_in_place
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Firewall
 from linkdoctor.model.topology import Topology
@@ -58,16 +59,21 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
     firewall = topology.firewall(host)
     if not firewall.managed or chains_in_place(firewall):
         return
+    nft = firewall.backend == "nftables"
     some = f"{', '.join(affected[:3])}{' and others' if len(affected) > 3 else ''}"
     yield Hit(
         message=f"The firewall of {host} has lost {_lost(firewall)} of the engine, on "
         f"which the network of {some} depends.",
         evidence=(
             Proof(
-                what="way from FORWARD to the chain DOCKER",
+                what=f"way from {_ENTRANCES[nft]} to {_CHAINS[nft]}",
                 observed=f"chains of the engine: {', '.join(firewall.chains) or 'none'}; "
-                "no jump leads to DOCKER",
-                expected="a chain DOCKER, and a jump to it",
+                "no jump leads there"
+                if not nft
+                else "no way leads there"
+                if firewall.chains
+                else "there are no such chains",
+                expected="a way there from all that is forwarded",
                 where=topology.firewall_read_from(host),
             ),
         ),
@@ -80,6 +86,10 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
             ),
         ),
     )
+
+
+_ENTRANCES = {False: "FORWARD", True: "filter-FORWARD"}
+_CHAINS = {False: "the chain DOCKER", True: f"the chains {NFT_CHAIN}… of the table {NFT_TABLE}"}
 
 
 def _lost(firewall: Firewall) -> str:

@@ -34,7 +34,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model import commands
+from linkdoctor.model.candidates import candidates_for
 from linkdoctor.model.evidence import Need
+from linkdoctor.model.fixes import start_source
+from linkdoctor.model.joining import HOST_MODE, dial_the_host, join
 from linkdoctor.model.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Details, Status
@@ -59,8 +62,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     listed = ", ".join(answer)
     yield Hit(
         message=f"In {link.target.name}, {link.alias} means {listed}, which is on none of its "
-        f"networks: {link.source_name} is not on network {link.network}, and a foreign DNS server "
-        "answers in its place.",
+        f"networks: {_where_it_is(link, source, topology)}, and a foreign DNS server answers in "
+        "its place.",
         evidence=(
             Proof(
                 what=f"answer of the resolver of {link.target.name} for {link.alias}",
@@ -70,16 +73,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(
-            Fix(
-                title=f"create {link.source_name} on network {link.network}",
-                safety=Safety.MANUAL,
-                commands=(
-                    commands.shell(
-                        *("docker", "run", "--network", link.network),
-                        *("--name", link.source_name, "…"),
-                    ),
-                ),
-            ),
+            *_back_in_place(link, source, topology),
             Fix(
                 title=f"give {link.source_name} an alias in {link.target.name} that no DNS server "
                 "outside knows",
@@ -89,10 +83,48 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
+def _where_it_is(link: Link, source: Container | None, topology: Topology) -> str:
+    if source is None:
+        return f"no container here is called {link.source_name}"
+    if not topology.is_running(source):
+        return f"{source.name} does not run"
+    return f"{source.name} is not on network {link.network}"
+
+
+def _back_in_place(link: Link, source: Container | None, topology: Topology) -> tuple[Fix, ...]:
+    """Advise what brings the source back; one that exists is not created."""
+    if source is not None:
+        if not topology.is_running(source):
+            return (start_source(source),)
+        if topology.details(source).network_mode == HOST_MODE:
+            return dial_the_host(topology, link.host, link.target, source, link.alias, link=link)
+        return (join(topology, link.host, source, link.network),)
+    candidates = candidates_for(link.host, link.target, link.source_name, topology)
+    if candidates:
+        others = " or ".join(sorted(each.container.name for each in candidates))
+        return (
+            Fix(
+                title=f"find out whether {others} is meant, and give it the name "
+                f"{link.source_name} on network {link.network}",
+                safety=Safety.MANUAL,
+            ),
+        )
+    return (
+        Fix(
+            title=f"create {link.source_name} on network {link.network}",
+            safety=Safety.MANUAL,
+            commands=(
+                commands.shell(
+                    *("docker", "run", "--network", link.network),
+                    *("--name", link.source_name, "…"),
+                ),
+            ),
+        ),
+    )
+
+
 def _answer(link: Link, source: Container | None, topology: Topology) -> tuple[str, ...]:
-    if is_local(topology.network(link.host, link.network)) and topology.providers_of(
-        link.host, link.target, link.alias, links=False
-    ):
+    if is_local(topology.network(link.host, link.network)) and topology.providers_beside(link):
         return ()
     if source is not None and _is_away_for_good_reason(topology.details(source)):
         return topology.dns_answer_if_had(link.target, link.alias) or ()
@@ -106,7 +138,7 @@ def _is_away_for_good_reason(source: Details) -> bool:
 
 
 def _is_in_the_hosts_file(link: Link, topology: Topology) -> bool:
-    return any(link.alias in line.names for line in topology.hosts_file(link.target))
+    return bool(topology.hosts_lines_with(link.target, link.alias))
 
 
 def _linked(answer: str) -> World:

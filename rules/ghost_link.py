@@ -14,9 +14,11 @@ already.
 
 ## How it is proved
 
-Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names`
-of its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container
-with the source's name exists.
+Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names` of
+its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container with the
+source's name exists. A source that was renamed before it was removed is printed by its last name
+(Compose v1 puts the container's short id before it, as in `4f2b01c3d5e6_app`); then the name in the
+engine's `hostconfig.json`, or the one behind that id, counts.
 
 ## What it is not
 
@@ -34,8 +36,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.evidence import Gap, Need, Unknown
 from linkdoctor.model.fixes import recreate
+from linkdoctor.model.namesakes import links_today, namesake
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -47,7 +50,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link without an object behind it whose source's name exists."""
     if topology.source_of(link) is not None:
         return
-    newer = topology.named(link.host, link.source_name)
+    newer = namesake(link, topology)
     if newer is None:
         return
     target = topology.details(link.target)
@@ -56,7 +59,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     consequence = "the next restart of {0} will fail" if up else "{0} cannot be started again"
     yield Hit(
-        message=f"{link.source_name} was recreated after {link.target.name} was linked to it: "
+        message=f"{newer.name} was recreated after {link.target.name} was linked to it: "
         f"{link.alias} still leads to the removed container, and "
         f"{consequence.format(link.target.name)}.",
         evidence=(
@@ -67,7 +70,27 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=f"GET /containers/{link.target.name}/{link.alias}/json",
             ),
         ),
-        fixes=(recreate(topology, link.host, link.target),),
+        fixes=(
+            recreate(
+                topology,
+                link.host,
+                link.target,
+                links=links_today(topology, link.host, link.target),
+            ),
+        ),
+        source=newer.name,
+    )
+
+
+_FROM_AFAR = Unknown(gap=Gap.UNSUPPORTED, detail="the engine's disk is elsewhere")
+
+
+def _by_compose() -> World:
+    return (
+        World.tutorial()
+        .rename("app", "4f2b01c3d5e6_app")
+        .run("app", expose=[5000], listen=[5000])
+        .remove("4f2b01c3d5e6_app")
     )
 
 
@@ -77,7 +100,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="the source was recreated; the link still leads to the removed container",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503", "LD510"}),
     cases=(
@@ -85,6 +108,25 @@ RULE = Rule(
             title="the source was recreated",
             given=lambda: (World.tutorial().recreate("app").snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="Compose v1 recreated the source: the old one was renamed before it was removed",
+            given=lambda: (_by_compose().snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the same, where the engine's disk cannot be read",
+            given=lambda: (_by_compose().unknown("web", "stored_links", _FROM_AFAR).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the old source still runs, under the name that Compose v1 gave it",
+            given=lambda: (
+                World.tutorial()
+                .rename("app", "4f2b01c3d5e6_app")
+                .run("app", expose=[5000], listen=[5000])
+                .snapshot(),
+            ),
         ),
         Case(
             title="the source was recreated, the target has stopped for good",

@@ -19,9 +19,11 @@ host, whose program is known only if it runs in a container on the host's networ
 
 ## What it is not
 
-A container that stopped for another reason. An attempt that was repeated with success under
-another name (same image, same port, running), which nothing is linked to, is info only. A range of
-ports that are all taken is not reported.
+A container that stopped for another reason. An attempt that was perhaps repeated with success
+under another name is a warning: it never ran, nothing is linked to it, and a container of the same
+image that publishes the same port of its own was made later and runs. That is a guess, and said to
+be one; a sibling that was there before, or that Compose made, is a replica and no such sign. A
+range of ports that are all taken is not reported.
 
 ## How to mend it
 
@@ -48,6 +50,7 @@ from linkdoctor.model.outside import (
 )
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Details, Listener, Publication, Status
+from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -89,11 +92,12 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             key=str(conflict.port),
         )
     if not links:
+        stand_in = stand_in_for(container, _siblings(place, conflict, topology), topology)
         yield Hit(
-            message=f"The engine could not start {container.name}: {taken}.",
+            message=f"The engine could not start {container.name}: {taken}{guessed(stand_in)}.",
             evidence=evidence,
             fixes=fixes,
-            severity=Severity.INFO if _was_repeated(place, conflict, topology) else None,
+            severity=_severity(place, stand_in, topology),
             key=str(conflict.port),
         )
 
@@ -178,13 +182,19 @@ def _missing_it(place: Place, topology: Topology) -> tuple[Link, ...]:
     )
 
 
-def _was_repeated(place: Place, conflict: PortConflict, topology: Topology) -> bool:
+def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+    if is_kept(place.host, place.container, topology):
+        return Severity.INFO
+    return Severity.WARNING if stand_in is not None else None
+
+
+def _siblings(place: Place, conflict: PortConflict, topology: Topology) -> Iterator[Container]:
+    """Return the containers that publish the same port of their own."""
     details = topology.details(place.container)
     ports = {each.port for each in details.requested if each.host_port == conflict.port}
-    return details.status is Status.CREATED and any(
-        binding.container.image == place.container.image and binding.publication.port in ports
-        for binding in bindings(place.host, topology)
-    )
+    for binding in bindings(place.host, topology):
+        if binding.publication.port in ports:
+            yield binding.container
 
 
 def _evidence(
@@ -370,12 +380,23 @@ RULE = Rule(
             title="a leftover of an attempt that was repeated with success",
             given=lambda: (
                 World()
+                .run("app", publish={5000: 18000})
                 .run("app2", publish={5000: 18001})
+                .refuse("app", _ALLOCATED)
+                .snapshot(),
+            ),
+            expect=(Expected(target="app", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a replica of the same image is healthy",
+            given=lambda: (
+                World()
+                .run("app1", publish={5000: 18000})
                 .run("app", publish={5000: 18000})
                 .refuse("app", _ALLOCATED)
                 .snapshot(),
             ),
-            expect=(Expected(target="app", severity=Severity.INFO),),
+            expect=(Expected(target="app", severity=Severity.ERROR),),
         ),
         Case(
             title="a container that stopped for another reason",

@@ -20,7 +20,7 @@ its listening sockets has it.
 
 A port that is published under its own number. A source that does listen on that number, or exposes
 it. Where the sockets cannot be seen, the exposed ports decide. A source that started less than ten
-seconds ago, or whose health check says *starting*, is not judged.
+seconds ago, or whose health check says *starting*, is not judged yet: the rule is skipped.
 
 ## How to mend it
 
@@ -33,7 +33,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.links import Port
-from linkdoctor.model.ports import dialled_ports, has_just_started
+from linkdoctor.model.ports import dialled_ports, judged_only_later
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Link, Topology
@@ -48,10 +48,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if source is None or not topology.is_running(source):
         return
     bound = _bound(source, topology)
-    if not bound.keys() & dialled.keys() or has_just_started(link.host, source, topology):
-        return
     for port in sorted(bound.keys() & dialled.keys()):
         if not _is_its_own(port, source, topology):
+            judged_only_later(link.host, source, topology)
             yield _hit(link, source, port, dialled[port], bound[port], topology)
 
 

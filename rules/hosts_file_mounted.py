@@ -40,7 +40,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose target cannot see its hosts line."""
     if not topology.details(link.target).mounts_hosts_file:
         return
-    if any(link.alias in line.names for line in topology.hosts_file(link.target)):
+    if topology.hosts_lines_with(link.target, link.alias):
         return
     probes = topology.found_by_probes(link.target, link.alias)
     unresolved = any(probe.outcome is ProbeOutcome.NO_NAME for probe in probes)

@@ -36,6 +36,7 @@ from collections.abc import Iterator, Sequence
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.links import HostsLine, hosts_line
+from linkdoctor.model.reach import nobodys_address
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -63,7 +64,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         if holder is not None and holder is not source:
             whose = f", the address of {holder.name}"
         elif holder is None:
-            whose = ", nobody's address"
+            whose = f", {nobodys_address(link.host, topology)}"
         yield Hit(
             message=f"In {link.target.name}, {link.alias} means {line.address}{whose}, but "
             f"{source.name} has {now[0]}.",

@@ -3,7 +3,7 @@
 ## What it means
 
 The engine wrote a line for the link into the target's `/etc/hosts` when it started the target.
-It is not there any more.
+It is not there any more; if another line has the alias among its names, that one decides.
 
 ## Why it matters
 
@@ -13,13 +13,15 @@ while the target runs, not even when the source restarts.
 
 ## How it is proved
 
-The link is live, the target runs on the default bridge, and no line of its hosts file has the
-alias among its names.
+The link is live, the target runs on the default bridge, and no line of its hosts file begins with
+the alias. Nor does another line that has it among its names, in whatever case, hold the source's
+address. What resolvers skip is no line: a comment, or one whose address is written loosely.
 
 ## What it is not
 
 A target that mounts a hosts file of its own never gets link entries (LD309). A line that
-`--add-host` asked for gives the alias a meaning.
+`--add-host` asked for gives the alias a meaning: if that is not the source, it is LD304. The line
+of another link to the same source serves as well.
 
 ## How to mend it
 
@@ -33,6 +35,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
+from linkdoctor.model.links import HostsLine
 from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
@@ -53,21 +56,42 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is None:
         return
-    if topology.first_hosts_line(link.target, link.alias) is not None:
+    if topology.hosts_lines_of(link):
+        return  # the engine's line is there; whether it is right is LD302, whether it wins LD304
+    addresses = topology.link_addresses(link, source)
+    other = topology.first_hosts_line(link.target, link.alias, beside=addresses)
+    if other is not None and (other.address in addresses or other in details.extra_hosts):
         return
     yield Hit(
         message=f"{link.target.name} is linked to {source.name} as {link.alias}, but its hosts "
-        f"file has no line for {link.alias}, so the name does not resolve.",
+        f"file has no line for {link.alias}{_effect(link, other, topology)}.",
         evidence=(
             Proof(
                 what=f"line of {link.alias} in /etc/hosts of {link.target.name}",
-                observed="none",
-                expected=f"an address and {link.alias}",
+                observed=f"{other.address} {' '.join(other.names)}" if other else "none",
+                expected=f"{addresses[0] if addresses else 'an address'} and {link.alias}",
                 where=topology.read_from(link.target.hosts_file),
             ),
         ),
         fixes=(restart_target(topology, link.host, link.target),),
     )
+
+
+def _named_twice() -> World:
+    return (
+        World()
+        .run("db", expose=[6379], listen=[6379])
+        .run("pg", expose=[5432], listen=[5432])
+        .run("web", link=["db:cache", "pg:db"])
+    )
+
+
+def _effect(link: Link, other: HostsLine | None, topology: Topology) -> str:
+    if other is None:
+        return ", so the name does not resolve"
+    holder = topology.holder_of(link.host, other.address)
+    whose = f", the address of {holder.name}" if holder is not None else ""
+    return f" of the engine's, so by the line of {other.names[0]} it means {other.address}{whose}"
 
 
 RULE = Rule(
@@ -84,6 +108,34 @@ RULE = Rule(
             title="the line was deleted",
             given=lambda: (World.tutorial().hosts("web", "helloapp", address=None).snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="the line was deleted, and the line of another link has the name of its source",
+            given=lambda: (_named_twice().hosts("web", "db", address=None).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="the line of another link has the name too, and the engine's own is there",
+            given=lambda: (_named_twice().snapshot(),),
+        ),
+        Case(
+            title="the line was deleted, and another link to the same source has the name",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("web", link=["app:app", "app:other"])
+                .hosts("web", "app", address=None)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="somebody wrote a line in other letters, with the source's address",
+            given=lambda: (
+                World.tutorial()
+                .hosts("web", "helloapp", address=None)
+                .write_hosts("web", HostsLine(address="172.17.0.2", names=("HELLOAPP",)))
+                .snapshot(),
+            ),
         ),
         Case(title="healthy", given=lambda: (World.tutorial().snapshot(),)),
         Case(

@@ -23,7 +23,8 @@ rule that is passed on the way accept it.
 A source that exposes no port is LD501. Chains that are missing altogether are LD604. A rule of
 the administrator's that accepts the traffic, or whose conditions are not understood, makes up for
 a missing one. Where both containers are on another network too, and the alias is a name of the
-source there, it may mean that address. Rules kept with nftables are not examined.
+source there, it may mean that address. Where the engine keeps its rules with nftables, only its own
+table counts: what another table accepts does not make up for a drop there.
 
 ## How to mend it
 

@@ -15,9 +15,10 @@ the old address, which nobody allowed.
 ## How it is proved
 
 A pair of ACCEPT rules for two single addresses of the bridge stands in the engine's own chain
-`DOCKER`, and no link of today leads from the one address to the other. Who has the addresses now
-is looked up. If containers have both, that is an error. If one of them is nobody's, the rule
-lets through whoever gets it next: a warning.
+(`DOCKER`, or with nftables that of the bridge in the table `docker-bridges`), and no link of today
+leads from the one address to the other. Who has the addresses now is looked up. If containers have
+both, that is an error. If one of them is nobody's, the rule lets through whoever gets it next: a
+warning.
 
 ## What it is not
 
@@ -39,7 +40,7 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.firewall import Way, ways_on
+from linkdoctor.model.firewall import NFT_CHAIN, NFT_TABLE, Way, ways_on
 from linkdoctor.model.fixes import restart_target
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, FirewallRule
@@ -97,7 +98,7 @@ def _hits(
         ),
         evidence=(
             Proof(
-                what="rules of links in the chain DOCKER",
+                what=f"rules of links in the chain {_chain_of(wrong)}",
                 observed=f"{wrong.target} may reach {listed} of {wrong.source}",
                 expected="rules for linked containers only",
                 where=topology.firewall_read_from(host),
@@ -113,7 +114,7 @@ def _hits(
             *((restart_target(topology, host, blocked.target),) if blocked else ()),
             Fix(
                 title=f"{'then ' if blocked else ''}delete exactly these rules, as root on the "
-                "engine's host",
+                f"engine's host{_engine_remembers(wrong)}",
                 safety=Safety.MANUAL,
                 commands=tuple(map(_deletion, wrong.rules)),
             ),
@@ -123,6 +124,21 @@ def _hits(
         alias=blocked.alias if blocked else "",
         severity=None if blocked or leaks else Severity.WARNING,
         key=f"{wrong.target} {wrong.source}",
+    )
+
+
+def _chain_of(way: Way) -> str:
+    rule = way.rules[0]
+    return rule.chain if rule.handle is None else f"{NFT_CHAIN}{rule.out_interface}"
+
+
+def _engine_remembers(way: Way) -> str:
+    """Return a warning where the engine refuses to set a rule that it has not forgotten."""
+    if way.rules[0].handle is None:
+        return ""
+    return (
+        "; the engine still remembers them, and until it is restarted it refuses to start "
+        "containers that get these addresses again (LD104)"
     )
 
 
@@ -161,6 +177,11 @@ def _may_return(link: Link, wrong: Way, topology: Topology) -> bool:
 
 
 def _deletion(rule: FirewallRule) -> str:
+    if rule.handle is not None:
+        chain = f"{NFT_CHAIN}{rule.out_interface}"
+        return commands.shell(
+            *("nft", "delete", "rule", "ip", NFT_TABLE, chain, "handle", str(rule.handle))
+        )
     port = (
         ("--dport", str(rule.destination_port))
         if rule.destination_port is not None

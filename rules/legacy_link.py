@@ -72,6 +72,9 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     )
 
 
+_TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}
+
+
 def _pair(engine: str) -> World:
     return (
         World(engine=engine)
@@ -103,6 +106,15 @@ RULE = Rule(
             title="engine 29.6 warns",
             given=lambda: (_pair("29.6.0").snapshot(),),
             expect=(Expected(target="web", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a task of a swarm service, whose network mode means nothing",
+            given=lambda: (
+                World(engine="29.6.0")
+                .run("app")
+                .run("web", link="app:helloapp", labels=_TASK)
+                .snapshot(),
+            ),
         ),
         Case(title="engine 28.3", given=lambda: (_pair("28.3.0").snapshot(),)),
         Case(title="engine 20.10", given=lambda: (World.tutorial().snapshot(),)),

@@ -37,6 +37,7 @@ from linkdoctor.model.fixes import recreate_on_bridge
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Details, Endpoint
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -46,6 +47,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container that cannot work where the container is."""
     target = place.container
     details = topology.details(target)
+    if is_swarm_task(target):
+        return
     for link, why in _without_effect(details):
         yield Hit(
             message=f"{target.name} is linked to {link.source} as {link.alias}, but the link has "
@@ -79,6 +82,9 @@ def _without_effect(details: Details) -> Iterator[tuple[StoredLink, str]]:
 def _fixes(place: Place, details: Details, link: StoredLink, topology: Topology) -> tuple[Fix, ...]:
     links = tuple(sorted({*details.stored_links, link}))
     return (recreate_on_bridge(topology, place.host, place.container, links=links),)
+
+
+_TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}
 
 
 def _left() -> World:
@@ -117,6 +123,17 @@ RULE = Rule(
             title="the link hangs on the bridge's endpoint",
             given=lambda: (_at_the_endpoint().snapshot(),),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a task of a swarm service, whose network mode means nothing",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run("app")
+                .run("web", link="app:helloapp", labels=_TASK)
+                .change("web", endpoints=(Endpoint(network="wide", address="10.0.1.7"),))
+                .snapshot(),
+            ),
         ),
         Case(
             title="the target has no network",

@@ -47,9 +47,10 @@ from linkdoctor.model.literals import (
     meant_container,
     meant_link,
 )
+from linkdoctor.model.reach import is_answered
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Network
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
+from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
 
@@ -72,11 +73,23 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     """Report each address of a container network in the settings of a running container."""
     by_address: dict[str, list[Literal]] = {}
     for literal in literals_of(place.container, topology):
+        if _is_of_a_link(place, literal, topology):
+            continue
         by_address.setdefault(literal.address, []).append(literal)
     for address, literals in by_address.items():
         found = _judge(place, address, tuple(literals), topology)
         if found is not None:
             yield _hit(place, found, topology)
+
+
+def _is_of_a_link(place: Place, literal: Literal, topology: Topology) -> bool:
+    """Tell whether an extra host has the alias of a link on a network, which is LD304's affair."""
+    return bool(literal.name) and any(
+        link.kind is LinkKind.NETWORK
+        and link.alias.lower() == literal.name.lower()
+        and is_answered(link, topology)
+        for link in topology.links_of(place.host, place.container)
+    )
 
 
 def _judge(

@@ -14,45 +14,53 @@ something else (redmine to SQLite, cassandra to a new cluster).
 
 What the container expects comes from, the strongest first: the label `linkdoctor.expects` on the
 container or its image; the configuration; link variables that its command line or entry-point
-script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); hosts
-that its entry-point script dials or waits for, whatever the circumstances; the table of known
-images. Label, configuration and command line speak for themselves. The others need support: a link
-under another alias whose source exposes the port or has a similar name, a container of that very
-name out of reach (for a script, one that exposes the port), the container's own resolver, asked
-from inside its network namespace, saying that there is no such name, or, with `--logs`, the
-container's log since its last start saying that the name did not resolve. If the resolver's answer
-is all there is, it is a warning: a setting may belong to a feature that is not in use.
+script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); hosts that
+its entry-point script dials or waits for, whatever the circumstances; the table of known images.
+Label, configuration and command line speak for themselves. The others need support: a link under
+another alias whose source exposes the port or has a similar name, a container of that very name out
+of reach (for a script, one that exposes the port), the container's own resolver, asked from inside
+its network namespace, saying that there is no such name, or, with `--logs`, the container's log
+since its last start saying that the name did not resolve. If the resolver's answer is all there is,
+or a service of the same Compose project, it is a warning: a setting may belong to a feature that is
+not in use, or to another service that shares the file of settings.
 
 ## What it is not
 
 Names that DNS, extra hosts, the container's own hostname, network aliases or the hosts file
-provide; names with a dot, which are the world's; `localhost`; values that are no host; a default
-of the image that a setting replaces; a link whose alias the settings use. A name that is a
-container of another examined engine is LD401.
+provide, in whatever case; names with a dot, which are the world's; `localhost`; values that are no
+host; a default of the image that a setting replaces; a link whose alias the settings use. But the
+alias of a link on a user-defined network is found only as it is spelled. A name that is a container
+of another examined engine is LD401. Before it is said that a container is to be created, it is
+looked for by its name, its Compose service, its aliases on any network, its hostname, and the name
+that a failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), those of the target's own Compose
+project first. Several that may be meant are named, and none is chosen.
 
 ## How to mend it
 
 On a user-defined network, give the source the missing name as a network alias: the target need not
-be touched. On the default bridge, create the target again with the alias that it expects.
+be touched. On the default bridge, create the target again with the alias that it expects. A source
+with the network of the host has no name: let the name mean the host (`--add-host …:host-gateway`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import ConnectNetwork
+from linkdoctor.model.candidates import Candidate, KnownAs
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.expectations import Unmet, unmet_expectations
-from linkdoctor.model.fixes import doing, recreate, recreate_source
 from linkdoctor.model.history import proof_of
+from linkdoctor.model.joining import HOST_MODE
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge, Reading
-from linkdoctor.model.links import StoredLink
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.naming import ways_to_provide
+from linkdoctor.model.reach import networks_of, owner_of
+from linkdoctor.model.report import Proof, Severity
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container
-from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
+from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+
+_NO_NETWORK = "none"
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:
@@ -66,34 +74,71 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             continue  # LD401
         name = unmet.expectation.names[0]
         yield Hit(
-            message=_message(place.container, unmet),
+            message=_message(place, unmet, topology),
             evidence=tuple(_evidence(place.container, unmet)),
-            fixes=tuple(_fixes(place, name, unmet, topology)),
+            fixes=tuple(ways_to_provide(place.host, place.container, unmet, topology)),
             alias=name,
-            source=unmet.link.source_name if unmet.link else _name(unmet.nearby),
+            source=_source_name(unmet),
             severity=Severity.WARNING if unmet.rests_on_the_resolver_alone else None,
         )
     for name in undecided:
         topology.dns_answer(place.container, name)  # raises: it says what is missing
 
 
-def _name(container: Container | None) -> str:
-    return container.name if container else ""
+def _source_name(unmet: Unmet) -> str:
+    if unmet.link is not None:
+        return unmet.link.source_name
+    return unmet.nearby[0].name if len(unmet.nearby) == 1 else ""
 
 
-def _message(target: Container, unmet: Unmet) -> str:
+def _message(place: Place, unmet: Unmet, topology: Topology) -> str:
+    target = place.container.name
     names = " or ".join(unmet.expectation.names)
     if unmet.link is not None:
         return (
-            f"{target.name} expects {names}, which nothing provides; it is linked to "
+            f"{target} expects {names}, which nothing provides; it is linked to "
             f"{unmet.link.source_name} as {unmet.link.alias}."
         )
-    if unmet.nearby is not None:
+    if len(unmet.candidates) == 1:
+        return f"{target} expects {names}, but {_why_not(place, unmet.candidates[0], topology)}."
+    if unmet.candidates:
+        who = ", ".join(sorted(each.container.name for each in unmet.candidates))
+        kind = unmet.candidates[0].known_as.value
         return (
-            f"{target.name} expects {names}, but has neither a link to the container "
-            f"{unmet.nearby.name} nor a user-defined network in common with it."
+            f"{target} expects {names}, which nothing provides; {who} have it as {kind}, out of "
+            f"reach of {target}."
         )
-    return f"{target.name} expects {names}, which nothing provides."
+    return f"{target} expects {names}, which nothing provides."
+
+
+def _why_not(place: Place, candidate: Candidate, topology: Topology) -> str:
+    """Return why the one container that is meant is not found under the name."""
+    source, kind = candidate.container, candidate.known_as
+    if not topology.is_inspected(source):
+        return f"nothing provides it; {source.name} has it as {kind.value}"
+    if kind is KnownAs.MADE_UP:
+        return f"the container is called {source.name} now, as Compose left it"
+    if _mode(place, source, topology) == HOST_MODE:
+        return f"{source.name} has the network of the host, where containers have no names"
+    if _mode(place, place.container, topology) == HOST_MODE:
+        return f"it has the network of the host, where names do not lead to {source.name}"
+    if set(_joined(place, source, topology)) & set(_joined(place, place.container, topology)):
+        return f"{source.name} has that name as {kind.value} only, which is not looked up"
+    called = "" if kind is KnownAs.NAME else f" (its {kind.value})"
+    return (
+        f"has neither a link to the container {source.name}{called} nor a user-defined network in "
+        "common with it"
+    )
+
+
+def _mode(place: Place, container: Container, topology: Topology) -> str:
+    return topology.details(owner_of(place.host, container, topology)).network_mode
+
+
+def _joined(place: Place, container: Container, topology: Topology) -> Iterator[str]:
+    for each in networks_of(place.host, container, topology):
+        if each not in (DEFAULT_BRIDGE, HOST_MODE, _NO_NETWORK):
+            yield each
 
 
 def _evidence(target: Container, unmet: Unmet) -> Iterator[Proof]:
@@ -116,61 +161,6 @@ def _evidence(target: Container, unmet: Unmet) -> Iterator[Proof]:
         yield proof_of(target, unmet.complaint)
 
 
-def _fixes(place: Place, name: str, unmet: Unmet, topology: Topology) -> Iterator[Fix]:
-    target = place.container
-    link = unmet.link
-    source = topology.source_shown(link) if link else unmet.nearby
-    if source is None:
-        yield Fix(
-            title=f"create the container that {target.name} expects as {name}, and link it",
-            safety=Safety.MANUAL,
-        )
-        return
-    network = link.network if link else _user_network(target, topology)
-    legacy = network is None or (link is not None and link.kind is LinkKind.LEGACY)
-    if legacy and topology.product(place.host) == "Podman":
-        yield Fix(
-            title=f"put {target.name} and {source.name} on a network of their own, where "
-            f"{source.name} has the further name {name}: Podman has no links",
-            safety=Safety.MANUAL,
-        )
-        return
-    if network is None or legacy:
-        details = topology.details(target)
-        # A link in the place of the one under the wrong alias: nothing else is known to use
-        # that alias, yet it is kept, since dropping it could break what does.
-        links = (*details.stored_links, StoredLink(source.name, name))
-        yield recreate(topology, place.host, target, links=links)
-        return
-    endpoint = topology.endpoint(source, network)
-    if endpoint is None:
-        yield doing(
-            f"connect {source.name} to network {network} under the name {name}",
-            Safety.SAFE,
-            ConnectNetwork(network=network, container=source.name, aliases=(name,)),
-        )
-        return
-    kept = [each for each in endpoint.aliases if each not in (source.name, source.id[:12], name)]
-    options = [word for each in (*kept, name) for word in ("--alias", each)]
-    yield Fix(
-        title=f"connect {source.name} anew to network {network}, under the further name {name} "
-        f"(cuts the connections of {source.name} on that network for a moment)",
-        safety=Safety.RESTART,
-        commands=(
-            commands.shell("docker", "network", "disconnect", network, source.name),
-            commands.shell("docker", "network", "connect", *options, network, source.name),
-        ),
-    )
-    if topology.details(source).network_mode == network:
-        why = f"with the further name {name} on network {network}"
-        yield recreate_source(topology, place.host, source, aliases=(name,), why=why)
-
-
-def _user_network(target: Container, topology: Topology) -> str | None:
-    networks = [each.network for each in topology.details(target).endpoints]
-    return next((each for each in networks if each != DEFAULT_BRIDGE), None)
-
-
 _HELLO = ImageExpectation(
     images=("carinamarina/hello-world-web",),
     reads=Reading.NAME,
@@ -185,6 +175,19 @@ _WAITS = "#!/bin/sh\nuntil nc -z db 5432; do sleep 1; done\nexec server\n"
 _COMPLAINT = Complaint(
     kind=ComplaintKind.UNRESOLVED, host="helloapp", count=12, last="2026-01-01T11:00:00Z"
 )
+
+
+def _compose(project: str, service: str) -> dict[str, str]:
+    return {"com.docker.compose.project": project, "com.docker.compose.service": service}
+
+
+def _spelled(alias: str, env: dict[str, str]) -> World:
+    return (
+        World()
+        .network("back")
+        .run("app", network="back", expose=[5000], listen=[5000])
+        .run("web", network="back", link=f"app:{alias}", env=env)
+    )
 
 
 def _app() -> World:
@@ -259,6 +262,34 @@ RULE = Rule(
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
+            title="on a user-defined network, linked under the alias in other letters",
+            given=lambda: (_spelled("DB", {"API_URL": "http://db:5000/"}).snapshot(),),
+            expect=(Expected(target="web", alias="db"),),
+        ),
+        Case(
+            title="on a user-defined network, a host in other letters than the alias",
+            given=lambda: (_spelled("db", {"API_HOST": "DB", "API_PORT": "5000"}).snapshot(),),
+            expect=(Expected(target="web", alias="DB"),),
+        ),
+        Case(
+            title="on a user-defined network, in the letters of the alias",
+            given=lambda: (_spelled("DB", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="a URL, whose host a program may turn into lower case",
+            given=lambda: (_spelled("db", {"API_URL": "http://DB:5000/"}).snapshot(),),
+        ),
+        Case(
+            title="on a user-defined network, the source's own name in other letters",
+            given=lambda: (_spelled("db", {"API_HOST": "APP", "API_PORT": "5000"}).snapshot(),),
+        ),
+        Case(
+            title="a hosts line, in other letters",
+            given=lambda: (
+                _app().run("web", link="app:DB", env={"API_URL": "http://db:5000/"}).snapshot(),
+            ),
+        ),
+        Case(
             title="the image is known to use a name",
             given=lambda: (
                 _app()
@@ -285,6 +316,79 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the container is there by its Compose service, on another network",
+            given=lambda: (
+                World()
+                .network("front")
+                .network("back")
+                .run("shop-db-1", network="back", labels=_compose("shop", "db"))
+                .run(
+                    "shop-web-1",
+                    network="front",
+                    env={"DB_HOST": "db"},
+                    labels=_compose("shop", "web"),
+                )
+                .snapshot(),
+            ),
+            expect=(Expected(target="shop-web-1", alias="db", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="two replicas of the service are there, out of reach",
+            given=lambda: (
+                World()
+                .network("front")
+                .network("back")
+                .run("shop-db-1", network="back", labels=_compose("shop", "db"))
+                .run("shop-db-2", network="back", labels=_compose("shop", "db"))
+                .run(
+                    "shop-web-1",
+                    network="front",
+                    env={"DB_HOST": "db"},
+                    labels=_compose("shop", "web"),
+                )
+                .snapshot(),
+            ),
+            expect=(Expected(target="shop-web-1", alias="db", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a failed attempt of Compose v1 left the container under another name",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("4f2b01c3d5e6_db", network="back")
+                .run("web", network="back", env={"DB_HOST": "db"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the container has the network of the host, where it has no name",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("db", mode="host")
+                .run("web", network="back", env={"DB_HOST": "db"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="db", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a service of another project has that name, and nothing else supports it",
+            given=lambda: (
+                World()
+                .network("front")
+                .network("back")
+                .run("blog-db-1", network="back", labels=_compose("blog", "db"))
+                .run(
+                    "shop-web-1",
+                    network="front",
+                    env={"DB_HOST": "db"},
+                    labels=_compose("shop", "web"),
+                )
+                .snapshot(),
+            ),
         ),
         Case(
             title="the log complained before the last start",

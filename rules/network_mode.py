@@ -20,13 +20,15 @@ container, and it has no endpoint on the default bridge.
 
 A target that was created with `none` and has been connected to the default bridge since: its links
 work from its next start on (LD303 until then). A target in the default mode that left the bridge is
-LD112. A *source* in container mode is reached through the container whose network it shares.
+LD112. A task of a swarm service has no links, whatever its network mode says. A *source* in
+container mode is reached through the container whose network it shares.
 
 ## How to mend it
 
 Give the target a network: connect one that has none to the default bridge and restart it. One with
 the network of the host or of another container must be created again, on the default bridge or on
-a user-defined network.
+a user-defined network; or let one with the network of the host dial the port that the source
+publishes: nothing is ever connected to the network `host`.
 """
 
 from __future__ import annotations
@@ -35,9 +37,11 @@ from collections.abc import Iterator
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge
+from linkdoctor.model.fixes import recreate_on_bridge, with_sharers
+from linkdoctor.model.joining import from_the_host
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Details, Endpoint, Status
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -54,7 +58,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     mode = details.network_mode
     if mode not in (_NONE, _HOST) and not mode.startswith(_OF_ANOTHER):
         return
-    if topology.endpoint(target, DEFAULT_BRIDGE) is not None:
+    if topology.endpoint(target, DEFAULT_BRIDGE) is not None or is_swarm_task(target):
         return
     fixes = _fixes(place, details, topology)
     for link in details.stored_links:
@@ -88,6 +92,11 @@ def _why(place: Place, mode: str, topology: Topology) -> str:
 def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...]:
     target = place.container
     anew = recreate_on_bridge(topology, place.host, target)
+    if details.network_mode == _HOST:
+        sources = [topology.named(place.host, link.source) for link in details.stored_links]
+        there = (each for each in sources if each is not None and topology.is_inspected(each))
+        dials = (from_the_host(topology, place.host, target, each) for each in there)
+        return (anew, *dict.fromkeys(dials))
     if details.network_mode != _NONE:
         return (anew,)
     join = Fix(
@@ -99,7 +108,10 @@ def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...
             commands.restart(target.name),
         ),
     )
-    return (join, anew)
+    return (with_sharers(topology, place.host, join, target), anew)
+
+
+_TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}
 
 
 def _in_mode(mode: str) -> World:
@@ -138,6 +150,15 @@ RULE = Rule(
             given=lambda: (
                 _in_mode("none")
                 .change("web", endpoints=(Endpoint(network="bridge", address="172.17.0.9"),))
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a task of a swarm service, whose network mode means nothing",
+            given=lambda: (
+                World()
+                .run("app")
+                .run("web", link="app:helloapp", mode="none", labels=_TASK)
                 .snapshot(),
             ),
         ),

@@ -29,19 +29,19 @@ That both are on some *other* network does not help: the alias belongs to the li
 
 Connect the source to the network of the link, which interrupts nothing. On a user-defined network
 the alias resolves at the next query. On the default bridge, engines before 28 leave the hosts line
-at the old address if the source gets another one: that is LD302 then.
+at the old address if the source gets another one: that is LD302 then. A source with the network of
+the host is never connected to another one: let the alias mean the host (`--add-host
+…:host-gateway`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing
-from linkdoctor.model.reach import addresses_of, is_local, networks_of, owner_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.joining import HOST_MODE, dial_the_host, join
+from linkdoctor.model.reach import addresses_of, has_hosts_line, is_local, networks_of
+from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Container, Endpoint
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.world import World
@@ -64,6 +64,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if link.network in networks or _is_reached_otherwise(link, source, topology):
         return
     there = f"is on {', '.join(networks)}" if networks else "is on no network"
+    if networks == (HOST_MODE,):
+        there = "has the network of the host, where containers have no names"
     yield Hit(
         message=f"{link.target.name} is linked to {source.name} as {link.alias} on network "
         f"{link.network}, but {source.name} {there}: {_effect(link)}.",
@@ -75,7 +77,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 where=topology.read_from(source.details),
             ),
         ),
-        fixes=(_fix(link, source, topology),),
+        fixes=_fixes(link, source, topology),
     )
 
 
@@ -97,39 +99,21 @@ def _effect(link: Link) -> str:
 def _is_reached_otherwise(link: Link, source: Container, topology: Topology) -> bool:
     if link.kind is LinkKind.NETWORK:
         if not is_local(topology.network(link.host, link.network)):
-            return bool(topology.dns_answer(link.target, link.alias))
-        return bool(topology.providers_of(link.host, link.target, link.alias, links=False))
+            return has_hosts_line(link.target, link.alias, topology) or bool(
+                topology.dns_answer(link.target, link.alias)
+            )
+        return bool(topology.providers_beside(link))
     extra = topology.details(link.target).extra_hosts
-    first = next(
-        (each for each in topology.hosts_file(link.target) if link.alias in each.names), None
-    )
+    first = topology.first_hosts_line(link.target, link.alias)
     if first is None:
         return bool(topology.providers_of(link.host, link.target, link.alias, links=False))
     return first in extra or first.address in addresses_of(link.host, source, topology)
 
 
-def _fix(link: Link, source: Container, topology: Topology) -> Fix:
-    mode = topology.details(source).network_mode
-    if mode == "host":
-        return Fix(
-            title=f"create {source.name} again on network {link.network} instead of the host's, "
-            "which no container can leave",
-            safety=Safety.MANUAL,
-        )
-    owner = owner_of(link.host, source, topology)
-    if owner is not source:
-        return doing(
-            f"connect {owner.name}, whose network {source.name} shares, to network "
-            f"{link.network} under the name {source.name} too",
-            Safety.SAFE,
-            ConnectNetwork(network=link.network, container=owner.name, aliases=(source.name,)),
-        )
-    title = f"connect {source.name} to network {link.network}"
-    connect = ConnectNetwork(network=link.network, container=source.name)
-    if topology.endpoint(source, _NO_NETWORK) is None:
-        return doing(title, Safety.SAFE, connect)
-    leave = commands.shell("docker", "network", "disconnect", _NO_NETWORK, source.name)
-    return Fix(title=title, safety=Safety.SAFE, commands=(leave, commands.one_call(connect)))
+def _fixes(link: Link, source: Container, topology: Topology) -> tuple[Fix, ...]:
+    if topology.details(source).network_mode == HOST_MODE:
+        return dial_the_host(topology, link.host, link.target, source, link.alias, link=link)
+    return (join(topology, link.host, source, link.network),)
 
 
 def _on_front() -> World:

@@ -17,10 +17,12 @@ where none is known, all exposed TCP ports must be without a listener.
 
 ## What it is not
 
-A source that started less than ten seconds ago, or whose health check says *starting*, may still
-be on its way up. UDP ports are not judged. Some exposed ports without a listener are normal for
-images that expose all they could offer: that is info only. A listener on the loopback address is
-LD503.
+Where another container shares the source's network (`--network container:app`) and listens, the
+namespace is not empty: if the source was restarted since, the sharer sits in a namespace that
+nobody reaches, and that is said instead. Without the sharer's sockets nothing is said. A source
+that started less than ten seconds ago, or whose health check says *starting*, may still be on its
+way up. UDP ports are not judged. Some exposed ports without a listener are normal for images that
+expose all they could offer: that is info only. A listener on the loopback address is LD503.
 
 ## How to mend it
 
@@ -33,9 +35,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.actions import Restart
+from linkdoctor.model.evidence import Gap, Need, Unknown
+from linkdoctor.model.fixes import doing
 from linkdoctor.model.ports import Door, dialled_ports, doors_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.sharers import listens_apart
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
@@ -50,9 +55,64 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     matter, others = doors.judged(Door.CLOSED)
     if matter:
-        yield _hit(link, source, matter, topology, severity=None, key="")
-    if others:
+        apart = _apart(link, source, matter, topology)
+        if apart is not None:
+            yield _left_behind(link, source, apart, matter, topology)
+        else:
+            yield _hit(link, source, matter, topology, severity=None, key="")
+    elif others and _apart(link, source, others, topology) is None:
         yield _hit(link, source, others, topology, severity=Severity.INFO, key="others")
+
+
+def _apart(
+    link: Link, source: Container, ports: tuple[int, ...], topology: Topology
+) -> Container | None:
+    """Return a container that serves one of the ports for the source, in another namespace."""
+    found = (listens_apart(link.host, source, port, topology) for port in ports)
+    return next((each for each in found if each is not None), None)
+
+
+def _left_behind(
+    link: Link,
+    source: Container,
+    sharer: Container,
+    ports: tuple[int, ...],
+    topology: Topology,
+) -> Hit:
+    listed = ", ".join(map(str, ports))
+    return Hit(
+        message=f"{sharer.name} shares the network of {source.name} and listens on {listed}, but "
+        f"in another network namespace than {source.name} has now: {link.target.name}, which "
+        f"reaches {source.name} as {link.alias}, finds nobody there.",
+        evidence=(
+            Proof(
+                what=f"listening sockets of {source.name}",
+                observed=_listening(source, topology),
+                expected=", ".join(f"0.0.0.0:{port}/tcp" for port in ports),
+                where=topology.read_from(source.listeners),
+            ),
+            Proof(
+                what=f"listening sockets of {sharer.name}",
+                observed=_listening(sharer, topology),
+                expected=f"those of {source.name}, whose network it shares",
+                where=topology.read_from(sharer.listeners),
+            ),
+        ),
+        fixes=(
+            doing(
+                f"restart {sharer.name}, so that it joins the network that {source.name} has now",
+                Safety.RESTART,
+                Restart(container=sharer.name),
+            ),
+        ),
+    )
+
+
+def _listening(container: Container, topology: Topology) -> str:
+    found = {
+        f"{each.address}:{each.port}/{each.protocol}" for each in topology.listeners(container)
+    }
+    return ", ".join(sorted(found)) or "none"
 
 
 def _hit(
@@ -64,12 +124,6 @@ def _hit(
     severity: Severity | None,
     key: str,
 ) -> Hit:
-    listening = sorted(
-        {
-            f"{listener.address}:{listener.port}/{listener.protocol}"
-            for listener in topology.listeners(source)
-        }
-    )
     dialled = dialled_ports(link, topology)
     listed = ", ".join(map(str, ports))
     where = next((dialled[port] for port in ports if port in dialled), "")
@@ -81,7 +135,7 @@ def _hit(
         evidence=(
             Proof(
                 what=f"listening sockets of {source.name}",
-                observed=", ".join(listening) or "none",
+                observed=_listening(source, topology),
                 expected=", ".join(f"0.0.0.0:{port}/tcp" for port in ports),
                 where=topology.read_from(source.listeners),
             ),
@@ -96,6 +150,9 @@ def _hit(
         severity=severity,
         key=key,
     )
+
+
+_NOT_SEEN = Unknown(gap=Gap.DENIED, detail="the process could not be proven")
 
 
 RULE = Rule(
@@ -134,6 +191,28 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
+        ),
+        Case(
+            title="a sharer was left in a namespace that the source no longer has",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000])
+                .run("inner", mode="container:app", listen=[5000])
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a sharer whose sockets cannot be seen",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000])
+                .run("inner", mode="container:app")
+                .unknown("inner", "listeners", _NOT_SEEN)
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
         ),
         Case(
             title="all listen",

@@ -12,17 +12,23 @@ The service is down, and the reason is shown nowhere but in inspect.
 ## How it is proved
 
 The container is created, exited or dead, and `State.Error` is one of the engine's messages about
-links. The words differ by version; linkdoctor knows those of engines 20.10 to 29.
+links. The words differ by version; linkdoctor knows those of engines 20.10 to 29. With nftables
+an engine also refuses to set a rule of a link that removed containers with the same addresses have
+left behind.
 
 ## What it is not
 
-A container that stopped for another reason. A leftover of an attempt that was repeated with
-success under another name (same image, same alias, running) is shown as info only.
+A container that stopped for another reason. An attempt that was perhaps repeated with success
+under another name is a warning: it never ran, and a container with the same image and a link to the
+same source under the same alias was made later and runs. That is a guess, and said to be one; a
+sibling that was there before, or that Compose made, is a replica and no such sign. The predecessor
+that a recreation keeps under its name with `-before` is info only.
 
 ## How to mend it
 
 It depends on the cause as it is today: start the source and then the target; connect the source
-to the default bridge; or, where the link leads to a removed container, create the target again.
+to the default bridge; or, where the link leads to a removed container, create the target again. A
+rule that was left behind goes with a restart of the engine.
 """
 
 from __future__ import annotations
@@ -32,10 +38,11 @@ from collections.abc import Iterator
 from linkdoctor.model import commands
 from linkdoctor.model.actions import ConnectNetwork, Start
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing, recreate
+from linkdoctor.model.fixes import doing, recreate, with_sharers
 from linkdoctor.model.links import LinkRefusal, Refusal, parse_refusal
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Status
+from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
@@ -48,16 +55,20 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     if details.status not in (Status.CREATED, Status.EXITED, Status.DEAD):
         return
     refusal = parse_refusal(details.error)
-    if refusal is None:
+    if refusal is None or (
+        # Without a link that rule is another one's (LD115).
+        refusal.refusal is Refusal.RULE_EXISTS and not topology.links_of(place.host, target)
+    ):
         return
     link = _link(place, refusal, topology)
     alias = refusal.alias or (link.alias if link else "")
     source = topology.source_of(link) if link else None
     name = link.source_name if link else refusal.source or "its source"
+    stand_in = stand_in_for(target, _siblings(place, link, topology), topology)
     yield Hit(
         message=f"The engine refused to start {target.name} because of its link to {name}"
         f"{f' as {alias}' if alias else ''}: {refusal.refusal.value}"
-        f"{_today(refusal, link, source, topology)}.",
+        f"{_today(refusal, link, source, topology)}{guessed(stand_in)}.",
         evidence=(
             Proof(
                 what=f"State.Error of {target.name}",
@@ -69,7 +80,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         fixes=tuple(_fixes(place, refusal, link, source, topology)),
         source=link.source_name if link else refusal.source or "",
         alias=alias,
-        severity=Severity.INFO if _was_repeated(place, alias, topology) else None,
+        severity=_severity(place, stand_in, topology),
     )
 
 
@@ -78,9 +89,18 @@ def _link(place: Place, refusal: LinkRefusal, topology: Topology) -> Link | None
     for link in links:
         source = topology.source_shown(link)
         by_id = source is not None and source.id.startswith(refusal.source or "-")
-        if refusal.alias == link.alias or refusal.source == link.source_name or by_id:
+        by_address = refusal.refusal is Refusal.RULE_EXISTS and _names_address(
+            topology.details(place.container).error, source, topology
+        )
+        if refusal.alias == link.alias or refusal.source == link.source_name or by_id or by_address:
             return link
     return links[0] if len(links) == 1 else None
+
+
+def _names_address(error: str, source: Container | None, topology: Topology) -> bool:
+    words = set(error.replace("'", " ").split())
+    endpoint = topology.endpoint(source, DEFAULT_BRIDGE) if source is not None else None
+    return endpoint is not None and endpoint.address in words
 
 
 def _today(
@@ -101,24 +121,34 @@ def _fixes(
     topology: Topology,
 ) -> Iterator[Fix]:
     target = place.container
-    if link is not None and source is None:
+    if refusal.refusal is Refusal.RULE_EXISTS:
+        yield Fix(
+            title="restart the engine on its host (systemctl restart docker), which alone clears "
+            f"that rule, then start {target.name}; unless live-restore is on, containers without "
+            "a restart policy have to be started again",
+            safety=Safety.MANUAL,
+        )
+    elif link is not None and source is None:
         yield recreate(
             topology, place.host, target, why="it has a ghost link, which no start mends"
         )
     elif source is not None and _is_off_the_bridge(source, topology):
-        yield doing(
+        connected = doing(
             f"connect {source.name} to the default bridge, then start {target.name}",
             Safety.SAFE,
             ConnectNetwork(network=DEFAULT_BRIDGE, container=source.name),
             Start(container=target.name),
         )
+        yield with_sharers(topology, place.host, connected, target)
     elif source is not None:
-        first = () if topology.is_running(source) else (source.name,)
-        yield doing(
-            f"start {' and then '.join((*first, target.name))}",
+        first = () if topology.is_running(source) else (source,)
+        names = [each.name for each in (*first, target)]
+        started = doing(
+            f"start {' and then '.join(names)}",
             Safety.SAFE,
-            *(Start(container=each) for each in (*first, target.name)),
+            *(Start(container=each) for each in names),
         )
+        yield with_sharers(topology, place.host, started, *first, target)
     else:
         yield Fix(
             title=f"remove {target.name} and create it again with a source that exists",
@@ -131,17 +161,28 @@ def _is_off_the_bridge(source: Container, topology: Topology) -> bool:
     return topology.is_running(source) and topology.endpoint(source, DEFAULT_BRIDGE) is None
 
 
-def _was_repeated(place: Place, alias: str, topology: Topology) -> bool:
-    return any(
-        other.image == place.container.image
-        and topology.is_running(other)
-        and any(link.alias == alias for link in topology.links_of(place.host, other))
-        for _, other in topology.containers(place.host)
-        if other.id != place.container.id
-    )
+def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+    if is_kept(place.host, place.container, topology):
+        return Severity.INFO
+    return Severity.WARNING if stand_in is not None else None
+
+
+def _siblings(place: Place, link: Link | None, topology: Topology) -> Iterator[Container]:
+    """Return the containers with a link to the same source under the same alias."""
+    if link is not None:
+        for other in topology.links(place.host):
+            if (other.alias, other.source_name) == (link.alias, link.source_name):
+                yield other.target
 
 
 _NOT_RUNNING = "Cannot link to a non running container: /app AS /web/helloapp"
+
+
+_RULE_EXISTS = (
+    "failed to set up container networking: adding rules for bridge docker0: rule from "
+    "…/nftabler/link.go:49: adding rule:'ip saddr 172.17.0.3 ip daddr 172.17.0.2 tcp dport 5000 "
+    "counter accept' chain:'filter-forward-in__docker0' group:2: rule exists"
+)
 
 
 def _off_the_bridge(error: str) -> World:
@@ -195,6 +236,11 @@ RULE = Rule(
             expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
+            title="the firewall has a rule of removed containers (29 with nftables)",
+            given=lambda: (World.tutorial().refuse("web", _RULE_EXISTS).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
             title="a leftover of an attempt that was repeated with success",
             given=lambda: (
                 World.tutorial()
@@ -202,7 +248,30 @@ RULE = Rule(
                 .refuse("web", _NOT_RUNNING)
                 .snapshot(),
             ),
-            expect=(Expected(target="web", alias="helloapp", severity=Severity.INFO),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.WARNING),),
+        ),
+        Case(
+            title="a replica of the same image is healthy",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], listen=[5000])
+                .run("web1", link="app:helloapp")
+                .run("web", link="app:helloapp")
+                .refuse("web", _NOT_RUNNING)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="a container of the same image and alias is linked to another source",
+            given=lambda: (
+                World.tutorial()
+                .run("other", expose=[5000], listen=[5000])
+                .run("web2", link="other:helloapp")
+                .refuse("web", _NOT_RUNNING)
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
         ),
         Case(
             title="a container that stopped for another reason",

@@ -73,7 +73,7 @@ def _is_the_source(answer: tuple[str, ...], link: Link, topology: Topology) -> b
 
 
 def _is_in_the_hosts_file(link: Link, topology: Topology) -> bool:
-    return any(link.alias in line.names for line in topology.hosts_file(link.target))
+    return bool(topology.hosts_lines_with(link.target, link.alias))
 
 
 def _hit(link: Link, name: str, answer: tuple[str, ...], topology: Topology) -> Hit:

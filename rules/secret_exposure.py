@@ -44,9 +44,20 @@ from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 _WORD = re.compile(r"[A-Z]+|[0-9]+")
 _SECRETS = frozenset(
     {"PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "SECRET", "SECRETS", "TOKEN", "TOKENS"}
-) | {"CREDENTIAL", "CREDENTIALS", "APIKEY", "SECRETKEY", "PRIVATEKEY", "ACCESSKEY"}
+) | {
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "DBPASS",
+    "PGPASS",
+    "APIKEY",
+    "SECRETKEY",
+    "PRIVATEKEY",
+    "ACCESSKEY",
+}
 _ENDINGS = ("PASSWORD", "PASSWD")
 """No other word ends so: `PGPASSWORD`."""
+_OTHER_PASSES = frozenset({"PROXY", "FIRST", "SECOND", "SINGLE"})
+"""Before `PASS`: a directive of a proxy, or a run over something."""
 _KEYS = frozenset(
     {"API", "PRIVATE", "ACCESS", "SECRET", "ENCRYPTION", "SIGNING", "MASTER", "AUTH", "DEPLOY"}
 )
@@ -99,6 +110,8 @@ def _names_a_secret(name: str) -> bool:
         return False
     if words[-3:] == ["SECRET", "KEY", "BASE"] or words[-2:] == ["MYSQL", "PWD"]:
         return True
+    if words[-1] == "PASS":
+        return _OTHER_PASSES.isdisjoint(words[:-1])
     if words[-1] == "KEY":
         return words[-2:-1] != [] and words[-2] in _KEYS
     return words[-1] in _SECRETS or words[-1].endswith(_ENDINGS)
@@ -115,9 +128,15 @@ _SECRET_NAMES = {
     "github_token": "x",
     "SECRET_KEY_BASE": "x",
     "API_KEY_2": "x",
+    "DB_PASS": "x",
+    "PASS": "x",
+    "DBPASS": "x",
 }
 _OTHER_NAMES = {
     "MONKEY": "x",
+    "COMPASS": "x",
+    "PROXY_PASS": "http://app",
+    "PASS_THROUGH": "yes",
     "GPG_KEY": "x",
     "TOKENIZER_PATH": "x",
     "POSTGRES_PASSWORD_FILE": "/run/secrets/pw",

@@ -30,8 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linkdoctor.model.candidates import candidates_for, replicas_of
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import cross_host, recreate
+from linkdoctor.model.namesakes import namesake, true_name
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -43,25 +45,22 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link without an object behind it whose source's name is free."""
     if topology.source_of(link) is not None:
         return
-    if topology.named(link.host, link.source_name) is not None:
+    if namesake(link, topology) is not None:
         return
     target = topology.details(link.target)
     up = target.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
     if not up and target.restart_policy == "no":
         return
-    elsewhere = topology.elsewhere(link.host, link.source_name)
-    create = Fix(
-        title=f"create {link.source_name} again, as it was made",
-        safety=Safety.MANUAL,
-    )
+    name = true_name(link, topology)
+    elsewhere = topology.elsewhere(link.host, name)
     yield Hit(
-        message=f"{link.target.name} is linked to {link.source_name} as {link.alias}, but "
-        f"{link.source_name} was removed and nothing has its name now.",
+        message=f"{link.target.name} is linked to {name} as {link.alias}, but "
+        f"{name} was removed and nothing has its name now.",
         evidence=(
             Proof(
                 what=f"container behind {link.target.name}/{link.alias}",
                 observed="none (the engine answers 404)",
-                expected=f"{link.source_name}",
+                expected=name,
                 where=f"GET /containers/{link.target.name}/{link.alias}/json",
             ),
             *(
@@ -75,8 +74,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(
-            create,
-            recreate(topology, link.host, link.target, why=f"after {link.source_name} is back"),
+            *_back(link, name, topology),
             *(
                 fix
                 for host, container in elsewhere[:1]
@@ -91,6 +89,28 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 )
             ),
         ),
+        source=name,
+    )
+
+
+def _back(link: Link, name: str, topology: Topology) -> tuple[Fix, ...]:
+    """Advise to create the source again only if it is not there under another of its names."""
+    replicas = replicas_of(link.host, link.target, name, topology)
+    if replicas:
+        others = ", ".join(each.name for each in replicas)
+        why = f"so that it is linked to {others} instead of {name}"
+        return (recreate(topology, link.host, link.target, why=why),)
+    candidates = candidates_for(link.host, link.target, name, topology)
+    if candidates:
+        others = " or ".join(sorted(each.container.name for each in candidates))
+        title = (
+            f"find out whether {others} has taken the place of {name}, and create "
+            f"{link.target.name} again with a link to it as {link.alias}"
+        )
+        return (Fix(title=title, safety=Safety.MANUAL),)
+    return (
+        Fix(title=f"create {name} again, as it was made", safety=Safety.MANUAL),
+        recreate(topology, link.host, link.target, why=f"after {name} is back"),
     )
 
 
@@ -100,7 +120,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="the source of a link was removed and nothing has its name",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401", "LD510"}),
     cases=(
@@ -112,6 +132,26 @@ RULE = Rule(
         Case(
             title="the source was recreated",
             given=lambda: (World.tutorial().recreate("app").snapshot(),),
+        ),
+        Case(
+            title="Compose v1 recreated the source: the printed name is not the one that was typed",
+            given=lambda: (
+                World.tutorial()
+                .rename("app", "4f2b01c3d5e6_app")
+                .run("app")
+                .remove("4f2b01c3d5e6_app")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="Compose v1 renamed the source, it was removed, and none took its place",
+            given=lambda: (
+                World.tutorial()
+                .rename("app", "4f2b01c3d5e6_app")
+                .remove("4f2b01c3d5e6_app")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
         ),
         Case(
             title="the target was stopped for good",

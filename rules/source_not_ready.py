@@ -2,7 +2,8 @@
 
 ## What it means
 
-The source is in a restart loop, or the image's own health check calls it unhealthy.
+The source is in a restart loop, even if it happens to run at this moment, or the image's own
+health check calls it unhealthy.
 
 ## Why it matters
 
@@ -11,14 +12,21 @@ that starts while its source is between two restarts gets variables with an empt
 
 ## How it is proved
 
-The engine's state of the source is *restarting*, or its health is *unhealthy*: then the exit code
-of the last check is shown, how many checks failed in a row, and what the check's output says of
-peers that it cannot reach (the rest of the output may hold anything and is never read out).
+The engine's events show that the source died three times or more within the last ten minutes,
+without anyone having stopped it: an error. Or its state is *restarting* at this moment. Or its
+health is *unhealthy*: then the exit code of the last check is shown, how many checks failed in a
+row, and what the check's output says of peers that it cannot reach (the rest of the output may hold
+anything and is never read out). Where the engine counts three restarts and more, and its events do
+not reach back far enough to tell when they were, the source is not judged. With `--probe` it is an
+error where the link was tried and did not work.
 
 ## What it is not
 
-A health check that still says *starting* is within its start period. A source without a health
-check is not judged. A source that is down for good is LD101.
+A health check that still says *starting* is within its start period: the rule is skipped, since it
+is too early to judge. A source that was stopped, killed or restarted by hand, however often, or
+died once or twice, is in no loop; nor is one that died some times at first and has now run for a
+minute, and twice as long as it did before. A job without a restart policy that ends with 0 and is
+started again may do so. A source that is down for good is LD101.
 
 ## How to mend it
 
@@ -27,18 +35,23 @@ Look at the source's last words and at all that its health check prints; the fau
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
+from linkdoctor.model.evidence import MissingEvidence, Need
 from linkdoctor.model.history import words_of
+from linkdoctor.model.ports import judged_only_later
+from linkdoctor.model.probed import failed_probes
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.restarts import MANY, Death, deaths_lately
 from linkdoctor.model.snapshot import (
     Complaint,
     ComplaintKind,
     Container,
     Details,
     Health,
+    Probe,
+    ProbeOutcome,
     Status,
 )
 from linkdoctor.model.topology import Link, Topology
@@ -46,6 +59,7 @@ from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 _HEALTH = "{{json .State.Health}}"
+_MOST_SHOWN = 6
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
@@ -54,12 +68,22 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if source is None:
         return
     details = topology.details(source)
-    state = _trouble(details)
+    deaths: tuple[Death, ...] = ()
+    missing: MissingEvidence | None = None
+    try:
+        deaths = deaths_lately(link.host, source, topology)
+    except MissingEvidence as reason:
+        missing = reason
+    state = _loop(deaths) or _trouble(details)
     if not state:
+        if missing is not None:
+            raise missing
+        if details.health is not None and details.health.status == "starting":
+            judged_only_later(link.host, source, topology, Need.DETAILS)
         return
     command = (
         commands.inspect_format(_HEALTH, source.name)
-        if details.status is Status.RUNNING
+        if details.status is Status.RUNNING and not deaths
         else commands.logs(source.name)
     )
     yield Hit(
@@ -72,6 +96,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 expected="running and not unhealthy",
                 where=topology.read_from(source.details),
             ),
+            *_times_of(source, deaths),
             *_last_check(source, details, topology),
         ),
         fixes=(
@@ -81,7 +106,31 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 commands=(command,),
             ),
         ),
+        # A probe that failed shows what the state only makes likely.
+        severity=Severity.ERROR if deaths or failed_probes(link, topology) else None,
     )
+
+
+def _loop(deaths: Sequence[Death]) -> str:
+    if not deaths:
+        return ""
+    code = f", the last time with exit code {deaths[-1].exit_code}"
+    return (
+        f"restarting over and over: it died {len(deaths)} times within ten minutes"
+        f"{code if deaths[-1].exit_code >= 0 else ''}"
+    )
+
+
+def _times_of(source: Container, deaths: Sequence[Death]) -> Iterator[Proof]:
+    if deaths:
+        shown = [f"{each.time:%H:%M:%S}" for each in deaths[-_MOST_SHOWN:]]
+        earlier = ["…"] if len(deaths) > len(shown) else []
+        yield Proof(
+            what=f"deaths of {source.name} that nobody asked for",
+            observed=f"{', '.join([*earlier, *shown])} UTC",
+            expected=f"fewer than {MANY} within ten minutes",
+            where="docker events",
+        )
 
 
 def _last_check(source: Container, details: Details, topology: Topology) -> Iterator[Proof]:
@@ -107,7 +156,7 @@ def _last_check(source: Container, details: Details, topology: Topology) -> Iter
 
 def _trouble(details: Details) -> str:
     if details.status is Status.RESTARTING:
-        return f"restarting over and over (last exit code {details.exit_code})"
+        return f"being restarted (last exit code {details.exit_code})"
     if (
         details.status is Status.RUNNING
         and details.health is not None
@@ -115,6 +164,9 @@ def _trouble(details: Details) -> str:
     ):
         return "unhealthy"
     return ""
+
+
+_REFUSED = Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.REFUSED, address="172.17.0.2")
 
 
 def _linked(health: str | None = None) -> World:
@@ -125,14 +177,23 @@ def _linked(health: str | None = None) -> World:
     )
 
 
+def _looping() -> World:
+    return (
+        _linked()
+        .die("app", "11:58:00", "11:58:40", "11:59:20", "11:59:50")
+        .change("app", restart_count=4, restart_policy="always")
+    )
+
+
 RULE = Rule(
     code="LD106",
     name="source-not-ready",
     severity=Severity.WARNING,
     since="0.1",
     summary="the source of a link restarts over and over, or is unhealthy",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.EVENTS}),
     check=EachLink(check, up=True),
+    explains=frozenset({"LD502", "LD510"}),
     cases=(
         Case(
             title="the health check fails",
@@ -162,6 +223,71 @@ RULE = Rule(
                 .snapshot(),
             ),
             expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="unhealthy, and a probe shows that it does not answer",
+            given=lambda: (
+                World()
+                .run("app", expose=[5000], health="unhealthy")
+                .run("web", link="app:helloapp", probes=[_REFUSED])
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="it runs at this moment, and died three times within ten minutes",
+            given=lambda: (_looping().snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="no restart policy, but something starts it again whenever it fails",
+            given=lambda: (_looping().change("app", restart_count=0).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="it died once or twice",
+            given=lambda: (
+                _linked()
+                .die("app", "11:58:00", "11:59:50")
+                .change("app", restart_count=2)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="it was restarted by hand several times",
+            given=lambda: (
+                _linked()
+                .die("app", "11:57:00", "11:58:00", "11:59:00", "11:59:50", signal=True)
+                .change("app", restart_count=0)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="it died some times until its own database was there, and has run since",
+            given=lambda: (
+                _linked()
+                .die("app", "11:55:00", "11:55:10", "11:55:20", "11:55:30")
+                .change("app", restart_count=4)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="it died three times, but long ago",
+            given=lambda: (
+                _linked()
+                .die("app", "11:01:00", "11:11:10", "11:21:20")
+                .change("app", restart_count=3)
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a job that ends well and is started again and again",
+            given=lambda: (
+                _linked()
+                .die("app", "11:57:00", "11:58:00", "11:59:00", exit_code=0)
+                .change("app", restart_count=0)
+                .snapshot(),
+            ),
         ),
         Case(title="healthy", given=lambda: (_linked("healthy").snapshot(),)),
         Case(title="within its start period", given=lambda: (_linked("starting").snapshot(),)),

@@ -73,7 +73,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
         ),
         fixes=(
-            start_source(source),
+            start_source(source, topology, link.host),
             Fix(
                 title=f"see why {source.name} stopped",
                 safety=Safety.MANUAL,

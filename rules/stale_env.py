@@ -14,12 +14,17 @@ container's. `docker exec … env` hides it: it computes the variables afresh.
 ## How it is proved
 
 A link variable in the environment of the target's *process* (`/proc/<pid>/environ`, or `ps`
-through `docker top`) holds an address that is none of the source's addresses now.
+through `docker top`) holds an address that is none of the source's addresses now. The environments
+of the first process's descendants are read as well: the first may have written over its own, or
+handed on variables that were saved before its start. There an address counts only if it is one of
+the link's network.
 
 ## What it is not
 
-Variables that the image or the user set (`Config.Env`) are not the link's. Two aliases that share
-a prefix may each explain the address. From engine 29 on there are no link variables.
+Variables that the image or the user set (`Config.Env`) are not the link's. Of two aliases that
+share a prefix, the one whose source exposes the port explains the address; if both do, the one that
+`<PREFIX>_NAME` tells. What `docker exec` started is not looked at. From engine 29 on there are no
+link variables.
 
 ## How to mend it
 
@@ -30,12 +35,14 @@ the name of the alias, which the engine keeps right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import restart_target
+from linkdoctor.model.reach import is_inside, nobodys_address
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.model.snapshot import Endpoint
+from linkdoctor.model.topology import Link, LinkKind, Topology, TracedVariable
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
@@ -50,29 +57,30 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     now = topology.link_addresses(link, source)
     if not now:
         return
-    known = {*now, *_addresses_of_prefix(link, topology)}
-    stale = [
-        (trace.variable, trace.address)
-        for trace in topology.traces_of(link)
-        if trace.address and trace.address not in known
-    ]
+    stale = _stale(link, topology.traces_of(link), topology)
+    where = topology.read_from(link.target.process_environment)
+    process = "the running process"
+    if not stale:
+        pid, stale = _stale_elsewhere(link, topology)
+        where, process = f"/proc/{pid}/environ", f"a running process (pid {pid})"
     if not stale:
         return
-    address = stale[0][1]
+    address = stale[0].address
     holder = topology.holder_of(link.host, address)
-    whose = f"now the address of {holder.name}" if holder else "now nobody's address"
+    nobodys = f"now {nobodys_address(link.host, topology)}"
+    whose = f"now the address of {holder.name}" if holder else nobodys
     yield Hit(
         message=f"{link.target.name} was started when {source.name} had {address}, {whose}; "
-        f"{source.name} has {now[0]} today, but the variables of {link.alias} in the running "
-        f"process still say {address}.",
+        f"{source.name} has {now[0]} today, but the variables of {link.alias} in {process} "
+        f"still say {address}.",
         evidence=tuple(
             Proof(
-                what=variable.name,
-                observed=variable.value or "",
-                expected=(variable.value or "").replace(address, now[0]),
-                where=topology.read_from(link.target.process_environment),
+                what=trace.variable.name,
+                observed=trace.variable.value or "",
+                expected=(trace.variable.value or "").replace(trace.address, now[0]),
+                where=where,
             )
-            for variable, address in stale[:_MOST_SHOWN]
+            for trace in stale[:_MOST_SHOWN]
         ),
         fixes=(
             restart_target(topology, link.host, link.target),
@@ -85,12 +93,74 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _addresses_of_prefix(link: Link, topology: Topology) -> Iterator[str]:
-    for other in topology.links_of(link.host, link.target):
-        if other.prefix == link.prefix and other.alias != link.alias:
-            source = topology.source_shown(other)
-            if source is not None:
-                yield from topology.link_addresses(other, source)
+def _stale(
+    link: Link, traces: Sequence[TracedVariable], topology: Topology
+) -> list[TracedVariable]:
+    """Return the variables of this link that hold an address of none that may have set them."""
+    return [
+        trace
+        for trace in traces
+        if trace.address
+        and link in (owners := _owners(link, trace, topology))
+        and trace.address not in {each for owner in owners for each in _addresses(owner, topology)}
+    ]
+
+
+def _stale_elsewhere(link: Link, topology: Topology) -> tuple[int, list[TracedVariable]]:
+    """Return the same of another process than the first; there a program may have set its own."""
+    for pid, traces in topology.traces_elsewhere(link):
+        network = topology.network(link.host, link.network)
+        subnets = network.subnets if network is not None else ()
+        reserved = network.reserved if network is not None else ()
+        found = [
+            each
+            for each in _stale(link, traces, topology)
+            if is_inside(each.address, subnets) and each.address not in reserved
+        ]
+        if found:
+            return pid, found
+    return 0, []
+
+
+def _owners(link: Link, trace: TracedVariable, topology: Topology) -> tuple[Link, ...]:
+    """Return the links that may have set a variable: several aliases may share one prefix.
+
+    That is the link whose source exposes the port. Where several do, the last one that was set
+    remained, and the variable ``<PREFIX>_NAME`` is of the same one.
+    """
+    same = tuple(
+        each
+        for each in topology.links_of(link.host, link.target)
+        if each.kind is LinkKind.LEGACY and each.prefix == link.prefix
+    )
+    if len(same) < 2:
+        return same
+    port = _port_of(trace)
+    exposing = tuple(each for each in same if port in _exposed(each, topology)) or same
+    name = topology.variable_of(link, f"{link.prefix}_NAME")
+    alias = (name.value or "").rpartition("/")[2] if name is not None else ""
+    return tuple(each for each in exposing if each.alias == alias) or exposing
+
+
+def _port_of(trace: TracedVariable) -> int:
+    number = (trace.variable.value or "").rpartition(":")[2]
+    if trace.parsed.port is None and number.isdecimal():
+        return int(number)
+    return trace.parsed.port or 0
+
+
+def _exposed(link: Link, topology: Topology) -> set[int]:
+    source = topology.source_shown(link)
+    return {port.number for port in topology.details(source).exposed} if source else set()
+
+
+def _addresses(link: Link, topology: Topology) -> tuple[str, ...]:
+    source = topology.source_shown(link)
+    return topology.link_addresses(link, source) if source is not None else ()
+
+
+def _at(address: str) -> Endpoint:
+    return Endpoint(network="bridge", address=address)
 
 
 RULE = Rule(
@@ -99,7 +169,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="the target's process holds an address that the source no longer has",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD202"}),
     cases=(
@@ -137,6 +207,61 @@ RULE = Rule(
                 .run("app", expose=[5000])
                 .run("web", link="app:helloapp")
                 .move("app")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="a second process has variables that were saved before the source moved",
+            given=lambda: (
+                World.tutorial()
+                .move("app")
+                .restart("web")
+                .child("web", {"HELLOAPP_PORT_5000_TCP_ADDR": "172.17.0.2"})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a second process was given a proxy of its own",
+            given=lambda: (
+                World.tutorial()
+                .child("web", {"HELLOAPP_PORT_5000_TCP_ADDR": "127.0.0.1"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="two aliases with one prefix, whose sources swapped addresses",
+            given=lambda: (
+                World()
+                .run("one", expose=[80])
+                .run("two", expose=[81])
+                .run("web", link=["one:a-2", "two:a_2"])
+                .change("one", endpoints=(_at("172.17.0.3"),))
+                .change("two", endpoints=(_at("172.17.0.2"),))
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="a-2"), Expected(target="web", alias="a_2")),
+        ),
+        Case(
+            title="they swapped addresses and expose the same port: the name tells whose it is",
+            given=lambda: (
+                World()
+                .run("one", expose=[80])
+                .run("two", expose=[80])
+                .run("web", link=["one:a-2", "two:a_2"])
+                .change("one", endpoints=(_at("172.17.0.3"),))
+                .change("two", endpoints=(_at("172.17.0.2"),))
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="a_2"),),
+        ),
+        Case(
+            title="two aliases with one prefix that expose the same port",
+            given=lambda: (
+                World()
+                .run("one", expose=[80])
+                .run("two", expose=[80])
+                .run("web", link=["one:a-2", "two:a_2"])
                 .snapshot(),
             ),
         ),

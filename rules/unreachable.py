@@ -3,9 +3,9 @@
 ## What it means
 
 With `--probe`, linkdoctor resolved the alias as the target would and connected to each port that
-the link promises. One step failed, and it is named: the name does not resolve; there is no route;
-the connection is refused; or nothing answers within two seconds, since something on the way drops
-it. A connection that stands only after more than a second is *slow*: packets get lost.
+the link promises. One step failed, and it is named: the name does not resolve; the kernel says that
+the address cannot be reached; the connection is refused; or nothing answers within two seconds. A
+connection that stands only after more than a second is *slow*: packets get lost.
 
 ## Why it matters
 
@@ -15,19 +15,26 @@ Whatever the configuration says, the link does not work now.
 
 The alias is looked up in the target's hosts file, then with its own resolver, search domains and
 all; of several addresses the first one is tried. Then a TCP connection is opened from within the
-target's network namespace and closed at once; nothing is sent. Ports that the target is known to
-dial count; where none is known, not one exposed port may answer.
+target's network namespace and closed at once; nothing is sent. *No route* is said only where the
+namespace's routes do not know the address: the same error of the kernel also stands for a neighbour
+that does not answer and for a firewall's REJECT, and which of them it is the namespace's neighbours
+tell. That a firewall refuses is said only where the source is seen to listen on that very address
+or on all of its family. A rule of the host's firewall that may be the reason is shown. Ports that
+the target is known to dial count; where none is known, not one exposed port may answer.
 
 ## What it is not
 
 Where another rule knows the reason, that rule reports it, and this one is among its consequences:
-LD101, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has only
-just started may refuse for a while. UDP is not probed. Addresses outside the networks of the
-containers examined are dialled with `--probe-external` only; the target's own loopback never.
+LD101, LD106, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has
+only just started may refuse for a while: then it is too early to judge, and the rule is skipped. So
+it is where no port is known to be dialled and some of many exposed ones were not probed. UDP is not
+probed. Addresses outside the networks of the containers examined are dialled with
+`--probe-external` only; the target's own loopback never.
 
 ## How to mend it
 
-It depends on the step that failed. No route: look at the routes of the target. Refused though the
+It depends on the step that failed. Not reachable: look at the routes of the target, at who has the
+address, and for a REJECT. Refused though the
 source listens, or no answer: look for firewall rules by hand, on the host (`DOCKER-USER`) and in
 the source's own namespace.
 """
@@ -38,21 +45,26 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
 from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
-from linkdoctor.model.ports import Door, dialled_ports, door_of, has_just_started
+from linkdoctor.model.firewall import refusals_on, words_of_rule
+from linkdoctor.model.links import Port
+from linkdoctor.model.ports import is_loopback, judged_only_later
+from linkdoctor.model.probed import STEPS, failed_probes, probes_that_count
+from linkdoctor.model.reach import addresses_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Status
+from linkdoctor.model.snapshot import (
+    Container,
+    FirewallRule,
+    Listener,
+    Probe,
+    ProbeCause,
+    ProbeOutcome,
+    Status,
+)
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.model.world import World
 from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
 
 _SLOW = 1000.0
-_STEPS = (
-    ProbeOutcome.NO_NAME,
-    ProbeOutcome.NO_ROUTE,
-    ProbeOutcome.REFUSED,
-    ProbeOutcome.TIMED_OUT,
-)
-"""The steps of a connection that can fail, the first one first."""
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
@@ -63,14 +75,9 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     ):
         return
     probes = [each for each in topology.probes(link.target) if each.alias == link.alias]
-    matter = _that_matter(probes, link, topology)
     source = topology.source_shown(link)
-    starting = source is not None and has_just_started(link.host, source, topology)
-    failed = [
-        each
-        for each in matter
-        if each.outcome in _STEPS and not (starting and each.outcome is ProbeOutcome.REFUSED)
-    ]
+    matter = probes_that_count(link, topology)
+    failed = failed_probes(link, topology)
     if failed:
         yield _failure(link, source, failed, topology)
     slow = [
@@ -81,24 +88,19 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if slow and not failed:
         yield _slowness(link, slow)
     for each in matter:
-        if each.outcome is ProbeOutcome.NOT_TRIED:
+        if each.outcome in (ProbeOutcome.NOT_TRIED, ProbeOutcome.LEFT_OUT):
             raise MissingEvidence(
                 Need.PROBES, f"{link.target.name}/{link.alias}", _why_not_tried(each)
             )
-
-
-def _that_matter(probes: Sequence[Probe], link: Link, topology: Topology) -> list[Probe]:
-    if any(each.port is None for each in probes):
-        return [each for each in probes if each.port is None]
-    dialled = dialled_ports(link, topology)
-    if dialled:
-        return [each for each in probes if each.port in dialled]
-    if any(each.outcome is ProbeOutcome.CONNECTED for each in probes):
-        return []
-    return list(probes)
+    if source is not None and any(each.outcome is ProbeOutcome.REFUSED for each in matter):
+        judged_only_later(link.host, source, topology, Need.PROBES)
 
 
 def _why_not_tried(probe: Probe) -> Unknown:
+    if probe.outcome is ProbeOutcome.LEFT_OUT:
+        return Unknown(
+            gap=Gap.CUT, detail="there are more ports than are probed: some were left out"
+        )
     if not probe.address:
         return Unknown(
             gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)"
@@ -113,13 +115,17 @@ def _why_not_tried(probe: Probe) -> Unknown:
 def _failure(
     link: Link, source: Container | None, failed: Sequence[Probe], topology: Topology
 ) -> Hit:
-    first = min(failed, key=lambda each: (_STEPS.index(each.outcome), each.port or 0))
-    alike = [each for each in failed if each.outcome is first.outcome]
+    first = min(failed, key=lambda each: (STEPS.index(each.outcome), each.port or 0))
+    alike = [each for each in failed if (each.outcome, each.cause) == (first.outcome, first.cause)]
+    rules = _refusals(link, first, topology)
     return Hit(
         message=f"A probe from {link.target.name} does not reach {link.source_name} as "
-        f"{link.alias}: {_what_failed(link, source, alike, topology)}.",
-        evidence=tuple(_proof(link, each) for each in alike[:_MOST_SHOWN]),
-        fixes=(_fix(link, source, first),),
+        f"{link.alias}: {_what_failed(link, source, alike, topology)}{_and_may_be(link, rules)}.",
+        evidence=(
+            *(_proof(link, each) for each in alike[:_MOST_SHOWN]),
+            *(_proof_of_rule(link, each, topology) for each in rules[:_MOST_SHOWN]),
+        ),
+        fixes=(_fix(link, source, first, rules),),
     )
 
 
@@ -133,31 +139,137 @@ def _what_failed(
     where = f"port {', '.join(str(each.port) for each in alike)} at {first.address}"
     match first.outcome:
         case ProbeOutcome.NO_NAME:
-            return "neither its hosts file nor its resolver knows the name"
+            return "neither its hosts file nor its resolver gives an address for the name"
         case ProbeOutcome.NO_ROUTE:
-            return f"it has no route to {first.address}"
+            return _no_way(link, first, topology)
         case ProbeOutcome.REFUSED:
-            listens = source is not None and _listens(source, first, topology)
-            reason = f", though {link.source_name} listens there: a firewall refuses it"
-            return f"{where} is refused{reason if listens else ''}"
+            return f"{where} is refused{_by_whom(link, source, first, topology)}"
         case _:
-            nobody = topology.holder_of(link.host, first.address) is None
-            who = "nobody has that address" if nobody else "something on the way drops it"
-            return f"{where} does not answer within {first.milliseconds / 1000:.0f} s: {who}"
+            seconds = f"within {first.milliseconds / 1000:.0f} s"
+            return f"{where} does not answer {seconds}: {_silence(link, first, topology)}"
 
 
-def _listens(source: Container, probe: Probe, topology: Topology) -> bool:
-    return probe.port is not None and (
-        door_of(probe.port, topology.listeners_if_had(source)) is Door.OPEN
+def _no_way(link: Link, probe: Probe, topology: Topology) -> str:
+    match probe.cause:
+        case ProbeCause.NO_ROUTE:
+            return f"it has no route to {probe.address}"
+        case ProbeCause.NO_NEIGHBOUR:
+            return _no_neighbour(link, probe, topology)
+        case ProbeCause.REJECTED:
+            return (
+                f"it has a route to {probe.address} and its neighbour answers, but what comes back "
+                "is that the host cannot be reached, as a firewall's REJECT or a router says"
+            )
+        case _:
+            return (
+                f"the kernel says that {probe.address} cannot be reached: a route is missing, "
+                "nobody has the address, or a firewall rejects it"
+            )
+
+
+def _no_neighbour(link: Link, probe: Probe, topology: Topology) -> str:
+    holder = topology.holder_of(link.host, probe.address)
+    whose = "no container here has it" if holder is None else f"it is {holder.name}'s"
+    return f"nobody on its network answers for {probe.address} or the gateway to it ({whose})"
+
+
+def _silence(link: Link, probe: Probe, topology: Topology) -> str:
+    if probe.cause is ProbeCause.NO_ROUTE:
+        return "it has no route there"
+    if probe.cause is ProbeCause.NO_NEIGHBOUR:
+        return _no_neighbour(link, probe, topology)
+    if topology.holder_of(link.host, probe.address) is None:
+        return "no container here has that address"
+    return "something on the way drops it, or the answer"
+
+
+def _by_whom(link: Link, source: Container | None, probe: Probe, topology: Topology) -> str:
+    """Return who refuses, where that is shown: a listener that would accept it, or none."""
+    if source is None:
+        return ""
+    if probe.address not in addresses_of(link.host, source, topology):
+        return f", and that is not an address of {link.source_name}"
+    listeners = [
+        each
+        for each in topology.listeners_if_had(source)
+        if (each.port, each.protocol) == (probe.port, "tcp") and not is_loopback(each.address)
+    ]
+    if any(_accepts(each, probe.address) for each in listeners):
+        return f", though {link.source_name} listens there: a firewall refuses it"
+    if listeners:
+        on = ", ".join(sorted({each.address for each in listeners}))
+        return (
+            f"; {link.source_name} listens on {on}, which may not take this address, or a "
+            "firewall refuses it"
+        )
+    return ""
+
+
+def _accepts(listener: Listener, address: str) -> bool:
+    """Return whether a listener certainly accepts an address: `::` may be IPv6 only."""
+    return listener.address in (address, "::" if ":" in address else "0.0.0.0")
+
+
+_REFUSING = {
+    ProbeOutcome.REFUSED: ("REJECT",),
+    ProbeOutcome.NO_ROUTE: ("REJECT",),
+    ProbeOutcome.TIMED_OUT: ("DROP",),
+}
+
+
+def _refusals(link: Link, probe: Probe, topology: Topology) -> tuple[FirewallRule, ...]:
+    """Return the rules of the host's firewall that may have refused the probe."""
+    verdicts = _REFUSING.get(probe.outcome, ())
+    named = (ProbeCause.NO_ROUTE, ProbeCause.NO_NEIGHBOUR)
+    own = topology.endpoint(link.target, link.network)
+    if not verdicts or probe.port is None or probe.cause in named or own is None:
+        return ()
+    try:
+        network = topology.network(link.host, link.network)
+        firewall = topology.firewall(link.host)
+    except MissingEvidence:
+        return ()
+    if network is None or not network.bridge:
+        return ()
+    matching = refusals_on(
+        firewall,
+        network.bridge,
+        target=own.address6 if ":" in probe.address else own.address,
+        source=probe.address,
+        port=Port(probe.port),
     )
+    return tuple(each for each in matching if each.verdict in verdicts)
+
+
+def _and_may_be(link: Link, rules: Sequence[FirewallRule]) -> str:
+    if not rules:
+        return ""
+    return f"; the firewall of {link.host} has a rule that may do this: {words_of_rule(rules[0])}"
+
+
+def _proof_of_rule(link: Link, rule: FirewallRule, topology: Topology) -> Proof:
+    return Proof(
+        what=f"firewall rule on the way from {link.target.name} to {link.source_name}",
+        observed=words_of_rule(rule),
+        expected="no rule that refuses it",
+        where=topology.firewall_read_from(link.host),
+    )
+
+
+_SAID = {each: each.value for each in ProbeOutcome} | {
+    ProbeOutcome.NO_ROUTE: "the kernel says that it cannot be reached"
+}
+"""How a connection ended: `no route` alone would claim more than the kernel's error shows."""
 
 
 def _proof(link: Link, probe: Probe) -> Proof:
     if probe.port is None:
         observed = probe.outcome.value
     else:
+        how = f" ({probe.cause.value})" if probe.cause else ""
         observed = (
-            f"{probe.address}:{probe.port}: {probe.outcome.value}, after {probe.milliseconds:g} ms"
+            f"{probe.address}:{probe.port}: {_SAID[probe.outcome]}{how}, "
+            f"after {probe.milliseconds:g} ms"
         )
     return Proof(
         what=f"probe of {link.alias} from {link.target.name}",
@@ -167,8 +279,15 @@ def _proof(link: Link, probe: Probe) -> Proof:
     )
 
 
-def _fix(link: Link, source: Container | None, probe: Probe) -> Fix:
+def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[FirewallRule]) -> Fix:
     target = link.target
+    if rules:
+        return Fix(
+            title=f"let a rule before {words_of_rule(rules[0])} accept this way, or remove that "
+            "rule where it is configured, as root on its host",
+            safety=Safety.MANUAL,
+            commands=(commands.shell("iptables", "-S", rules[0].chain),),
+        )
     match probe.outcome:
         case ProbeOutcome.NO_NAME:
             return Fix(
@@ -182,9 +301,12 @@ def _fix(link: Link, source: Container | None, probe: Probe) -> Fix:
             )
         case ProbeOutcome.NO_ROUTE:
             return Fix(
-                title=f"look at the routes of {target.name}, as root on its host",
+                title=f"look at the routes and neighbours of {target.name}, as root on its host",
                 safety=Safety.MANUAL,
-                commands=(_within(target, "ip", "route", "get", probe.address),),
+                commands=(
+                    _within(target, "ip", "route", "get", probe.address),
+                    _within(target, "ip", "neigh", "show", probe.address),
+                ),
             )
         case _:
             inside = () if source is None else (_within(source, "iptables", "-S", "INPUT"),)
@@ -218,14 +340,20 @@ def _slowness(link: Link, slow: Sequence[Probe]) -> Hit:
     )
 
 
-def _tried(outcome: ProbeOutcome, *, milliseconds: float = 1.0) -> World:
-    address = "" if outcome is ProbeOutcome.NO_NAME else "172.17.0.2"
+def _tried(
+    outcome: ProbeOutcome,
+    *,
+    milliseconds: float = 1.0,
+    cause: ProbeCause = ProbeCause.NOT_SHOWN,
+    address: str = "172.17.0.2",
+) -> World:
     probe = Probe(
         alias="helloapp",
         port=None if outcome is ProbeOutcome.NO_NAME else 5000,
         outcome=outcome,
-        address=address,
+        address="" if outcome is ProbeOutcome.NO_NAME else address,
         milliseconds=milliseconds,
+        cause=cause,
     )
     return _with_probes(probe)
 
@@ -248,7 +376,16 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="a probe from the target's own network namespace does not reach the source",
-    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.PROBES}),
+    needs=frozenset(
+        {
+            Need.DETAILS,
+            Need.LINK_ANSWER,
+            Need.LISTENERS,
+            Need.PROBES,
+            Need.FIREWALL,
+            Need.NETWORKS,
+        }
+    ),
     check=EachLink(check),
     cases=(
         Case(
@@ -258,7 +395,20 @@ RULE = Rule(
         ),
         Case(
             title="there is no route",
-            given=lambda: (_tried(ProbeOutcome.NO_ROUTE).snapshot(),),
+            given=lambda: (_tried(ProbeOutcome.NO_ROUTE, cause=ProbeCause.NO_ROUTE).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="the host's firewall rejects it, which looks like no route",
+            given=lambda: (
+                _tried(ProbeOutcome.NO_ROUTE, cause=ProbeCause.REJECTED)
+                .filter(
+                    FirewallRule(
+                        chain="FORWARD", verdict="REJECT", reject_with="icmp-host-prohibited"
+                    )
+                )
+                .snapshot(),
+            ),
             expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
         ),
         Case(
@@ -320,6 +470,14 @@ RULE = Rule(
             title="an address outside, which is not dialled without being asked for",
             given=lambda: (
                 _with_probes(_probe(5000, ProbeOutcome.NOT_TRIED, "10.9.9.9")).snapshot(),
+            ),
+        ),
+        Case(
+            title="of many exposed ports only some were probed, and those refuse",
+            given=lambda: (
+                _with_probes(
+                    _probe(5000, ProbeOutcome.REFUSED), _probe(6000, ProbeOutcome.LEFT_OUT)
+                ).snapshot(),
             ),
         ),
         Case(title="not probed", given=lambda: (World.tutorial().snapshot(),)),

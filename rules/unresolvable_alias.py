@@ -15,7 +15,9 @@ host's own DNS servers: the alias does not resolve.
 
 No container of the engine has the source's name (or id, or alias) on the network of the link, and
 nothing else gives the target an answer for the alias. The container's own resolver, where it could
-be asked, has no answer either; on networks that span hosts it must have said so.
+be asked, has no answer either; on networks that span hosts it must have said so. That another
+container has the alias on the link's own network does not help: the embedded DNS looks up the
+link's source there, and nothing else.
 
 ## What it is not
 
@@ -31,13 +33,15 @@ restarted. Where the source shares another container's network, link the target 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from linkdoctor.model import commands
+from linkdoctor.model.actions import Rename
+from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for, replicas_of
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate
+from linkdoctor.model.fixes import doing, recreate
 from linkdoctor.model.links import StoredLink
-from linkdoctor.model.reach import is_local, networks_of, owner_of
+from linkdoctor.model.reach import has_hosts_line, is_local, networks_of, owner_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -50,25 +54,25 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     source = topology.source_of(link)
     if source is not None and not _hides_behind_another(link, source, topology):
         return
-    if not is_local(topology.network(link.host, link.network)):
+    wide = not is_local(topology.network(link.host, link.network))
+    if wide:
         # The source may live on another host of the same network: only the resolver knows.
-        if topology.dns_answer(link.target, link.alias):
+        if has_hosts_line(link.target, link.alias, topology) or topology.dns_answer(
+            link.target, link.alias
+        ):
             return
-    elif topology.providers_of(
-        link.host, link.target, link.alias, links=False
-    ) or topology.dns_answer_if_had(link.target, link.alias):
+    elif topology.providers_beside(link) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
-        observed = f"no container is called {link.source_name}"
-        fix = Fix(
-            title=f"create {link.source_name} on network {link.network}",
-            safety=Safety.MANUAL,
-            commands=(
-                commands.shell(
-                    *("docker", "run", "--network", link.network, "--name", link.source_name, "…")
-                ),
-            ),
-        )
+        candidates = candidates_for(link.host, link.target, link.source_name, topology)
+        replicas = replicas_of(link.host, link.target, link.source_name, topology)
+        observed = _nobody(link, candidates, wide=wide)
+        if replicas:
+            others = ", ".join(each.name for each in replicas)
+            why = f"so that it is linked to {others} instead of {link.source_name}"
+            fix = recreate(topology, link.host, link.target, why=why)
+        else:
+            fix = _to_the_source(link, candidates)
     else:
         owner = owner_of(link.host, source, topology)
         observed = f"{source.name} is there only as {owner.name}, whose network it shares"
@@ -87,10 +91,47 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 what=f"{link.source_name} on network {link.network}",
                 observed=observed,
                 expected=f"on {link.network}",
-                where="inspect of every container of the engine",
+                where="inspect of every container of the engine"
+                + (", and the target's own resolver" if wide else ""),
             ),
         ),
         fixes=(fix,),
+    )
+
+
+def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
+    found = f"no container {'here ' if wide else ''}is called {link.source_name}"
+    if candidates:
+        others = ", ".join(sorted(each.container.name for each in candidates))
+        found += f" ({others} has it as {candidates[0].known_as.value})"
+    return f"{found} and the network's DNS knows none elsewhere" if wide else found
+
+
+def _to_the_source(link: Link, candidates: Sequence[Candidate]) -> Fix:
+    """Advise to create the source only if it does not exist under another of its names."""
+    if not candidates:
+        return Fix(
+            title=f"create {link.source_name} on network {link.network}",
+            safety=Safety.MANUAL,
+            commands=(
+                commands.shell(
+                    *("docker", "run", "--network", link.network, "--name", link.source_name, "…")
+                ),
+            ),
+        )
+    only = candidates[0]
+    if len(candidates) == 1 and only.known_as is KnownAs.MADE_UP:
+        return doing(
+            f"give {only.container.name} its name {link.source_name} back, which a failed attempt "
+            "of Compose changed",
+            Safety.SAFE,
+            Rename(container=only.container.name, to=link.source_name),
+        )
+    others = " or ".join(sorted(each.container.name for each in candidates))
+    return Fix(
+        title=f"find out whether {others} is meant, and give it the name {link.source_name} on "
+        f"network {link.network}",
+        safety=Safety.MANUAL,
     )
 
 
@@ -103,6 +144,10 @@ def _hides_behind_another(link: Link, source: Container, topology: Topology) -> 
 def _links_of(link: Link, topology: Topology) -> tuple[StoredLink, ...]:
     links = topology.links_of(link.host, link.target)
     return tuple(StoredLink(each.source_name, each.alias) for each in links)
+
+
+def _of_shop(service: str) -> dict[str, str]:
+    return {"com.docker.compose.project": "shop", "com.docker.compose.service": service}
 
 
 def _network() -> World:
@@ -195,6 +240,63 @@ RULE = Rule(
             given=lambda: (
                 _network()
                 .run("web", network="back", link="app:db", add_host={"db": "10.0.0.5"})
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on an overlay network the resolver knows no such name",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run("web", network="wide", link="app:helloapp", answers={"helloapp": []})
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="on an overlay network, which the resolver was not asked about",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run("web", network="wide", link="app:helloapp")
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="on an overlay network --add-host answers the name",
+            given=lambda: (
+                World()
+                .network("wide", driver="overlay")
+                .run(
+                    "web",
+                    network="wide",
+                    link="app:helloapp",
+                    add_host={"helloapp": "10.0.0.5"},
+                    answers={"helloapp": []},
+                )
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the first replica was removed: the link hides the alias of the second one",
+            given=lambda: (
+                World()
+                .network("back")
+                .run("shop_db_2", network="back", aliases=["db"], labels=_of_shop("db"))
+                .run("shop_web_1", network="back", link="shop_db_1:db", labels=_of_shop("web"))
+                .snapshot(),
+            ),
+            expect=(Expected(target="shop_web_1", alias="db"),),
+        ),
+        Case(
+            title="another network of the target answers the alias",
+            given=lambda: (
+                World()
+                .network("back")
+                .network("front")
+                .run("other", network="front", aliases=["db"])
+                .run("web", network="back", link="shop_db_1:db")
+                .join("web", "front")
                 .snapshot(),
             ),
         ),

@@ -4,7 +4,8 @@
     python tests/each_python.py PYTEST-ARGUMENT...
 
 Each version gets an environment of its own, `.venv-3.12` and so on, but for the version that
-runs this file: that one has had its turn. A `python3.12` counts only if it really runs: a shim
+runs this file: that one has had its turn, unless there is an older patch release of it. A
+`python3.12` counts only if it really runs: a shim
 of pyenv may be there for a version that is not.
 """
 
@@ -23,21 +24,33 @@ PROBE = "import sys, ensurepip, venv; print(*sys.version_info[:3], sep='.')"
 
 
 def candidates(name: str) -> Iterator[str]:
-    """Where a Python of that name may be: on the path, and among pyenv's versions."""
+    """Where a Python of that name may be: on the path, the system's, among pyenv's versions."""
     if found := shutil.which(name):
         yield found
+    yield f"/usr/bin/{name}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from map(str, sorted(pyenv.glob(f"versions/*/bin/{name}"), reverse=True))
 
 
-def working(name: str) -> tuple[str, str] | None:
-    """The first of them that runs and can make environments, and its full version."""
-    for program in candidates(name):
+def working(name: str) -> Iterator[tuple[str, str]]:
+    """Those of them that run and can make environments, each with its full version."""
+    for program in filter(os.path.exists, candidates(name)):
         done = subprocess.run([program, "-c", PROBE], capture_output=True, text=True, check=False)
         version = done.stdout.strip()
         if done.returncode == 0 and f"python{version}.".startswith(f"{name}."):
-            return program, version
-    return None
+            yield program, version
+
+
+def chosen(version: tuple[int, int]) -> tuple[str, str] | None:
+    """The Python that stands for a version: the first that is found.
+
+    For the version that runs this file it is the oldest: a pin may ask for a newer patch release
+    than that of a fresh Debian.
+    """
+    found = list(working("python{}.{}".format(*version)))
+    if version == sys.version_info[:2]:
+        return min(found, key=lambda each: [int(part) for part in each[1].split(".")], default=None)
+    return found[0] if found else None
 
 
 def environment(program: str, minor: str) -> Path:
@@ -57,7 +70,8 @@ def environment(program: str, minor: str) -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     """Say which versions there are and, unless that is all, run the tests on each."""
-    found = {version: working("python{}.{}".format(*version)) for version in SUPPORTED}
+    found = {version: chosen(version) for version in SUPPORTED}
+    running = ".".join(map(str, sys.version_info[:3]))
     lines = []
     failed = False
     for version, python in found.items():
@@ -66,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
             lines.append(f"Python {minor}: not found")
         elif list(arguments) == ["--list"]:
             lines.append(f"Python {minor}: found, {python[1]}")
-        elif version == sys.version_info[:2]:
+        elif python[1] == running:
             lines.append(f"Python {minor}: the one of all other stages ({python[1]})")
         else:
             print(f"-- Python {python[1]}", flush=True)

@@ -50,7 +50,8 @@ def environment() -> Path:
         (HOME / ".gitignore").write_text("*\n")
         (HOME / "constraints.txt").write_text(constraints())
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        pip += ["-c", str(HOME / "constraints.txt"), "--editable", ".[unit]"]
+        # A fresh machine has no compiler: a bound without a wheel is to be raised.
+        pip += ["--only-binary=:all:", "-c", str(HOME / "constraints.txt"), "--editable", ".[unit]"]
         subprocess.run(pip, check=True, cwd=ROOT)
         stamp.write_text(wanted)
     return python

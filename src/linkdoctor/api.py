@@ -44,6 +44,7 @@ from linkdoctor.collect.engine import (
 from linkdoctor.collect.gaps import mistake
 from linkdoctor.collect.names import names_of
 from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
+from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.changes import changes_between
 from linkdoctor.model.differences import (
@@ -84,6 +85,7 @@ __all__ = [
     "Selection",
     "SnapshotError",
     "Url",
+    "add_read",
     "add_snapshots",
     "baseline_bytes",
     "baseline_of",
@@ -99,6 +101,7 @@ __all__ = [
     "read_baseline",
     "read_kept",
     "read_snapshot",
+    "read_snapshots",
     "redact_names",
     "report_on",
     "seen_from_here",
@@ -147,7 +150,7 @@ def examine(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     further: Further = Further(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
     keep_what_is_known: bool = False,
 ) -> Examination:
@@ -166,6 +169,7 @@ def examine(
         EndpointError: an engine is named in a way that cannot be right.
         KeyboardInterrupt: Ctrl-C, unless `keep_what_is_known`.
     """
+    environment = os.environ if environment is None else environment
     for where in engines:
         endpoint_of(where, environment)
     seen: dict[int, Snapshot] = {}
@@ -240,7 +244,7 @@ def container_names(
     engines: Sequence[Url | ContextName] = (Url(),),
     *,
     timeout: float = 1.0,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Give the names of all containers, for completion; an engine that does not answer has none.
 
@@ -249,6 +253,7 @@ def container_names(
         timeout: seconds that all of it may take, whatever the engines do.
         environment: ``DOCKER_*`` variables are read from it.
     """
+    environment = os.environ if environment is None else environment
     deadline = Deadline(timeout)
     found: set[str] = set()
 
@@ -359,12 +364,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def default_engine(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+def default_engine(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Tell which engine is asked if none is named, and what decides that; '' for nothing does.
 
     Raises:
         EndpointError: it is named in a way that cannot be right.
     """
+    environment = os.environ if environment is None else environment
     endpoint = endpoint_of(Url(), environment)
     for variable in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if environment.get(variable):
@@ -396,8 +402,7 @@ def read_snapshot(path: Path) -> Snapshot:
 def _content(path: Path) -> bytes:
     """Read a file of JSON, compressed or not; raises SnapshotError."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_SNAPSHOT + 1)
+        content = read_bounded(path, _LARGEST_SNAPSHOT)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror or type(error).__name__}") from None
     return _plain(content, str(path))
@@ -540,7 +545,20 @@ def add_snapshots(examination: Examination, files: Sequence[Path]) -> Examinatio
     Raises:
         SnapshotError: a file cannot be used.
     """
-    read = {path: read_snapshot(path) for path in dict.fromkeys(files)}
+    return add_read(examination, read_snapshots(files))
+
+
+def read_snapshots(files: Sequence[Path]) -> dict[Path, Snapshot]:
+    """Read snapshot files, each once: a pipe can be read no second time.
+
+    Raises:
+        SnapshotError: a file cannot be used.
+    """
+    return {path: read_snapshot(path) for path in dict.fromkeys(files)}
+
+
+def add_read(examination: Examination, read: Mapping[Path, Snapshot]) -> Examination:
+    """Add snapshots that were read already, as :func:`add_snapshots` does."""
     counts = Counter(snapshot.host for snapshot in (*examination.snapshots, *read.values()))
     named = tuple(
         snapshot

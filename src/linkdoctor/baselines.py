@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
 from linkdoctor.render.as_json import harmless_json
 
@@ -35,8 +36,7 @@ def read_baseline(path: Path) -> Baseline:
         BaselineError: it is not there, cannot be read, is damaged, or is of a newer schema.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_BASELINE + 1)
+        content = read_bounded(path, _LARGEST_BASELINE)
     except FileNotFoundError:
         raise BaselineError(
             f"{path}: there is no such baseline; `linkdoctor check --write-baseline "

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from linkdoctor.given_files import read_bounded
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
 from linkdoctor.model.suppression import Origin, Suppression
@@ -106,6 +107,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
         dict[str, Severity],
         msgspec.Meta(description="Rules that are graver or lesser here, by code or name."),
     ] = {}
+    accept_missing: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="Kinds of evidence that may be missing, as with --accept-missing: root, "
+            "firewall, all …"
+        ),
+    ] = ()
     fail_on: Annotated[
         Severity | None,
         msgspec.Meta(description="The least severity that exits with 1. Default: error."),
@@ -148,7 +156,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What the file sets; all else is as it is by default."""
 
 
-def load_config(given: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+def load_config(given: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
     """Find and read the configuration; without a file it is empty.
 
     Args:
@@ -158,13 +166,15 @@ def load_config(given: Path | None = None, environment: Mapping[str, str] = os.e
     Raises:
         ConfigError: a file that is named is missing, or the one that is found cannot be used.
     """
+    environment = os.environ if environment is None else environment
     return load_with_origin(given, environment).config
 
 
 def load_with_origin(
-    given: Path | None = None, environment: Mapping[str, str] = os.environ
+    given: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Loaded:
     """Do as `load_config`, and tell what was read where; raises ConfigError."""
+    environment = os.environ if environment is None else environment
     path = find_config(given, environment)
     return Loaded() if path is None else _read(path)
 
@@ -212,8 +222,7 @@ def _read(path: Path) -> Loaded:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = read_bounded(path, _LARGEST_FILE)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror or type(error).__name__}"

@@ -14,16 +14,25 @@ from typing import TypeVar
 
 import msgspec
 
+from linkdoctor.model.acceptance import accepted
 from linkdoctor.model.baseline import Baseline
-from linkdoctor.model.evidence import Known, MissingEvidence, Need, Unknown
+from linkdoctor.model.compose_aliases import (
+    AliasesOfCompose,
+    aliases_of_compose,
+    fold_aliases,
+    fold_skips,
+)
+from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Need, Unknown
 from linkdoctor.model.history import with_history
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.report import (
     Completeness,
+    Elsewhere,
     Finding,
     HostSummary,
     Proof,
     Report,
+    Scope,
     Severity,
     Skipped,
     Summary,
@@ -106,6 +115,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Codes, or beginnings of codes, whose findings are only counted."""
     containers: frozenset[str] = frozenset()
     """Names of targets or sources; all if empty."""
+    accept_missing: frozenset[str] = frozenset()
+    """Kinds of evidence that may be missing (:mod:`linkdoctor.model.acceptance`)."""
     fail_on: Severity = Severity.ERROR
     suppressions: tuple[Suppression, ...] = ()
     """Further findings that are only counted; labels of containers and the baseline add to it."""
@@ -170,8 +181,10 @@ def diagnose(
         rules={rule.code: rule for rule in wanted},
         severities={each.code: each.severity for each in selection.severities},
         suppressions=_suppressions(topology, every, selection, today),
+        accept_missing=selection.accept_missing,
     )
-    folded = _fold(outcome.findings, policy)
+    added = aliases_of_compose(topology)
+    folded = fold_aliases(_fold(outcome.findings, policy), added)
     concerned = [
         with_history(policy.judged(finding), topology)
         for finding in folded
@@ -180,7 +193,9 @@ def diagnose(
     concerned.sort(key=_order)
     by = [(finding, policy.suppressions.of(finding)) for finding in concerned]
     findings = tuple(finding for finding, said in by if not said)
-    skipped = _skips(outcome, folded, policy, selection, unreachable)
+    every_skip = _skips(outcome, folded, policy, added, unreachable)
+    links = _links_meant(topology, selection.containers)
+    skipped = tuple(each for each in every_skip if _is_meant(each, links, selection.containers))
     notes = policy.suppressions.notes(
         outcome.findings,
         [skip for skip, _ in outcome.skipped],
@@ -190,6 +205,12 @@ def diagnose(
         tool=tool,
         taken_at=taken_at,
         hosts=_hosts(topology, unreachable, skipped),
+        scope=_scope(
+            selection,
+            links=len(links),
+            left_out=len(every) - len(wanted),
+            elsewhere=_elsewhere(folded, policy, selection, len(every_skip) - len(skipped)),
+        ),
         summary=_summary(
             findings, skipped, len(concerned) - len(findings), policy.severity_of, selection
         ),
@@ -213,6 +234,7 @@ class _Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are applied, by code."""
     severities: dict[str, Severity]
     suppressions: Suppressions
+    accept_missing: frozenset[str] = frozenset()
 
     def severity_of(self, code: str) -> Severity:
         """Give the severity of a rule as it is here; ERROR for what no rule stands behind."""
@@ -418,6 +440,8 @@ def _skip(rule: Rule, subject: _Subject, missing: MissingEvidence) -> Skipped:
         subject=about,
         missing=f"{missing.need.value} of {missing.subject}",
         reason=missing.unknown.detail,
+        gap=missing.unknown.gap,
+        need=missing.need.value,
     )
 
 
@@ -503,7 +527,7 @@ def _skips(
     outcome: Outcome,
     findings: Iterable[Finding],
     policy: _Policy,
-    selection: Selection,
+    added: AliasesOfCompose,
     unreachable: Sequence[Unreachable],
 ) -> tuple[Skipped, ...]:
     explained = {
@@ -515,14 +539,9 @@ def _skips(
     }
     skips = [
         skip
-        for skip, alias in outcome.skipped
+        for skip, alias in fold_skips(outcome.skipped, added)
         if not policy.suppressions.silences(skip, alias)
         and (skip.host, skip.subject.partition("/")[0], alias, skip.code) not in explained
-        and (
-            not selection.containers
-            or skip.subject == skip.host
-            or skip.subject.partition("/")[0] in selection.containers
-        )
     ]
     skips += [
         Skipped(
@@ -531,16 +550,70 @@ def _skips(
             subject=each.host,
             missing="the engine",
             reason=each.reason,
+            gap=Gap.UNREACHABLE,
+            need="the engine",
         )
         for each in unreachable
     ]
-    return tuple(sorted(skips, key=lambda each: (each.host, each.subject, each.code, each.missing)))
+    skips.sort(key=lambda each: (each.host, each.subject, each.code, each.missing))
+    return accepted(skips, policy.accept_missing)
+
+
+def _links_meant(topology: Topology, names: Collection[str]) -> list[Link]:
+    """Give the links of the wanted containers, as target or as source; all if none is named."""
+    return [
+        link
+        for link in topology.links()
+        if not names
+        or link.target.name in names
+        or link.source_name in names
+        or ((shown := topology.source_shown(link)) is not None and shown.name in names)
+    ]
+
+
+def _is_meant(skip: Skipped, links: Iterable[Link], names: Collection[str]) -> bool:
+    """Tell whether a skipped check is about the wanted containers, their links, or the host."""
+    if not names or skip.subject == skip.host or skip.subject.partition("/")[0] in names:
+        return True
+    return any(
+        skip.host == link.host and skip.subject == f"{link.target.name}/{link.alias}"
+        for link in links
+    )
+
+
+def _scope(selection: Selection, *, links: int, left_out: int, elsewhere: Elsewhere) -> Scope:
+    return Scope(
+        containers=tuple(sorted(selection.containers)),
+        select=tuple(sorted(selection.select)),
+        ignore=tuple(sorted(selection.ignore)),
+        accept_missing=tuple(sorted(selection.accept_missing)),
+        links=links,
+        rules_left_out=left_out,
+        elsewhere=elsewhere,
+    )
+
+
+def _elsewhere(
+    findings: Iterable[Finding], policy: _Policy, selection: Selection, skipped: int
+) -> Elsewhere:
+    """Count what is found, and not suppressed, about containers that were not asked for."""
+    found = [
+        policy.judged(each).severity
+        for each in findings
+        if not selection.concerns(each) and not policy.suppressions.of(each)
+    ]
+    return Elsewhere(
+        error=found.count(Severity.ERROR),
+        warning=found.count(Severity.WARNING),
+        info=found.count(Severity.INFO),
+        skipped=skipped,
+    )
 
 
 def _hosts(
     topology: Topology, unreachable: Sequence[Unreachable], skipped: Collection[Skipped]
 ) -> tuple[HostSummary, ...]:
-    partial = {skip.host for skip in skipped}
+    partial = {skip.host for skip in skipped if skip.gap is not Gap.TOO_EARLY}
     seen = [_host(topology, snapshot, partial) for snapshot in topology.snapshots()]
     unseen = [
         HostSummary(
@@ -582,7 +655,7 @@ def _summary(
     threshold = selection.fail_on.rank
     if any(finding.severity.rank <= threshold for finding in findings):
         verdict = Verdict.UNHEALTHY
-    elif any(severity_of(skip.code).rank <= threshold for skip in skipped):
+    elif any(each.is_lacking and severity_of(each.code).rank <= threshold for each in skipped):
         verdict = Verdict.INCOMPLETE
     else:
         verdict = Verdict.HEALTHY
@@ -593,4 +666,6 @@ def _summary(
         info=counts[Severity.INFO],
         suppressed=suppressed,
         skipped=len(skipped),
+        too_early=sum(each.gap is Gap.TOO_EARLY for each in skipped),
+        accepted=sum(each.accepted for each in skipped),
     )

@@ -94,6 +94,8 @@ def _modules_in(directories: Sequence[Path]) -> Iterator[ModuleType]:
         if not directory.is_dir():
             raise PackError(f"{directory}: no such directory of rules")
         for file in sorted(directory.glob("[!_]*.py")):
+            if not file.is_file():  # a named pipe would be waited for
+                raise PackError(f"{file}: is not a file")
             yield _load_file(f"linkdoctor_pack_{number}_{file.stem}", file)
 
 

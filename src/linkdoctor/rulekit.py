@@ -6,6 +6,7 @@ are its example, its documentation and its tests.
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
@@ -139,13 +140,22 @@ SECTIONS = (
 )
 
 
+def _docstring_in_source(module: ModuleType) -> str:
+    """Return what ``python -OO`` strips: the page stands in the file all the same."""
+    try:
+        source = inspect.getsource(module)
+        return ast.get_docstring(ast.parse(source)) or ""
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return ""
+
+
 def page_of(module: ModuleType) -> Page:
     """Read the page of a rule from its module's docstring.
 
     Raises:
         ValueError: if a section is missing or out of order.
     """
-    text = inspect.getdoc(module) or ""
+    text = inspect.cleandoc(module.__doc__ or _docstring_in_source(module))
     title, _, body = text.partition("\n")
     sections: list[tuple[str, str]] = []
     for block in body.split("\n## ")[1:]:

@@ -165,8 +165,9 @@ def test_icinga_accepts_the_command_and_applies_the_service(tmp_path: Path) -> N
 def test_the_arguments_of_icinga_are_options_of_check() -> None:
     text = ICINGA.read_text()
     options = re.findall(r'^    "(--[a-z-]+)" = \{', text, re.MULTILINE)
-    assert len(options) == 6
+    assert len(options) == 7
     values = {"--timeout": "30", "--ignore": "LD605", "--host": "unix:///d.sock", "--probe": None}
+    values["--accept-missing"] = "root"
     for option in options:
         value = values.get(option, "5")
         assert accept(["check", "--format", "nagios", option, *([value] if value else [])])

@@ -36,6 +36,8 @@ from linkdoctor.collect.answers import (
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
 from linkdoctor.collect.logs import lines_of_log
+from linkdoctor.collect.nftables import parse_bridges_table
+from linkdoctor.collect.nsswitch import parse_nsswitch
 from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.collect.stored import Damaged, parse_host_config
 from linkdoctor.collect.translate import (
@@ -75,7 +77,7 @@ from linkdoctor.model.references import (
     references_in_environment,
     references_in_script,
 )
-from linkdoctor.model.snapshot import Resolver, Snapshot
+from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
 from linkdoctor.model.variables import redact
 from linkdoctor.model.world import World
 from tests.replay import situations
@@ -128,6 +130,10 @@ def hosts(content: bytes) -> None:
     again = "\n".join(" ".join((each.address, *each.names)) for each in lines)
     assert parse_hosts(again) == lines
     assert all(isinstance(each, HostsLine) and each.names for each in lines)
+
+
+def nsswitch(content: bytes) -> None:
+    assert isinstance(parse_nsswitch(text(content)), NameLookup)
 
 
 def resolver(content: bytes) -> None:
@@ -251,6 +257,11 @@ def firewall(content: bytes) -> None:
         assert each.source_port is None or each.source_port >= 0
 
 
+def nftables(content: bytes) -> None:
+    found = tried(lambda: parse_bridges_table(content), Unlisted, 400)
+    assert found is None or len(found[1]) <= len(content)
+
+
 def link(content: bytes) -> None:
     given = text(content)
     found = tried(lambda: parse_stored_link(given), ValueError, 500)
@@ -354,6 +365,42 @@ def configuration(content: bytes) -> None:
         tried(lambda: read_config(Path(file.name)), ConfigError, 1000)
 
 
+NFTABLES = (
+    {"chain": {"name": "filter-FORWARD", "hook": "forward"}},
+    {"chain": {"name": "filter-forward-in__docker0"}},
+    {
+        "map": {
+            "name": "m",
+            "elem": [["docker0", {"jump": {"target": "filter-forward-in__docker0"}}]],
+        }
+    },
+    {
+        "rule": {
+            "chain": "filter-FORWARD",
+            "handle": 1,
+            "expr": [{"vmap": {"key": {"meta": {"key": "oifname"}}, "data": "@m"}}],
+        }
+    },
+    {
+        "rule": {
+            "chain": "filter-forward-in__docker0",
+            "handle": 2,
+            "expr": [
+                {
+                    "match": {
+                        "op": "==",
+                        "left": {"payload": {"protocol": "ip", "field": "saddr"}},
+                        "right": {"prefix": {"addr": "172.17.0.0", "len": 16}},
+                    }
+                },
+                {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["new"]}},
+                {"accept": None},
+            ],
+        }
+    },
+)
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
@@ -406,6 +453,9 @@ SEVERAL = (
 """Pieces that are trouble somewhere."""
 
 TARGETS = (
+    Target(
+        "nsswitch", nsswitch, (b"passwd: files\nhosts: files mdns [NOTFOUND=return] dns # x\n",)
+    ),
     Target(
         "hosts",
         hosts,
@@ -467,6 +517,7 @@ TARGETS = (
             b'--sport 5000 -m comment --comment "a \\" x" -m conntrack --ctstate NEW -j ACCEPT\n',
         ),
     ),
+    Target("nftables", nftables, (_json({"nftables": list(NFTABLES)}),)),
     Target(
         "link",
         link,

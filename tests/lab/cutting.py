@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import struct
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,9 @@ from typing import BinaryIO
 
 from . import plain
 from .passing import Passing
+
+AMID = 0.6
+"""Seconds; far less than a slow stop takes."""
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -26,6 +30,8 @@ class When(StrEnum):
     """The request never reaches the engine."""
     DURING = "during"
     """The engine got the request, and then sees its client hang up."""
+    AMID = "amid"
+    """The engine has been at work on it for a while, if it takes a while, and still is."""
     AFTER = "after"
     """The engine has done it; the client never learns."""
 
@@ -39,6 +45,11 @@ class Cut:
     writes: bool
     with_guardian: bool = False
     """Whoever else spoke through the proxy since the aim is killed first."""
+    signal: signal.Signals = signal.SIGKILL
+    times: int = 1
+    """How often it is sent, half a second apart."""
+    at: str = ""
+    """Only requests that hold these words count."""
 
 
 class CuttingProxy(Passing):
@@ -77,14 +88,18 @@ class CuttingProxy(Passing):
                         length = int(header.partition(b":")[2])
                     chunked = chunked or header == b"transfer-encoding: chunked"
                 body = b"".join(_chunks(asking)) if chunked else asking.read(length)
+                if path.endswith("/session"):  # it lets nobody hold anything at the engine
+                    client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                    continue
                 when = self._falls(pid, method, path)
-                if when is not None and when is not When.AFTER:
+                if when in (When.BEFORE, When.DURING):
                     self._kill(pid)
                 if when is When.BEFORE:
                     return
-                answer = self._forward(method, path, body, hang_up=when is When.DURING)
+                answer = self._forward(method, path, body, when, pid)
                 if when is When.AFTER:
                     self._kill(pid)
+                if when is not None:
                     return
                 client.sendall(answer)
 
@@ -94,25 +109,34 @@ class CuttingProxy(Passing):
             self._others.add(pid)
         if cut is None or pid != self.victim or self.fell_at is not None:
             return None
-        self._seen += method != "GET" or not cut.writes
-        if self._seen < cut.nth:
+        self._seen += (method != "GET" or not cut.writes) and cut.at in f"{method} {path}"
+        if self._seen < cut.nth or cut.at not in f"{method} {path}":
             return None
         self.fell_at = f"{method} {path}"
         return cut.when
 
     def _kill(self, pid: int) -> None:
-        if self.cut is not None and self.cut.with_guardian:
+        cut = self.cut
+        if cut is not None and cut.with_guardian:
             for other in self._others:
                 os.kill(other, signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
+        for nth in range(cut.times if cut is not None else 1):
+            time.sleep(0.5 if nth else 0.0)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, cut.signal if cut is not None else signal.SIGKILL)
 
-    def _forward(self, method: str, path: str, body: bytes, *, hang_up: bool) -> bytes:
+    def _forward(
+        self, method: str, path: str, body: bytes, when: When | None, victim: int
+    ) -> bytes:
         connection = plain.UnixConnection(self._engine, timeout=60.0)
         try:
             kind = "application/x-tar" if method == "PUT" else "application/json"
             headers = {"Content-Type": kind} if body else {}
             connection.request(method, path, body or None, headers)
-            if hang_up:
+            if when is When.AMID:
+                time.sleep(AMID)
+                self._kill(victim)
+            if when in (When.AMID, When.DURING):
                 return b""
             with connection.getresponse() as response:
                 content = response.read()

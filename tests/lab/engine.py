@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import shutil
@@ -138,6 +139,19 @@ class Engine:
             self._process.kill()
             self._process.wait(DOWN_WITHIN)
         self._process = None
+
+    def crash(self) -> None:
+        """Kill dockerd where it stands, and its containerd; what they had begun stays as it is."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait(DOWN_WITHIN)
+        self._process = None
+        # Where nobody reaps orphans, a dead containerd would be taken for one that runs.
+        noted = self.home / "exec" / "containerd" / "containerd.pid"
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(noted.read_text()), signal.SIGKILL)
+        noted.unlink(missing_ok=True)
 
     def boot(self) -> None:
         """Start dockerd and wait until it answers; restart policies apply."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from linkdoctor.api import Examination, Selection, load_rules, report_on
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Snapshot
 
 from . import privileges
 from .engine import Engine
+from .examining import a_minute_later
 from .lowered import LINKDOCTOR, as_user, run
 from .privileges import LEVELS, PAGE, TCP, evidence_of
 from .situations import Lab
@@ -51,6 +53,17 @@ def test_what_is_not_seen_says_what_to_do(taken: tuple[Lab, list[Snapshot]]) -> 
                 assert "/proc" not in evidence.detail, (level.title, kind)
                 wanted = ("root", "engine's own machine", "from afar")
                 assert any(each in evidence.detail for each in wanted), (kind, evidence.detail)
+
+
+def test_accepting_what_only_root_sees_leaves_nothing_open(
+    taken: tuple[Lab, list[Snapshot]],
+) -> None:
+    accepting = Selection(accept_missing=frozenset({"root"}))
+    for level, snapshot in zip(LEVELS, taken[1], strict=True):
+        seen = Examination(snapshots=(a_minute_later(snapshot),))
+        found = report_on(seen, load_rules(), selection=accepting)
+        assert not [each for each in found.skipped if each.is_lacking], level.title
+        assert found.findings == report_on(seen, load_rules()).findings
 
 
 def test_check_tells_the_same(taken: tuple[Lab, list[Snapshot]]) -> None:

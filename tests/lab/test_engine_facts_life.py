@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from .situations import Lab, refusal
@@ -276,3 +279,45 @@ def test_a_target_that_leaves_the_bridge_keeps_a_stale_hosts_line(linked: Lab) -
     assert linked.hosts_lines("web", "helloapp") == [line(linked, "172.17.0.2")]
     assert linked.links("web") == ["/app:/web/helloapp"]
     assert linked.endpoint_links("web") == {"net1": None}
+
+
+# Deaths and restarts
+
+
+def actions(lab: Lab, name: str) -> list[str]:
+    """What the engine remembers of a container's life, the oldest first."""
+    wanted = ("start", "kill", "die", "restart")
+    found = lab.api.events(
+        since=0, until=int(time.time()) + 1, filters={"container": name}, decode=True
+    )
+    return [each["Action"] for each in found if each["Action"] in wanted]
+
+
+def test_only_who_is_stopped_by_hand_is_signalled_before_it_dies(linked: Lab) -> None:
+    linked.run("crash", command=["sh", "-c", "sleep 1; exit 3"], restart="on-failure:2")
+    linked.wait_for(lambda: linked.inspect("crash")["State"]["Status"] == "exited", 20)
+    assert actions(linked, "crash") == ["start", "die"] * 3
+    assert linked.inspect("crash")["RestartCount"] == 2
+    linked.restart("app")
+    by_hand = actions(linked, "app")
+    assert by_hand[-1] == "restart"
+    assert "kill" in by_hand[: by_hand.index("die")]
+    assert linked.inspect("app")["RestartCount"] == 0
+
+
+def test_a_restarted_owner_leaves_who_shares_its_network_in_the_former_one(linked: Lab) -> None:
+    owner = linked.inspect("app")["Id"]
+    linked.run("side", network_mode=f"container:{owner}", command=["sleep", "100000"])
+
+    def networks() -> tuple[str, str]:
+        app, side = (os.readlink(f"/proc/{linked.pid(each)}/ns/net") for each in ("app", "side"))
+        return app, side
+
+    app, side = networks()
+    assert app == side
+    linked.restart("app")
+    app, side = networks()
+    assert app != side
+    linked.restart("side")
+    app, side = networks()
+    assert app == side

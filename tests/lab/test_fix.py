@@ -259,7 +259,7 @@ def test_what_was_done_is_taken_back(lab: Lab, tmp_path: Path) -> None:
     done = command_line(lab, tmp_path, "fix", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert lab.inspect("web")["Id"] != identity
-    done = command_line(lab, tmp_path, "fix", "--undo", str(journal))
+    done = command_line(lab, tmp_path, "fix", "--undo", str(journal), "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert lab.inspect("web")["Id"] == identity
     assert lab.pid("web")
@@ -362,7 +362,7 @@ def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
 
 def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     stopped(lab)
-    with locked(str(lab.api.info()["ID"]), directory=tmp_path / ".local/state/linkdoctor"):
+    with locked(str(lab.api.info()["ID"])):
         done = command_line(lab, tmp_path, "fix", "--apply", "--yes")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr

@@ -26,7 +26,7 @@ from linkdoctor.fix.undo import resume, undo
 
 from .cutting import Cut, CuttingProxy, When, cutting
 from .engine import SEARCH_PATH
-from .kill_driver import PATIENCE
+from .kill_driver import INTERRUPTED, PATIENCE
 from .mending import create, leftovers_of
 from .situations import Lab
 
@@ -43,12 +43,18 @@ class Victim:
         self.lab = lab
         self.proxy = proxy
         self.home = home
-        self.locks = home / "locks"
         self.runs = 0
+        self.said = ""
+        """What the process printed."""
 
     @property
     def journal(self) -> Path:
         return self.home / f"journal-{self.runs}.jsonl"
+
+    @property
+    def next_journal(self) -> Path:
+        """The journal that the next process continues, if it is there."""
+        return self.home / f"journal-{self.runs + 1}.jsonl"
 
     def recreate(
         self, container: str, cut: Cut, what: str = "recreate", files: str = "keep"
@@ -56,23 +62,26 @@ class Victim:
         """Let it recreate a container; False when it came to its end uncut."""
         self.runs += 1
         argv = [sys.executable, "-m", "tests.lab.kill_driver", self.proxy.url]
-        argv += [str(self.journal), str(self.locks), what, container, files]
+        argv += [str(self.journal), what, container, files]
         process = subprocess.Popen(
             argv,
             cwd=ROOT,
             env={"PATH": SEARCH_PATH, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.proxy.aim(process.pid, cut)
-        code = process.wait(ENDED_WITHIN)
-        assert code in (0, -signal.SIGKILL), f"exit {code}"
-        return code != 0
+        self.said, _ = process.communicate(timeout=ENDED_WITHIN)
+        killed = INTERRUPTED if cut.signal is signal.SIGINT else -signal.SIGKILL
+        assert process.returncode in (0, killed), f"exit {process.returncode}"
+        return process.returncode != 0
 
     def clean_up(self, *, by_undo: bool) -> list[Result]:
         """Wait for the guardian, then do what a person would."""
         with (
             controlling(Url(self.lab.url), {}) as control,
-            locked(control.engine_id(), wait=ENDED_WITHIN, directory=self.locks),
+            locked(control.engine_id(), wait=ENDED_WITHIN),
         ):
             if not self.journal.exists():
                 return []
@@ -201,15 +210,15 @@ def test_never_neither_with_a_ghost_that_cannot_start_again(
 
 
 def test_a_second_run_says_who_holds_the_engine(victim: Victim) -> None:
-    with locked("engine", directory=victim.locks):
+    with locked("engine"):
         began = time.monotonic()
         with (
             pytest.raises(Locked, match=f"process {os.getpid()} "),
-            locked("engine", wait=0.3, directory=victim.locks),
+            locked("engine", wait=0.3),
         ):
             raise AssertionError("two at once")
         assert 0.3 <= time.monotonic() - began < 5.0
-        with locked("another engine", directory=victim.locks):
+        with locked("another engine"):
             pass
-    with locked("engine", directory=victim.locks):
+    with locked("engine"):
         pass

@@ -4,59 +4,49 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from .lowered import DOCKER, LINKDOCTOR, ROOT, as_user, run
 from .situations import Lab
 
-NOBODY = 65534
-AS_NOBODY = f"""
-import os, sys
-import dns.resolver, encodings.idna, zlib
-from linkdoctor.api import load_rules
+EXAMINING = """
+import sys
 from linkdoctor.render.as_json import render_json
 from tests.lab.examining import look, report
-load_rules()
-os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.stdout.write(render_json(report(look(sys.argv[1]))))
 """
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def socket_for_nobody(lab: Lab) -> Iterator[Lab]:
-    """The lab's socket belongs to a group of the unprivileged user for a while."""
+def group_docker(lab: Lab) -> Iterator[Lab]:
+    """The lab's socket belongs to the group docker for a while."""
     home, path = lab.engine.home, lab.engine.socket
     mode = home.stat().st_mode
     home.chmod(0o711)
-    os.chown(path, 0, NOBODY)
+    os.chown(path, 0, DOCKER)
     yield lab
     os.chown(path, 0, 0)
     home.chmod(mode)
 
 
 def diagnosed(lab: Lab) -> dict[str, Any]:
-    """The report that the unprivileged user gets."""
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, lab.url],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    """The report that the unprivileged user gets, wherever the checkout lies."""
+    words = [*as_user(()), sys.executable, "-c", EXAMINING, lab.url]
+    done = run(words, environment={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr.decode()
     report: dict[str, Any] = json.loads(done.stdout)
     return report
 
 
-def test_environment_and_hosts_file_come_through_the_engine(socket_for_nobody: Lab) -> None:
-    lab = socket_for_nobody
+def test_environment_and_hosts_file_come_through_the_engine(group_docker: Lab) -> None:
+    lab = group_docker
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
     lab.move("app")
@@ -66,8 +56,8 @@ def test_environment_and_hosts_file_come_through_the_engine(socket_for_nobody: L
     assert {each["where"] for each in finding["evidence"]} == {"docker top", "docker events"}
 
 
-def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> None:
-    lab = socket_for_nobody
+def test_what_only_root_sees_is_said_to_be_missing(group_docker: Lab) -> None:
+    lab = group_docker
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
     report = diagnosed(lab)
@@ -80,3 +70,46 @@ def test_what_only_root_sees_is_said_to_be_missing(socket_for_nobody: Lab) -> No
     assert all("root" in each["reason"] for each in report["skipped"])
     assert report["summary"]["verdict"] == "incomplete"
     assert report["hosts"][0]["evidence"] == "partial"
+
+
+# What is shipped for those who are not root
+
+
+def checked(lab: Lab, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """What `check` tells a member of the group docker."""
+    return run([*as_user(()), *LINKDOCTOR, "check", "--host", lab.url, *options])
+
+
+def shipped() -> list[str]:
+    """The options of the workflow for GitHub, whose user is such a member."""
+    workflow = yaml.safe_load((ROOT / "deploy" / "github" / "linkdoctor.yml").read_text())
+    return shlex.split(workflow["jobs"]["links"]["env"]["LINKDOCTOR_OPTIONS"])
+
+
+def test_a_healthy_host_passes_without_root_where_that_is_accepted(group_docker: Lab) -> None:
+    lab = group_docker
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    assert checked(lab).returncode == 3, "the contract: what was not seen is not healthy"
+    done = checked(lab, *shipped())
+    assert done.returncode == 0, done.stdout.decode()
+    said = done.stdout.decode()
+    assert said.startswith("✓ healthy: 1 link between 2 containers on host1; ")
+    assert "accepted as missing (root)" in said
+    found = json.loads(checked(lab, *shipped(), "--format", "json").stdout)
+    assert found["summary"]["verdict"] == "healthy"
+    assert found["summary"]["accepted"] == len(found["skipped"]) > 0
+    assert all(each["accepted"] for each in found["skipped"])
+    assert checked(lab, "--accept-missing", "firewall").returncode == 3
+
+
+def test_what_is_accepted_as_missing_hides_no_fault(group_docker: Lab) -> None:
+    lab = group_docker
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    lab.move("app")
+    done = checked(lab, *shipped())
+    assert done.returncode == 1
+    assert "LD201" in done.stdout.decode()
+    gone = run([*as_user(()), *LINKDOCTOR, "check", "--host", f"{lab.url}x", *shipped()])
+    assert gone.returncode == 3

@@ -7,10 +7,11 @@ from docker.errors import APIError
 
 from linkdoctor.model.report import Completeness, Safety, Severity, Verdict
 
-from .examining import advised, apply, codes, diagnose, only_fault, remarks, words
+from .examining import advised, apply, codes, diagnose, leaks, only_fault, words
 from .situations import Lab
 
 SERVER = ["httpd", "-f", "-p", "5000", "-h", "/srv"]
+SECRET = "s3cr3t-argument"
 PAGE = {"/srv/index.html": "hello\n"}
 
 
@@ -303,16 +304,54 @@ def test_a_refused_restart_under_a_restart_policy_explains_its_ghost_link(lab: L
 
 def test_a_start_that_failed_for_another_reason_is_no_refused_link(lab: Lab) -> None:
     lab.run("app", listen=5000)
-    lab.run("web", link="app:helloapp", command=["no-such-program"], refused=True)
+    lab.run("web", link="app:helloapp", command=["no-such-program", SECRET], refused=True)
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    # Version 0.1 said nothing at all of a target that the engine could not start.
+    assert (codes(report), report.skipped) == (["LD115 web/"], ())
+    assert report.findings[0].severity is Severity.WARNING
+    assert "program does not exist" in report.findings[0].message
+    assert leaks(report, SECRET, "no-such-program") == []
 
 
-def test_a_refused_attempt_that_was_repeated_under_another_name_is_a_remark(lab: Lab) -> None:
+def test_a_source_whose_start_failed_is_told_with_its_target(linked: Lab) -> None:
+    linked.remove("app")
+    linked.run("app", command=["no-such-program"], refused=True)
+    assert [each for each in codes(diagnose(linked)) if each.startswith("LD115")] == []
+
+
+def test_a_job_that_nobody_is_linked_to_may_fail_to_start(lab: Lab) -> None:
+    lab.run("job", command=["no-such-program"], refused=True)
+    assert diagnose(lab).findings == ()
+
+
+def test_a_refused_attempt_that_was_perhaps_repeated_is_a_warning(lab: Lab) -> None:
+    """Version 0.1 had it as a remark: whether it was repeated is a guess."""
     lab.run("app", listen=5000)
     lab.stop("app")
     lab.run("web", link="app:helloapp", refused=True)
     lab.start("app")
     lab.run("web2", link="app:helloapp")
     report = diagnose(lab)
-    assert (codes(report), remarks(report)) == ([], ["LD104 web/helloapp"])
+    assert codes(report) == ["LD104 web/helloapp"]
+    assert report.findings[0].severity is Severity.WARNING
+    assert "perhaps web2" in report.findings[0].message
+
+
+def test_a_refused_replica_beside_a_healthy_one_is_an_error(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web1", link="app:helloapp")
+    lab.stop("app")
+    lab.run("web2", link="app:helloapp", refused=True)
+    lab.start("app")
+    (found,) = [each for each in diagnose(lab).findings if each.code == "LD104"]
+    assert (found.target, found.severity) == ("web2", Severity.ERROR)
+
+
+def test_a_target_that_ran_and_was_refused_is_an_error_beside_any_other(linked: Lab) -> None:
+    linked.stop("web", "app")
+    with pytest.raises(APIError):
+        linked.client.containers.get("web").start()
+    linked.start("app")
+    linked.run("web2", image="lab:web", command=[], link="app:helloapp")
+    (found,) = [each for each in diagnose(linked).findings if each.code == "LD104"]
+    assert (found.target, found.severity) == ("web", Severity.ERROR)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from linkdoctor.api import Url, diagnose_engines
-from linkdoctor.model.evidence import Known
+from linkdoctor.model.evidence import Gap, Known
 from linkdoctor.model.knowledge import Declaration
-from linkdoctor.model.report import Safety, Severity
+from linkdoctor.model.report import ExitCode, Safety, Severity, exit_code
 
 from .examining import advised, apply, codes, diagnose, look, only_fault, remarks, told
 from .situations import Lab
@@ -120,6 +120,28 @@ def test_some_exposed_ports_without_a_listener_are_a_remark(lab: Lab) -> None:
     assert report.skipped == ()
 
 
+def test_a_sharer_that_listens_for_the_source_is_seen(lab: Lab) -> None:
+    lab.run("app", expose=[5000])
+    lab.run("helper", network_mode="container:app", listen=5000, expose=[])
+    lab.run("web", link="app:helloapp")
+    report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
+
+
+def test_a_sharer_left_behind_by_a_restart_is_why_nothing_listens(lab: Lab) -> None:
+    lab.run("app", expose=[5000], publish={5000: 18000})
+    lab.run("helper", network_mode="container:app", listen=5000, expose=[])
+    lab.run("web", link="app:helloapp")
+    lab.restart("app")
+    found = next(each for each in diagnose(lab).findings if each.code == "LD502")
+    assert (found.target, found.alias) == ("web", "helloapp")
+    assert "helper shares the network of app and listens on 5000, but in another" in found.message
+    apply(lab, advised(found, Safety.RESTART))
+    assert lab.fetch("web", "http://helloapp:5000/")[0] == 0
+    report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
+
+
 def test_udp_ports_are_not_judged(lab: Lab) -> None:
     lab.run("app", expose=["53/udp"])
     lab.run("web", link="app:helloapp")
@@ -131,14 +153,21 @@ def test_a_source_that_has_only_just_started_may_still_be_on_its_way(lab: Lab) -
     lab.run("app", expose=[5000])
     lab.run("web", link="app:helloapp")
     report = diagnose_engines([Url(lab.url)])
-    assert (report.findings, report.skipped) == ((), ())
+    assert report.findings == ()
+    # It is not passed over silently: it was not judged yet.
+    assert {each.code for each in report.skipped} >= {"LD502"}
+    assert {each.gap for each in report.skipped} == {Gap.TOO_EARLY}
+    assert exit_code(report) is ExitCode.OK
 
 
 def test_a_source_whose_health_check_says_starting_may_still_be_on_its_way(lab: Lab) -> None:
     lab.run("app", expose=[5000], health="sleep 60")
     lab.run("web", link="app:helloapp")
     report = diagnose(lab)
-    assert (report.findings, report.skipped) == ((), ())
+    assert report.findings == ()
+    assert {each.code for each in report.skipped} >= {"LD106", "LD502"}
+    assert {each.gap for each in report.skipped} == {Gap.TOO_EARLY}
+    assert exit_code(report) is ExitCode.OK
 
 
 # LD503

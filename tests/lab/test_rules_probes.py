@@ -10,10 +10,11 @@ import pytest
 from linkdoctor.api import Further
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Safety, Severity
-from linkdoctor.model.snapshot import Probe, ProbeOutcome
+from linkdoctor.model.snapshot import Probe, ProbeCause, ProbeOutcome
 
 from .engine import SEARCH_PATH
 from .examining import codes, look, only_fault, report
+from .leftovers import wait_until
 from .nameserver import nameserver
 from .situations import Lab
 
@@ -93,6 +94,53 @@ def test_a_missing_route_is_named(pair: Lab, kind: str) -> None:
     found = only_fault(probed(pair))
     assert found.code == "LD510"
     assert f"no route to {pair.address('app')}" in found.message
+
+
+def test_a_reject_that_looks_like_a_missing_route_is_not_called_one(pair: Lab) -> None:
+    rule = ("FORWARD", "-j", "REJECT", "--reject-with", "icmp-host-prohibited")
+    pair.engine.inside("iptables", "-I", *rule)
+    try:
+        (met,) = probes(pair, "web")
+        found = only_fault(probed(pair))
+    finally:
+        pair.engine.inside("iptables", "-D", *rule)
+    assert (met.outcome, met.cause) == (ProbeOutcome.NO_ROUTE, ProbeCause.REJECTED)
+    assert found.code == "LD510"
+    assert "has a route to" in found.message
+    assert "-A FORWARD -j REJECT --reject-with icmp-host-prohibited" in found.message
+    assert "has no route" not in found.message
+    assert codes(probed(pair)) == []
+
+
+def test_a_reject_inside_the_source_is_told_from_a_missing_route(pair: Lab) -> None:
+    rule = ("-j", "REJECT", "--reject-with", "icmp-host-unreachable")
+    within(pair, "app", "iptables", "-A", "INPUT", *TO_THE_SERVICE, *rule)
+    found = only_fault(probed(pair))
+    assert "has a route to" in found.message
+    assert "a firewall's REJECT" in found.message
+
+
+def test_a_neighbour_that_does_not_answer_is_no_missing_route(pair: Lab) -> None:
+    within(pair, "app", "ip", "link", "set", "eth0", "arp", "off")
+    within(pair, "web", "ip", "neigh", "flush", "all")
+    (met,) = probes(pair, "web")
+    found = only_fault(probed(pair))
+    assert met.cause is ProbeCause.NO_NEIGHBOUR
+    assert f"nobody on its network answers for {pair.address('app')}" in found.message
+    assert "it is app's" in found.message
+    assert "no route" not in found.message
+
+
+def test_an_unhealthy_source_that_refuses_is_one_error(lab: Lab) -> None:
+    lab.run("app", listen=5000, health="false")
+    lab.run("web", link="app:helloapp")
+    assert wait_until(lambda: lab.inspect("app")["State"]["Health"]["Status"] == "unhealthy", 30)
+    within(lab, "app", "iptables", "-A", "INPUT", *TO_THE_SERVICE, "-j", "REJECT")
+    alone = only_fault(report(look(lab)))
+    assert (alone.code, alone.severity) == ("LD106", Severity.WARNING)
+    found = only_fault(probed(lab))
+    assert (found.code, found.severity) == ("LD106", Severity.ERROR)
+    assert found.consequences == ("LD510",)
 
 
 def test_lost_packets_are_a_warning(pair: Lab) -> None:

@@ -10,6 +10,7 @@ import pytest
 from docker.errors import APIError
 
 from linkdoctor.api import Url, diagnose_engines
+from linkdoctor.model.evidence import Gap
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Safety, Severity
 
@@ -151,6 +152,26 @@ def test_what_is_published_because_it_is_exposed_need_not_be_served(lab: Lab) ->
     assert (told(report), report.skipped) == ([], ())
 
 
+def test_several_published_ports_of_which_one_is_served_are_one_remark(lab: Lab) -> None:
+    published: dict[int | str, int | str | None] = {
+        port: 18000 + port for port in range(5000, 5006)
+    }
+    lab.run("app", listen=5000, expose=[], publish=published)
+    report = diagnose(lab)
+    (found,) = report.findings
+    assert (found.code, found.target, found.severity) == ("LD507", "app", Severity.INFO)
+    assert "another published port is served" in found.message
+    assert report.skipped == ()
+
+
+def test_several_published_ports_of_which_none_is_served_are_one_error(lab: Lab) -> None:
+    lab.run("app", listen=8080, expose=[], publish={5000: 18000, 5001: 18001})
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.target, found.severity) == ("LD507", "app", Severity.ERROR)
+    assert "to 5000, " in found.message
+    assert "to 5001" in found.message
+
+
 def test_a_container_that_shares_the_network_may_serve_the_published_port(lab: Lab) -> None:
     lab.run("app", publish={5000: 18000})
     lab.run("helper", network_mode="container:app", listen=5000, expose=[])
@@ -170,7 +191,9 @@ def test_published_udp_ports_and_paused_containers_are_not_judged(lab: Lab) -> N
 def test_a_published_container_that_has_only_just_started_may_be_on_its_way(lab: Lab) -> None:
     lab.run("app", publish={5000: 18000})
     report = diagnose_engines([Url(lab.url)])
-    assert (told(report), report.skipped) == ([], ())
+    assert told(report) == []
+    (skip,) = report.skipped
+    assert (skip.code, skip.gap) == ("LD507", Gap.TOO_EARLY), "not judged yet, and said so"
 
 
 # LD508
@@ -294,12 +317,22 @@ def test_a_source_on_a_user_defined_network_is_one_fault_too(lab: Lab) -> None:
     assert "LD101" in found.consequences
 
 
-def test_an_attempt_that_was_repeated_at_another_port_is_a_remark(lab: Lab) -> None:
+def test_an_attempt_that_was_perhaps_repeated_at_another_port_is_a_warning(lab: Lab) -> None:
+    """Version 0.1 had it as a remark: whether it was repeated is a guess."""
     lab.run("db", image=lab.image("lab:db", command=SLEEP), listen=5432, publish={5432: 18000})
     lab.run("app", listen=5000, publish={5000: 18000}, refused=True)
     lab.run("app2", listen=5000, publish={5000: 18001})
     report = diagnose(lab)
-    assert (codes(report), told(report)) == ([], ["LD508 app/"])
+    assert codes(report) == ["LD508 app/"]
+    assert report.findings[0].severity is Severity.WARNING
+    assert "perhaps app2" in report.findings[0].message
+
+
+def test_a_refused_replica_at_the_same_port_is_an_error(lab: Lab) -> None:
+    lab.run("app1", listen=5000, publish={5000: 18000})
+    lab.run("app2", listen=5000, publish={5000: 18000}, refused=True)
+    (found,) = [each for each in diagnose(lab).findings if each.code == "LD508"]
+    assert (found.target, found.severity) == ("app2", Severity.ERROR)
 
 
 # LD509

@@ -82,7 +82,7 @@ def test_what_was_written_stays_in_the_old_container(lab: Lab, journal: Path) ->
     assert f"{KEPT} is kept, stopped" in said
     assert "1 file (9 bytes): /tmp/data.db" in said
     assert f"docker rm {KEPT} (without -v" in said
-    assert f"linkdoctor fix --undo {journal} -H {lab.url}" in said
+    assert f"linkdoctor fix -H {lab.url} --undo {journal}" in said
     lab.api.remove_container(KEPT)
     assert do(lab, "web", "cat /own/file") == "kept\n"
 
@@ -415,12 +415,14 @@ class _Refusing(CuttingProxy):
         self._refused = refused
         super().__init__(engine, path)
 
-    def _forward(self, method: str, path: str, body: bytes, *, hang_up: bool) -> bytes:
+    def _forward(
+        self, method: str, path: str, body: bytes, when: When | None, victim: int
+    ) -> bytes:
         if self._refused in f"{method} {path}":
             said = b'{"message":"broken"}'
             head = f"HTTP/1.1 500 Internal Server Error\r\nContent-Length: {len(said)}\r\n\r\n"
             return head.encode() + said
-        return super()._forward(method, path, body, hang_up=hang_up)
+        return super()._forward(method, path, body, when, victim)
 
 
 @contextmanager

@@ -412,3 +412,80 @@ def test_hostile_arguments_do_nothing_to_a_terminal(run: Run, healthy: Path) -> 
     result = run("check", "\x1b[2Jwbe\udcff", "--snapshot", healthy)
     assert result.code == 2
     assert "\x1b" not in result.err
+
+
+# --- what may be missing, what is waited for, what the verdict is about --------------------------
+
+
+def test_what_is_accepted_as_missing_is_a_note(run: Run, blind: Path) -> None:
+    assert run("check", "--snapshot", blind).code == 3
+    result = run("check", "--snapshot", blind, "--accept-missing", "root")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("✓ healthy: 1 link between 2 containers on host1; ")
+    assert "accepted as missing (root)" in result.out
+    plain = json.loads(
+        run("check", "--snapshot", blind, "--accept-missing", "env", "--format", "json").out
+    )
+    assert plain["summary"]["verdict"] == "healthy"
+    assert plain["summary"]["accepted"] == len(plain["skipped"]) > 0
+    assert {(each["gap"], each["accepted"]) for each in plain["skipped"]} == {("denied", True)}
+    assert plain["scope"]["accept_missing"] == ["environment"]
+
+
+def test_the_configuration_accepts_too_and_the_option_takes_its_place(
+    run: Run, blind: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('accept-missing = ["root"]\n')
+    assert run("check", "--snapshot", blind, "--config", config).code == 0
+    given = ("--config", config, "--accept-missing", "firewall,cut")
+    assert run("check", "--snapshot", blind, *given).code == 3
+
+
+def test_an_unknown_kind_is_wrong_usage(run: Run, blind: Path, tmp_path: Path) -> None:
+    result = run("check", "--snapshot", blind, "--accept-missing", "rot")
+    assert (result.code, result.out) == (2, "")
+    assert "--accept-missing 'rot'" in result.err
+    assert "did you mean 'root'?" in result.err
+    config = tmp_path / "config.toml"
+    config.write_text('accept-missing = ["firewal"]\n')
+    result = run("check", "--snapshot", blind, "--config", config)
+    assert (result.code, result.out) == (2, "")
+    assert "did you mean 'firewall'?" in result.err
+    assert run("config", "--config", config).code == 2
+
+
+def test_what_is_saved_does_not_settle(run: Run, healthy: Path) -> None:
+    result = run("check", "--snapshot", healthy, "--settle", "5")
+    assert (result.code, result.out) == (2, "")
+    assert "--settle needs an engine" in result.err
+    assert run("check", "--watch", "5", "--settle", "5").code == 2
+    assert run("check", "--settle", "0").code == 2
+
+
+def test_the_verdict_is_about_what_was_asked_for(run: Run, tmp_path: Path) -> None:
+    world = linked().run("db", expose=[1], listen=[1]).run("job", link="db:db").move("db")
+    path = saved(tmp_path / "file", world)
+    assert run("check", "web", "--snapshot", path) == Result(
+        0, "✓ web: nothing wrong (1 link); 1 error elsewhere on host1\n", ""
+    )
+    assert run("check", "job", "--snapshot", path).code == 1
+    plain = json.loads(run("check", "web", "--snapshot", path, "--format", "json").out)
+    assert plain["scope"]["containers"] == ["web"]
+    assert plain["scope"]["elsewhere"]["error"] == 1
+    page = run("check", "web", "--snapshot", path, "--format", "html").out
+    assert "1 error elsewhere" in page
+
+
+def test_what_just_started_exits_with_0_so_far(run: Run, tmp_path: Path) -> None:
+    world = World().run("app", expose=[5000], started_at="2026-01-01T11:59:58Z")
+    path = saved(tmp_path / "file", world.run("web", link="app:helloapp"))
+    result = run("check", "--snapshot", path)
+    assert result.code == 0
+    assert result.out.startswith("✓ healthy so far: ")
+    assert "Healthy so far" in run("check", "--snapshot", path, "--format", "html").out
+    plain = json.loads(run("check", "--snapshot", path, "--format", "json").out)
+    assert plain["summary"]["too_early"] == len(plain["skipped"]) > 0
+    assert {each["gap"] for each in plain["skipped"]} == {"too-early"}
+    verbose = run("check", "-v", "--snapshot", path).out
+    assert "too early to judge (" in verbose

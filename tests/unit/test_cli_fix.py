@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from linkdoctor.api import snapshot_bytes
+from linkdoctor.api import Examination, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.cli.fix import _numbers
+from linkdoctor.cli.asking import Asking, step_numbers
+from linkdoctor.cli.journals import _with_journal
+from linkdoctor.fix.journal import Before, Journal
+from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
+from linkdoctor.model.actions import Start
+from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.world import World
+from linkdoctor.render.layout import Medium
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -80,8 +87,14 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),
-        (("--interactive",), "goes with --apply"),
-        (("--interactive", "--apply", "--yes"), "goes with --apply"),
+        # --interactive is --apply with its questions: it needs no --apply beside it.
+        (("--interactive",), "--interactive asks before each step and there is no terminal"),
+        (("--interactive", "--apply"), "use --apply --yes"),
+        (("--interactive", "--apply", "--yes"), "cannot be used together"),
+        (("--interactive", "--yes"), "cannot be used together"),
+        (("--undo", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--resume", "/nowhere/journal"), "there is no journal /nowhere/journal"),
+        (("--undo", "/dev/null"), "there is no journal /dev/null"),
     ],
 )
 def test_nonsense_is_one_line(
@@ -127,7 +140,194 @@ def test_a_hostile_name_cannot_write_to_the_terminal(
     ],
 )
 def test_steps_are_picked_by_their_numbers(typed: str, meant: set[int] | None) -> None:
-    assert _numbers(typed, 4) == meant
+    assert step_numbers(typed, (1, 2, 3, 4)) == meant
+
+
+def test_steps_of_a_later_round_are_picked_by_their_own_numbers() -> None:
+    assert step_numbers("5-6", (5, 6, 7)) == frozenset((5, 6))
+    assert step_numbers("all", (5, 6, 7)) == frozenset((5, 6, 7))
+    assert step_numbers("1", (5, 6, 7)) is None
+
+
+# An engine that cannot be asked
+
+
+def no_engine(path: Path) -> str:
+    """The address of an engine that is not there."""
+    return f"unix://{path / 'none.sock'}"
+
+
+def first_line_of_check(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What `check` says first about the same engines."""
+    with pytest.raises(SystemExit):
+        main(["check", *arguments])
+    return capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize("apply", [(), ("--apply", "--yes")], ids=["plan", "apply"])
+def test_an_engine_that_cannot_be_asked_is_said_first(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, apply: tuple[str, ...]
+) -> None:
+    engine = no_engine(tmp_path)
+    code, out, err = run("-H", engine, *apply)
+    assert (code, err) == (3, "")
+    assert out.splitlines()[0] == first_line_of_check(capsys, "-H", engine)
+    assert "could not be asked" in out.splitlines()[0]
+    assert "nothing to mend" not in out
+    assert "errors" not in out, "of an engine that was not asked nothing is known"
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_an_engine_that_cannot_be_asked_is_named_beside_others(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path, broken: bool
+) -> None:
+    world = World.tutorial().move("app") if broken else World.tutorial()
+    engines = ("--snapshot", saved(tmp_path, world), "-H", no_engine(tmp_path))
+    code, out, _ = run(*engines)
+    assert code == (1 if broken else 3)
+    assert out.splitlines()[0] == first_line_of_check(capsys, *engines)
+    assert "1 of 2 engines could not be asked" in out.splitlines()[0]
+    assert "none.sock" in "".join(out.split())
+    assert "nothing to mend" not in out
+    assert ("step 1: restart web" in out) == broken
+
+
+def test_an_engine_that_cannot_be_asked_is_in_the_plan_as_json(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("-H", no_engine(tmp_path), "--format", "json")
+    plan = json.loads(out)
+    assert code == 3
+    assert (plan["steps"], plan["summary"]["verdict"]) == ([], "incomplete")
+    assert [each["engine"] for each in plan["hosts"]] == [""]
+    assert [each["code"] for each in plan["skipped"]] == ["LD002"]
+
+
+def test_evidence_that_is_missing_is_no_all_clear(run: Run, tmp_path: Path) -> None:
+    denied = Unknown(gap=Gap.DENIED, detail="only root may")
+    world = World.tutorial().unknown("web", "process_environment", denied)
+    code, out, _ = run("--snapshot", saved(tmp_path, world))
+    assert code == 3
+    assert out.startswith("? incomplete")
+    assert "no step is planned: not everything could be seen" in out
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--undo", "{journal}"), ("--resume", "{journal}"), ("--resume", "auto")]
+)
+def test_a_journal_of_an_engine_that_cannot_be_asked_is_one_line(
+    run: Run, tmp_path: Path, arguments: tuple[str, str]
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    with Journal(journal) as written:
+        before = Before(id="a" * 64, name="app", running=False)
+        written.begin(Start(container="app"), before, engine="E1")
+    given = [each.format(journal=journal) for each in arguments]
+    code, out, err = run(*given, "-H", no_engine(tmp_path))
+    assert (code, out) == (3, "")
+    assert "there is no such socket" in err
+    assert err.count("\n") == 1
+
+
+# At a terminal
+
+
+class Terminal(io.StringIO):
+    """Where keys are typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def asking(monkeypatch: pytest.MonkeyPatch, keys: str, *, pick: bool = False) -> Asking:
+    """What asks at a terminal where these keys are typed."""
+    monkeypatch.setattr("sys.stdin", Terminal(keys))
+    return Asking(Medium(width=80, colour=False), several=False, pick=pick, silent=False)
+
+
+def plan_of(world: World) -> Plan:
+    """The plan for a world."""
+    seen = Examination(snapshots=(world.snapshot(),))
+    return make_plan(seen, Scope())
+
+
+def two_faults() -> World:
+    """Two targets that have to be restarted."""
+    world = World().run("app", expose=[80], listen=[80]).run("db", expose=[81], listen=[81])
+    return world.run("one", link="app:x").run("two", link="db:x").move("app").move("db")
+
+
+def test_a_question_explains_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = plan_of(two_faults())
+    ask = asking(monkeypatch, "?\nmaybe\ny\n")
+    ask.plan(planned)
+    assert ask.about(planned.steps[0]) is Answer.YES
+    said = capsys.readouterr().err
+    assert "[y]es, [n]o, [q]uit, [?]" in said
+    assert said.count("leave it out, and the steps that need it") == 2
+
+
+def test_the_choice_of_steps_explains_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = plan_of(two_faults())
+    ask = asking(monkeypatch, "?\n9\n2\n", pick=True)
+    ask.plan(planned)
+    assert [ask.about(each) for each in planned.steps] == [Answer.NO, Answer.YES]
+    said = capsys.readouterr().err
+    assert "which steps? [1-2, all, none, ?]" in said
+    assert said.count("no step: nothing is changed") == 2
+
+
+def test_progress_counts_the_steps_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = plan_of(two_faults())
+    ask = asking(monkeypatch, "")
+    ask.plan(planned)
+    for step in planned.steps:
+        ask.told(step, None)
+        ask.told(step, Done(step=step, result=Result.FIXED))
+    assert capsys.readouterr().err.splitlines() == [
+        "linkdoctor: step 1 of 2: restart one ...",
+        "linkdoctor: step 1 of 2: fixed; 1 step left",
+        "linkdoctor: step 2 of 2: restart two ...",
+        "linkdoctor: step 2 of 2: fixed",
+    ]
+
+
+# What can be taken back
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ([], []),
+        (["--apply"], ["--apply"]),
+        (["--undo"], ["--undo", "auto"]),
+        (["--undo", "--yes"], ["--undo", "auto", "--yes"]),
+        (["--undo", "a-journal", "--yes"], ["--undo", "a-journal", "--yes"]),
+        (["--undo=a-journal"], ["--undo=a-journal"]),
+    ],
+)
+def test_an_undo_that_stands_alone_means_the_newest_journal(
+    typed: list[str], read: list[str]
+) -> None:
+    assert _with_journal(typed) == read
+
+
+def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_path: Path) -> None:
+    file = saved(tmp_path, World.tutorial().move("app"))
+    _, out, _ = run("--snapshot", file)
+    assert "cannot be taken back: a restart leaves nothing to take back" in out
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    _, out, _ = run("--snapshot", file)
+    words = " ".join(out.split())
+    assert "can be taken back while the old container is kept" in words
+    assert "it is, if it wrote files that the new one has not; --keep-old keeps it anyway" in words
+
+
+# What was written outside volumes
 
 
 @pytest.mark.parametrize("other", ["--carry-files", "--keep-old"])

@@ -219,6 +219,30 @@ def test_resolv_conf_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        (" nameserver 10.0.0.2\n", ()),
+        ("nameserver\t10.0.0.2\n", ("10.0.0.2",)),
+        ("nameserver 10.0.0.2 # x\n", ("10.0.0.2",)),
+        ("nameserver 10.0.0.2#x\n", ()),
+        ("nameserver\u00a010.0.0.2\n", ()),
+        ("; nameserver 10.0.0.2\n", ()),
+        ("NAMESERVER 10.0.0.2\n", ()),
+        ("nameserver fe80::1%eth0\n", ("fe80::1%eth0",)),
+        ("nameserver 10.0.0.2\r\n", ("10.0.0.2",)),
+    ],
+)
+def test_servers_are_read_as_resolvers_read_them(text: str, servers: tuple[str, ...]) -> None:
+    assert parse_resolver(text).nameservers == servers
+
+
+def test_a_windows_line_end_spoils_a_server_for_glibc_alone() -> None:
+    text = "nameserver 10.0.0.2\r\nnameserver 10.0.0.3\n"
+    assert parse_resolver(text, glibc=True).nameservers == ("10.0.0.3",)
+    assert parse_resolver(text).nameservers == ("10.0.0.2", "10.0.0.3")
+
+
+@pytest.mark.parametrize(
     ("options", "ndots"),
     [
         ("", 1),

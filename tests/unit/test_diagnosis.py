@@ -233,6 +233,7 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
         "tool",
         "taken_at",
         "hosts",
+        "scope",
         "summary",
         "findings",
         "skipped",
@@ -253,7 +254,19 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
         "info",
         "suppressed",
         "skipped",
+        "too_early",
+        "accepted",
     ]
+    assert list(found["scope"]) == [
+        "containers",
+        "select",
+        "ignore",
+        "accept_missing",
+        "links",
+        "rules_left_out",
+        "elsewhere",
+    ]
+    assert list(found["scope"]["elsewhere"]) == ["error", "warning", "info", "skipped"]
     finding = found["findings"][0]
     assert list(finding) == [
         "code",
@@ -269,6 +282,7 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
         "fixes",
         "fingerprint",
         "docs",
+        "aliases",
     ]
     assert list(finding["evidence"][0]) == ["what", "observed", "expected", "where"]
     assert list(finding["fixes"][0]) == ["title", "safety", "commands"]

@@ -14,7 +14,9 @@ from linkdoctor.model.report import Report, Severity
 from linkdoctor.model.topology import LinkKind, Topology
 from tests.replay import replayed, situations
 
-NEEDS_PROC = {"LD108", "LD109", "LD110", "LD305", "LD310", "LD502", "LD503"}
+NEEDS_PROC = {
+    *("LD108", "LD109", "LD110", "LD305", "LD310", "LD313", "LD502", "LD503", "LD513", "LD514"),
+}
 NEEDS_THE_HOST = {"LD406", "LD407", "LD604"}
 VARIABLE = "HELLOAPP_PORT_5000_TCP_ADDR"
 

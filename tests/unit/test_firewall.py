@@ -102,7 +102,7 @@ def test_the_words_of_a_rule_are_understood() -> None:
     )
     assert rule("-d 0.0.0.0/0 -g DOCKER") == FirewallRule(chain="DOCKER-USER", verdict="DOCKER")
     assert rule("-j REJECT --reject-with icmp-port-unreachable") == FirewallRule(
-        chain="DOCKER-USER", verdict="REJECT"
+        chain="DOCKER-USER", verdict="REJECT", reject_with="icmp-port-unreachable"
     )
 
 

@@ -119,7 +119,7 @@ def test_jsonl_holds_the_whole_report(report: Report) -> None:
     for line in lines:
         by_kind.setdefault(line.pop("kind"), []).append(line)
     (summary,) = by_kind["summary"]
-    whole = {field: summary.pop(field) for field in ("schema", "tool", "taken_at")}
+    whole = {field: summary.pop(field) for field in ("schema", "tool", "taken_at", "scope")}
     whole |= {"summary": summary, "hosts": by_kind["host"]}
     whole |= {"findings": by_kind.get("finding", []), "skipped": by_kind.get("skipped", [])}
     assert "actions" not in json.dumps(whole)

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from linkdoctor.api import ContextName, Url
+from linkdoctor.fix.from_journal import NoJournalError, resume, undo
 from linkdoctor.fix.journal import (
     Before,
     Call,
     Event,
     Journal,
     JournalError,
+    Step,
     default_path,
     read,
     state_directory,
     steps,
 )
-from linkdoctor.model.actions import Recreate, Start
+from linkdoctor.fix.reversible import undo_command, why_irreversible
+from linkdoctor.model.actions import Action, Recreate, Restart, Start
 from linkdoctor.model.links import StoredLink
 
 WEB = Before(id="a" * 64, name="web", running=True, restart_policy="always", networks=("bridge",))
@@ -134,3 +138,141 @@ def test_a_step_of_a_call_that_failed_has_no_new_container(tmp_path: Path) -> No
     assert found.new_id == ""
     assert found.unanswered is None
     assert [each.event for each in found.calls] == [Event.BEFORE, Event.AFTER]
+
+
+OLD, NEW = "a" * 64, "b" * 64
+
+
+def asked(path: Path, *calls: tuple[Call, str, bool]) -> Step:
+    """A step whose calls were made in this order, each answered or not."""
+    with Journal(path) as journal:
+        step = journal.begin(ACTION, WEB, engine="E1")
+        for call, container, answered in calls:
+            journal.before(step, call, "" if call is Call.CREATE else container)
+            if answered:
+                journal.after(step, call, container)
+        (found,) = journal.steps()
+    return found
+
+
+def test_what_was_asked_and_not_answered_is_pending_whatever_came_after(tmp_path: Path) -> None:
+    step = asked(
+        tmp_path / "journal",
+        (Call.CREATE, NEW, True),
+        (Call.STOP, OLD, False),
+        (Call.REMOVE, NEW, True),
+        (Call.RENAME, OLD, False),
+    )
+    assert [each.call for each in step.pending] == [Call.STOP, Call.RENAME]
+    assert step.is_stopping(OLD)
+    assert not step.is_stopping(NEW)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_who_was_asked_to_start_after_a_stop_had_stopped(tmp_path: Path, answered: bool) -> None:
+    step = asked(tmp_path / "journal", (Call.STOP, OLD, False), (Call.START, OLD, answered))
+    assert not step.is_stopping(OLD)
+    assert [each.call for each in step.pending] == ([] if answered else [Call.START])
+
+
+def test_the_start_of_another_container_ends_no_stop(tmp_path: Path) -> None:
+    step = asked(tmp_path / "journal", (Call.STOP, OLD, False), (Call.START, NEW, True))
+    assert step.is_stopping(OLD)
+
+
+def test_a_refused_stop_is_not_pending(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        step = journal.begin(ACTION, WEB, engine="E1")
+        journal.before(step, Call.STOP, OLD)
+        journal.after(step, Call.STOP, OLD, failed=True)
+        (found,) = journal.steps()
+    assert found.pending == ()
+
+
+def test_a_step_that_is_being_taken_back_is_open_until_that_is_done(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal")
+    with Journal(path, continued=True) as journal:
+        journal.undoing(1)
+        step = journal.steps()[0]
+        assert (step.open, step.verified, step.undone) == (True, False, False)
+        journal.undone(1)
+        step = journal.steps()[0]
+        assert (step.open, step.undone, step.kept) == (False, True, WEB.id)
+
+
+def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    lines = (
+        '{"time":"2026-01-01T00:00:00.000+00:00","step":1,"event":"begin",'
+        '"schema":"linkdoctor.journal/1","engine":"E1","action":{"type":"restart",'
+        '"container":"web"},"before":{"id":"a","name":"web","running":true}}\n'
+        '{"time":"2026-01-01T00:00:01.000+00:00","step":1,"event":"end","result":"fixed"}\n'
+    )
+    (tmp_path / "journal").write_text(lines)
+    (step,) = steps(read(tmp_path / "journal"))
+    assert (step.before.started_at, step.before.sources) == ("", ())
+    assert step.ended_at == "2026-01-01T00:00:01.000+00:00"
+
+
+# Whether it can be taken back
+
+
+def ended(path: Path, action: Action, result: str, *, acted: bool = True, kept: str = "") -> Step:
+    with Journal(path) as journal:
+        step = journal.begin(action, WEB, engine="E1")
+        journal.before(step, Call.START, WEB.id)
+        journal.after(step, Call.START, WEB.id, failed=not acted)
+        if result:
+            journal.end(step, result, kept=kept)
+        (found,) = journal.steps()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("action", "result", "acted", "kept", "why"),
+    [
+        (Start(container="web"), "fixed", True, "", ""),
+        (Start(container="web"), "not-fixed", True, "", ""),
+        (Start(container="web"), "not-fixed", False, "", "it changed nothing"),
+        (Start(container="web"), "", True, "", "--resume"),
+        (Restart(container="web"), "fixed", True, "", "a restart leaves nothing"),
+        (ACTION, "fixed", True, OLD, ""),
+        (ACTION, "fixed", True, "", "the old container was removed"),
+        (ACTION, "undone", True, "", "it changed nothing"),
+    ],
+)
+def test_what_a_journal_says_against_taking_a_step_back(
+    tmp_path: Path, action: Action, result: str, acted: bool, kept: str, why: str
+) -> None:
+    step = ended(tmp_path / "journal", action, result, acted=acted, kept=kept)
+    said = why_irreversible(step)
+    assert said.startswith(why) if why != "--resume" else why in said
+    assert bool(said) == bool(why)
+
+
+def test_the_command_that_takes_back_names_engine_and_journal() -> None:
+    where = Url("unix:///run/my engine.sock")
+    assert undo_command(where, "/a b", {}) == (
+        "linkdoctor fix -H 'unix:///run/my engine.sock' --undo '/a b'"
+    )
+    assert undo_command(ContextName("far"), "/a", {}) == "linkdoctor fix --context far --undo /a"
+    assert undo_command(Url(), "/a", {}) == "linkdoctor fix --undo /a"
+    set_there = {"DOCKER_HOST": "tcp://far:2375"}
+    assert undo_command(Url(), "/a", set_there) == "linkdoctor fix -H tcp://far:2375 --undo /a"
+    with_keys = {**set_there, "DOCKER_TLS_VERIFY": "1"}
+    assert undo_command(Url(), "/a", with_keys) == "linkdoctor fix --undo /a"
+
+
+@pytest.mark.parametrize("content", [None, "", "no journal\n", "cut off"])
+def test_only_a_journal_with_a_step_is_used(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "journal"
+    if content is not None:
+        path.write_text(content)
+    for use in (undo, resume):
+        with pytest.raises(NoJournalError):
+            use(path, Url(f"unix://{tmp_path}/no-engine"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NoJournalError, match="there is no journal"):
+        resume(tmp_path / "pipe", Url(f"unix://{tmp_path}/no-engine"))

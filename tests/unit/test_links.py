@@ -246,6 +246,19 @@ def test_a_hosts_file_is_read_line_by_line() -> None:
     )
 
 
+def test_a_hosts_file_is_read_as_resolvers_read_it() -> None:
+    text = (
+        "010.0.0.1 loose\n127.1 short\nhost.example name\n10.0.0.2\u00a0glued\n"
+        "10.0.0.3\tdos\r\n 10.0.0.4\va\x0cb\n10.0.0.5 x\r10.0.0.6 y\n::1 six\n"
+    )
+    assert parse_hosts(text) == (
+        HostsLine(address="10.0.0.3", names=("dos",)),
+        HostsLine(address="10.0.0.4", names=("a", "b")),
+        HostsLine(address="10.0.0.5", names=("x", "10.0.0.6", "y")),
+        HostsLine(address="::1", names=("six",)),
+    )
+
+
 def test_each_exposed_port_has_a_pair_of_firewall_rules() -> None:
     rules = firewall_rules(
         target_address="172.17.0.3", source_address="172.17.0.2", exposed=[Port(5000)]

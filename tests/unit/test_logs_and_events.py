@@ -116,10 +116,10 @@ def test_without_the_engines_clock_no_events_are_asked_for(clock: str, tmp_path:
 
 def test_too_many_events_are_none(tmp_path: Path) -> None:
     situation = healthy()
-    situation["raw"] = {"events": f"{event()}\n" * 10_000}
+    situation["raw"] = {"events": f"{event()}\n" * 40_000}
     events = seen(situation, tmp_path).events
     assert isinstance(events, Unknown)
-    assert "larger than 1 MiB" in events.detail
+    assert "larger than 4 MiB" in events.detail
 
 
 def test_an_engine_without_logs_and_events_is_examined_nevertheless(tmp_path: Path) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from linkdoctor.fix.merging import Contradiction, merged
-from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Rename, SetRestartPolicy
+from linkdoctor.model.actions import (
+    Action,
+    ConnectNetwork,
+    Joined,
+    Namespace,
+    Recreate,
+    Rename,
+    SetRestartPolicy,
+)
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.snapshot import Publication
 
@@ -33,6 +42,29 @@ def test_what_two_recreations_add_and_remove_is_joined() -> None:
 def test_a_recreation_without_changes_changes_nothing() -> None:
     changed = Recreate(container="web", links=(APP,), network="back")
     assert merged(changed, Recreate(container="web")) == changed
+
+
+WEB = Joined(namespace=Namespace.NETWORK, container="web")
+OTHER = Joined(namespace=Namespace.NETWORK, container="other")
+PROCESSES = Joined(namespace=Namespace.PID, container="other")
+
+
+def test_namespaces_of_different_owners_are_joined() -> None:
+    one = Recreate(container="side", joins=(WEB,))
+    both = merged(one, Recreate(container="side", joins=(PROCESSES,)))
+    assert isinstance(both, Recreate)
+    assert both.joins == (WEB, PROCESSES)
+    assert merged(both, Recreate(container="side")) == both
+
+
+def test_what_a_fix_wants_to_run_does_not_stay_down() -> None:
+    down = Recreate(container="side", joins=(WEB,), stays_down=True)
+    assert merged(down, msgspec.structs.replace(down, aliases=("a",))) == msgspec.structs.replace(
+        down, aliases=("a",)
+    )
+    up = merged(down, Recreate(container="side", aliases=("a",)))
+    assert isinstance(up, Recreate)
+    assert (up.stays_down, up.joins) == (False, (WEB,))
 
 
 def test_aliases_on_one_network_are_joined() -> None:
@@ -66,6 +98,7 @@ def test_aliases_on_one_network_are_joined() -> None:
             SetRestartPolicy(container="app", policy="no"),
         ),
         (Rename(container="app", to="a"), Rename(container="app", to="b")),
+        (Recreate(container="side", joins=(WEB,)), Recreate(container="side", joins=(OTHER,))),
     ],
 )
 def test_what_cannot_both_be_done_is_told(one: Action, other: Action) -> None:

@@ -140,7 +140,8 @@ def test_the_time_that_a_container_is_given_to_stop_is_told() -> None:
     assert [each.seconds for each in planned(world).steps] == [45]
 
 
-def test_ports_of_the_engines_choice_are_pinned_only_on_request() -> None:
+def test_ports_of_the_engines_choice_are_pinned_unless_told_otherwise() -> None:
+    # Until 0.1 it was the other way round: a replaced container lost its public port.
     world = (
         World()
         .run("app", expose=[5000], listen=[5000])
@@ -149,16 +150,43 @@ def test_ports_of_the_engines_choice_are_pinned_only_on_request() -> None:
     )
     topology = Topology([world.snapshot()])
     report = reported(topology)
-    (step,) = plan(report, topology).steps
+    (step,) = plan(report, topology, pin_ports=False).steps
     assert isinstance(step.action, Recreate)
     assert step.action.published is None
-    (step,) = plan(report, topology, pin_ports=True).steps
+    assert step.notes == ("its public port 32768 will change",)
+    (step,) = plan(report, topology).steps
     assert isinstance(step.action, Recreate)
     assert step.action.published is not None
     assert {(each.host_port, each.ephemeral) for each in step.action.published} == {(32768, False)}
+    assert {(each.host_port, each.ephemeral) for each in step.action.pinned} == {(32768, True)}
+    assert step.notes == ("keeps its public port 32768, if still free",)
+
+
+def test_a_fixed_port_needs_no_word() -> None:
+    world = (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("web", link="app:helloapp", publish={80: 8080})
+    )
+    (recreated,) = planned(world.recreate("app")).steps
+    assert isinstance(recreated.action, Recreate)
+    assert (recreated.notes, recreated.action.published, recreated.action.pinned) == ((), None, ())
+
+
+def test_a_restart_moves_a_port_of_the_engines_choice() -> None:
+    world = (
+        World()
+        .run("app", expose=[5000], listen=[5000])
+        .run("web", link="app:helloapp", publish={80: 32770, 81: 32771}, ephemeral=True)
+    )
+    (step,) = planned(world.move("app")).steps
+    assert step.notes == ("its public ports 32770, 32771 will change",)
 
 
 FOR_A_PERSON_ONLY = {
+    ("LD109", "connect web anew to network "): "it has to leave the network first",
+    ("LD109", "connect web to network "): "its links have to be given with the connection",
+    ("LD301", "connect app anew to network "): "it has to leave the network first",
     ("LD207", "make the network "): "it takes a new network",
     ("LD605", "make the network "): "it takes a new network",
     ("LD304", "recreate web (without "): "only a person knows which of the two is meant",

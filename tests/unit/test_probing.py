@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkdoctor.collect import sockets
+from linkdoctor.collect import probing, sockets
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.probing import may_be_dialled, with_probes
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
@@ -17,6 +18,8 @@ from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot
 from linkdoctor.model.world import World
 
+TOO_SHORT = Deadline(1)
+"""Time enough for a plan, and too little for a connection."""
 SUBNETS = ("172.17.0.0/16", "fd00:17::/64")
 
 
@@ -145,17 +148,55 @@ def test_dialled_ports_come_first_and_exposed_ones_are_bounded() -> None:
     )
     seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
     assert isinstance(seen, Known)
-    assert [each.port for each in seen.value] == [*range(5000, 5016), 9000]
-    assert {(each.outcome, each.address) for each in seen.value} == {(ProbeOutcome.NOT_TRIED, "")}
+    left_out = [each.port for each in seen.value if each.outcome is ProbeOutcome.LEFT_OUT]
+    assert left_out == [5016], "one stands for all"
+    assert [each.port for each in seen.value] == [*range(5000, 5017), 9000]
+    tried = [each for each in seen.value if each.outcome is not ProbeOutcome.LEFT_OUT]
+    assert {(each.outcome, each.address) for each in tried} == {(ProbeOutcome.NOT_TRIED, "")}
 
 
-def test_what_is_beyond_the_bound_of_an_engine_is_not_tried() -> None:
+def test_of_many_exposed_ports_those_that_are_listened_on_are_probed() -> None:
+    world = (
+        World().run("app", expose=range(5000, 5100), listen=[5090]).run("web", link="app:helloapp")
+    )
+    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    assert isinstance(seen, Known)
+    tried = [each.port for each in seen.value if each.outcome is not ProbeOutcome.LEFT_OUT]
+    assert tried == [*range(5000, 5015), 5090]
+
+
+def outcomes(seen: Snapshot, *, name: str) -> dict[str, int]:
+    found = probes(seen, name)
+    assert isinstance(found, Known)
+    return Counter(each.outcome.value for each in found.value)
+
+
+def test_one_target_never_uses_up_the_probes_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "MOST_OF_ONE", 8)
+    world = World()
+    for number in range(4):
+        world.run(f"app{number}", expose=range(5000, 5005))
+    world.run("a-hog", link=[f"app{number}:app{number}" for number in range(4)])
+    world.run("web", link="app0:app")
+    seen = with_probes(world.snapshot(), TOO_SHORT, near=True)
+    assert outcomes(seen, name="a-hog") == {"not tried": 8, "left out": 12}
+    assert outcomes(seen, name="web") == {"not tried": 5}
+    hog = probes(seen, "a-hog")
+    assert isinstance(hog, Known)
+    tried = Counter(each.alias for each in hog.value if each.outcome is ProbeOutcome.NOT_TRIED)
+    assert set(tried.values()) == {2}, "its links take turns, too"
+
+
+def test_the_bound_of_an_engine_is_shared_fairly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "MOST_OF_ALL", 40)
     world = World().run("app", expose=range(5000, 5016), listen=[5000])
     for number in range(20):
         world.run(f"web{number:02}", link="app:helloapp")
-    seen = with_probes(world.snapshot(), Deadline(5), near=True)
-    told = [each.probes for each in seen.containers if each.name != "app"]
-    assert [isinstance(each, Unknown) for each in told] == [True] * 16 + [False] * 4
+    seen = with_probes(world.snapshot(), TOO_SHORT, near=True)
+    assert all(
+        outcomes(seen, name=f"web{number:02}") == {"not tried": 2, "left out": 14}
+        for number in range(20)
+    )
 
 
 def test_a_link_without_ports_is_resolved_only() -> None:

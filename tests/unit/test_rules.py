@@ -23,6 +23,8 @@ FIELDS = {
     Need.ENTRY_SCRIPT: "script_reads",
     Need.STORED_LINKS: "stored_links",
     Need.PROBES: "probes",
+    Need.NAMESPACES: "namespaces",
+    Need.NAME_LOOKUP: "name_lookup",
 }
 OF_THE_HOST = {
     Need.NETWORKS: "networks",
@@ -32,6 +34,7 @@ OF_THE_HOST = {
     Need.ROUTES: "routes",
     Need.INTERFACES: "interfaces",
     Need.ENGINE_ENV: "keeps_link_variables",
+    Need.EVENTS: "events",
 }
 BLANK = Unknown(gap=Gap.DENIED, detail="blanked by the test")
 

@@ -53,6 +53,7 @@ def test_without_a_file(run: Run, tmp_path: Path) -> None:
         "select = []  # default\n"
         "ignore = []  # default\n"
         "severity = {}  # default\n"
+        "accept-missing = []  # default\n"
         'fail-on = "error"  # default\n'
         "timeout = 30  # default\n"
         'hosts = ["unix:///var/run/docker.sock"]  # default\n'
@@ -84,6 +85,7 @@ def test_with_a_file(run: Run, tmp_path: Path) -> None:
         '  { code = "LD207", target = "we*", reason = "known", until = 2999-12-31 },\n'
         "]\n"
         f'severity = {{ boot-order = "info" }}  # file: {file}\n'
+        "accept-missing = []  # default\n"
         f'fail-on = "error"  # file: {file}\n'
         "timeout = 30  # default\n"
         'hosts = ["unix:///var/run/docker.sock"]  # default\n'

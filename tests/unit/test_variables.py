@@ -11,6 +11,7 @@ from linkdoctor.model.variables import (
     Variable,
     address_of,
     parse_link_variable,
+    prefixes_of_links,
     redact,
 )
 
@@ -88,4 +89,48 @@ def test_a_name_that_stands_there_twice_is_kept_twice() -> None:
 
 def test_the_zone_of_an_address_may_be_a_secret() -> None:
     (variable,) = redact([("DB_PORT_1_TCP_ADDR", "fe80::1%s3cr3t")])
+    assert variable.value is None
+
+
+OF_A_LINK = [
+    ("DB_NAME", "/web/db"),
+    ("DB_PORT_8080_TCP_PORT_END", "8083"),
+    ("DB_PORT_5432_TCP_PORT", "5432"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), OF_A_LINK)
+def test_what_a_link_of_the_container_sets_is_kept(name: str, value: str) -> None:
+    prefixes = prefixes_of_links("web", ["db"], [(name, value)])
+    assert redact([(name, value)], prefixes) == (Variable(name=name, value=value),)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("XYZ_NAME", "/any/secret"),
+        ("XYZ_NAME", "/web/secret"),
+        ("XYZ_NAME", "/secret/xyz"),
+        ("DB_NAME", "/web/secret"),
+        ("PIN_PORT_1_TCP_PORT", "12345"),
+        ("PIN_PORT_1_TCP_PORT_END", "12345"),
+    ],
+)
+def test_what_no_link_of_the_container_sets_is_dropped(name: str, value: str) -> None:
+    prefixes = prefixes_of_links("web", ["db"], [(name, value)])
+    assert redact([(name, value)], prefixes) == (Variable(name=name, value=None),)
+
+
+def test_a_link_that_is_gone_is_known_by_the_name_that_it_set() -> None:
+    left = [("MY_APP_NAME", "/web/my-app"), ("MY_APP_PORT_1_TCP_PORT_END", "9")]
+    prefixes = prefixes_of_links("web", [], left)
+    assert prefixes == {"MY_APP"}
+    assert [each.value for each in redact(left, prefixes)] == ["/web/my-app", "9"]
+
+
+@given(st.text(max_size=20), st.text(max_size=40))
+def test_without_links_a_kept_value_is_an_address_a_protocol_or_a_port_of_its_name(
+    name: str, value: str
+) -> None:
+    (variable,) = redact([(f"{name}_NAME", f"/{value}/{value}")], frozenset())
     assert variable.value is None

@@ -70,8 +70,10 @@ class _Group(typer.core.TyperGroup):
         """Run a command; an interrupt ends the process at once, whatever still waits."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             complain("interrupted")
+            for note in getattr(interrupt, "__notes__", ()):
+                complain(note)  # what became of the step that was interrupted
             # Threads that wait for an engine would hold up an ordinary exit.
             os._exit(_INTERRUPTED)
 
@@ -132,6 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; an error that was to be expected is one line, no more."""
     # Python would look for cycles in all that there is when the process ends anyway: 30 ms.
     atexit.register(gc.freeze)
+    if sys.stdout is None:
+        # The next file that is opened would become standard output.
+        complain("standard output is closed; send it to /dev/null if nobody is to read it")
+        sys.exit(_USAGE)
     try:
         get_command(app)(args=arguments, prog_name="linkdoctor")
     except CliError as error:
@@ -163,7 +169,7 @@ def _print_trace(error: BaseException) -> None:
 def _complain_of_ourselves(error: Exception) -> None:
     import traceback
 
-    if os.environ.get("LINKDOCTOR_DEBUG"):
+    if os.environ.get("LINKDOCTOR_DEBUG") and sys.stderr is not None:
         _print_trace(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ from linkdoctor.cli.common import (
     check_timeout,
     complete_code,
     complete_container,
+    complete_kind,
     configuration,
     containers_meant,
     engines_meant,
@@ -40,6 +42,7 @@ from linkdoctor.cli.common import (
     selection_meant,
 )
 from linkdoctor.cli.formats import Ordered, exit_code_of, render
+from linkdoctor.cli.settling import settled
 from linkdoctor.cli.watch import watch as keep_watching
 from linkdoctor.model.report import ExitCode
 from linkdoctor.render.layout import counted
@@ -104,6 +107,25 @@ def check(
         ),
     ] = False,
     fail_on: FailOnOption = None,
+    accept_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Evidence that may be missing: what it keeps from being judged is a note, and "
+            "never exits with 3. A cause (root, time, cut, gone, unsupported), what is missing "
+            "(sockets, firewall, stored-links, host …), or all. Repeatable.",
+            autocompletion=complete_kind,
+        ),
+    ] = None,
+    settle: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="While anything is too early to judge, because it only just started, look again, "
+            "for so long at most.",
+            callback=check_timeout,
+        ),
+    ] = None,
     format_: Annotated[
         CheckFormat,
         typer.Option(
@@ -163,7 +185,12 @@ def check(
     settings = configuration(config)
     loaded = rules_of(rules, settings)
     selection = selection_meant(
-        select=select, ignore=ignore, fail_on=fail_on, config=settings, rules=loaded
+        select=select,
+        ignore=ignore,
+        fail_on=fail_on,
+        config=settings,
+        rules=loaded,
+        accept_missing=accept_missing,
     )
     selection = msgspec.structs.replace(
         selection,
@@ -184,8 +211,9 @@ def check(
     if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
         raise CliError("--warning and --critical are for --format nagios")
     ranges = (_range("--warning", warning), _range("--critical", critical))
+    _refuse_to_wait_in_vain(engines, watch, settle)
     if watch is not None:
-        _refuse_to_watch(engines, format_, output_, write_baseline)
+        _refuse_to_watch(format_, output_, write_baseline)
     file = None if output_ is None or str(output_) == "-" else output_
     if write_baseline is not None and (containers or select):
         raise CliError("a baseline is of everything: give no CONTAINER and no --select")
@@ -194,16 +222,20 @@ def check(
 
     from linkdoctor.api import report_on
 
-    examination = _seen(engines, keep_what_is_known=True)
-    if examination.interrupted:
-        output.complain("interrupted: this is what was known by then")
+    look_now = partial(_seen, engines, keep_what_is_known=True)
+    examination = look_now()
     names = containers_meant(containers or (), examination) if examination.snapshots else ()
     selection = msgspec.structs.replace(selection, containers=frozenset(names))
 
     def reported(seen: Examination, wanted: Selection) -> Report:
         return report_on(seen, loaded, selection=wanted, declarations=settings.container)
 
-    report = reported(examination, selection)
+    diagnose = partial(reported, wanted=selection)
+    examination, report = settled(
+        settle or 0, (examination, diagnose(examination)), look_now, diagnose
+    )
+    if examination.interrupted:
+        output.complain("interrupted: this is what was known by then")
     ordered = Ordered(
         report=report,
         examination=examination,
@@ -247,14 +279,21 @@ def _deliver(text: str, format_: CheckFormat, file: Path | None) -> None:
 
 
 def _refuse_to_watch(
-    engines: Engines, format_: CheckFormat, output_: Path | None, write_baseline: Path | None
+    format_: CheckFormat, output_: Path | None, write_baseline: Path | None
 ) -> None:
     if write_baseline is not None:
         raise CliError("--watch goes on for ever: write a baseline without it")
     if format_ is not CheckFormat.TEXT or output_ is not None:
         raise CliError("--watch shows text on standard output: leave --format and --output out")
-    if engines.snapshots:
+
+
+def _refuse_to_wait_in_vain(engines: Engines, watch: float | None, settle: float | None) -> None:
+    if watch is not None and settle is not None:
+        raise CliError("--watch looks again anyway: leave --settle out")
+    if watch is not None and engines.snapshots:
         raise CliError("--watch needs an engine: what is saved in a file does not change")
+    if settle is not None and engines.snapshots and not (engines.hosts or engines.contexts):
+        raise CliError("--settle needs an engine: what is saved in a file does not change")
 
 
 def _baseline(path: Path | None) -> Baseline | None:
@@ -340,6 +379,8 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check                              this machine's engine",
             "linkdoctor check web db                       only what concerns web or db",
             "linkdoctor check -H tcp://10.0.0.5:2376 -H unix:///var/run/docker.sock",
+            "linkdoctor check --settle 60                   wait for what just started",
+            "linkdoctor check --accept-missing root         as a user who is not root",
             "linkdoctor check --ignore LD501,LD201@web/db --fail-on warning",
             "linkdoctor check --write-baseline known.json   all of it is known from then",
             "linkdoctor check -q --baseline known.json      only what is new, for cron",

@@ -44,6 +44,7 @@ __all__ = [
     "codes_meant",
     "complete_code",
     "complete_container",
+    "complete_kind",
     "configuration",
     "containers_meant",
     "engines_meant",
@@ -244,6 +245,7 @@ def selection_meant(
     fail_on: Severity | None,
     config: Config,
     rules: Sequence[LoadedRule],
+    accept_missing: Sequence[str] | None = None,
 ) -> Selection:
     """Decide what is wanted and what is known: options first, then the configuration.
 
@@ -269,10 +271,31 @@ def selection_meant(
     return Selection(
         select=codes_meant(select or config.select, rules),
         ignore=codes_meant(plain, rules),
+        accept_missing=_kinds_meant(accept_missing, config),
         fail_on=fail_on or config.fail_on or Severity.ERROR,
         suppressions=(*config.suppressions, *tokens),
         severities=_severities(config, rules),
     )
+
+
+def _kinds_meant(given: Sequence[str] | None, config: Config) -> frozenset[str]:
+    from linkdoctor.model.acceptance import kind_meant
+
+    where = "--accept-missing" if given else "configuration, accept-missing:"
+    found: set[str] = set()
+    for word in _parted(given or config.accept_missing):
+        try:
+            found.add(kind_meant(word))
+        except ValueError as hint:
+            raise CliError(f"{where} {_quoted(word)}: {hint}") from None
+    return frozenset(found)
+
+
+def complete_kind(incomplete: str) -> list[tuple[str, str]]:
+    """Complete a kind of missing evidence, for shells."""
+    from linkdoctor.model.acceptance import KINDS
+
+    return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
 
 
 def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, ...]:
@@ -399,7 +422,7 @@ def look(
 
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
-        api.add_snapshots(api.Examination(), engines.snapshots)
+        saved = api.read_snapshots(engines.snapshots)
         further = api.Further(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
@@ -410,7 +433,7 @@ def look(
             progress=progress,
             keep_what_is_known=keep_what_is_known,
         )
-        return api.add_snapshots(seen, engines.snapshots)
+        return api.add_read(seen, saved)
     except (api.SnapshotError, api.EndpointError) as error:
         raise CliError(str(error)) from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +11,11 @@ import msgspec
 import typer
 
 from linkdoctor.cli import output
+from linkdoctor.cli.asking import Asking
 from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
     ContextOption,
-    Engines,
     FailOnOption,
     Format,
     FormatOption,
@@ -35,19 +34,23 @@ from linkdoctor.cli.common import (
     rules_of,
     selection_meant,
 )
+from linkdoctor.cli.journals import (
+    FixCommand,
+    from_journal,
+    tell_of_interrupted,
+    undo_lines,
+)
 from linkdoctor.model.plan import Files
 from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
     from linkdoctor.api import Examination
-    from linkdoctor.fix.use_cases import Answer, Applied, Done, Outcome, Plan, Scope, Step
+    from linkdoctor.fix.use_cases import Applied, Done, Plan, Scope
+    from linkdoctor.model.report import Report
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.plan import Mark
 
 __all__ = ["Allowed", "fix", "register"]
-
-
-_AUTO = "auto"
 
 
 class Allowed(StrEnum):
@@ -80,12 +83,13 @@ def fix(
         ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="With --apply: do not ask before each step.")
+        bool,
+        typer.Option("--yes", "-y", help="With --apply or --undo: do not ask before it is done."),
     ] = False,
     interactive: Annotated[
         bool,
         typer.Option(
-            "--interactive", "-i", help="With --apply: show the plan and ask which steps to take."
+            "--interactive", "-i", help="As --apply, but show the plan and ask which steps to take."
         ),
     ] = False,
     dry_run: Annotated[
@@ -116,11 +120,11 @@ def fix(
     pin_ports: Annotated[
         bool,
         typer.Option(
-            "--pin-ports",
-            help="Let containers that are replaced keep the ports of the host that the engine "
-            "chose for them (-P).",
+            "--pin-ports/--no-pin-ports",
+            help="Containers that are replaced keep the ports of the host that the engine chose "
+            "for them (-P, ranges), if they are free.",
         ),
-    ] = False,
+    ] = True,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -131,7 +135,11 @@ def fix(
     ] = None,
     undo: Annotated[
         Path | None,
-        typer.Option(metavar="JOURNAL", help="Take back what a journal says was done."),
+        typer.Option(
+            metavar="[JOURNAL]",
+            help="Take back what a journal says was done, as far as it can be; asks first. By "
+            "default the newest journal of the engine.",
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -168,14 +176,17 @@ def fix(
     """
     settings = configuration(config)
     files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)
-    if interactive and (yes or not apply):
-        raise CliError("--interactive goes with --apply, and not with --yes")
-    _refuse_nonsense(apply=apply and not dry_run, yes=yes, undo=undo, resume=resume)
+    if interactive and yes:
+        raise CliError("--interactive and --yes cannot be used together")
+    apply = apply or (interactive and undo is None and resume is None)
+    _refuse_nonsense(
+        apply=apply and not dry_run, yes=yes, pick=interactive, undo=undo, resume=resume
+    )
     if plan_out is not None:
         output.refuse_unwritable(plan_out)
     engines = engines_meant(host, context, snapshot, timeout, settings)
     if undo is not None or resume is not None:
-        raise typer.Exit(_from_journal(engines, undo, resume, wait))
+        raise typer.Exit(from_journal(engines, undo, resume, wait, yes=yes))
     loaded = rules_of(rules, settings)
     selection = selection_meant(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
@@ -209,15 +220,15 @@ def fix(
             output.write_atomically(plan_out, _json(planned))
         if not acting:
             more = {each.allow: each.steps for each in wider(seen, scope, permitted, report)}
-            _print_plan(planned, medium, format_, more, several=len(seen.snapshots) > 1)
+            _print_plan(planned, report, medium, format_, more)
             raise typer.Exit(exit_code(report))
-    ask = _Asking(medium, several=len(seen.snapshots) > 1, pick=interactive)
+    ask = Asking(medium, several=len(seen.snapshots) > 1, pick=interactive, silent=yes)
     applied = _applied(
         scope,
         seen,
         permitted,
         medium,
-        ask=None if yes else ask,
+        ask=ask,
         keep_old=keep_old,
         files=files,
         journal=journal,
@@ -234,11 +245,15 @@ def _files(*, carry: bool, drop: bool, keep_old: bool) -> Files:
     return Files.CARRY if carry else Files.DROP if drop else Files.KEEP
 
 
-def _refuse_nonsense(*, apply: bool, yes: bool, undo: Path | None, resume: Path | None) -> None:
+def _refuse_nonsense(
+    *, apply: bool, yes: bool, pick: bool, undo: Path | None, resume: Path | None
+) -> None:
     if sum((apply, undo is not None, resume is not None)) > 1:
         raise CliError("--apply, --undo and --resume exclude one another")
-    if apply and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise CliError("--apply asks before each step and there is no terminal: add --yes")
+    if apply and not yes and not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)):
+        asks = "--interactive" if pick else "--apply"
+        way = "use --apply --yes" if pick else "add --yes"
+        raise CliError(f"{asks} asks before each step and there is no terminal: {way}")
 
 
 def _applied(
@@ -247,29 +262,23 @@ def _applied(
     allow: Safety,
     medium: Medium,
     *,
-    ask: _Asking | None,
+    ask: Asking,
     keep_old: bool,
     files: Files,
     journal: Path | None,
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import Answer, FixError, apply, interrupted
-
-    def told(step: Step, done: Done | None) -> None:
-        if done is None:
-            output.complain(medium.say(f"step {step.number}: {step.title} ..."))
+    from linkdoctor.fix.use_cases import FixError, apply
 
     try:
-        for engine in scope.engines:
-            for path in interrupted(engine):
-                output.complain(f"a run was cut off; linkdoctor fix --resume {path} ends it")
+        tell_of_interrupted(scope.engines)
         return apply(
             scope,
             allow=allow,
-            confirm=ask.about if ask else (lambda _: Answer.YES),
-            planned=ask.plan if ask else (lambda _: None),
-            told=told,
+            confirm=ask.about,
+            planned=ask.plan,
+            told=ask.told,
             keep_old=keep_old,
             files=files,
             journal=journal,
@@ -280,106 +289,12 @@ def _applied(
         raise CliError(str(error), ExitCode.INCOMPLETE) from None
 
 
-class _Asking:
-    """Asks at the terminal: before each step, or once for all that are picked from a plan."""
-
-    def __init__(self, medium: Medium, *, several: bool, pick: bool) -> None:
-        self._medium, self._several, self._pick = medium, several, pick
-        self._picked: frozenset[int] = frozenset()
-
-    def plan(self, planned: Plan) -> None:
-        """Show a plan and let its steps be picked, if that was asked for."""
-        if not self._pick:
-            return
-        for step in planned.steps:
-            self._show(step)
-        while True:
-            said = typer.prompt("which steps? [1-3,5, all, none]", default="none", err=True)
-            picked = _numbers(said, len(planned.steps))
-            if picked is not None:
-                self._picked = picked
-                return
-
-    def about(self, step: Step) -> Answer:
-        """Tell whether a step is wanted."""
-        from linkdoctor.fix.use_cases import Answer
-
-        if self._pick:
-            return Answer.YES if step.number in self._picked else Answer.NO
-        self._show(step)
-        said = typer.prompt("do it? [y]es, [n]o, [q]uit", default="n", err=True)
-        answers = {"y": Answer.YES, "n": Answer.NO, "q": Answer.STOP}
-        return answers.get(said.strip().lower()[:1], Answer.NO)
-
-    def _show(self, step: Step) -> None:
-        from linkdoctor.render.plan import step_lines
-
-        for line in step_lines(step, self._medium, several=self._several):
-            typer.echo(line, err=True)
-
-
-def _numbers(text: str, most: int) -> frozenset[int] | None:
-    """Read which steps are meant: ``1-3,5``, ``all`` or ``none``; None if that is none of them."""
-    word = text.strip().lower()
-    if word in ("all", "none"):
-        return frozenset(range(1, most + 1)) if word == "all" else frozenset()
-    found: set[int] = set()
-    for part in word.replace(",", " ").split() or [""]:
-        first, dash, last = part.partition("-")
-        ends = (first, last if dash else first)
-        if not all(each.isascii() and each.isdecimal() for each in ends):
-            return None
-        low, high = (int(each) for each in ends)
-        if not 1 <= low <= high <= most:
-            return None
-        found |= set(range(low, high + 1))
-    return frozenset(found)
-
-
-def _from_journal(
-    engines: Engines, undo_from: Path | None, resume_from: Path | None, wait: float
-) -> ExitCode:
-    from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import FixError, Result, interrupted, resume, undo
-
-    where = engines_named(engines)
-    if len(where) != 1:
-        raise CliError("a journal is about one engine: name it with -H or --context")
-    try:
-        if undo_from is not None:
-            outcomes = undo(undo_from, where[0], wait=wait)
-        else:
-            found = (
-                interrupted(where[0]) if str(resume_from) == _AUTO else (Path(str(resume_from)),)
-            )
-            outcomes = tuple(each for path in found for each in resume(path, where[0], wait=wait))
-    except (EngineError, FixError) as error:
-        raise CliError(str(error), ExitCode.INCOMPLETE) from None
-    output.emit(_outcomes(outcomes))
-    failed = any(each.result is Result.NOT_FIXED for each in outcomes)
-    return ExitCode.FINDINGS if failed else ExitCode.OK
-
-
-def _outcomes(outcomes: Sequence[Outcome]) -> str:
-    from linkdoctor.render.layout import Medium, text_of
-
-    width, colour, ascii_only = output.paper()
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
-    if not outcomes:
-        return "nothing was left to do\n"
-    lines: list[str] = []
-    for each in outcomes:
-        what = type(each.action).__name__.lower()
-        reason = f": {each.reason}" if each.reason else ""
-        text = f"{what} {each.action.container}: {each.result.value}{reason}"
-        lines += medium.paragraph(text, hanging="  ")
-        for note in each.notes:
-            lines += medium.paragraph(note, indent="  ", hanging="    ")
-    return text_of(lines)
-
-
 def _print_plan(
-    planned: Plan, medium: Medium, format_: Format, more: dict[Safety, int], *, several: bool
+    planned: Plan,
+    report: Report,
+    medium: Medium,
+    format_: Format,
+    more: dict[Safety, int],
 ) -> None:
     if format_ is Format.JSON:
         output.emit_bytes(_json(planned))
@@ -392,17 +307,36 @@ def _print_plan(
         head = f"{count} would mend what is listed here; nothing has been changed (--apply does it)"
     elif planned.advice:
         head = "nothing can be mended without you"
-    else:
+    elif _is_whole(report):
         head = "nothing to mend"
+    else:
+        head = "no step is planned: not everything could be seen"
     text = render_plan(
         [(step, None) for step in planned.steps],
         planned.advice,
         head=head,
+        before=_verdict(report, medium),
         wider=more,
         medium=medium,
-        several=several,
+        several=len(report.hosts) > 1,
     )
     output.emit(text)
+
+
+def _is_whole(report: Report) -> bool:
+    """Whether nothing that matters was missed: then no step means that nothing is wrong."""
+    from linkdoctor.render.gist import is_incomplete
+
+    return not is_incomplete(report)
+
+
+def _verdict(report: Report, medium: Medium) -> list[str]:
+    """Return what `check` says first, where not everything was seen."""
+    if _is_whole(report):
+        return []
+    from linkdoctor.render.text import verdict_lines
+
+    return [*verdict_lines(report, medium), ""]
 
 
 def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
@@ -410,26 +344,41 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
         output.emit_bytes(_json(applied))
         return
     from linkdoctor.fix.use_cases import Result
-    from linkdoctor.render.layout import counted
+    from linkdoctor.render.layout import counted, text_of
     from linkdoctor.render.plan import render_plan
 
     done = [each for one in applied.rounds for each in one.done]
     fixed = sum(each.result is Result.FIXED for each in done)
     summary = applied.report.summary
     left = f"{counted(summary.error, 'error')} and {counted(summary.warning, 'warning')} left"
-    head = f"{counted(fixed, 'step')} of {len(done)} carried out; {left}"
-    tail = [f"journal: {path} (linkdoctor fix --undo takes it back)" for path in applied.journals]
-    output.emit(
-        render_plan(
-            [(each.step, _mark(each)) for each in done],
-            applied.left.advice,
-            head=head,
-            wider={each.allow: each.steps for each in applied.wider},
-            medium=medium,
-            several=len(applied.report.hosts) > 1,
-            tail=tail,
-        )
+    head = f"{counted(fixed, 'step')} of {len(done)} carried out" if done else _NOTHING_DONE
+    if any(host.engine for host in applied.report.hosts):
+        head += f"; {left}"
+    if applied.wider:
+        head += f"; {_waiting(applied)}"
+    text = render_plan(
+        [(each.step, _mark(each)) for each in done],
+        applied.left.advice,
+        head=head,
+        before=_verdict(applied.report, medium),
+        wider={each.allow: each.steps for each in applied.wider},
+        medium=medium,
+        several=len(applied.report.hosts) > 1,
     )
+    output.emit(text + text_of(undo_lines(applied.undo, applied.journals, medium)))
+
+
+_NOTHING_DONE = "nothing has been changed"
+
+
+def _waiting(applied: Applied) -> str:
+    """Say how many steps wait for which permission."""
+    from linkdoctor.render.layout import counted
+
+    first, *others = applied.wider
+    verb = "waits" if first.steps == 1 else "wait"
+    text = f"{counted(first.steps, 'step')} {verb} for --allow {first.allow.value}"
+    return ", ".join((text, *(f"{each.steps} for --allow {each.allow.value}" for each in others)))
 
 
 def _json(value: Plan | Applied) -> bytes:
@@ -442,7 +391,11 @@ def _mark(done: Done) -> Mark:
     from linkdoctor.fix.use_cases import Result
     from linkdoctor.render.plan import Mark
 
+    reversible = "can be taken back" if done.reversible else ""
+    if done.irreversible:
+        reversible = f"cannot be taken back: {done.irreversible}"
     return Mark(
+        reversible=reversible,
         word=done.result.value if done.result is not None else "not begun",
         reason=done.reason,
         notes=done.notes,
@@ -454,12 +407,14 @@ def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(
         "fix",
+        cls=FixCommand,
         short_help="Plan what mends broken links, and do it if told to.",
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",
+            "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
-            "linkdoctor fix --undo JOURNAL                 take it back",
+            "linkdoctor fix --undo                         take back what the last run did",
             more="Exit codes: as of check, for what is left.",
         ),
     )(fix)

@@ -22,7 +22,9 @@ __all__ = [
     "complain",
     "emit",
     "emit_bytes",
+    "is_terminal",
     "paper",
+    "reader_has_gone",
     "refuse_unwritable",
     "write_atomically",
 ]
@@ -47,12 +49,28 @@ def emit_bytes(content: bytes) -> None:
     except BrokenPipeError:
         # Python flushes once more when it exits, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _gone.set()
     except OSError as error:
         raise CliError(f"standard output cannot be written: {error.strerror}") from None
 
 
+_gone = threading.Event()
+
+
+def reader_has_gone() -> bool:
+    """Return whether whoever read standard output has closed it: what follows is for nobody."""
+    return _gone.is_set()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a standard stream is a terminal; one that was closed (``2>&-``) is None."""
+    return stream is not None and stream.isatty()
+
+
 def complain(text: str) -> None:
-    """Say something on standard error: one line, harmless."""
+    """Say something on standard error, unless that is closed: one line, harmless."""
+    if sys.stderr is None:
+        return
     encoding = sys.stderr.encoding or "utf-8"
     line = _fitting(f"linkdoctor: {neutral(text)}\n", encoding)
     with contextlib.suppress(OSError):
@@ -73,9 +91,10 @@ def _knows_signs(encoding: str) -> bool:
 
 
 def paper(
-    *, to_file: bool = False, environment: Mapping[str, str] = os.environ
+    *, to_file: bool = False, environment: Mapping[str, str] | None = None
 ) -> tuple[int, bool, bool]:
     """Tell what a text is laid out for: its width, whether in colour, whether in ASCII."""
+    environment = os.environ if environment is None else environment
     if to_file:
         return _WIDTH_ELSEWHERE, False, False
     ascii_only = not _knows_signs(sys.stdout.encoding or "utf-8")
@@ -166,7 +185,7 @@ class Progress:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         """Watch; nothing is shown unless standard error is a terminal."""
-        self._stream = sys.stderr if stream is None else stream
+        self._stream: TextIO | None = sys.stderr if stream is None else stream
         self._doing = "asking the engine"
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -176,8 +195,8 @@ class Progress:
         self._doing = doing
 
     def __enter__(self) -> Progress:
-        if self._stream.isatty():
-            self._thread = threading.Thread(target=self._show, daemon=True)
+        if self._stream is not None and is_terminal(self._stream):
+            self._thread = threading.Thread(target=self._show, args=(self._stream,), daemon=True)
             self._thread.start()
         return self
 
@@ -191,7 +210,7 @@ class Progress:
         if self._thread is not None:
             self._thread.join()
 
-    def _show(self) -> None:
+    def _show(self, stream: TextIO) -> None:
         if self._done.wait(self._PATIENCE):
             return
         started = time.monotonic() - self._PATIENCE
@@ -200,10 +219,10 @@ class Progress:
                 seconds = int(time.monotonic() - started)
                 width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
                 line = f"{neutral(self._doing)} ... {seconds} s"[: max(width - 1, 8)]
-                self._stream.write(f"\r\x1b[K{line}")
-                self._stream.flush()
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+                stream.write(f"\r\x1b[K{line}")
+                stream.flush()
+            stream.write("\r\x1b[K")
+            stream.flush()
         except OSError:  # the terminal has gone
             return
 

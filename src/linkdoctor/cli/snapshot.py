@@ -26,6 +26,7 @@ from linkdoctor.cli.common import (
     examples,
     look,
 )
+from linkdoctor.given_files import read_bounded
 from linkdoctor.model.report import ExitCode
 from linkdoctor.render.layout import counted
 
@@ -143,8 +144,7 @@ def _key(path: Path | None) -> bytes:
         output.refuse_unwritable(path)
         output.write_atomically(path, f"{secrets.token_hex(32)}\n".encode())
     try:
-        with path.open("rb") as file:
-            key = file.read(_LONGEST_KEY).strip()
+        key = read_bounded(path, _LONGEST_KEY)[:_LONGEST_KEY].strip()
     except OSError as error:
         raise CliError(f"{path}: {error.strerror or type(error).__name__}") from None
     if len(key) < _SHORTEST_KEY:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+import typer
+
 from linkdoctor.cli import output
 from linkdoctor.model.report import Report
 
@@ -14,6 +16,8 @@ __all__ = ["watch"]
 
 def watch(seconds: float, first: Report, look: Callable[[], Report]) -> NoReturn:
     """Look every so many seconds until Ctrl-C; what did not change is not told again.
+
+    It ends, too, when whoever read the output has gone.
 
     Args:
         seconds: from the end of one look to the beginning of the next.
@@ -32,4 +36,6 @@ def watch(seconds: float, first: Report, look: Callable[[], Report]) -> NoReturn
         medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
         clock = time.strftime("%H:%M:%S")
         output.emit(render_look(after, changes_between(before, after), medium, clock=clock))
+        if output.reader_has_gone():
+            raise typer.Exit
         before = after

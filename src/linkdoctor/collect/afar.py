@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 
 from linkdoctor.collect.answers import TopAnswer
-from linkdoctor.collect.engine import EngineClient, segment
+from linkdoctor.collect.engine import EngineClient, TooLarge, segment
 
-__all__ = ["Unreadable", "environment_from_top", "first_file", "read_archived", "top"]
+__all__ = [
+    "Unreadable",
+    "descendants_in_top",
+    "environment_from_top",
+    "first_file",
+    "read_archived",
+    "top",
+]
 
 _ASSIGNMENT = re.compile(r"(?:(?<=\s)|^)([A-Za-z_][A-Za-z0-9_.\-]*)=(\S*)")
 _LONGEST_ROW = 4 * 1024 * 1024
@@ -29,11 +36,15 @@ def read_archived(client: EngineClient, container_id: str, path: str, limit: int
 
     Raises:
         Unreadable: the path is no regular file.
+        TooLarge: it is far larger than `limit`.
         NotThere, EngineError: as every request.
     """
-    archive = client.get_bytes(
-        f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
-    )
+    try:
+        archive = client.get_bytes(
+            f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
+        )
+    except TooLarge:
+        raise TooLarge(f"{path} is larger than what is read of it") from None
     return first_file(archive, path)[:limit]
 
 
@@ -69,7 +80,7 @@ def _size(field: bytes) -> int | None:
 def top(client: EngineClient, container_id: str) -> TopAnswer:
     """Ask for a container's processes with their environments."""
     return client.get(
-        f"/containers/{segment(container_id)}/top", TopAnswer, ps_args="eww -o pid,args"
+        f"/containers/{segment(container_id)}/top", TopAnswer, ps_args="eww -o pid,ppid,args"
     )
 
 
@@ -91,6 +102,25 @@ def environment_from_top(answer: TopAnswer, pid: int) -> tuple[tuple[str, str], 
         if len(row) == len(titles) and row[column] == str(pid):
             return _assignments(row[-1][:_LONGEST_ROW])
     raise Unreadable("the engine's ps does not show the container's first process")
+
+
+def descendants_in_top(answer: TopAnswer, pid: int) -> tuple[int, ...] | None:
+    """Return the pids of the descendants of a process; None if the answer tells no parents."""
+    titles = [title.upper() for title in answer.Titles]
+    if "PID" not in titles or "PPID" not in titles:
+        return None
+    own, parent = titles.index("PID"), titles.index("PPID")
+    children: dict[str, list[str]] = {}
+    for row in answer.Processes or ():
+        if len(row) == len(titles) and row[own].isdecimal():
+            children.setdefault(row[parent], []).append(row[own])
+    found: list[str] = []
+    pending = [str(pid)]
+    while pending:
+        below = children.pop(pending.pop(), [])  # popped, so that a loop ends
+        found += below
+        pending += below
+    return tuple(sorted({int(each) for each in found if each != str(pid)}))
 
 
 def _assignments(text: str) -> tuple[tuple[str, str], ...]:

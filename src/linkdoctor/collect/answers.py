@@ -127,6 +127,9 @@ class _Binding(msgspec.Struct, gc=False):
 
 class _HostConfig(msgspec.Struct, gc=False):
     NetworkMode: str = ""
+    PidMode: str = ""
+    IpcMode: str = ""
+    AutoRemove: bool = False
     Links: list[str] | None = None
     RestartPolicy: _RestartPolicy | None = None
     ExtraHosts: list[str] | None = None
@@ -170,6 +173,8 @@ class ContainerAnswer(msgspec.Struct, gc=False):
     Args: list[str] | None = None
     HostsPath: str = ""
     ResolvConfPath: str = ""
+    Created: str = ""
+    RestartCount: int | None = None
     Mounts: list[_Mount] | None = None
 
 

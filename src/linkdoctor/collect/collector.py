@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect import afar, process, procfs, sockets, stored
+from linkdoctor.collect import afar, environments, procfs, sockets, stored
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     IdAnswer,
@@ -23,13 +23,19 @@ from linkdoctor.collect.answers import (
     NetworkAnswer,
 )
 from linkdoctor.collect.crew import Begun, at_once
+from linkdoctor.collect.dns_answers import with_dns_answers
 from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
 from linkdoctor.collect.events import read_events
-from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake
+from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake, unanswered
 from linkdoctor.collect.host import Host, look_at_host
-from linkdoctor.collect.inside import inside
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
-from linkdoctor.collect.resolver import ask, parse_resolver
+from linkdoctor.collect.name_lookup import (
+    afar_lookup,
+    known_lookup,
+    near_lookup,
+    near_resolver,
+)
+from linkdoctor.collect.resolver import parse_resolver
 from linkdoctor.collect.translate import (
     Commands,
     details_of,
@@ -39,31 +45,39 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
-from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
-from linkdoctor.model.expectations import names_to_ask
+from linkdoctor.model.evidence import (
+    NOT_ASKED_AFAR,
+    NOT_LOOKED_UP_AFAR,
+    Evidence,
+    Gap,
+    Known,
+    Unknown,
+)
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
+    is_script_cut,
     link_variables_read,
     references_in_script,
 )
 from linkdoctor.model.snapshot import (
     Container,
     Details,
-    DnsAnswer,
     Engine,
     LinkAnswer,
     Listener,
+    NameLookup,
+    Namespaces,
     Network,
+    ProcessVariables,
     Resolver,
     Snapshot,
     Status,
     Tool,
 )
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.variables import Variable, redact
+from linkdoctor.model.variables import Variable
 
 __all__ = ["Further", "Progress", "collect"]
 
@@ -75,17 +89,17 @@ _ROUNDS = 3
 _DENIED = Gap.DENIED
 _WORKERS = 8
 _LARGEST_FILE = 256 * 1024
-_MOST_QUESTIONS = 64
+_MOST_DIRECTORIES = 8
+_FILE_CUT = f"it is larger than {_LARGEST_FILE >> 10} KiB, and only the beginning was read"
+_PATH_CUT = f"its PATH has more than {_MOST_DIRECTORIES} directories, and only those were searched"
+_SCRIPT_CUT = "it reads more variables, or names more hosts, than are kept"
+_BEING_STARTED = Unknown(
+    gap=Gap.TOO_EARLY, detail="its process was only just being started: not judged yet"
+)
+_WITHOUT_DNS = ("bridge", "host", "none")
 _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
-)
-_NOT_ASKED_AFAR = Unknown(
-    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
-)
-_NOT_LOOKED_UP = Unknown(
-    gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links on user-defined networks",
 )
 _NO_DIRECTORY = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
@@ -113,14 +127,19 @@ class _Script(msgspec.Struct, frozen=True, kw_only=True):
 
     reads: tuple[VariableRead, ...] = ()
     hosts: tuple[HostReference, ...] = ()
+    cut: str = ""
+    """Why there may be more; '' if this is all."""
 
 
 class _Lived(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of a container's running process."""
 
     process_environment: Evidence[tuple[Variable, ...]] = _NOT_RUNNING
+    other_processes: Evidence[tuple[ProcessVariables, ...]] = _NOT_RUNNING
+    namespaces: Evidence[Namespaces] = _NOT_RUNNING
     hosts_file: Evidence[tuple[HostsLine, ...]] = _NOT_RUNNING
     resolver: Evidence[Resolver] = _NOT_RUNNING
+    name_lookup: Evidence[NameLookup] = _NOT_RUNNING
     listeners: Evidence[tuple[Listener, ...]] = _NOT_RUNNING
     script: Evidence[_Script] = _NOT_RUNNING
 
@@ -173,6 +192,7 @@ def collect(
     engine = _engine(client, info)
     snapshot = Snapshot(
         taken_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        engine_time=info.SystemTime,
         tool=tool,
         host=engine.name or client.endpoint,
         endpoint=client.endpoint,
@@ -190,7 +210,7 @@ def collect(
         settled=settled,
     )
     near = client.socket_path is not None
-    snapshot = _with_dns_answers(snapshot, deadline) if near else snapshot
+    snapshot = with_dns_answers(snapshot, deadline, near=near)
     if further.logs:
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
@@ -277,57 +297,6 @@ def _those_that_held_still(
             yield _unread(listed, _MOVED)
         else:
             yield read[listed.Id]
-
-
-def _with_dns_answers(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
-    """Ask each container's own resolver for the names that nothing else gives it.
-
-    Only on the engine's own machine, from inside the container's network namespace.
-    """
-    topology = Topology([snapshot])
-    questions: dict[str, list[tuple[Container, str]]] = {}
-    count = 0
-    for host, container in topology.containers():
-        try:
-            names = names_to_ask(host, container, topology)
-        except MissingEvidence:
-            continue
-        for name in names[: _MOST_QUESTIONS - count]:
-            questions.setdefault(container.id, []).append((container, name))
-            count += 1
-    if not questions:
-        return snapshot
-
-    def answers_to(asked: list[tuple[Container, str]]) -> tuple[DnsAnswer, ...]:
-        return tuple(_ask(container, name, deadline) for container, name in asked)
-
-    found = at_once(_WORKERS, answers_to, questions.values())
-    answers = dict(zip(questions, found, strict=True))
-    return msgspec.structs.replace(
-        snapshot,
-        containers=tuple(
-            msgspec.structs.replace(each, dns_answers=answers[each.id])
-            if each.id in answers
-            else each
-            for each in snapshot.containers
-        ),
-    )
-
-
-def _ask(container: Container, name: str, deadline: Deadline) -> DnsAnswer:
-    answer = _dns_addresses(container, name, deadline)
-    return DnsAnswer(name=name.removesuffix("."), addresses=answer)
-
-
-def _dns_addresses(
-    container: Container, name: str, deadline: Deadline
-) -> Evidence[tuple[str, ...]]:
-    resolver = container.resolver
-    if deadline.left() <= 0:
-        return LATE
-    if isinstance(resolver, Unknown):
-        return resolver
-    return inside(container, lambda: ask(resolver.value, name))
 
 
 def _surroundings(
@@ -487,13 +456,9 @@ def _inspected(
             yield _Inspected(each, GONE)
         elif isinstance(answer, EngineError):
             late = deadline.left() <= 0
-            yield _Inspected(each, LATE if late else _unsupported(answer))
+            yield _Inspected(each, LATE if late else unanswered(answer))
         else:
             yield _Inspected(each, answer)
-
-
-def _unsupported(error: EngineError) -> Unknown:
-    return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
 
 
 def _container(
@@ -520,8 +485,11 @@ def _container(
         link_answers=_link_answers(client, name, details, live),
         stored_links=stored_links,
         process_environment=lived.process_environment,
+        other_processes=lived.other_processes,
+        namespaces=lived.namespaces,
         hosts_file=lived.hosts_file,
         resolver=lived.resolver,
+        name_lookup=lived.name_lookup,
         listeners=lived.listeners,
         script_reads=_part(lived.script, lambda script: script.reads),
         script_hosts=_part(lived.script, lambda script: script.hosts),
@@ -540,8 +508,11 @@ def _unread(listed: ListAnswer, reason: Unknown) -> Container:
         details=reason,
         stored_links=reason,
         process_environment=reason,
+        other_processes=reason,
+        namespaces=reason,
         hosts_file=reason,
         resolver=reason,
+        name_lookup=reason,
         listeners=reason,
         script_reads=reason,
         script_hosts=reason,
@@ -569,7 +540,7 @@ def _link_answer(client: EngineClient, target: str, alias: str) -> Evidence[str 
     except NotThere as answer:
         return Known(None, f"GET {path}") if answer.not_found else GONE
     except EngineError as error:
-        return _unsupported(error)
+        return unanswered(error)
 
 
 def _seen(
@@ -581,8 +552,11 @@ def _seen(
     if deadline.left() <= 0:
         return _Lived(
             process_environment=LATE,
+            other_processes=LATE,
+            namespaces=LATE,
             hosts_file=LATE,
             resolver=LATE,
+            name_lookup=LATE,
             listeners=LATE,
             script=LATE,
         )
@@ -590,7 +564,7 @@ def _seen(
         return ONLY_NEAR
     try:
         with procfs.prove(details.pid, answer.Id) as held:
-            return _near(held, answer, served=served)
+            return _near(held, answer, details, served=served)
     except procfs.NotProven as reason:
         return Unknown(gap=Gap.DENIED, detail=str(reason))
 
@@ -609,7 +583,10 @@ def _completed(
 
 
 def _denied_fields(seen: _Lived) -> list[str]:
-    fields = ("process_environment", "hosts_file", "resolver", "script")
+    fields = (
+        *("process_environment", "other_processes", "hosts_file", "resolver"),
+        *("name_lookup", "script"),
+    )
     return [field for field in fields if _is_denied(getattr(seen, field))]
 
 
@@ -617,23 +594,30 @@ def _is_denied(evidence: object) -> bool:
     return isinstance(evidence, Unknown) and evidence.gap is _DENIED
 
 
-def _near(held: procfs.Proc, answer: ContainerAnswer, *, served: bool) -> _Lived:
+def _near(held: procfs.Proc, answer: ContainerAnswer, details: Details, *, served: bool) -> _Lived:
     proc = f"/proc/{held.pid}"
+    name = answer.Name.removeprefix("/")
+    first = _had(lambda: environments.first_near(held, name, details), f"{proc}/environ")
     return _Lived(
-        process_environment=_had(lambda: _environment(held), f"{proc}/environ"),
-        hosts_file=_had(
-            lambda: parse_hosts(_text(procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE))),
+        process_environment=first,
+        other_processes=environments.others_near(held, first.value, details)
+        if isinstance(first, Known)
+        else first,
+        namespaces=_had(lambda: _namespaces(held), f"{proc}/ns"),
+        hosts_file=_file(
+            lambda: procfs.read_inside(held, "/etc/hosts", _LARGEST_FILE + 1),
+            parse_hosts,
             f"{proc}/root/etc/hosts",
         ),
-        resolver=_had(
-            lambda: parse_resolver(
-                _text(procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE))
-            ),
+        resolver=_file(
+            lambda: procfs.read_inside(held, "/etc/resolv.conf", _LARGEST_FILE + 1),
+            lambda text: near_resolver(held, text),
             f"{proc}/root/etc/resolv.conf",
         ),
+        name_lookup=known_lookup(_had(lambda: near_lookup(held), f"{proc}/root/etc/nsswitch.conf")),
         listeners=_had(lambda: _listeners(held, owned=served), f"{proc}/ns/net"),
         script=_had(
-            lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE)),
+            lambda: _script(answer, lambda path: procfs.read_inside(held, path, _LARGEST_FILE + 1)),
             f"{proc}/root",
         ),
     )
@@ -656,12 +640,9 @@ def _listeners(held: procfs.Proc, *, owned: bool) -> tuple[Listener, ...]:
     return tuple(sorted(msgspec.structs.replace(each, owner=name) for each, name in names.items()))
 
 
-def _environment(held: procfs.Proc) -> tuple[Variable, ...]:
-    environment = process.environment_of(held)
-    # For an instant after a start the process is still the runtime's, with its own environment.
-    if any(name.startswith("_LIBCONTAINER_") for name, _ in environment):
-        raise procfs.NotProven("its process has only just been started")
-    return redact(environment)
+def _namespaces(held: procfs.Proc) -> Namespaces:
+    network, ipc = procfs.namespaces_of(held)
+    return Namespaces(network=network, ipc=ipc)
 
 
 def _matters_afar(details: Details) -> bool:
@@ -674,51 +655,93 @@ def _matters_afar(details: Details) -> bool:
 def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near: Unknown) -> _Lived:
     if not _matters_afar(details):
         return _Lived(
-            process_environment=_NOT_ASKED_AFAR,
-            hosts_file=_NOT_ASKED_AFAR,
-            resolver=_NOT_ASKED_AFAR,
+            process_environment=NOT_ASKED_AFAR,
+            other_processes=NOT_ASKED_AFAR,
+            namespaces=near,
+            hosts_file=NOT_ASKED_AFAR,
+            resolver=NOT_ASKED_AFAR,
+            name_lookup=NOT_ASKED_AFAR,
             listeners=near,
-            script=_NOT_ASKED_AFAR,
+            script=NOT_ASKED_AFAR,
         )
 
     def read(path: str) -> bytes:
-        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE)
+        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE + 1)
 
+    name = answer.Name.removeprefix("/")
+    seen = _had(
+        lambda: environments.from_top(afar.top(client, answer.Id), name, details), "docker top"
+    )
     return _Lived(
-        process_environment=_had(
-            lambda: redact(afar.environment_from_top(afar.top(client, answer.Id), details.pid)),
-            "docker top",
-        ),
-        hosts_file=_had(lambda: parse_hosts(_text(read("/etc/hosts"))), "docker cp /etc/hosts"),
+        process_environment=_part(seen, lambda each: each.first),
+        other_processes=seen.value.others if isinstance(seen, Known) else seen,
+        namespaces=near,
+        hosts_file=_file(lambda: read("/etc/hosts"), parse_hosts, "docker cp /etc/hosts"),
         # Only such a link is looked up with search domains, and an archive costs the engine more
         # than a hundred inspects.
-        resolver=_had(
-            lambda: parse_resolver(_text(read("/etc/resolv.conf"))), "docker cp /etc/resolv.conf"
+        resolver=_file(
+            lambda: read("/etc/resolv.conf"), parse_resolver, "docker cp /etc/resolv.conf"
         )
-        if any(each.links for each in details.endpoints)
-        else _NOT_LOOKED_UP,
+        if _dials_by_dns(details)
+        else NOT_LOOKED_UP_AFAR,
+        name_lookup=_had_lookup(read),
         listeners=near,
         script=_had(lambda: _script(answer, read), "docker cp"),
     )
 
 
+def _dials_by_dns(details: Details) -> bool:
+    """Tell whether a container has links or settings that the embedded DNS may answer."""
+    own = [each for each in details.endpoints if each.network not in _WITHOUT_DNS]
+    return bool(own) and (bool(details.references) or any(each.links for each in own))
+
+
+def _had_lookup(read: Callable[[str], bytes]) -> Evidence[NameLookup]:
+    found = _had(lambda: afar_lookup(read, "docker cp /etc/nsswitch.conf"), "")
+    return found if isinstance(found, Unknown) else found.value
+
+
 def _had(action: Callable[[], T], source: str) -> Evidence[T]:
     try:
         return Known(action(), source)
+    except procfs.BeingStarted:
+        return _BEING_STARTED
     except (procfs.NotProven, sockets.NamespaceDenied) as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
     except PermissionError:
         return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
         return GONE
+    except (sockets.TooMany, stored.Oversized) as error:
+        return Unknown(gap=Gap.CUT, detail=str(error))
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
     except (EngineError, afar.Unreadable, stored.Damaged) as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return unanswered(error)
+
+
+def _file(read: Callable[[], bytes], parse: Callable[[str], T], source: str) -> Evidence[T]:
+    """Read a file, or as much of it as is read of any; where it was cut, that is said."""
+    content = _had(read, source)
+    if isinstance(content, Unknown):
+        return content
+    text, cut = _whole_lines(content.value)
+    return Known(parse(text), source, cut)
+
+
+def _whole_lines(content: bytes) -> tuple[str, str]:
+    """Give the lines of a file that were read to their ends, and whether there are more.
+
+    Half a line could be taken for another: `db` for the beginning of `db-replica`.
+    """
+    if len(content) <= _LARGEST_FILE:
+        return _text(content), ""
+    return _text(content[: content.rfind(b"\n", 0, _LARGEST_FILE) + 1]), _FILE_CUT
 
 
 def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
-    for path in script_places(program_of(answer), answer.Config.Env or ()):
+    places = script_places(program_of(answer), answer.Config.Env or ())
+    for path in places[:_MOST_DIRECTORIES]:
         try:
             content = read(path)
         except (NotThere, FileNotFoundError, NotADirectoryError):
@@ -727,17 +750,19 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
             return _Script()
         if not content.startswith(b"#!"):
             return _Script()
-        text = _text(content)
-        return _Script(
-            reads=link_variables_read(text, path), hosts=references_in_script(text, path)
-        )
-    return _Script()
+        text, cut = _whole_lines(content)
+        reads, hosts = link_variables_read(text, path), references_in_script(text, path)
+        if is_script_cut(reads, hosts):
+            cut = cut or _SCRIPT_CUT
+        return _Script(reads=reads, hosts=hosts, cut=cut)
+    return _Script(cut=_PATH_CUT if len(places) > _MOST_DIRECTORIES else "")
 
 
 def _part(evidence: Evidence[T], part: Callable[[T], P]) -> Evidence[P]:
     if isinstance(evidence, Unknown):
         return evidence
-    return Known(part(evidence.value), evidence.source)
+    cut = evidence.value.cut if isinstance(evidence.value, _Script) else evidence.cut
+    return Known(part(evidence.value), evidence.source, cut)
 
 
 def _text(content: bytes) -> str:

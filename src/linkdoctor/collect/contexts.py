@@ -12,10 +12,15 @@ from pathlib import Path
 
 import msgspec
 
+from linkdoctor.given_files import read_regular
+
 __all__ = ["DEFAULT", "Context", "UnknownContext", "current_context", "load_context"]
 
 DEFAULT = "default"
 """The context that stands for this host's own socket, or ``DOCKER_HOST``."""
+
+
+_LARGEST = 16 * 1024 * 1024
 
 
 class UnknownContext(Exception):
@@ -52,7 +57,7 @@ def current_context(environment: Mapping[str, str]) -> str:
         return name
     file = _directory(environment) / "config.json"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_Configuration).currentContext or DEFAULT
+        return msgspec.json.decode(_content(file), type=_Configuration).currentContext or DEFAULT
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return DEFAULT
 
@@ -88,9 +93,13 @@ def _directory(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("HOME") or Path.home()) / ".docker"
 
 
+def _content(file: Path) -> bytes:
+    return read_regular(file, _LARGEST)
+
+
 def _meta(file: Path) -> _Meta | None:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_Meta)
+        return msgspec.json.decode(_content(file), type=_Meta)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

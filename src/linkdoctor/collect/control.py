@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -87,6 +88,7 @@ class _State(msgspec.Struct):
     ExitCode: int = 0
     Error: str = ""
     StartedAt: str = ""
+    FinishedAt: str = ""
     Health: _Health | None = None
 
 
@@ -98,6 +100,9 @@ class _RestartPolicy(msgspec.Struct):
 class _HostConfig(msgspec.Struct):
     RestartPolicy: _RestartPolicy = msgspec.field(default_factory=_RestartPolicy)
     Links: list[str] | None = None
+    NetworkMode: str = ""
+    PidMode: str = ""
+    IpcMode: str = ""
 
 
 class _Config(msgspec.Struct):
@@ -157,6 +162,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int = 0
     error: str = ""
     started_at: str = ""
+    finished_at: str = ""
     restart_count: int = 0
     health: str = ""
     """``starting``, ``healthy``, ``unhealthy``; '' without a health check."""
@@ -168,6 +174,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """The aliases of its links on the default bridge."""
     networks: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     """Name, id and aliases of each network that it is on."""
+    shares: tuple[tuple[str, str], ...] = ()
+    """``network``, ``pid`` or ``ipc``, and the container whose namespace it lives in."""
 
     @property
     def wanted_up(self) -> bool:
@@ -197,6 +205,11 @@ class Control:
         self.api = min(offered, NEWEST_WRITTEN)
         """The version of the API that is spoken."""
         self._prefix = "/v" + ".".join(map(str, self.api))
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The engine's unix socket, if it has one."""
+        return self._client.socket_path
 
     # What there is
 
@@ -417,11 +430,12 @@ class Control:
 @contextlib.contextmanager
 def controlling(
     where: Url | ContextName = Url(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     *,
     timeout: float = 20.0,
 ) -> Generator[Control, None, None]:
     """Connect to an engine that is to be changed; raises EngineError."""
+    environment = os.environ if environment is None else environment
     client = connect(where, Deadline(timeout), environment)
     try:
         yield Control(client, where)
@@ -484,6 +498,7 @@ def _seen(answer: _Inspected) -> Seen:
         exit_code=state.ExitCode,
         error=state.Error,
         started_at=state.StartedAt,
+        finished_at=state.FinishedAt,
         restart_count=answer.RestartCount,
         health=state.Health.Status if state.Health and state.Health.Status != "none" else "",
         restart_policy=f"{policy.Name or 'no'}{retries}",
@@ -493,7 +508,14 @@ def _seen(answer: _Inspected) -> Seen:
             (name, each.NetworkID, tuple(each.Aliases or ()))
             for name, each in sorted(networks.items())
         ),
+        shares=_shares(answer.HostConfig),
     )
+
+
+def _shares(host: _HostConfig) -> tuple[tuple[str, str], ...]:
+    modes = (("network", host.NetworkMode), ("pid", host.PidMode), ("ipc", host.IpcMode))
+    found = ((namespace, mode.partition(":")) for namespace, mode in modes)
+    return tuple((namespace, owner) for namespace, (mode, _, owner) in found if mode == "container")
 
 
 def _aliases(links: Sequence[str]) -> tuple[str, ...]:

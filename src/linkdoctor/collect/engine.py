@@ -303,13 +303,14 @@ def segment(text: str) -> str:
 
 
 def connect(
-    where: Url | ContextName, deadline: Deadline, environment: Mapping[str, str] = os.environ
+    where: Url | ContextName, deadline: Deadline, environment: Mapping[str, str] | None = None
 ) -> EngineClient:
     """Connect to an engine and learn its version.
 
     Raises:
         EngineError: it cannot be reached, or is none.
     """
+    environment = os.environ if environment is None else environment
     base_url, tls = _locate(where, environment)
     endpoint = _shown(base_url)
     _refuse_ssh(base_url)
@@ -328,8 +329,9 @@ def connect(
         raise
 
 
-def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] = os.environ) -> str:
+def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] | None = None) -> str:
     """Give the endpoint to show for an engine, without asking it; raises EndpointError."""
+    environment = os.environ if environment is None else environment
     base_url, tls = _locate(where, environment)
     _refuse_ssh(base_url)
     if not _is_plain(base_url, tls):

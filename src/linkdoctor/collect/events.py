@@ -1,7 +1,7 @@
 """What the engine did with containers lately, as far as it remembers: its last 256 events.
 
 Events of ``docker exec`` hold command lines. Only the actions below are asked for, and of their
-attributes, which hold all labels, only the container's name is read.
+attributes, which hold all labels, only the container's name and its exit code are read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from linkdoctor.collect.answers import EventAnswer
 from linkdoctor.collect.engine import EngineClient, EngineError, NotThere, TooLarge
+from linkdoctor.collect.gaps import unanswered
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Event
 
@@ -24,7 +25,7 @@ _ACTIONS = (
     *("create", "start", "die", "stop", "kill", "restart", "pause", "unpause"),
     *("rename", "destroy", "oom"),
 )
-_LARGEST = 1 << 20
+_LARGEST = 4 << 20  # each event repeats all labels of its container
 _LONGEST_NAME = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(
@@ -51,7 +52,7 @@ def read_events(
     try:
         body = client.get_bytes("/events", limit=_LARGEST, since="0", until=until, filters=filters)
     except TooLarge as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=str(error))
+        return unanswered(error)
     except (EngineError, NotThere) as error:
         return Unknown(gap=Gap.UNSUPPORTED, detail=str(error) or "the engine has no events")
     return Known(tuple(sorted(_events(body))), "GET /events")
@@ -76,7 +77,8 @@ def _events(body: bytes) -> Iterator[Event]:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         actor = answer.Actor
-        name = (actor.Attributes or {}).get("name", "") if actor else ""
+        attributes = (actor.Attributes or {}) if actor else {}
+        name = attributes.get("name", "")
         if actor is None or not name or answer.Action not in _ACTIONS:
             continue
         yield Event(
@@ -84,7 +86,12 @@ def _events(body: bytes) -> Iterator[Event]:
             action=answer.Action,
             container=name[:_LONGEST_NAME],
             container_id=actor.ID[:_LONGEST_NAME],
+            exit_code=_exit_code(attributes.get("exitCode", "")),
         )
+
+
+def _exit_code(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,3}", text) else -1
 
 
 def _time(answer: EventAnswer) -> str:

@@ -24,7 +24,14 @@ from linkdoctor.model.evidence import Gap
 from linkdoctor.model.firewall import chains_on_the_way
 from linkdoctor.model.snapshot import Firewall, FirewallRule
 
-__all__ = ["Unlisted", "firewall_here", "parse_filter_table"]
+__all__ = [
+    "Unlisted",
+    "filters_bridges_here",
+    "firewall_here",
+    "output_of",
+    "parse_filter_table",
+    "program_here",
+]
 
 _NFT, _LEGACY = "iptables-nft", "iptables-legacy"
 
@@ -61,7 +68,7 @@ def firewall_here(bridges: Collection[str]) -> Firewall:
     """
     found = [
         Firewall(
-            backend=backend, chains=chains, rules=rules, filters_bridges=_filters_bridges_here()
+            backend=backend, chains=chains, rules=rules, filters_bridges=filters_bridges_here()
         )
         for backend in _backends_here()
         for chains, rules in [parse_filter_table(_listed(backend), bridges)]
@@ -72,7 +79,7 @@ def firewall_here(bridges: Collection[str]) -> Firewall:
             Gap.UNSUPPORTED,
             f"both {_NFT} and {_LEGACY} hold chains of an engine: which one is used is not clear",
         )
-    nothing = Firewall(backend=_NFT, filters_bridges=_filters_bridges_here())
+    nothing = Firewall(backend=_NFT, filters_bridges=filters_bridges_here())
     return (*in_use, *found, nothing)[0]
 
 
@@ -91,7 +98,7 @@ def _kernel_has_nf_tables() -> bool:
     return "/nf_tables.ko" in _text(builtin)
 
 
-def _filters_bridges_here() -> bool:
+def filters_bridges_here() -> bool:
     """Tell whether traffic within a bridge passes the firewall of this namespace."""
     return _text("/proc/sys/net/bridge/bridge-nf-call-iptables").strip() == "1"
 
@@ -104,10 +111,10 @@ def _text(path: str | Path) -> str:
 
 
 def _listed(backend: str) -> str:
-    program = _found(f"{backend}-save") or _plain(backend)
+    program = program_here(f"{backend}-save") or _plain(backend)
     if program is None:
         raise Unlisted(Gap.UNSUPPORTED, f"no program {backend}-save was found to list the firewall")
-    listing = _output(program, "-t", "filter").decode("utf-8", "replace")
+    listing = output_of(program, "-t", "filter").decode("utf-8", "replace")
     if "is incompatible" in listing:
         raise Unlisted(Gap.UNSUPPORTED, f"{backend} does not understand the firewall's rules")
     return listing
@@ -115,18 +122,19 @@ def _listed(backend: str) -> str:
 
 def _plain(backend: str) -> str | None:
     """Give the program without a kind in its name, if it is of that kind."""
-    teller, program = _found("iptables"), _found("iptables-save")
+    teller, program = program_here("iptables"), program_here("iptables-save")
     if teller is None or program is None:
         return None
-    kind = _NFT if b"(nf_tables)" in _output(teller, "--version") else _LEGACY
+    kind = _NFT if b"(nf_tables)" in output_of(teller, "--version") else _LEGACY
     return program if kind == backend else None
 
 
-def _found(program: str) -> str | None:
+def program_here(program: str) -> str | None:
+    """Return the path of a program; None if there is none."""
     return shutil.which(program, path=_SEARCHED)
 
 
-def _output(*argv: str) -> bytes:
+def output_of(*argv: str) -> bytes:
     """Run a program in this thread's namespaces; it may neither stay long nor say too much."""
     with subprocess.Popen(  # noqa: S603 - an absolute path, fixed words, no shell
         argv,
@@ -156,10 +164,10 @@ def _output(*argv: str) -> bytes:
     if late.is_set():
         raise Unlisted(Gap.TIMED_OUT, f"{name} did not end in time")
     if len(output) > _LARGEST_LISTING:
-        raise Unlisted(Gap.UNSUPPORTED, f"{name} lists more rules than are read")
+        raise Unlisted(Gap.CUT, f"{name} lists more rules than are read")
     if process.returncode != 0:
         reason = f"{name} failed (exit code {process.returncode}); it needs root, or CAP_NET_ADMIN"
-        raise Unlisted(Gap.UNSUPPORTED, reason)
+        raise Unlisted(Gap.DENIED, reason)
     return output
 
 
@@ -169,7 +177,8 @@ def parse_filter_table(
     """Read the filter table of ``iptables-save``: the engine's chains, and what concerns them.
 
     Kept are the rules of chains whose names begin with ``DOCKER``, those of FORWARD that jump
-    there or name a bridge, and whatever else could accept traffic within a bridge on the way.
+    there or name a bridge, and whatever else could accept, reject or drop traffic within a bridge
+    on the way.
     A rule that only continues connections that are there already is left out.
 
     Raises:
@@ -188,7 +197,7 @@ def parse_filter_table(
         elif line.startswith("-A ") and (rule := _rule(line)) is not None:
             rules.append(rule)
     if len(rules) > _MOST_RULES:
-        raise Unlisted(Gap.UNSUPPORTED, "there are more firewall rules than are read")
+        raise Unlisted(Gap.CUT, "there are more firewall rules than are read")
     reached = chains_on_the_way(rules)
     kept = (each for each in rules if _is_of_interest(each, bridges, reached))
     return tuple(sorted(chains)), tuple(kept)
@@ -204,7 +213,7 @@ def _is_of_interest(rule: FirewallRule, bridges: Collection[str], reached: Colle
     ):
         return True
     return (
-        rule.verdict == "ACCEPT"
+        rule.verdict in ("ACCEPT", "REJECT", "DROP")
         and rule.chain in reached
         and all(_may_be_a_bridge(each, bridges) for each in interfaces)
     )
@@ -226,6 +235,7 @@ class _Reading(msgspec.Struct):
     destination_port: int | None = None
     conditional: bool = False
     verdict: str = ""
+    reject_with: str = ""
     established: bool = False
 
 
@@ -246,6 +256,7 @@ def _rule(line: str) -> FirewallRule | None:
         if word in _JUMPS:
             # What follows belongs to the verdict: --reject-with, --log-prefix …
             reading.verdict = next(rest, "")
+            reading.reject_with = _reject_with(tuple(rest))
             break
         _read(reading, word, rest, negated)
         negated = False
@@ -262,7 +273,12 @@ def _rule(line: str) -> FirewallRule | None:
         source_port=reading.source_port,
         destination_port=reading.destination_port,
         conditional=reading.conditional,
+        reject_with=reading.reject_with,
     )
+
+
+def _reject_with(rest: tuple[str, ...]) -> str:
+    return rest[1] if len(rest) > 1 and rest[0] == "--reject-with" else ""
 
 
 _FIELDS = {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from linkdoctor.model.evidence import Gap, Unknown
+from linkdoctor.collect.engine import TooLarge
+from linkdoctor.model.evidence import ONLY_NEAR, Gap, Unknown
 
-__all__ = ["GONE", "LATE", "ONLY_NEAR", "mistake"]
+__all__ = ["GONE", "LATE", "ONLY_NEAR", "mistake", "unanswered"]
 
-ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
-)
 GONE = Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
 LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
+
+
+def unanswered(error: Exception) -> Unknown:
+    """Give the reason for an answer of the engine that could not be used."""
+    return Unknown(
+        gap=Gap.CUT if isinstance(error, TooLarge) else Gap.UNSUPPORTED, detail=str(error)
+    )
 
 
 def mistake(error: Exception) -> str:

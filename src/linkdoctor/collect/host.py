@@ -20,6 +20,7 @@ import msgspec
 from linkdoctor.collect import procfs, sockets
 from linkdoctor.collect.firewall import Unlisted, firewall_here
 from linkdoctor.collect.gaps import ONLY_NEAR
+from linkdoctor.collect.nftables import nftables_here
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.readers import ESCAPE
 from linkdoctor.model.snapshot import Firewall, Interface, Listener, Network, Route
@@ -30,9 +31,6 @@ T = TypeVar("T")
 
 _NOT_THE_ENGINE = Unknown(
     gap=Gap.UNSUPPORTED, detail="it is not the engine itself that answers on the socket"
-)
-_NFTABLES = Unknown(
-    gap=Gap.UNSUPPORTED, detail="the engine keeps its rules with nftables, which is not read"
 )
 _WANTS_NONE = Unknown(
     gap=Gap.UNSUPPORTED,
@@ -89,9 +87,11 @@ def look_at_host(
         return msgspec.structs.replace(
             host, interfaces=_NOT_THE_ENGINE, routes=_NOT_THE_ENGINE, firewall=_NOT_THE_ENGINE
         )
-    firewall: Evidence[Firewall] = _NFTABLES
-    if not firewall_backend.startswith("nftables"):
-        firewall = read(lambda: firewall_here(bridges), f"firewall rules in the {where}")
+    nftables = firewall_backend.startswith("nftables")
+    firewall = read(
+        nftables_here if nftables else lambda: firewall_here(bridges),
+        f"firewall rules in the {where}",
+    )
     if isinstance(firewall, Known):
         firewall = _explained(firewall, _manages_firewall(pid) if is_engine else None)
     return msgspec.structs.replace(host, routes=read(sockets.routes_here, where), firewall=firewall)
@@ -102,6 +102,10 @@ def _read(namespace: Path, action: Callable[[], T], source: str) -> Evidence[T]:
         return Known(sockets.in_namespace(namespace, action), source)
     except Unlisted as reason:
         return Unknown(gap=reason.gap, detail=str(reason))
+    except sockets.TooMany as error:
+        return Unknown(gap=Gap.CUT, detail=str(error))
+    except sockets.NamespaceSilent as error:
+        return Unknown(gap=Gap.TIMED_OUT, detail=str(error))
     except sockets.NamespaceDenied as error:
         return Unknown(gap=Gap.DENIED, detail=str(error))
     except OSError as error:

@@ -16,27 +16,36 @@ import msgspec
 from linkdoctor.collect import sockets
 from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
+from linkdoctor.collect.hops import cause_of_failure
 from linkdoctor.collect.inside import inside
 from linkdoctor.collect.resolver import ask
-from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Unknown
+from linkdoctor.collect.shares import in_turn
+from linkdoctor.model.evidence import (
+    PROBES_ONLY_NEAR,
+    Evidence,
+    Gap,
+    Known,
+    MissingEvidence,
+    Unknown,
+)
 from linkdoctor.model.ports import dialled_ports
 from linkdoctor.model.reach import is_inside
-from linkdoctor.model.snapshot import Container, Probe, ProbeOutcome, Snapshot, Status
+from linkdoctor.model.snapshot import Container, Probe, ProbeCause, ProbeOutcome, Snapshot, Status
 from linkdoctor.model.topology import Link, Topology
 
-__all__ = ["may_be_dialled", "with_probes"]
+__all__ = ["MOST_OF_ALL", "MOST_OF_ONE", "may_be_dialled", "with_probes"]
 
 _PATIENCE = 2.0
 """Seconds that a connection may take."""
 _IN_HAND = _PATIENCE + 0.5
 """Seconds that must be left for a probe to begin: one cut short would pass for a silent peer."""
 _PAUSE = 1.5
-_MOST_PROBES = 256
+MOST_OF_ONE = 256
+"""Ports that are tried from one target; its links take turns."""
+MOST_OF_ALL = 4096
+"""Ports that are tried from all targets of an engine together; the targets take turns."""
 _MOST_EXPOSED = 16
 _WORKERS = 8
-_FROM_AFAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
-)
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +53,8 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     link: Link
     ports: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
+    """Ports that the link promises too, beyond what is tried."""
 
 
 class _Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +89,7 @@ def with_probes(
         if _runs(each) and topology.links_of(snapshot.host, each)
     ]
     if not near:
-        return _with(snapshot, {each.id: _FROM_AFAR for each in targets})
+        return _with(snapshot, {each.id: PROBES_ONLY_NEAR for each in targets})
     found: dict[str, Evidence[tuple[Probe, ...]]] = {}
     plans: list[_Plan] = []
     for target in targets:
@@ -152,26 +163,36 @@ def _runs(container: Container) -> bool:
 
 
 def _plans(host: str, target: Container, topology: Topology) -> list[_Plan]:
-    return [
-        _Plan(link=link, ports=_ports(link, topology)) for link in topology.links_of(host, target)
-    ]
+    return [_plan(link, topology) for link in topology.links_of(host, target)]
 
 
-def _ports(link: Link, topology: Topology) -> tuple[int, ...]:
-    """Give the ports that a link promises: those that the target dials, then the exposed ones."""
+def _plan(link: Link, topology: Topology) -> _Plan:
+    """Give the ports that a link promises: those that the target dials, then the exposed ones.
+
+    Of many exposed ones those come first that are known to be listened on.
+    """
     dialled = sorted(dialled_ports(link, topology))
     source = topology.source_shown(link)
     exposed = () if source is None else topology.details(source).exposed
-    offered = [port.number for port in exposed if port.protocol == "tcp"][:_MOST_EXPOSED]
-    return tuple(dict.fromkeys((*dialled, *offered)))
+    heard = set() if source is None else {each.port for each in topology.listeners_if_had(source)}
+    offered = sorted(
+        {port.number for port in exposed if port.protocol == "tcp"} - set(dialled),
+        key=lambda port: (port not in heard, port),
+    )
+    return _Plan(
+        link=link,
+        ports=(*dialled, *offered[:_MOST_EXPOSED]),
+        left_out=tuple(offered[_MOST_EXPOSED:]),
+    )
 
 
 def _tried(
     plans: list[_Plan], bounds: _Bounds, deadline: Deadline
 ) -> list[tuple[Link, Probe | Unknown]]:
-    """Resolve every alias, then try every port: 256 of them, eight at a time."""
+    """Resolve every alias, then try the ports, eight at a time; links and targets take turns."""
     results: list[tuple[Link, Probe | Unknown]] = []
-    attempts: list[_Attempt] = []
+    attempts: dict[str, list[list[_Attempt]]] = {}
+    """Those of each link, by target."""
 
     def address_of(plan: _Plan) -> str | Unknown | None:
         return _address(plan.link, deadline)
@@ -179,6 +200,9 @@ def _tried(
     def answer_to(attempt: _Attempt) -> Probe | Unknown:
         return _dialled(attempt, deadline)
 
+    results += [
+        (each.link, _left_out(each.link, each.left_out[0])) for each in plans if each.left_out
+    ]
     addresses = at_once(_WORKERS, address_of, plans)
     for plan, address in zip(plans, addresses, strict=True):
         if isinstance(address, Unknown):
@@ -191,14 +215,21 @@ def _tried(
         elif not bounds.allow(address):
             results += [(plan.link, _untried(plan.link, port, address)) for port in plan.ports]
         else:
-            attempts += [
-                _Attempt(link=plan.link, port=port, address=address) for port in plan.ports
-            ]
-    tried, left_out = attempts[:_MOST_PROBES], attempts[_MOST_PROBES:]
+            attempts.setdefault(plan.link.target.id, []).append(
+                [_Attempt(link=plan.link, port=port, address=address) for port in plan.ports]
+            )
+    of_targets = [in_turn(links) for links in attempts.values()]
+    wanted = in_turn([each[:MOST_OF_ONE] for each in of_targets])
+    tried, too_many = wanted[:MOST_OF_ALL], wanted[MOST_OF_ALL:]
+    too_many += [attempt for each in of_targets for attempt in each[MOST_OF_ONE:]]
     answers = at_once(_WORKERS, answer_to, tried)
     results += zip((each.link for each in tried), answers, strict=True)
-    results += [(each.link, _untried(each.link, each.port)) for each in left_out]
+    results += [(each.link, _left_out(each.link, each.port)) for each in too_many]
     return results
+
+
+def _left_out(link: Link, port: int) -> Probe:
+    return Probe(alias=link.alias, port=port, outcome=ProbeOutcome.LEFT_OUT)
 
 
 def _untried(link: Link, port: int, address: str = "") -> Probe:
@@ -218,8 +249,12 @@ def _address(link: Link, deadline: Deadline) -> str | Unknown | None:
     known = [line.address for line in hosts.value if name in (each.lower() for each in line.names)]
     if known:
         return next((each for each in known if ":" not in each), known[0])
+    if hosts.cut:
+        return Unknown(gap=Gap.CUT, detail=hosts.cut)
     if isinstance(resolver, Unknown):
         return resolver
+    if resolver.cut:
+        return Unknown(gap=Gap.CUT, detail=resolver.cut)
     if deadline.left() < _IN_HAND:
         return None
     answer = inside(link.target, lambda: ask(resolver.value, link.alias))
@@ -249,7 +284,21 @@ def _dialled(attempt: _Attempt, deadline: Deadline) -> Probe | Unknown:
         outcome=answer.value.outcome,
         address=attempt.address,
         milliseconds=round(answer.value.seconds * 1000, 1),
+        cause=_cause(attempt, answer.value),
     )
+
+
+def _cause(attempt: _Attempt, met: sockets.Dialled) -> ProbeCause:
+    """Return what the target's namespace shows of why nobody was reached, right afterwards."""
+    if met.outcome not in (ProbeOutcome.NO_ROUTE, ProbeOutcome.TIMED_OUT):
+        return ProbeCause.NOT_SHOWN
+
+    def look() -> Evidence[ProbeCause]:
+        cause = cause_of_failure(attempt.address, attempt.port, told=met.unreachable)
+        return Known(cause, "routes and neighbours of its network namespace")
+
+    found = inside(attempt.link.target, look)
+    return found.value if isinstance(found, Known) else ProbeCause.NOT_SHOWN
 
 
 def _has_no_route(answer: Evidence[sockets.Dialled]) -> bool:

@@ -17,7 +17,19 @@ from pathlib import Path
 
 from linkdoctor.collect import kernel
 
-__all__ = ["NotProven", "Proc", "hold", "owners_of", "prove", "read_inside"]
+__all__ = [
+    "BeingStarted",
+    "NotProven",
+    "Proc",
+    "TooMany",
+    "environments_below",
+    "hold",
+    "maps_of",
+    "namespaces_of",
+    "owners_of",
+    "prove",
+    "read_inside",
+]
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
 _MOUNTED = (b"/etc/hosts", b"/etc/hostname", b"/etc/resolv.conf", b"/run/.containerenv")
@@ -28,10 +40,19 @@ _MOST_THREADS = 64
 _MOST_DESCRIPTORS = 1024
 _LONGEST_NAME = 15
 _LONGEST_LIST = 16 * 1024
+_LONGEST_MAPS = 4 * 1024 * 1024
 
 
 class NotProven(Exception):
     """This ``/proc`` does not show the container's process."""
+
+
+class BeingStarted(Exception):
+    """The process is still the runtime's, and about to become the container's."""
+
+
+class TooMany(Exception):
+    """There are more processes than are looked at."""
 
 
 class Proc:
@@ -147,6 +168,58 @@ def owners_of(held: Proc, inodes: Collection[int]) -> dict[int, str]:
         finally:
             os.close(process)
     return {inode: name for inode, name in owners.items() if name}
+
+
+def environments_below(held: Proc, most: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Return the environments of a process's descendants, each up to a limit.
+
+    One that ended meanwhile, or that may not be looked at, is left out.
+
+    Raises:
+        TooMany: there are more descendants than `most`.
+    """
+    queue = [held.pid]
+    for pid in queue:  # it grows while it is walked
+        try:
+            process = os.open(f"../{pid}", _DIRECTORY, dir_fd=held.descriptor)
+        except OSError:
+            continue
+        try:
+            if pid != held.pid:
+                yield pid, _little(process, "environ", limit)
+            queue += islice(_children_of(process), most + 2 - len(queue))
+        finally:
+            os.close(process)
+        if len(queue) > most + 1:
+            raise TooMany
+
+
+def namespaces_of(held: Proc) -> tuple[int, int]:
+    """Return the kernel's numbers of a process's network and IPC namespaces.
+
+    Raises:
+        OSError: they may not be looked at.
+    """
+    network, ipc = (os.stat(f"ns/{kind}", dir_fd=held.descriptor).st_ino for kind in ("net", "ipc"))
+    return network, ipc
+
+
+def maps_of(held: Proc) -> Iterator[bytes]:
+    """Yield the memory maps of a process and its descendants, parents before children.
+
+    They name the libraries that a process has loaded; one that may not be looked at has none.
+    """
+    queue = [held.pid]
+    for pid in queue:  # it grows while it is walked
+        try:
+            process = os.open(f"../{pid}", _DIRECTORY, dir_fd=held.descriptor)
+        except OSError:
+            continue
+        try:
+            yield _little(process, "maps", _LONGEST_MAPS)
+            queue += islice(_children_of(process), max(0, _MOST_PROCESSES - len(queue)))
+        finally:
+            os.close(process)
 
 
 def _sockets_of(process: int, wanted: Collection[int]) -> set[int]:

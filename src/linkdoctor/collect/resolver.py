@@ -5,10 +5,13 @@ The only module that imports dnspython, and only when there is something to ask.
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING
 
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Resolver
+from linkdoctor.model.variables import is_address
 
 if TYPE_CHECKING:
     import dns.resolver
@@ -16,28 +19,38 @@ if TYPE_CHECKING:
 __all__ = ["ask", "parse_resolver"]
 
 _LIFETIME = 1.0
+_C_SPACE = " \t\v\f\r"
+_WHITE_SPACE = re.compile(f"[{_C_SPACE}]+")
 
 _MOST = 8
 _MOST_DOTS = 15
 
 
-def parse_resolver(text: str) -> Resolver:
+def parse_resolver(text: str, *, glibc: bool = False) -> Resolver:
     """Read a ``resolv.conf``; the last ``search`` line counts, as in every resolver.
 
     ``ndots`` is 1 unless an option says otherwise, and at most 15. A name with fewer dots is tried
     with the search domains first, by glibc and by musl; one with enough dots as it is, after which
     glibc tries the search domains too, and musl does not.
+
+    Args:
+        text: of the file.
+        glibc: it is read by glibc, for which the carriage return of a Windows line end is part of
+            the address: such a line names no server (engine lab).
     """
     nameservers: list[str] = []
     search: tuple[str, ...] = ()
     ndots = 1
-    for line in text.splitlines():
-        words = line.partition("#")[0].split()
+    for line in text.split("\n"):
+        # A keyword stands at the beginning of its line, or the line means nothing (engine lab).
+        words = _WHITE_SPACE.split(line.rstrip(_C_SPACE)) if line[:1].isalpha() else []
         match words:
             case ["nameserver", address, *_]:
-                nameservers.append(address)
+                if is_address(address.partition("%")[0]) and not (glibc and line.endswith("\r")):
+                    nameservers.append(address)
             case ["search" | "domain", *domains]:
-                search = tuple(domain for domain in domains[:_MOST] if domain != ".")
+                known = itertools.takewhile(lambda each: not each.startswith("#"), domains)
+                search = tuple(domain for domain in [*known][:_MOST] if domain != ".")
             case ["options", *options]:
                 ndots = _ndots(options, ndots)
             case _:

@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -27,11 +27,16 @@ from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 __all__ = [
     "Dialled",
     "NamespaceDenied",
+    "NamespaceSilent",
     "Peeked",
     "Shut",
+    "TooMany",
     "addresses_here",
+    "claim",
+    "claimant",
     "dial",
     "enter",
+    "has_route",
     "in_namespace",
     "interfaces_here",
     "is_silent",
@@ -54,6 +59,8 @@ _TCP_LISTEN, _UNCONNECTED = 10, 7
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
 _INODE_AT = 68
+_INTERFACE_AT, _ATTRIBUTES_AT = 40, 72
+_INET_DIAG_SKV6ONLY = 11
 _MOST_SOCKETS = 10_000
 _TIMEOUT = 5.0
 
@@ -102,14 +109,23 @@ class Peeked(Protocol):
         ...
 
 
+class TooMany(OSError):
+    """The kernel tells of more than is read."""
+
+
 class NamespaceDenied(Exception):
     """This process may not enter a network namespace."""
+
+
+class NamespaceSilent(NamespaceDenied):
+    """What was done in a network namespace did not end in time."""
 
 
 def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     """Run an action in another network namespace, in a thread that ends with it.
 
     Raises:
+        NamespaceSilent: it did not end in time.
         NamespaceDenied: entering needs CAP_SYS_ADMIN, or the namespace is gone.
     """
     result: list[T] = []
@@ -128,7 +144,7 @@ def in_namespace(namespace: Path, action: Callable[[], T]) -> T:
     if failure:
         raise failure[0]
     if not result:
-        raise NamespaceDenied("the network namespace did not answer in time")
+        raise NamespaceSilent("the network namespace did not answer in time")
     return result[0]
 
 
@@ -172,7 +188,7 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
     Raises:
         OSError: the kernel does not answer.
     """
-    found: set[tuple[Listener, int]] = set()
+    bound: set[tuple[Listener, int, int]] = set()
     with _netlink(_NETLINK_SOCK_DIAG) as link:
         for protocol, number, state in (
             ("tcp", socket.IPPROTO_TCP, _TCP_LISTEN),
@@ -182,8 +198,25 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
                 request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
                 for payload in _answers(link, _SOCK_DIAG_BY_FAMILY, request):
                     if listener := _listener(payload, protocol):
-                        found.add((listener, _inode(payload)))
-    return tuple(sorted(found))
+                        bound.add((listener, _inode(payload), _interface(payload)))
+    return tuple(sorted(_with_devices(bound)))
+
+
+def _with_devices(
+    bound: Collection[tuple[Listener, int, int]],
+) -> Iterator[tuple[Listener, int]]:
+    """Name the interfaces that listeners are bound to; hardly any is bound to one."""
+    numbers = {number for _, _, number in bound if number}
+    names = {number: each.name for number, each in _numbered_interfaces()} if numbers else {}
+    addresses = _addresses_by_interface() if numbers else {}
+    for listener, inode, number in bound:
+        if number:
+            listener = msgspec.structs.replace(
+                listener,
+                device=names.get(number, f"interface {number}"),
+                device_addresses=tuple(sorted(addresses.get(number, ()))),
+            )
+        yield listener, inode
 
 
 def _inode(payload: bytes) -> int:
@@ -199,7 +232,22 @@ def _listener(payload: bytes, protocol: str) -> Listener | None:
     port = int.from_bytes(payload[4:6], "big")
     raw = payload[8:12] if family == socket.AF_INET else payload[8:24]
     address = ipaddress.ip_address(raw)
-    return Listener(address=str(address), port=port, protocol=protocol)
+    return Listener(
+        address=str(address), port=port, protocol=protocol, ipv6_only=_is_ipv6_only(payload)
+    )
+
+
+def _interface(payload: bytes) -> int:
+    """Read the number of the interface that a socket is bound to; 0 if it is to none."""
+    return int.from_bytes(payload[_INTERFACE_AT : _INTERFACE_AT + 4], sys.byteorder)
+
+
+def _is_ipv6_only(payload: bytes) -> bool:
+    """Tell whether a socket takes no IPv4; kernels before 4.3 do not say so."""
+    return any(
+        kind == _INET_DIAG_SKV6ONLY and any(value)
+        for kind, value in _attributes(payload, _ATTRIBUTES_AT)
+    )
 
 
 def addresses_here() -> tuple[str, ...]:
@@ -217,6 +265,16 @@ def addresses_here() -> tuple[str, ...]:
             if not address.is_loopback and not address.is_link_local
         )
     return tuple(sorted(found))
+
+
+def _addresses_by_interface() -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    request = struct.pack("=BBBBI", socket.AF_UNSPEC, 0, 0, 0, 0)
+    for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETADDR, request):
+        if len(payload) >= 8:
+            number = int.from_bytes(payload[4:8], sys.byteorder)
+            found.setdefault(number, set()).update(map(str, _interface_addresses(payload)))
+    return found
 
 
 def _interface_addresses(
@@ -264,7 +322,8 @@ def routes_here() -> tuple[Route, ...]:
     Those of link-local addresses are left out: every interface has one.
 
     Raises:
-        OSError: the kernel does not answer, or has more routes than are read.
+        TooMany: there are more routes than are read.
+        OSError: the kernel does not answer.
     """
     names = {number: interface.name for number, interface in _numbered_interfaces()}
     found: set[Route] = set()
@@ -273,7 +332,7 @@ def routes_here() -> tuple[Route, ...]:
         for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETROUTE, request):
             found.update(_routes(payload, names))
             if len(found) > _MOST_ROUTES:
-                raise OSError("there are more routes than are read")
+                raise TooMany("there are more routes than are read")
     return tuple(sorted(found))
 
 
@@ -344,6 +403,7 @@ def _answers(link: socket.socket, kind: int, request: bytes) -> Iterator[bytes]:
                 raise OSError("the kernel refused a netlink request")
             yield answer[position + _HEADER.size : position + length]
             position += (length + 3) & ~3
+    raise TooMany("the kernel lists more than is read")
 
 
 def knock(path: Path) -> None:
@@ -399,6 +459,8 @@ class Dialled(msgspec.Struct, frozen=True, kw_only=True):
 
     outcome: ProbeOutcome
     seconds: float
+    unreachable: bool = False
+    """The kernel said that the host or its network cannot be reached."""
 
 
 def dial(address: str, port: int, timeout: float) -> Dialled:
@@ -416,6 +478,7 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
     with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as client:
         client.settimeout(timeout)
         begun = time.monotonic()
+        unreachable = False
         try:
             client.connect((address, port))
             outcome = ProbeOutcome.CONNECTED
@@ -427,7 +490,42 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
             if error.errno not in _NO_ROUTE:
                 raise
             outcome = ProbeOutcome.NO_ROUTE
-        return Dialled(outcome=outcome, seconds=time.monotonic() - begun)
+            unreachable = error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+        seconds = time.monotonic() - begun
+        return Dialled(outcome=outcome, seconds=seconds, unreachable=unreachable)
+
+
+def has_route(address: str, port: int) -> bool:
+    """Return whether the routes of this thread's namespace know an address. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
+        try:
+            asked.connect((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def claim(name: str) -> socket.socket | None:
+    """Take a name among the abstract unix sockets of this network namespace; None if it is taken.
+
+    It is free again when the last process that holds the socket is gone. Raises OSError.
+    """
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        held.bind(f"\0{name}")
+        held.listen()
+    except OSError as error:
+        held.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return held
+
+
+def claimant(name: str) -> int | None:
+    """Return the pid of the process that took a name, or None if that cannot be told."""
+    return _listener_pid(f"\0{name}")
 
 
 def peer_pid(path: Path) -> int | None:
@@ -435,10 +533,14 @@ def peer_pid(path: Path) -> int | None:
 
     With socket activation that is the service manager, which lives in the host's namespaces too.
     """
+    return _listener_pid(str(path))
+
+
+def _listener_pid(address: str) -> int | None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(_TIMEOUT)
-            client.connect(str(path))
+            client.connect(address)
             credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     except OSError:
         return None

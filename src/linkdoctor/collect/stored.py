@@ -17,7 +17,14 @@ from linkdoctor.collect import procfs
 from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.model.links import StoredLink, parse_stored_link
 
-__all__ = ["Damaged", "directory_of", "opened", "parse_host_config", "read_stored_links"]
+__all__ = [
+    "Damaged",
+    "Oversized",
+    "directory_of",
+    "opened",
+    "parse_host_config",
+    "read_stored_links",
+]
 
 _LARGEST_FILE = 1024 * 1024
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +32,10 @@ _FULL_ID = re.compile(r"[0-9a-f]{64}")
 
 class Damaged(Exception):
     """A file of the engine is not what it should be; the message quotes nothing of it."""
+
+
+class Oversized(Damaged):
+    """A file of the engine is larger than what is read of it."""
 
 
 class _HostConfig(msgspec.Struct):
@@ -82,10 +93,11 @@ def parse_host_config(content: bytes) -> tuple[StoredLink, ...]:
     """Take the links, and nothing else, out of a ``hostconfig.json``.
 
     Raises:
-        Damaged: it is larger than 1 MiB, or not what the engine writes.
+        Oversized: it is larger than 1 MiB.
+        Damaged: it is not what the engine writes.
     """
     if len(content) > _LARGEST_FILE:
-        raise Damaged(f"its hostconfig.json is larger than {_LARGEST_FILE >> 20} MiB")
+        raise Oversized(f"its hostconfig.json is larger than {_LARGEST_FILE >> 20} MiB")
     try:
         links = msgspec.json.decode(content, type=_HostConfig).Links
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -12,6 +12,7 @@ from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_lin
 from linkdoctor.model.references import (
     HostReference,
     VariableRead,
+    is_cut,
     link_variables_read,
     references_in_arguments,
     references_in_environment,
@@ -25,7 +26,7 @@ from linkdoctor.model.snapshot import (
     Publication,
     Status,
 )
-from linkdoctor.model.variables import redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = [
     "Commands",
@@ -45,6 +46,7 @@ _LONGEST_PORT = 5
 _QUOTED_PROGRAM = re.compile(r'exec: "(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMPOSE = "com.docker.compose."
 _COMPOSE_LABELS = ("project", "service", "container-number", "oneoff", "depends_on")
+_SWARM_LABELS = ("com.docker.swarm.service.name", "com.docker.swarm.task.id")
 
 
 class Commands:
@@ -71,35 +73,60 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
     commands = commands or Commands()
     state, config, host = answer.State, answer.Config, answer.HostConfig
     environment = pairs(config.Env or ())
-    named, reads = commands.told_by((answer.Path, *(answer.Args or ())))
+    arguments = (answer.Path, *(answer.Args or ()))
+    named, reads = commands.told_by(arguments)
+    set_here = references_in_environment(environment)
     return Details(
         status=status_of(state.Status),
         pid=state.Pid,
         exit_code=state.ExitCode,
         out_of_memory=state.OOMKilled,
         error=_without_program(state.Error, answer.Path)[:_LONGEST_TEXT],
+        created_at=answer.Created,
         started_at=state.StartedAt,
         finished_at=state.FinishedAt,
+        restart_count=answer.RestartCount,
         health=_health(state.Health),
         restart_policy=(host.RestartPolicy.Name if host.RestartPolicy else "") or "no",
         hostname=config.Hostname,
         network_mode=host.NetworkMode or "default",
+        pid_mode=_of_another(host.PidMode),
+        ipc_mode=_of_another(host.IpcMode),
+        auto_remove=host.AutoRemove,
         stored_links=_stored_links(host.Links or ()),
         endpoints=_endpoints(answer),
         exposed=_ports(config.ExposedPorts or ()),
         published=tuple(sorted(_publications(answer))),
         requested=tuple(sorted(_requested(answer))),
         extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
-        environment=redact(environment),
+        environment=_own_environment(answer, environment),
         references=tuple(
             sorted(
-                {*references_in_environment(environment), *named},
+                {*set_here, *named},
                 key=lambda each: (each.where, each.host, each.port or 0),
             )
         ),
+        references_cut=is_cut([value for _, value in environment], set_here)
+        or is_cut(arguments, named),
         reads=reads,
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
+    )
+
+
+def _of_another(mode: str) -> str:
+    return mode if mode.startswith("container:") else ""
+
+
+def _own_environment(
+    answer: ContainerAnswer, environment: tuple[tuple[str, str], ...]
+) -> tuple[Variable, ...]:
+    """Keep of ``Config.Env`` the values that may be those of a link of this very container."""
+    endpoints = (answer.NetworkSettings.Networks or {}).values()
+    texts = [*(answer.HostConfig.Links or ()), *(link for e in endpoints for link in e.Links or ())]
+    aliases = (link.alias for link in _readable_links(texts))
+    return redact(
+        environment, prefixes_of_links(answer.Name.removeprefix("/"), aliases, environment)
     )
 
 
@@ -147,8 +174,8 @@ def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def labels_of(labels: dict[str, str] | None) -> tuple[Label, ...]:
-    """Keep the labels that linkdoctor and Compose wrote; others may hold anything."""
-    kept = {_COMPOSE + name for name in _COMPOSE_LABELS}
+    """Keep the labels that linkdoctor, Compose and swarm wrote; others may hold anything."""
+    kept = {*(_COMPOSE + name for name in _COMPOSE_LABELS), *_SWARM_LABELS}
     return tuple(
         sorted(
             Label(name=name, value=value[:_LONGEST_TEXT])
@@ -299,8 +326,7 @@ def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
         return ()
     path = dict(pairs(environment)).get("PATH", "/usr/local/bin:/usr/bin:/bin")
     directories = [each for each in path.split(":") if each.startswith("/")]
-    return tuple(f"{each.rstrip('/')}/{program}" for each in directories[:_MOST_DIRECTORIES])
+    return tuple(f"{each.rstrip('/')}/{program}" for each in directories)
 
 
 _STARTERS = ("sh", "bash", "ash", "dash", "tini", "docker-init", "dumb-init", "catatonit")
-_MOST_DIRECTORIES = 8

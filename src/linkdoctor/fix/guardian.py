@@ -24,7 +24,7 @@ import msgspec
 from linkdoctor.collect.control import controlling
 from linkdoctor.collect.engine import ContextName, EngineError, Url
 from linkdoctor.fix.journal import Journal, JournalError
-from linkdoctor.fix.lock import Lock
+from linkdoctor.fix.lock import Lock, guarding
 from linkdoctor.fix.recovery import Lost, Patience, resume_recreation
 
 __all__ = ["KEEPS_TRYING", "Guardian", "GuardianError", "main"]
@@ -58,11 +58,12 @@ class Guardian:
         journal: Path,
         step: int,
         *,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         lock: Lock | None = None,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         """Start it, and wait until it has the engine's ear; raises GuardianError."""
+        environment = os.environ if environment is None else environment
         orders = _Orders(
             url=where.url if isinstance(where, Url) else None,
             context=where.name if isinstance(where, ContextName) else None,
@@ -136,12 +137,13 @@ def main() -> int:
         signal.signal(each, signal.SIG_IGN)  # a service that is stopped must not stop this
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Orders)
     where = Url(orders.url) if orders.context is None else ContextName(orders.context)
-    with controlling(where):
-        pass
-    sys.stdout.buffer.write(_READY)
-    sys.stdout.buffer.flush()
-    sys.stdin.buffer.read()
-    return _recover(where, orders, time.monotonic() + KEEPS_TRYING)
+    with controlling(where) as control:
+        at = control.socket_path
+    with guarding(at):
+        sys.stdout.buffer.write(_READY)
+        sys.stdout.buffer.flush()
+        sys.stdin.buffer.read()
+        return _recover(where, orders, time.monotonic() + KEEPS_TRYING)
 
 
 def _recover(where: Url | ContextName, orders: _Orders, until: float) -> int:

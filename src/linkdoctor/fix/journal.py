@@ -18,6 +18,7 @@ from typing import Self
 import msgspec
 
 from linkdoctor.fix.recreation import aside_name
+from linkdoctor.given_files import read_regular
 from linkdoctor.model.actions import Action
 from linkdoctor.model.plan import Files
 
@@ -31,6 +32,7 @@ __all__ = [
     "JournalError",
     "Step",
     "default_path",
+    "journals",
     "read",
     "state_directory",
     "steps",
@@ -58,6 +60,8 @@ class Event(StrEnum):
     """The new container proved itself: from here on the step is finished, not taken back."""
     END = "end"
     """The step is over."""
+    UNDOING = "undoing"
+    """A finished step is about to be taken back; it is open again until that is done."""
     UNDONE = "undone"
     """A finished step was taken back."""
 
@@ -89,6 +93,10 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stop_timeout: int = 10
     """Seconds; below zero: for ever."""
     networks: tuple[str, ...] = ()
+    started_at: str = ""
+    """When it was started last: another time means that it was started anew."""
+    sources: tuple[str, ...] = ()
+    """The ids of the running containers without which it cannot start, nor what replaces it."""
     unhealthy: bool = False
     """Its health check failed."""
     aside: str = ""
@@ -148,9 +156,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[Entry, ...] = ()
     """The lines before and after each call."""
     verified: bool = False
+    served: bool = False
+    """The new container has served, and may hold what was written to it since."""
     result: str = ""
     """'' while it is not over."""
     kept: str = ""
+    ended_at: str = ""
+    """RFC 3339, UTC; '' while it is not over."""
     undone: bool = False
 
     @property
@@ -174,9 +186,42 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         last = self.calls[-1] if self.calls else None
         return last if last is not None and last.event is Event.BEFORE else None
 
+    @property
+    def pending(self) -> tuple[Entry, ...]:
+        """The calls that may still be at work: made, and their answers not seen.
+
+        A container that was asked to start after it was asked to stop had stopped by then.
+        """
+        waiting: list[Entry] = []
+        for each in self.calls:
+            if each.event is Event.BEFORE:
+                over = _OPPOSITE.get(each.call) if each.call is not None else None
+                waiting = [
+                    one
+                    for one in waiting
+                    if not (one.call is over and one.container == each.container)
+                ]
+                waiting.append(each)
+            else:
+                waiting = [one for one in waiting if not _answers(each, one)]
+        return tuple(waiting)
+
+    def is_stopping(self, container: str) -> bool:
+        """Whether a container was asked to stop, and the answer was not seen."""
+        return any(each.call is Call.STOP and each.container == container for each in self.pending)
+
     def called(self, call: Call) -> bool:
         """Tell whether a call was made, answered or not."""
         return any(each.call is call for each in self.calls)
+
+
+_OPPOSITE = {Call.START: Call.STOP, Call.STOP: Call.START}
+
+
+def _answers(after: Entry, before: Entry) -> bool:
+    """Whether a line tells how the call of another line went; a creation has its id only then."""
+    about = after.call is Call.CREATE or after.container == before.container
+    return after.call is before.call and after.name == before.name and about
 
 
 class Journal:
@@ -270,6 +315,10 @@ class Journal:
         """Note that a step is over."""
         self._note(step, Event.END, result=result, kept=kept)
 
+    def undoing(self, step: int) -> None:
+        """Note that a finished step is about to be taken back."""
+        self._note(step, Event.UNDOING)
+
     def undone(self, step: int) -> None:
         """Note that a finished step was taken back."""
         self._note(step, Event.UNDONE)
@@ -317,17 +366,35 @@ class Journal:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from None
 
 
-def state_directory(environment: Mapping[str, str] = os.environ) -> Path:
+def state_directory(environment: Mapping[str, str] | None = None) -> Path:
     """Give the directory for journals and locks: ``$XDG_STATE_HOME/linkdoctor``."""
+    environment = os.environ if environment is None else environment
     given = environment.get("XDG_STATE_HOME", "")
     base = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
     return base / "linkdoctor"
 
 
-def default_path(environment: Mapping[str, str] = os.environ) -> Path:
+def default_path(environment: Mapping[str, str] | None = None) -> Path:
     """Give the path of a new journal, named after the time and this process."""
+    environment = os.environ if environment is None else environment
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return state_directory(environment) / f"fix-{stamp}-{os.getpid()}.jsonl"
+
+
+def journals(
+    environment: Mapping[str, str] | None = None,
+) -> tuple[tuple[Path, tuple[Step, ...]], ...]:
+    """Give the journals in the state directory that hold a step, the newest last.
+
+    What cannot be read, and what is no journal, is left out.
+    """
+    environment = os.environ if environment is None else environment
+    found: list[tuple[str, Path, tuple[Step, ...]]] = []
+    for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
+        with contextlib.suppress(JournalError):
+            if (entries := read(path)) and (known := steps(entries)):
+                found.append((entries[0].time, path, known))
+    return tuple((path, known) for _, path, known in sorted(found, key=lambda each: each[:2]))
 
 
 def read(path: Path) -> tuple[Entry, ...]:
@@ -337,8 +404,7 @@ def read(path: Path) -> tuple[Entry, ...]:
         JournalError: it cannot be read, or is none.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = read_regular(path, _LARGEST)
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST:
@@ -383,11 +449,16 @@ def _with(step: Step, entry: Entry) -> Step:
         case Event.BEFORE | Event.AFTER:
             return change(step, calls=(*step.calls, entry))
         case Event.VERIFIED:
-            return change(step, verified=True, carried=entry.carried)
+            return change(step, verified=True, served=True, carried=entry.carried)
         case Event.END:
-            return change(step, result=entry.result, kept=entry.kept)
+            served = step.served or entry.result != "undone"
+            return change(
+                step, result=entry.result, kept=entry.kept, ended_at=entry.time, served=served
+            )
+        case Event.UNDOING:
+            return change(step, result="", verified=False)
         case Event.UNDONE:
-            return change(step, undone=True)
+            return change(step, undone=True, result=step.result or "fixed")
         case _:
             return step
 

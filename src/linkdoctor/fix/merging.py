@@ -10,6 +10,7 @@ import msgspec
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     SetRestartPolicy,
@@ -62,6 +63,9 @@ def _recreation(old: Recreate, new: Recreate, present: tuple[StoredLink, ...]) -
         aliases=_union(old.aliases, new.aliases),
         environment=_environment(old.environment, new.environment),
         dns_search=_only("search domains", old.dns_search, new.dns_search),
+        joins=_joins(old.joins, new.joins),
+        pinned=_union(old.pinned, new.pinned),
+        stays_down=old.stays_down and new.stays_down,
     )
 
 
@@ -93,6 +97,12 @@ def _links(
 def _environment(one: tuple[Variable, ...], other: tuple[Variable, ...]) -> tuple[Variable, ...]:
     joined = _union(one, other)
     _refuse_twice("variable", [(each.name, each.value or "") for each in joined])
+    return joined
+
+
+def _joins(one: tuple[Joined, ...], other: tuple[Joined, ...]) -> tuple[Joined, ...]:
+    joined = tuple(sorted(_union(one, other)))
+    _refuse_twice("namespace", [(each.namespace.value, each.container) for each in joined])
     return joined
 
 

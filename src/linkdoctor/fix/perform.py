@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect.control import Control, Raw, Seen, Unanswered
+from linkdoctor.collect.control import Control, ControlError, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.carrying import LARGEST, carry, made_by_engine
 from linkdoctor.fix.guardian import Guardian, GuardianError
+from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
 from linkdoctor.fix.left_behind import Copies
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.pinning import is_port_taken, moved_ports, without_pins
 from linkdoctor.fix.recovery import (
     Kept,
     Lost,
@@ -28,8 +30,10 @@ from linkdoctor.fix.recovery import (
     Which,
     can_start,
     finish,
+    keep_quiet,
     prove,
     put_back,
+    restart_sharers,
     state_before,
     watch,
 )
@@ -42,8 +46,10 @@ from linkdoctor.fix.recreation import (
     is_aside,
     owner,
     recreation,
+    shared_by,
     unrepeatable,
 )
+from linkdoctor.fix.sharing import missing_owner
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -94,7 +100,7 @@ def perform(
     files: Files = Files.KEEP,
     lock: Lock | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Carry out one action and prove it.
 
@@ -113,6 +119,7 @@ def perform(
         patience: how long things are waited for.
         environment: of the guardian, which needs ``DOCKER_*`` to find the engine.
     """
+    environment = os.environ if environment is None else environment
     run = _Run(
         control=control,
         journal=journal,
@@ -185,8 +192,13 @@ def _restart(run: _Run, action: Restart) -> Outcome:
                 f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
                 f"would kill {seen.name}; start the source first"
             )
+    if why := missing_owner(run.control, seen.shares):
+        raise _No(f"{seen.name} cannot be restarted: {why}")
     act = partial(run.control.restart, seen.id)
-    return _one_call(run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True)
+    sources = tuple(_live_sources(run.control, seen))
+    return _one_call(
+        run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True, sources=sources
+    )
 
 
 def _rename(run: _Run, action: Rename) -> Outcome:
@@ -238,8 +250,10 @@ def _one_call(
     *,
     prove_it: bool = False,
     interrupts: bool = False,
+    sources: tuple[str, ...] = (),
 ) -> Outcome:
-    number = run.journal.begin(action, state_before(seen), engine=run.control.engine_id())
+    before = state_before(seen, sources)
+    number = run.journal.begin(action, before, engine=run.control.engine_id())
     do = Recorder(run.journal, number)
     began = time.monotonic()
     took = 0.0
@@ -252,7 +266,7 @@ def _one_call(
             ill = prove(
                 run.control, seen.id, run.patience, was_unhealthy=seen.health == "unhealthy"
             )
-            notes = (f"{_capital(ill)}.",) if ill else ()
+            notes = (_sentence(ill),) if ill else ()
         reason = run.verify() or ""
     except Unanswered as error:
         # The step stays open in the journal: whether it was done is for `resume` to find out.
@@ -265,6 +279,12 @@ def _one_call(
         )
     except (EngineError, NotGood) as error:
         reason = str(error)
+    except BaseException as interrupt:
+        interrupt.add_note(
+            f"{seen.name}: it was interrupted; the engine may go on with it: --resume "
+            f"{run.journal.path} finds out"
+        )
+        raise
     if reason:
         result = Result.NOT_FIXED
     run.journal.end(number, result)
@@ -291,6 +311,18 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
     )
 
 
+def _live_sources(control: Control, target: Seen) -> Iterator[str]:
+    """Give the ids of the running containers without which a target cannot start.
+
+    These are the sources of its links, and the owners of the namespaces that it shares.
+    """
+    sources = (control.link(target.name, alias) for alias in target.link_aliases)
+    owners = (control.find(reference) for _, reference in target.shares)
+    for each in (*owners, *sources):
+        if each is not None and each.running:
+            yield each.id
+
+
 # Recreation
 
 
@@ -311,6 +343,11 @@ class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     overlap: bool
     aside: str
     """The name under which the old container is put aside."""
+    sources: tuple[str, ...]
+    """The ids of what has to run for the new container to start, and for the old one."""
+    unpinned: Recreation | None
+    """The order without the host ports that are only kept if they are free; None without such."""
+    starts: bool
 
 
 def _recreate(run: _Run, action: Recreate) -> Outcome:
@@ -322,9 +359,13 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     prepared = _prepare(run.control, action, raw, seen)
     if run.files is Files.CARRY:
         _refuse_too_large(run.control, seen)
+    before = msgspec.structs.replace(state_before(seen, prepared.sources), aside=prepared.aside)
+    if action.joins and not action.stays_down:
+        # What shares its owner's processes was killed when the owner was replaced.
+        before = msgspec.structs.replace(before, running=True)
     number = run.journal.begin(
         action,
-        msgspec.structs.replace(state_before(seen), aside=prepared.aside),
+        before,
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
@@ -376,19 +417,35 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
     )
     try:
         order = recreation(raw, action, around)
+        unpinned = recreation(raw, without_pins(action), around) if action.pinned else None
     except ValueError as error:
         raise _No(f"{seen.name} cannot be recreated: {error}") from None
+    starts = seen.wanted_up or not action.stays_down
+    if starts and (why := missing_owner(control, shared_by(order.body))):
+        raise _No(f"{seen.name} cannot be recreated: {why}")
+    owners = (control.find(reference) for _, reference in shared_by(order.body))
+    sources = [each.id for each in owners if each is not None and each.running]
     for name in order.needs:
         source = control.find(name)
         if name == seen.name or (source is not None and source.id == seen.id):
             raise _No(f"{seen.name} would be linked to itself")
         if source is None:
             raise _No(f"there is no container {name} to link {seen.name} to")
-        if not source.running:
+        if starts and not source.running:
             raise _No(f"{name} does not run, and {seen.name} cannot start without it; start it")
+        sources.append(source.id)
+    sources += _live_sources(control, seen)
     # A container with a dead link could not be started again: it goes only when the new one runs.
     overlap = seen.running and not can_start(control, seen) and not _clashes(order)
-    return _Prepared(seen=seen, order=order, overlap=overlap, aside=aside)
+    return _Prepared(
+        seen=seen,
+        order=order,
+        overlap=overlap,
+        aside=aside,
+        sources=tuple(dict.fromkeys(sources)),
+        unpinned=unpinned,
+        starts=starts,
+    )
 
 
 def _free_name(control: Control, name: str) -> str:
@@ -469,27 +526,30 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     do = Recorder(run.journal, number)
     clock = _Clock()
     try:
-        up = _bring_up(run, prepared, do, clock)
+        up = _bring_up(run, action, prepared, do, clock)
         carried = up.copies is not None and up.copies.all_there
         run.journal.verified(number, up.id, carried=carried)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
-    except BaseException:
-        _fall_back(run, action, number, "it was interrupted", clock)
+    except BaseException as interrupt:
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
-    notes: tuple[str, ...] = ()
+    notes = up.notes
     kept = Kept()
     try:
         kept = finish(run.control, _step(run.journal, number), do.relaxed(), up.copies)
         copied = up.copies.in_words() if up.copies is not None else ""
-        clauses = (copied, *kept.notes, up.ill)
-        notes = tuple(f"{_capital(each)}." for each in clauses if each)
+        notes = (*(_sentence(each) for each in (copied, *kept.notes) if each), *up.notes)
         run.journal.end(number, Result.FIXED, kept=kept.id)
     except (EngineError, JournalError) as error:
         notes = (
+            *notes,
             f"The new container runs, but {prepared.aside} could not be put away "
             f"({error}): use --resume.",
         )
+    except BaseException as interrupt:
+        interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
+        raise
     return Outcome(
         action=action,
         result=Result.FIXED,
@@ -501,21 +561,21 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     )
 
 
-def _capital(clause: str) -> str:
-    return clause[:1].upper() + clause[1:] if clause.startswith("its ") else clause
+def _sentence(clause: str) -> str:
+    return (clause[:1].upper() + clause[1:] if clause.startswith("its ") else clause) + "."
 
 
 class _Up(msgspec.Struct, frozen=True, kw_only=True):
     """The new container, which proved itself."""
 
     id: str
-    copies: Copies | None
+    copies: Copies | None = None
     """What was copied into it."""
-    ill: str
-    """A clause on its health, or ''."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what is not as it was."""
 
 
-def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> _Up:
+def _bring_up(run: _Run, action: Recreate, prepared: _Prepared, do: Recorder, clock: _Clock) -> _Up:
     """Put the new container in the old one's place, and prove it.
 
     The new one is created under its final name, since a rename would keep its hosts file from
@@ -524,27 +584,39 @@ def _bring_up(run: _Run, prepared: _Prepared, do: Recorder, clock: _Clock) -> _U
     control, old, order = run.control, prepared.seen, prepared.order
     away = prepared.aside
     do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
-    new = do.call(Call.CREATE, "", old.name, lambda: control.create(old.name, order.body))
-    for network, endpoint in order.connect:
-        do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
-    carry_over = _carrying(run, old, new, prepared) if run.files is Files.CARRY else None
+    new = _create(run, prepared, order, do)
+    carry_over = _carrying(run, new, prepared)
     if old.wanted_up and not prepared.overlap:
         clock.begin()
         do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
-    copies = carry_over() if carry_over is not None else None
-    do.call(Call.START, new, "", lambda: control.start(new))
+    copies = carry_over()
+    if not prepared.starts:
+        return _Up(id=new, copies=copies)
+    started, copies = _start_new(run, prepared, new, copies, do)
     clock.end()
-    ill = prove(control, new, run.patience, was_unhealthy=old.health == "unhealthy")
+    ill = prove(control, started, run.patience, was_unhealthy=old.health == "unhealthy")
     if fault := run.verify():
         raise NotGood(fault)
-    return _Up(id=new, copies=copies, ill=ill)
+    notes = () if started == new else (moved_ports(action),)
+    return _Up(id=started, copies=copies, notes=(*notes, *((_sentence(ill),) if ill else ())))
 
 
-def _carrying(run: _Run, old: Seen, new: str, prepared: _Prepared) -> Callable[[], Copies]:
+def _create(run: _Run, prepared: _Prepared, order: Recreation, do: Recorder) -> str:
+    control, name = run.control, prepared.seen.name
+    new = do.call(Call.CREATE, "", name, lambda: control.create(name, order.body))
+    for network, endpoint in order.connect:
+        do.call(Call.CONNECT, new, network, _connecting(control, network, new, endpoint))
+    return new
+
+
+def _carrying(run: _Run, new: str, prepared: _Prepared) -> Callable[[], Copies | None]:
     """Find out whether files can be copied into the new container; return what does it.
 
     What cannot be done is found out before the old container is stopped.
     """
+    if run.files is not Files.CARRY:
+        return lambda: None
+    old = prepared.seen
     running = old.wanted_up and prepared.overlap
     made = _or_not_good(lambda: made_by_engine(run.control, new))
 
@@ -562,6 +634,26 @@ def _or_not_good(act: Callable[[], T]) -> T:
         raise NotGood(f"its files could not be carried over: {error}") from None
 
 
+def _start_new(
+    run: _Run, prepared: _Prepared, new: str, copies: Copies | None, do: Recorder
+) -> tuple[str, Copies | None]:
+    """Start the new container, without a port of the engine's choice if it is taken by now.
+
+    Then it is another container, into which the files are copied as well.
+    """
+    control = run.control
+    try:
+        do.call(Call.START, new, "", lambda: control.start(new))
+    except ControlError as error:
+        if prepared.unpinned is None or not is_port_taken(str(error)):
+            raise
+        do.call(Call.REMOVE, new, "", lambda: control.remove(new, force=True))
+        new = _create(run, prepared, prepared.unpinned, do)
+        copies = _carrying(run, new, prepared)()
+        do.call(Call.START, new, "", lambda: control.start(new))
+    return new, copies
+
+
 def _connecting(control: Control, network: str, new: str, endpoint: Raw) -> Callable[[], None]:
     return lambda: control.connect_network(network, new, endpoint)
 
@@ -574,8 +666,9 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
     if ran and step.called(Call.STOP):
         clock.begin()
     try:
-        ended = put_back(run.control, step, do)
+        ended = put_back(run.control, step, do, run.patience)
         ended = watch(run.control, step, do, run.patience) or ended
+        ended = restart_sharers(run.control, step, do, ended)
     except (EngineError, Lost) as error:
         return Outcome(
             action=action,
@@ -599,7 +692,8 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
             container=step.before.id,
             interrupted=clock.seconds,
         )
-    _keep_quiet(run.control, step, do)
+    with contextlib.suppress(EngineError):
+        keep_quiet(run.control, step, do)
     _end(run.journal, number, Result.NOT_FIXED, kept=step.before.id)
     return Outcome(
         action=action,
@@ -614,13 +708,6 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
         kept=step.before.id,
         interrupted=clock.seconds,
     )
-
-
-def _keep_quiet(control: Control, step: Step, do: Recorder) -> None:
-    """Keep the old container from coming back beside the new one at the next boot."""
-    quiet = msgspec.structs.replace(step, keep_old=True, files=Files.DROP)
-    with contextlib.suppress(EngineError):
-        finish(control, quiet, do)
 
 
 def _step(journal: Journal, number: int) -> Step:

@@ -15,9 +15,11 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from linkdoctor.fix.merging import Contradiction, merged
+from linkdoctor.fix.reversible import beforehand
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     Restart,
@@ -32,13 +34,24 @@ from linkdoctor.model.fixes import (
     commands_of,
     compose_service,
     is_wanted,
+    moving_ports,
     present_links,
     through_compose,
 )
-from linkdoctor.model.links import StoredLink
+from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.snapshot import Container, Details, Status
+from linkdoctor.model.shared_namespaces import (
+    Sharer,
+    all_sharers_of,
+    joins_of,
+    owners_of,
+    references_of,
+    sharers_of,
+    stays_down,
+    waits_for_owner,
+)
+from linkdoctor.model.snapshot import Container, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
@@ -95,7 +108,7 @@ def plan(
     *,
     allow: Safety = Safety.RECREATE,
     remarks: bool = False,
-    pin_ports: bool = False,
+    pin_ports: bool = True,
     unmendable: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan what mends the findings of a report.
@@ -114,7 +127,7 @@ def plan(
     last: dict[int, _Key] = {}
     advice: list[Advice] = []
     for number, finding in enumerate(report.findings):
-        draft = _Draft(seen, work, allow, pin_ports=pin_ports)
+        draft = _Draft(seen, work, allow)
         if finding.severity is Severity.INFO and not remarks:
             continue
         reason = (
@@ -129,6 +142,8 @@ def plan(
         for after, before in draft.order:
             earlier.setdefault(after, set()).add(before)
         last[number] = draft.last
+    if pin_ports:
+        work = {key: tuple(_pinned(topology, key, each) for each in work[key]) for key in work}
     return Plan(
         tool=report.tool,
         taken_at=report.taken_at,
@@ -136,6 +151,9 @@ def plan(
         findings=len(report.findings),
         steps=_steps(report, seen, work, earlier),
         advice=tuple(advice),
+        summary=report.summary,
+        hosts=report.hosts,
+        skipped=report.skipped,
     )
 
 
@@ -194,11 +212,8 @@ class _Draft:
         seen: _Seen,
         work: Mapping[_Key, tuple[_Task, ...]],
         allow: Safety,
-        *,
-        pin_ports: bool,
     ) -> None:
         self._seen, self._topology = seen, seen.topology
-        self._pin_ports = pin_ports
         self._work, self._allow = work, allow
         self.pending: _Work = {}
         self.order: list[tuple[_Key, _Key]] = []
@@ -256,17 +271,15 @@ class _Draft:
         if rank(needed) > rank(self._allow):
             raise _Refused(f"it takes --allow {needed.value}")
         findings = () if number is None else (number,)
-        if isinstance(action, Recreate) and self._pin_ports:
-            action = _pinned(action, self._topology.details(container))
         self._put(key, _Task(phase=phase, action=action, findings=findings, why=_one(why)))
         if (key, phase) not in self._checked:
             self._checked.add((key, phase))
             if phase is _Phase.RECREATE:
                 self._prepare_recreation(host, container)
             elif phase in (_Phase.RESTART, _Phase.START):
-                self._prepare_start(host, container)
+                self._prepare_start(host, container, phase)
         elif phase is _Phase.RECREATE:
-            self._need_sources(host, container)
+            self._need_what_runs(host, container)
         return key
 
     def _tasks(self, key: _Key) -> tuple[_Task, ...]:
@@ -295,12 +308,70 @@ class _Draft:
             )
         )
 
-    def _prepare_start(self, host: str, container: Container) -> None:
+    def _prepare_start(self, host: str, container: Container, phase: _Phase) -> None:
         for link in self._topology.links_of(host, container):
             source = self._topology.source_of(link) if link.kind is LinkKind.LEGACY else None
             if source is not None:
                 self._need_running(host, source, container)
+        self._need_owners(host, container, ())
         self._let_go_on(host, container)
+        if phase is _Phase.RESTART:
+            self._restart_sharers(host, container)
+        else:
+            self._rejoin_sharers(host, container)
+
+    def _restart_sharers(self, host: str, owner: Container) -> None:
+        """Restart after a container those that its restart leaves in its former namespaces."""
+        for each in sharers_of(self._topology, host, owner):
+            if not each.up:
+                continue
+            if each.dies_with_owner and each.details.auto_remove:
+                raise _Refused(_lost(each, owner))
+            self._after_owner(host, owner, each, Restart(container=each.container.name))
+
+    def _rejoin_sharers(self, host: str, owner: Container) -> None:
+        """Restart those that wait for a container that is started; it starts without them, too."""
+        try:
+            sharers = sharers_of(self._topology, host, owner)
+        except MissingEvidence:
+            return  # what is not running is started, whoever shares its namespaces
+        for each in sharers:
+            name = each.container.name
+            kept = dict(self.pending), list(self.order), set(self._checked)
+            try:
+                if each.up:
+                    self._after_owner(host, owner, each, Restart(container=name))
+                elif waits_for_owner(each):
+                    self._after_owner(host, owner, each, Start(container=name))
+            except (_Refused, MissingEvidence):
+                self.pending, self.order, self._checked = kept  # the step's note names it
+
+    def _replace_sharers(self, host: str, owner: Container) -> None:
+        """Replace after a container those that could not be started any more without it."""
+        for each in sharers_of(self._topology, host, owner):
+            if each.details.auto_remove:
+                raise _Refused(_lost(each, owner))
+            joins = joins_of(self._topology, host, each.details, {owner.name})
+            action = Recreate(
+                container=each.container.name, joins=joins, stays_down=stays_down(each)
+            )
+            self._after_owner(host, owner, each, action)
+
+    def _after_owner(self, host: str, owner: Container, sharer: Sharer, action: Action) -> None:
+        name = sharer.container.name
+        what = f"{name} shares the {sharer.shared} of {owner.name}"
+        match action:
+            case Recreate():
+                why = f"{what}, which is replaced: it could not be started again"
+            case Start():
+                why = f"{what}, and could not be started without it"
+            case _:
+                why = f"{what}, and would be left in the former one"
+        try:
+            key = self._add(host, action, None, why=why)
+        except _Refused as refused:
+            raise _Refused(f"{what}, and {refused}") from None
+        self.order.append((key, (host, owner.name)))
 
     def _prepare_recreation(self, host: str, container: Container) -> None:
         owner = compose_service(container)
@@ -311,7 +382,7 @@ class _Draft:
             )
         self._topology.details(container)
         self._let_go_on(host, container)
-        self._need_sources(host, container)
+        self._need_what_runs(host, container)
         for link in self._seen.links_to(host, container):
             target = link.target
             if link.kind is not LinkKind.LEGACY or not is_wanted(self._topology, target):
@@ -319,11 +390,20 @@ class _Draft:
             again = Recreate(container=target.name)
             why = f"its link to {container.name}, which is replaced, would be a ghost"
             self._add(host, again, None, why=why)
+        self._replace_sharers(host, container)
 
     def _let_go_on(self, host: str, container: Container) -> None:
         if self._topology.details(container).status is Status.PAUSED:
             why = f"{container.name} is paused, and cannot be restarted or replaced so"
             self._add(host, Unpause(container=container.name), None, why=why)
+
+    def _need_what_runs(self, host: str, container: Container) -> None:
+        """See to it that the engine will start the new container, if it is to start."""
+        orders = (each.action for each in self._tasks((host, container.name)))
+        order = next(each for each in orders if isinstance(each, Recreate))
+        if not order.stays_down:
+            self._need_sources(host, container)
+            self._need_owners(host, container, order.joins)
 
     def _need_sources(self, host: str, container: Container) -> None:
         """See to it that the engine will accept the links of the new container."""
@@ -337,23 +417,54 @@ class _Draft:
                 )
             self._need_running(host, source, container)
 
-    def _need_running(self, host: str, source: Container, target: Container) -> None:
+    def _need_owners(self, host: str, sharer: Container, joins: tuple[Joined, ...]) -> None:
+        """See to it that the engine will let a container into the namespaces that it shares."""
+        joined = {each.namespace: each.container for each in joins}
+        for namespace, reference in references_of(self._topology.details(sharer)):
+            owner = self._topology.looked_up(host, joined.get(namespace, reference))
+            what = f"{sharer.name} shares the {namespace.value} namespace of "
+            if owner is None:
+                raise _Refused(f"{what}a container that is gone, and could not be started again")
+            why = f"{what}{owner.name}, and cannot be started while it is down"
+            self._need_running(host, owner, sharer, why)
+
+    def _need_running(self, host: str, source: Container, target: Container, why: str = "") -> None:
         if self._topology.is_running(source):
             return
         starting = (_Phase.START, _Phase.RESTART, _Phase.RECREATE)
         if any(each.phase in starting for each in self._tasks((host, source.name))):
             return
-        why = f"{target.name}, which is linked to {source.name}, cannot be started while it is down"
+        why = why or (
+            f"{target.name}, which is linked to {source.name}, cannot be started while it is down"
+        )
         self._add(host, Start(container=source.name), None, why=why)
 
 
-def _pinned(action: Recreate, details: Details) -> Recreate:
+def _lost(sharer: Sharer, owner: Container) -> str:
+    name = sharer.container.name
+    return (
+        f"{name}, which is removed as soon as it stops (--rm), shares the {sharer.shared} of "
+        f"{owner.name} and would be lost: stop it first"
+    )
+
+
+def _pinned(topology: Topology, key: _Key, task: _Task) -> _Task:
     """Let a recreation keep the host ports of today, those of the engine's choice included."""
-    ports = details.published if action.published is None else action.published
-    if not any(each.ephemeral for each in ports):
-        return action
-    fixed = tuple(msgspec.structs.replace(each, ephemeral=False) for each in ports)
-    return msgspec.structs.replace(action, published=fixed)
+    container = topology.named(*key)
+    if not isinstance(task.action, Recreate) or container is None:
+        return task
+    action = task.action
+    ports = action.published
+    if ports is None:
+        ports = topology.details(container).published
+    pinned = tuple(each for each in ports if each.ephemeral and each.host_port)
+    if not pinned:
+        return task
+    fixed = tuple(
+        msgspec.structs.replace(each, ephemeral=False) if each in pinned else each for each in ports
+    )
+    action = msgspec.structs.replace(action, published=fixed, pinned=pinned)
+    return msgspec.structs.replace(task, action=action)
 
 
 def _phase(action: Action, afterwards: bool) -> _Phase:
@@ -481,6 +592,7 @@ def _steps(
                 after=(*sorted(previous), *own),
                 mends=[each for each in task.findings if final[each] == number],
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
+                notes=_notes(topology, key, task, work),
             )
         )
         own.append(number)
@@ -499,6 +611,7 @@ def _before(
             source = topology.source_shown(link)
             if source is not None:
                 found.add((host, source.name))
+        found |= {(host, owner.name) for owner in owners_of(topology, host, container)}
     for task in work[key]:
         if isinstance(task.action, Recreate):
             found |= {(host, link.source) for link in task.action.links or ()}
@@ -539,12 +652,14 @@ def _step(
     after: tuple[int, ...],
     mends: list[int],
     renamed: Mapping[str, str],
+    notes: tuple[str, ...],
 ) -> Step:
     (host, name), topology = key, seen.topology
     findings = [report.findings[each] for each in task.findings]
     safety = _SAFETY.get(task.phase, Safety.SAFE)
     container = topology.named(host, name)
-    interrupts = () if safety is Safety.SAFE else (name, *_waiting(seen, host, container))
+    quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
+    interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
     return Step(
         number=number,
@@ -557,10 +672,46 @@ def _step(
         mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
-        seconds=0 if safety is Safety.SAFE else _seconds(container),
+        seconds=0 if quiet else _seconds(container),
         commands=commands_of(topology, host, task.action),
         undo=_undo(topology, host, task.action),
         after=after,
+        reversible=beforehand(task.action),
+        notes=notes,
+    )
+
+
+def _notes(topology: Topology, key: _Key, task: _Task, work: _Work) -> tuple[str, ...]:
+    """Say what will be different after a step, and what it leaves to do."""
+    container = topology.named(*key)
+    if container is None:
+        return ()
+    match task.action:
+        case Restart():
+            return moving_ports(container)
+        case Recreate(pinned=pinned) if pinned:
+            ports = sorted({each.host_port for each in pinned})
+            word = "port" if len(ports) == 1 else "ports"
+            return (f"keeps its public {word} {', '.join(map(str, ports))}, if still free",)
+        case Recreate(published=None):
+            return moving_ports(container)
+        case Start():
+            left = [each for each in _left_behind(topology, key, container) if each not in work]
+            return tuple(
+                f"{name} shares its namespaces and has to be restarted after it" for _, name in left
+            )
+        case _:
+            return ()
+
+
+def _left_behind(topology: Topology, key: _Key, owner: Container) -> tuple[_Key, ...]:
+    """Return the sharers of a container that is down which its start leaves as they are."""
+    try:
+        sharers = sharers_of(topology, key[0], owner)
+    except MissingEvidence:
+        return ()
+    return tuple(
+        (key[0], each.container.name) for each in sharers if each.up or waits_for_owner(each)
     )
 
 
@@ -580,21 +731,29 @@ def _renamed(action: Action, names: Mapping[str, str]) -> Action:
             StoredLink(names.get(each.source, each.source), each.alias) for each in action.links
         )
         action = msgspec.structs.replace(action, links=links)
+    if isinstance(action, Recreate) and action.joins:
+        joins = tuple(
+            msgspec.structs.replace(each, container=names.get(each.container, each.container))
+            for each in action.joins
+        )
+        action = msgspec.structs.replace(action, joins=joins)
     return action
 
 
 def _waiting(seen: _Seen, host: str, container: Container | None) -> tuple[str, ...]:
     if container is None:
         return ()
-    return tuple(
-        sorted(
-            {
-                link.target.name
-                for link in seen.links_to(host, container)
-                if isinstance(link.target.details, Known) and seen.topology.is_running(link.target)
-            }
-        )
-    )
+    sharing = {
+        each.container.name
+        for each in all_sharers_of(seen.topology, host, container)
+        if each.up and each.container.id != container.id
+    }
+    linked = {
+        link.target.name
+        for link in seen.links_to(host, container)
+        if isinstance(link.target.details, Known) and seen.topology.is_running(link.target)
+    }
+    return (*sorted(linked - sharing), *sorted(sharing))
 
 
 def _title(action: Action) -> str:
@@ -621,7 +780,9 @@ def _changes(action: Recreate) -> Iterator[str]:
     if action.links is not None:
         links = ", ".join(f"{each.source}:{each.alias}" for each in action.links)
         yield f"links: {links}" if links else "no links"
-    ports = (*(action.published or ()), *action.publish)
+    kept = {_place(each) for each in action.pinned}
+    given = (each for each in action.published or () if _place(each) not in kept)
+    ports = (*given, *action.publish)
     if ports:
         shown = (f"{each.host_address}:{each.host_port}:{each.port}".lstrip(":") for each in ports)
         yield f"published: {', '.join(shown)}"
@@ -637,9 +798,17 @@ def _changes(action: Recreate) -> Iterator[str]:
         yield f"also called {', '.join(action.aliases)}"
     if action.environment:
         yield f"set: {', '.join(each.name for each in action.environment)}"
+    for joined in action.joins:
+        yield f"in the {joined.namespace.value} namespace of the new {joined.container}"
+    if action.stays_down:
+        yield "not started"
     if action.dns_search is not None:
         domains = [each for each in action.dns_search if each != "."]
         yield f"search domains: {', '.join(domains)}" if domains else "without search domains"
+
+
+def _place(each: Publication) -> tuple[Port, str, int]:
+    return each.port, each.host_address, each.host_port
 
 
 def _reason(findings: list[Finding], why: tuple[str, ...]) -> str:
@@ -671,12 +840,12 @@ def _undo(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
             return (one_call(SetRestartPolicy(container=name, policy=policy)),)
         case ConnectNetwork(network=network, container=name):
             return (shell("docker", "network", "disconnect", network, name),)
-        case Recreate(container=name):
+        case Recreate(container=name, stays_down=stays_down):
             old = f"{name}{KEPT}"
             back = SetRestartPolicy(container=name, policy=policy)
             return (
                 shell("docker", "rm", "--force", name),
                 shell("docker", "rename", old, name),
                 *([one_call(back)] if policy != "no" else []),
-                shell("docker", "start", name),
+                *([] if stays_down else [shell("docker", "start", name)]),
             )

@@ -1,14 +1,17 @@
 """Brings an interrupted recreation to one of its two ends: the old container, or the new one.
 
-What it does depends on what there is, not on how it came about, and doing it twice does no harm:
-so the run itself, its guardian and a later ``--resume`` all call the same functions.
+What it does depends on what there is and on what was asked of the engine and not yet answered: a
+container that is being stopped still runs, and does not count as running. Doing it twice does no
+harm, so the run itself, its guardian and a later ``--resume`` all call the same functions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import partial
 from typing import TypeVar
@@ -16,15 +19,14 @@ from typing import TypeVar
 import msgspec
 
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
-from linkdoctor.collect.engine import ContextName, Url
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
 from linkdoctor.fix.left_behind import Copies, holds_more, why_kept
-from linkdoctor.fix.recreation import (
-    NEW_SUFFIX,
-    UNDONE_SUFFIX,
-    aside_name,
-    is_copy_of,
-)
+from linkdoctor.fix.pending_stop import asked_to_stop, wait_for_stop
+from linkdoctor.fix.recreation import NEW_SUFFIX, UNDONE_SUFFIX, aside_name, is_copy_of
+from linkdoctor.fix.reversible import undo_command
+from linkdoctor.fix.sharing import rejoin
+from linkdoctor.model.actions import Recreate
+from linkdoctor.model.plan import Files
 
 __all__ = [
     "Ended",
@@ -36,9 +38,13 @@ __all__ = [
     "Which",
     "can_start",
     "finish",
+    "keep_quiet",
     "prove",
     "put_back",
+    "restart_sharers",
     "resume_recreation",
+    "served_by",
+    "start_sources",
     "state_before",
     "watch",
 ]
@@ -84,6 +90,19 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     which: Which
     notes: tuple[str, ...] = ()
     """Clauses on what is not as it was."""
+    proved: bool = True
+    """False for a new container that did not prove itself and was left, for want of the old."""
+
+
+def served_by(ended: Ended, *, capital: bool = False) -> str:
+    """Say which container serves after an interrupted recreation: a clause, or a sentence."""
+    if ended.which is Which.OLD:
+        said = "it was interrupted and put back: the old container serves"
+    elif ended.proved:
+        said = "it was interrupted and brought to its end: the new container serves"
+    else:
+        said = "it was interrupted: the new container serves, unproved"
+    return said[0].upper() + said[1:] if capital else said
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +135,10 @@ class Recorder:
         self._note(lambda: self.journal.after(self.step, kind, about, name))
         return result
 
+    def restart(self, control: Control) -> Callable[[str], None]:
+        """Return what restarts a container, with its lines in the journal."""
+        return lambda each: self.call(Call.RESTART, each, "", partial(control.restart, each))
+
     def relaxed(self) -> Recorder:
         """Give one for putting things back, which a full disk must not prevent."""
         return Recorder(self.journal, self.step, strict=False)
@@ -128,7 +151,7 @@ class Recorder:
                 raise
 
 
-def state_before(seen: Seen) -> Before:
+def state_before(seen: Seen, sources: Iterable[str] = ()) -> Before:
     """Keep of a container what taking a step back needs."""
     return Before(
         id=seen.id,
@@ -138,6 +161,8 @@ def state_before(seen: Seen) -> Before:
         restart_policy=seen.restart_policy,
         stop_timeout=seen.stop_timeout,
         networks=tuple(name for name, _, _ in seen.networks),
+        started_at=seen.started_at,
+        sources=tuple(dict.fromkeys(sources)),
         unhealthy=seen.health == "unhealthy",
     )
 
@@ -145,10 +170,12 @@ def state_before(seen: Seen) -> Before:
 def can_start(control: Control, container: Seen) -> bool:
     """Tell whether each link on the default bridge leads to a running source.
 
-    Otherwise the engine refuses to start the container, or to start it again (engine lab).
+    And whether the containers run whose namespaces it shares. Otherwise the engine refuses to start
+    it, or to start it again (engine lab).
     """
     sources = (control.link(container.name, alias) for alias in container.link_aliases)
-    return all(source is not None and source.running for source in sources)
+    owners = (control.find(reference) for _, reference in container.shares)
+    return all(each is not None and each.running for each in (*sources, *owners))
 
 
 def prove(
@@ -202,11 +229,12 @@ def _health_time(control: Control, container: str) -> float:
     return float(start + (interval + timeout) * retries + _LATE)
 
 
-def put_back(control: Control, step: Step, do: Recorder) -> Ended:
+def put_back(control: Control, step: Step, do: Recorder, patience: Patience) -> Ended:
     """Bring the old container back to its name, and to run if it did.
 
     Where the old one cannot be started again (its link's source is gone) the new one is started
-    instead: never neither.
+    instead: never neither. What decides is whether the old one will run, not whether it runs now:
+    a stop that was asked for and not answered is waited for first.
 
     Raises:
         Lost: no end could be reached; what is there was left as it is.
@@ -214,23 +242,49 @@ def put_back(control: Control, step: Step, do: Recorder) -> Ended:
     """
     before = step.before
     old = control.find(before.id)
+    if old is not None:
+        old = wait_for_stop(control, step, old, patience.glance)
     new = _new_one(control, step)
     if old is None:
         if new is None:
             raise Lost("the old container is gone, and there is no new one")
-        return _forward(control, before, None, new, do, ())
-    if old.wanted_up or not before.running:
+        return _forward(control, step, None, new, do, patience)
+    if not before.running or _stays_up(control, step, old):
         kept = () if new is None else _retire_new(control, step, new, do)
         notes = _take_name(control, before, old, do)
         _restore_policy(control, before, old, do)
         return Ended(which=Which.OLD, notes=(*notes, *kept))
+    start_sources(control, before, do)
     if new is not None and not can_start(control, old):
         why = f"{before.name} as it was cannot start again, because of its links"
-        return _forward(control, before, old, new, do, (why,))
-    return _swap_back(control, step, old, new, do)
+        return _forward(control, step, old, new, do, patience, (why,))
+    return _swap_back(control, step, old, new, do, patience)
 
 
-def _swap_back(control: Control, step: Step, old: Seen, new: Seen | None, do: Recorder) -> Ended:
+def _stays_up(control: Control, step: Step, old: Seen) -> bool:
+    """Whether the old container runs and will go on to."""
+    if old.status == "restarting":
+        return can_start(control, old)
+    # Only one without a time limit is still being stopped when it was waited for.
+    return old.running and not (step.before.stop_timeout < 0 and asked_to_stop(step, old))
+
+
+def start_sources(control: Control, before: Before, do: Recorder) -> None:
+    """Start again what ran when the step began and without which nothing can start.
+
+    They went down with the engine; where they do not start, what needs them will say so.
+    """
+    for identity in before.sources:
+        source = control.find(identity)
+        if source is None or source.wanted_up or source.status == "paused":
+            continue
+        with contextlib.suppress(ControlError):
+            do.call(Call.START, identity, "", partial(control.start, identity))
+
+
+def _swap_back(
+    control: Control, step: Step, old: Seen, new: Seen | None, do: Recorder, patience: Patience
+) -> Ended:
     """Start the old container in the new one's place; remove the new one only after that."""
     before = step.before
     if new is not None:
@@ -247,7 +301,7 @@ def _swap_back(control: Control, step: Step, old: Seen, new: Seen | None, do: Re
         away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
         why = f"The old container does not start again: {error}"
-        return _forward(control, before, old, control.look(new.id), do, (why,))
+        return _forward(control, step, old, control.look(new.id), do, patience, (why,))
     kept = () if new is None else _retire_new(control, step, control.look(new.id), do)
     _restore_policy(control, before, old, do)
     return Ended(which=Which.OLD, notes=(*notes, *kept))
@@ -255,18 +309,24 @@ def _swap_back(control: Control, step: Step, old: Seen, new: Seen | None, do: Re
 
 def _forward(
     control: Control,
-    before: Before,
+    step: Step,
     old: Seen | None,
     new: Seen,
     do: Recorder,
-    notes: tuple[str, ...],
+    patience: Patience,
+    notes: tuple[str, ...] = (),
 ) -> Ended:
+    """Let the new container serve: it is what was asked for."""
+    before = step.before
+    if old is not None and not step.overlap:
+        _halt(control, old, do)  # it is being stopped and has no time limit for it
     if old is not None and old.name == before.name:
         away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
     if new.name != before.name:
         do.call(Call.RENAME, new.id, before.name, lambda: control.rename(new.id, before.name))
-    if not new.running:
+    now = wait_for_stop(control, step, new, patience.glance)
+    if now is None or not now.running:
         try:
             do.call(Call.START, new.id, "", lambda: control.start(new.id))
         except ControlError as error:
@@ -320,7 +380,7 @@ def _retire_new(control: Control, step: Step, new: Seen, do: Recorder) -> tuple[
 
     Returns clauses on one that is kept.
     """
-    if not step.result:  # it never served
+    if not step.served:
         _retire(control, new, do)
         return ()
     _halt(control, new, do)
@@ -357,8 +417,9 @@ def _silence(control: Control, container: Seen, do: Recorder) -> None:
 
 def _new_one(control: Control, step: Step) -> Seen | None:
     """Find the new container, even if the engine's answer to its creation was never seen."""
-    if step.new_id:
-        return control.find(step.new_id)
+    found = control.find(step.new_id) if step.new_id else None
+    if found is not None:
+        return found
     if not step.called(Call.CREATE):
         return None
     names = control.names()
@@ -383,30 +444,40 @@ def _is_ours(control: Control, found: Seen, step: Step) -> bool:
 
 
 def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> Ended | None:
-    """Wait for what a call may still bring about whose answer was not seen, and mend it.
+    """Wait for what a call may still bring about whose answer was not seen, and put it right.
 
-    Gives the last end that was reached, or None if nothing more happened.
+    Stops are waited for before anything is decided. Gives the last end that was reached, or None
+    if nothing more happened.
     """
-    asked = step.unanswered
-    if asked is None:
+    if all(each.call is Call.STOP for each in step.pending):
         return None
-    longest = max(0, step.before.stop_timeout) if asked.call is Call.STOP else 0
-    until = time.monotonic() + longest + _LATE
+    until = time.monotonic() + _LATE
     ended: Ended | None = None
     while time.monotonic() < until:
         time.sleep(patience.glance)
         if not _is_put_back(control, step):
-            ended = put_back(control, step, do)
+            ended = put_back(control, step, do, patience)
             if ended.which is Which.NEW:
                 break
     return ended
+
+
+def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) -> Ended:
+    """Restart those whom the old container's stop left behind, when it was put back."""
+    if ended.which is not Which.OLD or not step.called(Call.STOP):
+        return ended
+    notes = tuple(rejoin(control, step.before.id, do.restart(control)))
+    return msgspec.structs.replace(ended, notes=(*ended.notes, *notes))
 
 
 def _is_put_back(control: Control, step: Step) -> bool:
     old = control.find(step.before.id)
     if old is None or (step.before.running and not old.wanted_up):
         return False
-    return _new_one(control, step) is None
+    # A rename that comes late leaves the name to nobody.
+    named = old.name == step.before.name or control.find(step.before.name) is not None
+    new = _new_one(control, step)
+    return named and (new is None or (UNDONE_SUFFIX in new.name and not new.wanted_up))
 
 
 def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = None) -> Kept:
@@ -431,16 +502,22 @@ def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = N
 
 
 def _on_kept(control: Control, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
-    engine = (
-        f" -H {control.where.url}" if isinstance(control.where, Url) and control.where.url else ""
-    )
-    if isinstance(control.where, ContextName):
-        engine = f" --context {control.where.name}"
+    undo = undo_command(control.where, str(do.journal.path), os.environ)
     return (
         f"{old.name} is kept, stopped: {why}",
         f"To drop it: docker rm {old.name} (without -v, since the new container has its volumes)",
-        f"To take it back: linkdoctor fix --undo {do.journal.path}{engine}",
+        f"To take it back: {undo}",
     )
+
+
+def keep_quiet(control: Control, step: Step, do: Recorder) -> Kept:
+    """Keep the old container from coming back beside the new one at the next boot."""
+    quiet = msgspec.structs.replace(step, keep_old=True, files=Files.DROP)
+    return finish(control, quiet, do)
+
+
+def _stays_down(step: Step) -> bool:
+    return isinstance(step.action, Recreate) and step.action.stays_down
 
 
 def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
@@ -451,22 +528,50 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
         EngineError: the engine cannot be asked.
     """
     do = Recorder(journal, step.number, strict=False)
-    new = control.find(step.new_id) if step.new_id else None
-    if step.verified and new is not None and new.running:
+    if step.verified and _still_serves(control, step, do):
         kept = finish(control, step, do)
         journal.end(step.number, "fixed", kept=kept.id)
         return Ended(which=Which.NEW, notes=kept.notes)
-    ended = put_back(control, step, do)
+    ended = put_back(control, step, do, patience)
     ended = watch(control, step, do, patience) or ended
+    ended = restart_sharers(control, step, do, ended)
     if ended.which is Which.OLD:
         journal.end(step.number, "undone")
         return ended
     found = _new_one(control, step)
+    new = found.id if found else step.new_id
     try:
-        serving = found.id if found else step.new_id
-        prove(control, serving, patience, was_unhealthy=step.before.unhealthy)
+        ill = prove(control, new, patience, was_unhealthy=step.before.unhealthy)
     except NotGood as error:
-        raise Lost(f"the new container did not prove itself: {error}") from None
+        return _left_unproved(control, journal, step, new, ended, str(error))
     kept = finish(control, step, do)
     journal.end(step.number, "fixed", kept=kept.id)
-    return msgspec.structs.replace(ended, notes=(*ended.notes, *kept.notes))
+    notes = (*ended.notes, *kept.notes, *((ill,) if ill else ()))
+    return msgspec.structs.replace(ended, notes=notes)
+
+
+def _still_serves(control: Control, step: Step, do: Recorder) -> bool:
+    """Return whether the proved new container is as it is to be; one that went down is started."""
+    new = control.find(step.new_id) if step.new_id else None
+    if new is None or new.running or _stays_down(step):
+        return new is not None
+    start_sources(control, step.before, do)
+    with contextlib.suppress(ControlError):
+        do.call(Call.START, new.id, "", partial(control.start, new.id))
+        return True
+    return False
+
+
+def _left_unproved(
+    control: Control, journal: Journal, step: Step, new: str, ended: Ended, why: str
+) -> Ended:
+    """End with a new container that runs unproved, where the old one cannot run at all."""
+    seen = control.find(new)
+    if seen is None or not seen.running:
+        raise Lost(f"the new container did not prove itself: {why}")
+    kept = keep_quiet(control, step, Recorder(journal, step.number, strict=False))
+    journal.end(step.number, "not-fixed", kept=kept.id)
+    notes = (*ended.notes, f"The new container runs, and did not prove itself: {why}")
+    if old := control.find(kept.id) if kept.id else None:
+        notes = (*notes, f"{old.name} is kept")
+    return Ended(which=Which.NEW, notes=notes, proved=False)

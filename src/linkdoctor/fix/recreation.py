@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from linkdoctor.model.actions import Recreate
+from linkdoctor.model.actions import Namespace, Recreate
 from linkdoctor.model.links import StoredLink, parse_stored_link
 from linkdoctor.model.snapshot import Publication
 
@@ -31,6 +31,7 @@ __all__ = [
     "is_copy_of",
     "owner",
     "recreation",
+    "shared_by",
     "unrepeatable",
 ]
 
@@ -168,6 +169,14 @@ def recreation(raw: Raw, action: Recreate, around: Surroundings) -> Recreation:
     )
 
 
+def shared_by(body: Raw) -> tuple[tuple[str, str], ...]:
+    """Return whose namespaces a container will share: the kind, and what refers to the owner."""
+    host = body["HostConfig"]
+    modes = (("network", "NetworkMode"), ("pid", "PidMode"), ("ipc", "IpcMode"))
+    found = ((kind, str(host.get(key) or "").partition(":")) for kind, key in modes)
+    return tuple((kind, owner) for kind, (mode, _, owner) in found if mode == "container")
+
+
 # Config
 
 
@@ -215,6 +224,9 @@ def _clear_names(raw: Raw, config: Raw, around: Surroundings, mode: str) -> None
 def _host_config(raw: Raw, action: Recreate, around: Surroundings, mode: str) -> Raw:
     host = {key: value for key, value in raw["HostConfig"].items() if value is not None}
     host["NetworkMode"] = mode
+    for each in action.joins:
+        if each.namespace is not Namespace.NETWORK:
+            host[_MODES[each.namespace]] = f"container:{each.container}"
     host["Links"] = _legacy_links(raw, action) if mode in _DEFAULT_BRIDGE else []
     host["ExtraHosts"] = _extra_hosts(host.get("ExtraHosts") or (), action)
     bindings = host.get("PortBindings") or {}
@@ -232,6 +244,9 @@ def _host_config(raw: Raw, action: Recreate, around: Surroundings, mode: str) ->
             host.pop(unused, None)  # newer engines know them no more
     _keep_volumes(raw, host)
     return host
+
+
+_MODES = {Namespace.PID: "PidMode", Namespace.IPC: "IpcMode"}
 
 
 def _keep_volumes(raw: Raw, host: Raw) -> None:
@@ -392,6 +407,9 @@ def _today(link: StoredLink) -> StoredLink:
 def _networks(raw: Raw, action: Recreate, around: Surroundings) -> tuple[str, dict[str, Raw]]:
     """Give the network mode of the new container, and its endpoints."""
     mode = str(raw["HostConfig"].get("NetworkMode") or "default")
+    for each in action.joins:
+        if each.namespace is Namespace.NETWORK:
+            mode = f"container:{each.container}"
     present: dict[str, Raw] = raw["NetworkSettings"].get("Networks") or {}
     if action.network is not None:
         mode = action.network

@@ -9,14 +9,17 @@ from enum import StrEnum
 import msgspec
 
 from linkdoctor.collect.control import Control
+from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.reversible import changed_something, why_irreversible
+from linkdoctor.fix.sharing import still_due
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.plan import Files, Plan, Step
-from linkdoctor.model.report import Finding, Report
+from linkdoctor.model.report import Finding, Report, Safety
 
 __all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]
 
@@ -60,6 +63,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     """For how long nothing served under the container's name."""
     kept: str = ""
     """The id of the old container, where it was kept."""
+    reversible: bool = False
+    """``--undo`` can take it back, as far as is known before it is tried."""
+    irreversible: str = ""
+    """Why it cannot be taken back, where it changed something; a clause."""
 
 
 Told = Callable[[Step, Done | None], None]
@@ -97,16 +104,22 @@ def carry_out(
         JournalError: nothing more can be written down, so nothing more is done.
     """
     done: list[Done] = []
-    failed: set[int] = set()
+    failed: dict[int, bool] = {}
+    """The steps that did not succeed, and whether they were begun."""
     stopped = False
-    for step in plan.steps:
-        missing = [number for number in step.after if number in failed]
+    for planned in plan.steps:
+        begun = False
+        step: Step | None = planned
+        missing = [number for number in planned.after if number in failed]
+        if missing and not stopped:
+            tried = any(failed[number] for number in missing)
+            step = _still_due(planned, hands[planned.host].control) if tried else None
         if stopped:
-            result = Done(step=step, result=None, reason="it was not wanted")
-        elif missing:
+            result = Done(step=planned, result=None, reason="it was not wanted")
+        elif step is None:
             numbers = " and ".join(map(str, missing))
             reason = f"step {numbers}, which it needs, was not carried out"
-            result = Done(step=step, result=None, reason=reason)
+            result = Done(step=planned, result=None, reason=reason)
         elif (answer := confirm(step)) is not Answer.YES:
             stopped = answer is Answer.STOP
             result = Done(step=step, result=None, reason="it was not wanted")
@@ -124,16 +137,39 @@ def carry_out(
                 patience=patience,
                 environment=environment,
             )
-            result = _done(step, outcome)
+            result = _done(step, outcome, hand.journal)
+            begun = outcome.step is not None
             told(step, result)
         if result.result is not Result.FIXED:
-            failed.add(step.number)
+            failed[planned.number] = begun
         done.append(result)
     return tuple(done)
 
 
-def _done(step: Step, outcome: Outcome) -> Done:
+def _still_due(step: Step, control: Control) -> Step | None:
+    """Return the step of a sharer whose owner was started anew, although its step failed."""
+    try:
+        action = still_due(control, step.action)
+    except EngineError:
+        return None
+    if action is None or action == step.action:
+        return step if action is not None else None
+    return msgspec.structs.replace(
+        step,
+        action=action,
+        safety=Safety.RESTART,
+        title=f"restart {action.container}",
+        reason="It shares the namespaces of a container that was started anew in vain.",
+    )
+
+
+def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
+    noted = [each for each in journal.steps() if each.number == outcome.step]
+    changed = [each for each in noted if each.open or changed_something(each)]
+    why_not = why_irreversible(changed[0]) if changed else ""
     return Done(
+        reversible=bool(changed) and not why_not,
+        irreversible=why_not,
         step=step,
         result=outcome.result,
         reason=outcome.reason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -26,17 +26,14 @@ from linkdoctor.api import (
 )
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.collect.engine import endpoint_of
-from linkdoctor.fix.journal import Journal, JournalError, default_path, state_directory
-from linkdoctor.fix.journal import read as read_journal
-from linkdoctor.fix.journal import steps as steps_of
+from linkdoctor.fix.journal import Journal, JournalError, default_path
 from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
 from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
-from linkdoctor.fix.undo import resume as resume_steps
-from linkdoctor.fix.undo import undo as undo_steps
 from linkdoctor.fix.written import with_written
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
@@ -64,12 +61,10 @@ __all__ = [
     "Wider",
     "apply",
     "diagnosed",
-    "interrupted",
     "make_plan",
+    "must_answer",
     "plan",
     "read_written",
-    "resume",
-    "undo",
     "wider",
 ]
 
@@ -92,8 +87,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     declarations: tuple[Declaration, ...] = ()
     timeout: float = DEFAULT_TIMEOUT
     """Seconds that each examination of one engine may take."""
-    pin_ports: bool = False
-    """A container that is replaced keeps the ports of the host that the engine chose for it."""
+    pin_ports: bool = True
+    """A container that is replaced keeps the host ports that the engine chose, if they are free."""
 
 
 class Wider(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +115,9 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What could still be done with the same permission, and what is left to a person."""
     wider: tuple[Wider, ...]
     journals: tuple[str, ...]
-    """The files by which it can be undone; none if nothing was done."""
+    """The files in which it was written down; none if nothing was begun."""
+    undo: tuple[str, ...] = ()
+    """The commands that take back what can be taken back; none if nothing can."""
     report: Report
     """The last examination."""
 
@@ -130,7 +127,7 @@ def plan(
     *,
     allow: Safety = Safety.RECREATE,
     files: Files = Files.KEEP,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Examine engines and plan what mends their findings; only GET requests are made.
 
@@ -143,6 +140,7 @@ def plan(
     Raises:
         EndpointError: an engine is named in a way that cannot be right.
     """
+    environment = os.environ if environment is None else environment
     seen = examine(scope.engines, timeout=scope.timeout, environment=environment)
     planned = make_plan(seen, scope, allow=allow)
     return read_written(planned, seen, scope, files=files, environment=environment)
@@ -154,12 +152,13 @@ def read_written(
     scope: Scope,
     *,
     files: Files = Files.KEEP,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Add to a plan what the containers that are replaced wrote outside volumes.
 
     It is read from the engines, by GET requests; where that cannot be, it is Unknown.
     """
+    environment = os.environ if environment is None else environment
     hosts = {each.host for each in planned.steps if isinstance(each.action, Recreate)}
     controls: dict[str, Control] = {}
     with contextlib.ExitStack() as stack:
@@ -221,7 +220,7 @@ def apply(
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     examination: Examination | None = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Applied:
     """Plan and carry out, until nothing more can be done within the permission.
 
@@ -246,6 +245,7 @@ def apply(
         EngineError: an engine that is to be changed does not answer.
         FixError: another run holds the lock, or the journal cannot be written.
     """
+    environment = os.environ if environment is None else environment
     scope = msgspec.structs.replace(scope, rules=_rules(scope))
 
     def look() -> Examination:
@@ -295,6 +295,7 @@ def _apply(
         todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
+        todo = _numbered_after(todo, sum(len(each.plan.steps) for each in rounds))
         hands.take({step.host for step in todo.steps}, seen)
         controls = {host: hand.control for host, hand in hands.held.items()}
         todo = with_written(todo, controls, files=files, longest=scope.timeout)
@@ -325,8 +326,22 @@ def _apply(
         left=todo,
         wider=wider(seen, scope, allow, report),
         journals=hands.journals(),
+        undo=hands.undo_commands(
+            {one.step.host for each in rounds for one in each.done if one.reversible}
+        ),
         report=report,
     )
+
+
+def _numbered_after(planned: Plan, last: int) -> Plan:
+    """Return a plan whose steps are counted on from those of the rounds before it."""
+    steps = tuple(
+        msgspec.structs.replace(
+            step, number=step.number + last, after=tuple(each + last for each in step.after)
+        )
+        for step in planned.steps
+    )
+    return msgspec.structs.replace(planned, steps=steps)
 
 
 def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
@@ -334,62 +349,15 @@ def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], 
     return lambda host: diagnosed(hands.look(host, seen), scope)
 
 
-def undo(
-    journal: Path,
+def must_answer(
     engine: Url | ContextName = Url(),  # noqa: B008 - frozen
     *,
-    wait: float = 0.0,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
-) -> tuple[Outcome, ...]:
-    """Take the steps of a journal back, the last one first.
-
-    Raises:
-        EngineError: the engine does not answer.
-        FixError: another run holds the lock, or the journal cannot be used.
-    """
-    with _engine(engine, wait, environment) as control, _continued(journal) as written:
-        return undo_steps(written, control, patience=patience)
-
-
-def resume(
-    journal: Path,
-    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
-    *,
-    wait: float = 0.0,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
-    environment: Mapping[str, str] = os.environ,
-) -> tuple[Outcome, ...]:
-    """Bring the interrupted steps of a journal to an end.
-
-    Raises:
-        EngineError: the engine does not answer.
-        FixError: another run holds the lock, or the journal cannot be used.
-    """
-    with _engine(engine, wait, environment) as control, _continued(journal) as written:
-        return resume_steps(written, control, patience=patience)
-
-
-def interrupted(
-    engine: Url | ContextName = Url(),  # noqa: B008 - frozen
-    *,
-    environment: Mapping[str, str] = os.environ,
-) -> tuple[Path, ...]:
-    """Find the journals in the state directory with a step on this engine that is not over.
-
-    Raises:
-        EngineError: the engine does not answer.
-    """
-    left: list[tuple[Path, set[str]]] = []
-    for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
-        with contextlib.suppress(JournalError):
-            engines = {each.engine for each in steps_of(read_journal(path)) if each.open}
-            left += [(path, engines)] if engines else []
-    if not left:
-        return ()
-    with controlling(engine, environment) as control:
-        identity = control.engine_id()
-    return tuple(path for path, engines in left if identity in engines)
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Raise EngineError if an engine does not answer: of one that does not, nothing can be said."""
+    environment = os.environ if environment is None else environment
+    with controlling(engine, environment):
+        pass
 
 
 class _Hands:
@@ -420,22 +388,35 @@ class _Hands:
         for host in sorted(hosts - self.held.keys()):
             where = _where(self._scope, self._environment, host, seen)
             control = self._stack.enter_context(controlling(where, self._environment))
-            lock = self._lock(control.engine_id())
+            lock = self._lock(control)
             path = self._journal or default_path(self._environment)
             if several:  # a journal is about one engine
                 path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
+            path = path.absolute()
             journal = self._stack.enter_context(Journal(path, continued=path.exists()))
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
 
-    def _lock(self, engine: str) -> Lock:
+    def _lock(self, control: Control) -> Lock:
         # Engines on one machine, or on copies of one, may have one identity between them.
+        engine = control.engine_id()
         if engine not in self._locks:
-            self._locks[engine] = self._stack.enter_context(locked(engine, wait=self._wait))
+            lock = locked(engine, at=control.socket_path, wait=self._wait)
+            self._locks[engine] = self._stack.enter_context(lock)
         return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
         """Give the files that were written."""
-        return tuple(str(each.journal.path) for _, each in sorted(self.held.items()))
+        return tuple(
+            str(each.journal.path) for _, each in sorted(self.held.items()) if each.journal.steps()
+        )
+
+    def undo_commands(self, hosts: set[str]) -> tuple[str, ...]:
+        """Give what takes back what was done on hosts."""
+        return tuple(
+            undo_command(each.control.where, str(each.journal.path), self._environment)
+            for host, each in sorted(self.held.items())
+            if host in hosts
+        )
 
     def look(self, host: str, seen: Examination) -> Examination:
         """Examine one host once more, under the name that it had; raises EngineError."""
@@ -459,26 +440,6 @@ def _where(
         if endpoint_of(where, environment) == endpoint:
             return where
     raise FixError(f"{host} was read from a file, and cannot be changed")
-
-
-@contextlib.contextmanager
-def _engine(
-    engine: Url | ContextName, wait: float, environment: Mapping[str, str]
-) -> Generator[Control, None, None]:
-    try:
-        with (
-            controlling(engine, environment) as control,
-            locked(control.engine_id(), wait=wait),
-        ):
-            yield control
-    except (LockError, JournalError) as error:
-        raise FixError(str(error)) from None
-
-
-def _continued(path: Path) -> Journal:
-    if not path.is_file():
-        raise FixError(f"there is no journal {path}")
-    return Journal(path, continued=True)
 
 
 def _rules(scope: Scope) -> tuple[LoadedRule, ...]:

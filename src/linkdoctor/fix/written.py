@@ -21,6 +21,7 @@ import msgspec
 from linkdoctor.collect.control import Control, Missing, Raw
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.layer import Change, ChangeKind, Piecewise
+from linkdoctor.fix.reversible import beforehand
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.plan import Files, Plan, Step, Written
@@ -201,10 +202,19 @@ def with_written(
             return step
         control = controls.get(step.host)
         if control is None:
-            missing = Unknown(Gap.NOT_COLLECTED, "the engine was not asked")
-            return msgspec.structs.replace(step, written=missing, files=files)
-        written, tmpfs = written_outside_volumes(control, step.action.container, deadline)
-        return msgspec.structs.replace(step, written=written, tmpfs=tmpfs, files=files)
+            written: Known[Written] | Unknown = Unknown(
+                Gap.NOT_COLLECTED, "the engine was not asked"
+            )
+            tmpfs: tuple[str, ...] = ()
+        else:
+            written, tmpfs = written_outside_volumes(control, step.action.container, deadline)
+        return msgspec.structs.replace(
+            step,
+            written=written,
+            tmpfs=tmpfs,
+            files=files,
+            reversible=beforehand(step.action, files),
+        )
 
     return msgspec.structs.replace(plan, steps=tuple(map(filled, plan.steps)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,8 @@ from linkdoctor.model.variables import Variable
 __all__ = [
     "Action",
     "ConnectNetwork",
+    "Joined",
+    "Namespace",
     "Recreate",
     "Rename",
     "Restart",
@@ -20,6 +23,22 @@ __all__ = [
     "Start",
     "Unpause",
 ]
+
+
+class Namespace(StrEnum):
+    """What a container can share with another one; its value is the option of `docker run`."""
+
+    NETWORK = "network"
+    PID = "pid"
+    IPC = "ipc"
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A namespace that a container shares with another one."""
+
+    namespace: Namespace
+    container: str
+    """The container that owns it, by its name of today."""
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
@@ -86,6 +105,12 @@ class Recreate(msgspec.Struct, frozen=True, kw_only=True, tag="recreate"):
     """Further variables: of links, set by hand."""
     dns_search: tuple[str, ...] | None = None
     """The search domains of its resolver, ``.`` for none at all; None: those of the old one."""
+    joins: tuple[Joined, ...] = ()
+    """Namespaces that it shares, whose owners have other ids than when the old one was made."""
+    pinned: tuple[Publication, ...] = ()
+    """Those of `published` that the engine had chosen: they are kept if they are free."""
+    stays_down: bool = False
+    """The old one did not run, and the new one is not started."""
 
 
 Action: TypeAlias = (

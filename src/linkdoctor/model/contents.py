@@ -32,8 +32,11 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
+    Namespaces,
     Network,
     Probe,
+    ProcessVariables,
     Publication,
     Resolver,
     Route,
@@ -87,6 +90,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     Snapshot: {
         "schema": _K.WORD,
         "taken_at": _K.TIME,
+        "engine_time": _K.TIME,
         "host": _K.HOST,
         "endpoint": _K.ENDPOINT,
         "host_addresses": _K.ADDRESS,
@@ -96,7 +100,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "renamed": _K.NUMBER,
     },
     Alike: {"one": _K.ALIAS, "other": _K.PEER, "how": _K.WORD},
-    Known: {"source": _K.PLACE},
+    Known: {"source": _K.PLACE, "cut": _K.REASON},
     Unknown: {"gap": _K.WORD, "detail": _K.REASON},
     Tool: {"name": _K.WORD, "version": _K.VERSION},
     Engine: {
@@ -111,6 +115,9 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "port": _K.PORT,
         "protocol": _K.WORD,
         "owner": _K.PROCESS,
+        "ipv6_only": _K.NUMBER,
+        "device": _K.INTERFACE,
+        "device_addresses": _K.ADDRESS,
     },
     Port: {"number": _K.PORT, "protocol": _K.WORD},
     Publication: {"host_address": _K.ADDRESS, "host_port": _K.PORT, "ephemeral": _K.NUMBER},
@@ -135,6 +142,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
     Health: {"status": _K.WORD, "exit_code": _K.NUMBER, "failing_streak": _K.NUMBER},
     LinkAnswer: {"alias": _K.ALIAS, "container_id": _K.ID},
     DnsAnswer: {"name": _K.DOMAIN, "addresses": _K.ADDRESS},
+    NameLookup: {"hosts_file": _K.NUMBER, "dns": _K.NUMBER},
     Resolver: {"nameservers": _K.ADDRESS, "search": _K.DOMAIN, "ndots": _K.NUMBER},
     Probe: {
         "alias": _K.ALIAS,
@@ -142,6 +150,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "outcome": _K.WORD,
         "address": _K.ADDRESS,
         "milliseconds": _K.NUMBER,
+        "cause": _K.WORD,
     },
     Details: {
         "status": _K.WORD,
@@ -149,11 +158,17 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "exit_code": _K.NUMBER,
         "out_of_memory": _K.NUMBER,
         "error": _K.MESSAGE,
+        "created_at": _K.TIME,
         "started_at": _K.TIME,
         "finished_at": _K.TIME,
+        "restart_count": _K.NUMBER,
         "restart_policy": _K.WORD,
         "hostname": _K.HOSTNAME,
         "network_mode": _K.MODE,
+        "references_cut": _K.NUMBER,
+        "pid_mode": _K.MODE,
+        "ipc_mode": _K.MODE,
+        "auto_remove": _K.NUMBER,
         "mounts_hosts_file": _K.NUMBER,
         "stop_timeout": _K.NUMBER,
     },
@@ -180,6 +195,8 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "source_port": _K.PORT,
         "destination_port": _K.PORT,
         "conditional": _K.NUMBER,
+        "reject_with": _K.WORD,
+        "handle": _K.NUMBER,
     },
     Firewall: {
         "backend": _K.WORD,
@@ -199,7 +216,10 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "action": _K.WORD,
         "container": _K.CONTAINER,
         "container_id": _K.ID,
+        "exit_code": _K.NUMBER,
     },
+    Namespaces: {"network": _K.NUMBER, "ipc": _K.NUMBER},
+    ProcessVariables: {"pid": _K.NUMBER},
     Variable: {"name": _K.VARIABLE, "value": _K.VALUE},
     HostReference: {
         "host": _K.PEER,
@@ -207,6 +227,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "default_port": _K.PORT,
         "form": _K.WORD,
         "where": _K.PLACE,
+        "spelling": _K.PEER,
     },
     VariableRead: {
         "variable": _K.VARIABLE,
@@ -247,6 +268,8 @@ def _leaves(value: object, path: str, kind: Kind | None, owner: msgspec.Struct) 
             yield Leaf(kind=Kind.WORD, value=_TAGS[type(value)], path=f"{path}.type", owner=value)
         for name in value.__struct_fields__:
             within = _kind_within(value, name, kind)
+            if isinstance(value, Known) and name == "cut" and not value.cut:
+                continue  # it is not in the file
             # The value of a piece of evidence stands where the evidence does.
             further = path if isinstance(value, Known) and name == "value" else f"{path}.{name}"
             yield from _leaves(getattr(value, name), further.lstrip("."), within, value)

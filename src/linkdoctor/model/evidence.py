@@ -11,7 +11,19 @@ from typing import Generic, TypeAlias, TypeVar, Union
 
 import msgspec
 
-__all__ = ["Evidence", "Gap", "Known", "MissingEvidence", "Need", "Unknown"]
+__all__ = [
+    "NOT_ASKED_AFAR",
+    "NOT_LOOKED_UP_AFAR",
+    "ONLY_FOR_ROOT",
+    "ONLY_NEAR",
+    "PROBES_ONLY_NEAR",
+    "Evidence",
+    "Gap",
+    "Known",
+    "MissingEvidence",
+    "Need",
+    "Unknown",
+]
 
 T = TypeVar("T")
 
@@ -28,6 +40,8 @@ class Gap(StrEnum):
     """The container just started, or its health check has not spoken yet: not judged yet."""
     CUT = "cut"
     """There was more than a limit allows; what was cut off is not known."""
+    UNREACHABLE = "unreachable"
+    """The engine could not be asked at all."""
 
 
 class Need(StrEnum):
@@ -40,6 +54,7 @@ class Need(StrEnum):
     LISTENERS = "listening sockets"
     ENTRY_SCRIPT = "entry-point script"
     DNS_ANSWER = "answers of the container's own resolver"
+    NAME_LOOKUP = "name service switch"
     NETWORKS = "networks of the engine"
     HOST_ADDRESSES = "addresses of the host"
     HOST_LISTENERS = "listening sockets of the host"
@@ -49,13 +64,17 @@ class Need(StrEnum):
     INTERFACES = "network interfaces of the host"
     ENGINE_ENV = "environment of the engine"
     PROBES = "answers to probes"
+    EVENTS = "events of the engine"
+    NAMESPACES = "namespaces of the running process"
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known"):
+class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known", omit_defaults=True):
     """A piece of evidence and the place where it was read."""
 
     value: T
     source: str
+    cut: str = ""
+    """Why there may be more than this: a limit cut it off; '' where this is all of it."""
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
@@ -63,6 +82,24 @@ class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
 
     gap: Gap
     detail: str
+
+
+ONLY_NEAR = Unknown(
+    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
+)
+PROBES_ONLY_NEAR = Unknown(
+    gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
+)
+NOT_ASKED_AFAR = Unknown(
+    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
+)
+NOT_LOOKED_UP_AFAR = Unknown(
+    gap=Gap.NOT_COLLECTED,
+    detail="from afar it is read only for containers with links or settings that a user-defined "
+    "network's DNS may answer",
+)
+ONLY_FOR_ROOT = frozenset({ONLY_NEAR, PROBES_ONLY_NEAR, NOT_ASKED_AFAR, NOT_LOOKED_UP_AFAR})
+"""What root on the engine's own machine would have, besides all that is denied."""
 
 
 Evidence: TypeAlias = Union[Known[T], Unknown]  # noqa: UP007 - a generic alias needs the long form

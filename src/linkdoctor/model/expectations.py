@@ -13,12 +13,13 @@ from enum import StrEnum
 
 import msgspec
 
+from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.likeness import Likeness
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.reach import is_answered, searched_names
-from linkdoctor.model.references import HostReference, VariableRead
+from linkdoctor.model.references import Form, HostReference, VariableRead
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
@@ -59,6 +60,8 @@ class Expectation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     where: str
     ports: tuple[int, ...] = ()
     certain: bool = False
+    in_a_url: bool = False
+    """A program may turn the host of a URL into lower case before it asks for it."""
 
 
 class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -67,8 +70,11 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     expectation: Expectation
     link: Link | None = None
     """The link that was probably meant, under another alias."""
-    nearby: Container | None = None
-    """The container of that name, or one like it, on the same engine."""
+    nearby: tuple[Container, ...] = ()
+    """The containers of that name on the same engine that support it: the name itself, a service of
+    the target's own Compose project, or the name behind a prefix that Compose left."""
+    candidates: tuple[Candidate, ...] = ()
+    """All that may be meant, whether or not they support it."""
     elsewhere: tuple[tuple[str, Container], ...] = ()
     """Containers of that name on other examined engines."""
     asked: bool = False
@@ -80,8 +86,13 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def rests_on_the_resolver_alone(self) -> bool:
-        """Tell whether no link, no container, no declaration and no log supports it."""
-        supported = self.link or self.nearby or self.elsewhere or self.complaint
+        """Tell whether no link, no container, no declaration and no log supports it.
+
+        A service of the target's own Compose project is a hint only: services often share one file
+        of settings, of which each uses its own.
+        """
+        named = [each for each in self.candidates if each.known_as is not KnownAs.SERVICE]
+        supported = self.link or (self.nearby and named) or self.elsewhere or self.complaint
         return not (self.expectation.certain or supported)
 
 
@@ -113,7 +124,8 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
         return
     done: set[str] = set()
     for expectation in expectations_of(host, container, topology):
-        if done.intersection(expectation.names):
+        names = {name.lower() for name in expectation.names}
+        if done.intersection(names):
             continue
         unmet = None
         if not _is_met(host, container, expectation, topology):
@@ -121,7 +133,8 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
             if unmet is None:
                 continue  # a weaker kind of expectation may have support for the same name
             yield unmet
-        done.update(expectation.names)
+        done.update(names)
+    topology.all_references(container)  # where a limit left some out, that is said
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
@@ -188,10 +201,11 @@ def _of_references(references: Iterable[HostReference], origin: Origin) -> Itera
         if "." not in reference.host and ":" not in reference.host:
             port = reference.port or reference.default_port
             yield Expectation(
-                names=(reference.host,),
+                names=(reference.asked_for,),
                 origin=origin,
                 where=reference.where,
                 ports=(port,) if port else (),
+                in_a_url=reference.form is Form.URL,
             )
 
 
@@ -218,7 +232,10 @@ def _is_met(host: str, container: Container, expectation: Expectation, topology:
     if expectation.origin is Origin.VARIABLE:
         wanted = {environment_prefix(name) for name in expectation.names}
         return any(link.prefix in wanted for link in topology.links_of(host, container))
-    return any(topology.is_provided(host, container, name) for name in expectation.names)
+    names = expectation.names
+    if expectation.in_a_url:
+        names = tuple(dict.fromkeys((*names, *map(str.lower, names))))
+    return any(topology.is_provided(host, container, name) for name in names)
 
 
 def _supported(
@@ -233,10 +250,15 @@ def _supported(
     complaint = _complaint(container, expectation, topology)
     if expectation.origin is Origin.IMAGE and complaint is None and link is None:
         return None
-    nearby = _nearby(host, expectation, topology)
-    if nearby is container:
-        return None
-    elsewhere = topology.elsewhere(host, name) if expectation.origin is Origin.SETTING else ()
+    if expectation.origin is not Origin.VARIABLE and name.lower() == container.name.lower():
+        return None  # itself
+    candidates = candidates_for(
+        host, container, name, topology, as_prefix=expectation.origin is Origin.VARIABLE
+    )
+    nearby = _nearby(candidates, expectation, topology)
+    elsewhere: tuple[tuple[str, Container], ...] = ()
+    if expectation.origin is Origin.SETTING:
+        elsewhere = topology.elsewhere(host, name) or topology.elsewhere(host, name.lower())
     # A bare word in a variable may be no host at all: with a port it surely is one.
     asked = answer == () and (expectation.certain or bool(expectation.ports))
     if not (expectation.certain or link or nearby or elsewhere or asked or complaint):
@@ -250,6 +272,7 @@ def _supported(
         expectation=expectation,
         link=link,
         nearby=nearby,
+        candidates=candidates,
         elsewhere=() if nearby else elsewhere,
         asked=asked,
         complaint=complaint,
@@ -263,15 +286,30 @@ def _can_be_asked(expectation: Expectation) -> bool:
     )
 
 
-def _nearby(host: str, expectation: Expectation, topology: Topology) -> Container | None:
-    """Find the container of that name. A script comes with the image: its port must fit too."""
-    found = topology.named(host, expectation.names[0])
-    if expectation.origin is Origin.VARIABLE or found is None:
-        return None
+def _nearby(
+    candidates: Iterable[Candidate], expectation: Expectation, topology: Topology
+) -> tuple[Container, ...]:
+    """Find the containers of that name. A script comes with the image: its port must fit too."""
+    if expectation.origin is Origin.VARIABLE:
+        return ()
+    found = tuple(each.container for each in candidates if _supports(each))
     if expectation.origin is not Origin.SCRIPT:
         return found
-    exposed = {port.number for port in topology.details(found).exposed}
-    return found if exposed.intersection(expectation.ports) else None
+    return tuple(each for each in found if _offers(each, expectation, topology))
+
+
+def _supports(candidate: Candidate) -> bool:
+    """Tell whether a container of that kind of name shows that it is a container that is meant."""
+    return candidate.known_as in (KnownAs.NAME, KnownAs.MADE_UP) or (
+        candidate.known_as is KnownAs.SERVICE and candidate.same_project
+    )
+
+
+def _offers(container: Container, expectation: Expectation, topology: Topology) -> bool:
+    if not topology.is_inspected(container):
+        return False
+    exposed = {port.number for port in topology.details(container).exposed}
+    return bool(exposed.intersection(expectation.ports))
 
 
 def _complaint(
@@ -294,9 +332,18 @@ def _complaint(
 
 def _is_configured(container: Container, link: Link, topology: Topology) -> bool:
     """Tell whether the container's settings or its script name the link: it is in use as it is."""
-    names = {link.alias.lower(), link.source_name.lower()}
     used = (*topology.details(container).references, *topology.script_hosts_if_had(container))
-    return any(each.host in names for each in used)
+    return any(_leads_to(each, link) for each in used)
+
+
+def _leads_to(reference: HostReference, link: Link) -> bool:
+    """Tell whether a setting names a link's alias, as its target looks names up, or its source."""
+    if reference.host == link.source_name.lower():
+        return True
+    if link.kind is LinkKind.LEGACY:
+        return reference.host == link.alias.lower()
+    folded = reference.form is Form.URL and reference.host == link.alias
+    return folded or reference.asked_for == link.alias
 
 
 def _meant_link(

@@ -11,10 +11,25 @@ from linkdoctor.model.reach import is_inside
 from linkdoctor.model.snapshot import Firewall, FirewallRule
 from linkdoctor.model.variables import is_address
 
-__all__ = ["Way", "chains_in_place", "chains_on_the_way", "is_blocked", "ways_on"]
+__all__ = [
+    "NFT_CHAIN",
+    "NFT_TABLE",
+    "Way",
+    "chains_in_place",
+    "chains_on_the_way",
+    "is_blocked",
+    "refusals_on",
+    "ways_on",
+    "words_of_rule",
+]
 
+NFT_TABLE = "docker-bridges"
+"""The table in which an engine with nftables keeps its rules (29; recorded)."""
+NFT_CHAIN = "filter-forward-in__"
+"""Before the name of a bridge: the chain there that decides what reaches it."""
 _CHAIN = "DOCKER"
-"""The chain in which the engine keeps what it lets through (engine lab: 20.10 to 28.5)."""
+"""The chain in which the engine keeps what it lets through (engine lab: 20.10 to 28.5); for
+nftables it stands for the chains of the bridges."""
 _ENTRANCE = "FORWARD"
 
 
@@ -113,6 +128,61 @@ def is_blocked(firewall: Firewall, bridge: str, *, target: str, source: str, por
         and _is_through(rule.out_interface, bridge)
         for rule in firewall.rules
     )
+
+
+_REFUSALS = ("REJECT", "DROP")
+
+
+def refusals_on(
+    firewall: Firewall, bridge: str, *, target: str, source: str, port: Port
+) -> tuple[FirewallRule, ...]:
+    """Return the rules that are not the engine's and may refuse a connection within a bridge.
+
+    They match it, as far as their conditions are kept; whether an earlier rule accepts it first is
+    not looked at.
+    """
+    if not firewall.filters_bridges:
+        return ()
+    return tuple(
+        rule
+        for rule in firewall.rules
+        if rule.verdict in _REFUSALS
+        and not _is_the_engines(rule, bridge)
+        and rule.protocol in ("", "all", port.protocol)
+        and rule.destination_port in (None, port.number)
+        and rule.source_port is None
+        and _holds(rule.source, target)
+        and _holds(rule.destination, source)
+        and _is_through(rule.in_interface, bridge)
+        and _is_through(rule.out_interface, bridge)
+    )
+
+
+def _is_the_engines(rule: FirewallRule, bridge: str) -> bool:
+    if rule.chain.startswith("DOCKER") and rule.chain != "DOCKER-USER":
+        return True
+    return rule.verdict == "DROP" and rule.in_interface == rule.out_interface == bridge
+
+
+def words_of_rule(rule: FirewallRule) -> str:
+    """Return a rule as ``iptables -S`` prints it, as far as it is kept."""
+    words = ["-A", rule.chain]
+    for option, value in (
+        ("-s", rule.source),
+        ("-d", rule.destination),
+        ("-i", rule.in_interface),
+        ("-o", rule.out_interface),
+        ("-p", rule.protocol),
+        ("--sport", rule.source_port),
+        ("--dport", rule.destination_port),
+    ):
+        if value:
+            text = str(value)
+            words += ["!", option, text[1:]] if text.startswith("!") else [option, text]
+    if rule.conditional:
+        words.append("…")
+    words += ["-j", rule.verdict]
+    return " ".join((*words, "--reject-with", rule.reject_with) if rule.reject_with else words)
 
 
 def _holds(network: str, address: str) -> bool:

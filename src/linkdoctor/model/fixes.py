@@ -16,6 +16,7 @@ from linkdoctor.model import commands
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
+    Joined,
     Recreate,
     Rename,
     Restart,
@@ -27,6 +28,8 @@ from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.shared_namespaces import has_lost_owner, owners_of
+from linkdoctor.model.sharer_fixes import followed_by_sharers, sharers_if_seen
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.model.variables import Variable, is_address
@@ -41,6 +44,7 @@ __all__ = [
     "for_a_person",
     "is_wanted",
     "made_there",
+    "moving_ports",
     "on_host",
     "present_links",
     "recreate",
@@ -49,6 +53,7 @@ __all__ = [
     "restart_target",
     "start_source",
     "through_compose",
+    "with_sharers",
 ]
 
 KEPT = "-before"
@@ -81,29 +86,110 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
     return () if container is None else _typed(topology, container, action)
 
 
-def start_source(source: Container) -> Fix:
-    """Advise to start a source."""
-    return doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
+def start_source(source: Container, topology: Topology | None = None, host: str = "") -> Fix:
+    """Advise to start a source and, where they can be seen, to restart those left without it."""
+    fix = doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
+    return fix if topology is None else with_sharers(topology, host, fix, source)
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
-    """Advise to restart a target, or to recreate it where a restart would kill it."""
+    """Advise to restart a target, or to recreate it where a restart would kill it.
+
+    After it those are restarted that share its namespaces: they are left in the former ones.
+    """
     try:
         down, ghosts = _obstacles(topology, host, target)
+        lost = has_lost_owner(topology, host, target)
     except MissingEvidence as missing:
-        return Fix(
-            title=f"restart {target.name}, once you know that all its links lead to running "
-            f"containers (not seen: {missing})",
-            safety=Safety.MANUAL,
-        )
+        return _restart_in_the_dark(target, missing)
+    if lost:
+        return _owner_is_gone(target)
     if ghosts:
-        return recreate(topology, host, target, why="a restart would kill it: it has a ghost link")
+        return recreate(topology, host, target, why=_WOULD_KILL)
+    started = (topology.named(host, each) for each in down)
+    return with_sharers(
+        topology,
+        host,
+        _restarted(target, down, _moving_ports(target)),
+        *(each for each in started if each is not None),
+        target,
+    )
+
+
+def _owner_is_gone(target: Container) -> Fix:
+    return Fix(
+        title=f"run {target.name} again, in the namespaces of a container that is there: the one "
+        "whose namespaces it shares is gone, and a restart would leave it down",
+        safety=Safety.MANUAL,
+    )
+
+
+_WOULD_KILL = "a restart would kill it: it has a ghost link"
+
+
+def _restart_in_the_dark(target: Container, missing: MissingEvidence) -> Fix:
+    return Fix(
+        title=f"restart {target.name}, once you know that all its links lead to running "
+        f"containers (not seen: {missing})",
+        safety=Safety.MANUAL,
+    )
+
+
+def _restarted(target: Container, down: Sequence[str], ports: str = "") -> Fix:
+    first = [Start(container=each) for each in down]
+    title = f"start {', '.join(down)}, then " if down else ""
     again = Restart(container=target.name)
-    if down:
-        first = [Start(container=each) for each in down]
-        title = f"start {', '.join(down)}, then restart {target.name}"
-        return doing(title, Safety.RESTART, *first, again)
-    return doing(f"restart {target.name}", Safety.RESTART, again)
+    return doing(f"{title}restart {target.name}{ports}", Safety.RESTART, *first, again)
+
+
+def _moving_ports(target: Container) -> str:
+    ports = moving_ports(target)
+    return f" ({ports[0]})" if ports else ""
+
+
+def moving_ports(container: Container) -> tuple[str, ...]:
+    """Say which public ports of a container are others after its next start; '' where none is."""
+    details = container.details
+    published = details.value.published if isinstance(details, Known) else ()
+    moving = sorted({str(each.host_port) for each in published if each.ephemeral}, key=int)
+    if not moving:
+        return ()
+    ports = "port" if len(moving) == 1 else "ports"
+    return (f"its public {ports} {', '.join(moving)} will change",)
+
+
+def with_sharers(
+    topology: Topology,
+    host: str,
+    fix: Fix,
+    *owners: Container,
+    replaced: Sequence[str] = (),
+) -> Fix:
+    """Add to a fix what those need who share the namespaces of containers that it starts anew."""
+    return followed_by_sharers(
+        topology,
+        host,
+        fix,
+        owners,
+        replaced=replaced,
+        restarted=lambda each: _restarted_or_recreated(topology, host, each, owners),
+        recreated=lambda each, action: _recreated(topology, each, action),
+    )
+
+
+def _restarted_or_recreated(
+    topology: Topology, host: str, sharer: Container, started: Sequence[Container]
+) -> Fix:
+    try:
+        down, ghosts = _obstacles(topology, host, sharer)
+        if has_lost_owner(topology, host, sharer):
+            return _owner_is_gone(sharer)
+    except MissingEvidence as missing:
+        return _restart_in_the_dark(sharer, missing)
+    if ghosts:
+        return _recreated(topology, sharer, Recreate(container=sharer.name), why=_WOULD_KILL)
+    running = {each.name for each in started}
+    return _restarted(sharer, [each for each in down if each not in running])
 
 
 def _obstacles(
@@ -119,6 +205,8 @@ def _obstacles(
             ghosts.add(link.alias)
         elif not topology.is_running(source):
             down.add(source.name)
+    owners = owners_of(topology, host, target)
+    down |= {each.name for each in owners if not topology.is_running(each)}
     return tuple(sorted(down)), tuple(sorted(ghosts))
 
 
@@ -145,6 +233,7 @@ def recreate(
     aliases: Sequence[str] = (),
     environment: Sequence[Variable] = (),
     dns_search: Sequence[str] | None = None,
+    joins: Sequence[Joined] = (),
     why: str = "",
 ) -> Fix:
     """Advise to recreate a container, the same but for what is given.
@@ -156,20 +245,6 @@ def recreate(
     volumes are taken over from it; values need not be printed for that. One that belongs to a
     Compose project is for Compose to recreate: that fix has no actions.
     """
-    reason = f" ({why})" if why else ""
-    owner = compose_service(target)
-    if owner is not None:
-        ports = publish or expose or published is not None
-        parts = {"links": links is not None, "ports": ports, "environment": environment}
-        corrected = [part for part, changed in parts.items() if changed]
-        first = (
-            f"correct the {' and '.join(corrected)} in the Compose file, then " if corrected else ""
-        )
-        return Fix(
-            title=f"{first}recreate {target.name} through its Compose project{reason}",
-            safety=Safety.RECREATE,
-            commands=(through_compose(*owner),),
-        )
     action = Recreate(
         container=target.name,
         links=None if links is None else tuple(links),
@@ -182,7 +257,29 @@ def recreate(
         aliases=tuple(aliases),
         environment=tuple(environment),
         dns_search=None if dns_search is None else tuple(dns_search),
+        joins=tuple(joins),
     )
+    fix = _recreated(topology, target, action, why=why)
+    return with_sharers(topology, host, fix, target, replaced=(target.name,))
+
+
+def _recreated(topology: Topology, target: Container, action: Recreate, why: str = "") -> Fix:
+    """Advise to recreate one container, whoever shares its namespaces."""
+    reason = f" ({why})" if why else ""
+    owner = compose_service(target)
+    if owner is not None:
+        ports = action.publish or action.expose or action.published is not None
+        changed = action.environment
+        parts = {"links": action.links is not None, "ports": ports, "environment": changed}
+        corrected = [part for part, given in parts.items() if given]
+        first = (
+            f"correct the {' and '.join(corrected)} in the Compose file, then " if corrected else ""
+        )
+        return Fix(
+            title=f"{first}recreate {target.name} through its Compose project{reason}",
+            safety=Safety.RECREATE,
+            commands=(through_compose(*owner),),
+        )
     return Fix(
         title=f"recreate {target.name}{reason}, with the command and any further options that it "
         f"had; remove {target.name}{KEPT} when the new one works",
@@ -204,10 +301,11 @@ def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str
     """Give the commands for a recreation: the old container is kept, with its policy off."""
     old = f"{target.name}{KEPT}"
     details = _changed(topology.details(target), action)
+    verb = ("create",) if action.stays_down else ("run", "--detach")
     run = commands.shell(
-        *("docker", "run", "--detach", "--name", target.name, "--env-file", "/dev/stdin"),
+        *("docker", *verb, "--name", target.name, "--env-file", "/dev/stdin"),
         *("--volumes-from", old),
-        *_options(target, details, action),
+        *_all_options(target, details, action),
         target.image,
     )
     # The kept container must not come back at the next boot beside the new one.
@@ -223,7 +321,10 @@ def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str
 def _changed(details: Details, action: Recreate) -> Details:
     dropped = set(action.drop_extra_hosts)
     kept = tuple(each for each in details.extra_hosts if not dropped.intersection(each.names))
-    details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts))
+    joined = {
+        f"{each.namespace.value}_mode": f"container:{each.container}" for each in action.joins
+    }
+    details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts), **joined)
     if action.network is None:
         return details
     mode = "default" if action.network == DEFAULT_BRIDGE else action.network
@@ -304,7 +405,11 @@ def recreate_source(
     }
     if not targets:
         return first
+    for sharer in sharers_if_seen(topology, host, source):
+        targets.pop(sharer.container.name, None)  # it is replaced with the source already
     after = [recreate(topology, host, target) for _, target in sorted(targets.items())]
+    if not after:
+        return first
     return Fix(
         title=f"{first.title}; after it do the same with {', '.join(sorted(targets))}, whose link "
         "would be a ghost otherwise",
@@ -322,6 +427,21 @@ def is_wanted(topology: Topology, target: Container) -> bool:
     details = topology.details(target)
     up = details.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
     return up or parse_refusal(details.error) is not None
+
+
+def _all_options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
+    for option, mode in (("--pid", details.pid_mode), ("--ipc", details.ipc_mode)):
+        if mode:
+            yield from (option, mode)
+    if not details.network_mode.startswith("container:"):
+        yield from _options(target, details, action)
+        return
+    # With another one's network, the engine refuses all that is a matter of the network's owner.
+    yield from ("--network", details.network_mode)
+    if details.restart_policy != "no":
+        yield from ("--restart", details.restart_policy)
+    for variable in action.environment:
+        yield from ("--env", f"{variable.name}={variable.value}")
 
 
 def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from linkdoctor.model.variables import Variable
+from linkdoctor.model.variables import Variable, is_address, prefix_of
 
 __all__ = [
     "FIRST_WITHOUT_VARIABLES",
@@ -37,6 +37,9 @@ __all__ = [
 
 FIRST_WITHOUT_VARIABLES = (29,)
 """The first engine that sets no link variables any more (recorded from a 29-series engine)."""
+
+_C_SPACE = " \t\v\f\r"
+_WHITE_SPACE = re.compile(f"[{_C_SPACE}]+")
 
 _FIRST_TCP_FIRST = (28,)
 """The first engine that puts all TCP ports before the others, and keeps runs to one protocol."""
@@ -118,11 +121,8 @@ def parse_link_name(name: str) -> tuple[str, str] | None:
 
 
 def environment_prefix(alias: str) -> str:
-    """Give the prefix of the variables that a link with this alias sets: ``my-db`` → ``MY_DB``.
-
-    Only ``-`` is replaced; dots and spaces stay (engine lab).
-    """
-    return alias.upper().replace("-", "_")
+    """Return the prefix of the variables that a link sets: of ``my-db`` it is ``MY_DB``."""
+    return prefix_of(alias)
 
 
 def engine_version(text: str) -> tuple[int, ...]:
@@ -249,10 +249,18 @@ def hosts_line(*, alias: str, address: str, hostname: str, source: str) -> Hosts
 
 
 def parse_hosts(text: str) -> tuple[HostsLine, ...]:
-    """Read a hosts file. Lines without a name are left out."""
-    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    """Read a hosts file as resolvers do: what they skip is left out.
+
+    They know no other white space than C does (a no-break space is part of a name), and read no
+    address that is written loosely: ``127.1`` or ``010.0.0.1`` (engine lab).
+    """
+    lines = (
+        _WHITE_SPACE.split(line.partition("#")[0].strip(_C_SPACE)) for line in text.split("\n")
+    )
     return tuple(
-        HostsLine(address=fields[0], names=tuple(fields[1:])) for fields in lines if len(fields) > 1
+        HostsLine(address=fields[0], names=tuple(fields[1:]))
+        for fields in lines
+        if len(fields) > 1 and is_address(fields[0])
     )
 
 
@@ -287,6 +295,7 @@ class Refusal(StrEnum):
     NOT_ON_BRIDGE = "the source is not on the default bridge"
     MISSING = "the source did not exist"
     HOST_NETWORK = "links do not go together with host networking"
+    RULE_EXISTS = "its firewall still has the rule of a former link between the same addresses"
 
 
 class LinkRefusal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -325,6 +334,11 @@ _REFUSALS = (
     (
         re.compile(r"conflicting options: host type networking can't be used with links"),
         Refusal.HOST_NETWORK,
+    ),
+    (
+        # 29 with nftables: what is left of removed containers that had the same addresses.
+        re.compile(r"adding rules? for bridge .*ip saddr .*rule exists", re.DOTALL),
+        Refusal.RULE_EXISTS,
     ),
 )
 

@@ -72,10 +72,10 @@ def _literals_in(details: Details) -> tuple[Literal, ...]:
                     prefix=parsed.prefix,
                 )
             )
-    aliases = {link.alias for link in details.stored_links}
+    aliases = {link.alias.lower() for link in details.stored_links}
     for line in details.extra_hosts:
         name = line.names[0]
-        if is_address(line.address) and name not in aliases:
+        if is_address(line.address) and name.lower() not in aliases:
             found.add(Literal(address=line.address, where=f"extra host {name}", name=name))
     return tuple(sorted(found))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from linkdoctor.model.actions import Action
 from linkdoctor.model.evidence import Known, Unknown
-from linkdoctor.model.report import Safety, Severity
+from linkdoctor.model.report import HostSummary, Safety, Severity, Skipped, Summary
 from linkdoctor.model.snapshot import Tool
 
 __all__ = ["SCHEMA", "Advice", "Files", "Plan", "Step", "Written", "in_words"]
@@ -72,6 +72,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of it."""
     tmpfs: tuple[str, ...] = ()
     """Mounts in memory (tmpfs) whose content no new container can have."""
+    reversible: str = ""
+    """Whether ``linkdoctor fix --undo`` can take it back when it is done; a clause."""
+    notes: tuple[str, ...] = ()
+    """What is different after it, and what it leaves to do; a clause each."""
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +106,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How many findings there are, planned for or not."""
     steps: tuple[Step, ...]
     advice: tuple[Advice, ...]
+    summary: Summary
+    """What the examination found: without evidence, no steps do not mean that all is well."""
+    hosts: tuple[HostSummary, ...]
+    """All that were to be examined; ``engine`` is empty if one could not be asked."""
+    skipped: tuple[Skipped, ...]
+    """What could not be looked for, and why."""
 
 
 def in_words(written: Written) -> str:

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 
 import msgspec
 
+from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
+from linkdoctor.model.reach import owner_of
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Link, Topology
 
 __all__ = [
     "Door",
     "Doors",
+    "dialled_addresses",
     "dialled_ports",
     "door_of",
     "doors_of",
-    "has_just_started",
     "is_loopback",
+    "judged_only_later",
+    "place_of",
+    "starting",
 ]
 
 _STARTING = timedelta(seconds=10)
+_ROUNDED = timedelta(seconds=1)
+"""The time of a snapshot is in whole seconds: by that much a start can seem to come after it."""
+_JUST_STARTED = Unknown(
+    gap=Gap.TOO_EARLY,
+    detail=f"it started less than {_STARTING.seconds} s before it was examined: not judged yet",
+)
+_NOT_HEALTHY_YET = Unknown(
+    gap=Gap.TOO_EARLY, detail="its health check still says starting: not judged yet"
+)
+_LOOPBACK_DEVICE = "lo"
 
 
 class Door(Enum):
@@ -32,6 +47,10 @@ class Door(Enum):
     OPEN = "open"
     LOOPBACK = "loopback"
     """Something listens, but only on the container's own loopback address."""
+    ELSEWHERE = "elsewhere"
+    """Something listens, but only on an address or interface that the target does not come by."""
+    WRONG_FAMILY = "wrong family"
+    """Something listens on every address, but not of the family that the target dials."""
     CLOSED = "closed"
 
 
@@ -78,8 +97,11 @@ def _dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
 def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     """Look at the ports of a link; None where there is nothing to judge yet.
 
-    That is so if the source does not run, has only just started, or neither exposes a TCP port
-    nor is known to be dialled.
+    That is so if the source does not run, or neither exposes a TCP port nor is known to be dialled.
+
+    Raises:
+        MissingEvidence: the sockets could not be seen; or a port is not open, but the source is
+            still on its way up.
     """
     of, doors = topology.once_of(link, "doors_of", lambda: (source, _doors(link, source, topology)))
     return doors if of is source else _doors(link, source, topology)
@@ -87,7 +109,7 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
 
 def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     details = topology.details(source)
-    if details.status is not Status.RUNNING or has_just_started(link.host, source, topology):
+    if details.status is not Status.RUNNING:
         return None
     dialled = dialled_ports(link, topology)
     exposed = [
@@ -98,40 +120,111 @@ def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     if not dialled and not exposed:
         return None
     listeners = topology.listeners(source)
-    doors = topology.once(_open_doors, link.host, source, lambda: _open_doors(listeners))
+    at = dialled_addresses(link, source, topology)
+    doors = topology.once(("doors", at), link.host, source, lambda: _open_doors(listeners, at))
     behind = [(port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)]
     before = [(port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)]
     open_door = Door.OPEN
-    return Doors(
-        dialled=tuple(behind),
-        exposed=tuple(before),
-        all_open=all(found is open_door for _, found in behind + before),
-    )
+    all_open = all(found is open_door for _, found in behind + before)
+    if not all_open:
+        judged_only_later(link.host, source, topology)
+    return Doors(dialled=tuple(behind), exposed=tuple(before), all_open=all_open)
 
 
-def _open_doors(listeners: Iterable[Listener]) -> dict[int, Door]:
-    """Give the TCP ports on which anything listens."""
+def dialled_addresses(link: Link, source: Container, topology: Topology) -> frozenset[str]:
+    """Return the addresses at which the target dials the source of a link; none if it is not known.
+
+    That is so where both share one network namespace, in which every address is near.
+    """
+    owner = owner_of(link.host, source, topology)
+    if owner_of(link.host, link.target, topology) is owner:
+        return frozenset()
+    return frozenset(topology.link_addresses(link, owner))
+
+
+def _open_doors(listeners: Iterable[Listener], at: frozenset[str] = frozenset()) -> dict[int, Door]:
+    """Return the TCP ports on which anything listens; dialled at some addresses, or at any."""
     doors: dict[int, Door] = {}
     for each in listeners:
         if each.protocol == "tcp":
-            door = Door.LOOPBACK if is_loopback(each.address) else Door.OPEN
-            doors[each.port] = Door.OPEN if doors.get(each.port) is Door.OPEN else door
+            door = _door_at(each, at)
+            before = doors.get(each.port, Door.CLOSED)
+            doors[each.port] = max(door, before, key=_FROM_CLOSED_TO_OPEN.index)
     return doors
 
 
-def has_just_started(host: str, container: Container, topology: Topology) -> bool:
-    """Tell whether a container may still be on its way up: 10 s, or as its health check says."""
+_FROM_CLOSED_TO_OPEN = (
+    Door.CLOSED,
+    Door.LOOPBACK,
+    Door.ELSEWHERE,
+    Door.WRONG_FAMILY,
+    Door.OPEN,
+)
+"""Of several listeners on a port, the one that comes last here counts."""
+
+
+def _door_at(listener: Listener, at: frozenset[str]) -> Door:
+    """Return how one listener answers connections to some addresses of its namespace."""
+    if listener.device == _LOOPBACK_DEVICE or is_loopback(listener.address):
+        return Door.LOOPBACK
+    near = listener.device_addresses
+    if at and near and at.isdisjoint(near):
+        return Door.ELSEWHERE
+    accepts, wildcard = _accepted(listener.address, ipv6_only=listener.ipv6_only)
+    if not at or any(accepts(each) for each in at):
+        return Door.OPEN
+    return Door.WRONG_FAMILY if wildcard else Door.ELSEWHERE
+
+
+def _accepted(address: str, *, ipv6_only: bool) -> tuple[Callable[[str], bool], bool]:
+    """Return which addresses a socket takes connections at, and whether it is bound to none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return (lambda _: True), True
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    own = mapped or parsed
+    if not own.is_unspecified:
+        return (lambda dialled: dialled == str(own)), False
+    if own.version == 4:
+        return (lambda dialled: ":" not in dialled), True
+    return (lambda dialled: ":" in dialled or not ipv6_only), True
+
+
+def judged_only_later(
+    host: str, container: Container, topology: Topology, need: Need = Need.LISTENERS
+) -> None:
+    """Let no fault be found in a container that may still be on its way up.
+
+    A rule asks this once it would report something that may be well in a moment. What is well
+    already needs no asking.
+
+    Raises:
+        MissingEvidence: it is too early to judge the container.
+    """
+    early = starting(host, container, topology)
+    if early is not None:
+        raise MissingEvidence(need, container.name, early)
+
+
+def starting(host: str, container: Container, topology: Topology) -> Unknown | None:
+    """Tell why a container may still be on its way up: 10 s, or as its health check says."""
     details = topology.details(container)
     return topology.once(
-        has_just_started, host, container, lambda: _is_starting(details, topology.taken_at(host))
+        starting, host, container, lambda: _starting(details, topology.taken_at(host))
     )
 
 
-def _is_starting(details: Details, taken_at: str) -> bool:
+def _starting(details: Details, taken_at: str) -> Unknown | None:
+    if details.status is not Status.RUNNING:
+        return None
     if details.health is not None and details.health.status == "starting":
-        return True
+        return _NOT_HEALTHY_YET
     started, now = _time(details.started_at), _time(taken_at)
-    return started is not None and now is not None and now - started < _STARTING
+    if started is None or now is None:
+        return None
+    # One that started in the future did not just start: the clock was set back since.
+    return _JUST_STARTED if -_ROUNDED < now - started < _STARTING else None
 
 
 @lru_cache(maxsize=1024)
@@ -144,9 +237,24 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def door_of(port: int, listeners: Iterable[Listener]) -> Door:
-    """Tell how a TCP port of the container with these listening sockets answers."""
-    return _open_doors(listeners).get(port, Door.CLOSED)
+def door_of(port: int, listeners: Iterable[Listener], at: frozenset[str] = frozenset()) -> Door:
+    """Tell how a TCP port of the container with these listening sockets answers.
+
+    Args:
+        port: of the container.
+        listeners: all of its listening sockets.
+        at: the addresses at which it is dialled; none for any.
+    """
+    return _open_doors(listeners, at).get(port, Door.CLOSED)
+
+
+def place_of(listener: Listener) -> str:
+    """Return where a listener is bound, as a person would write it, and whose it is."""
+    host = f"[{listener.address}]" if ":" in listener.address else listener.address
+    device = f"%{listener.device}" if listener.device else ""
+    only = " (IPv6 only)" if listener.ipv6_only else ""
+    who = f"{listener.owner} listens on " if listener.owner else ""
+    return f"{who}{host}:{listener.port}{device}{only}"
 
 
 @lru_cache(maxsize=1024)

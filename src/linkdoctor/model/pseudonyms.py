@@ -22,12 +22,24 @@ GRAMMAR = frozenset(
         *("localhost", "localdomain", "host", "gateway", "docker", "internal", "bridge", "none"),
         *("default", "ingress", "gwbridge"),
         # the words by which a variable is known for a secret, or for none (LD207)
-        *("password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token"),
+        *(
+            "pass",
+            "dbpass",
+            "pgpass",
+            "password",
+            "passwords",
+            "passwd",
+            "passphrase",
+            "pwd",
+            "secret",
+            "secrets",
+            "token",
+        ),
         *("tokens", "credential", "credentials", "apikey", "secretkey", "privatekey", "accesskey"),
         *("key", "base", "api", "private", "access", "encryption", "signing", "master", "auth"),
         *("deploy", "allow", "random", "require", "required", "enable", "enabled", "disable"),
         *("disabled", "no", "empty", "use", "generate", "forgot", "reset", "show", "hide"),
-        *("public", "mysql"),
+        *("public", "mysql", "proxy", "first", "second", "single"),
     )
 )
 """Words that are kept wherever they stand, because a rule reads them and they tell nothing."""

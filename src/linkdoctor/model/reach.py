@@ -11,16 +11,18 @@ from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
     "addresses_of",
+    "has_hosts_line",
     "is_answered",
     "is_inside",
     "is_local",
     "networks_of",
+    "nobodys_address",
     "owner_of",
     "searched_names",
     "subnets_of",
 ]
 
-_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan")
+_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
 _MOST_CHAINED = 8
 
 
@@ -54,6 +56,20 @@ def addresses_of(host: str, container: Container, topology: Topology) -> frozens
 def is_local(network: Network | None) -> bool:
     """Tell whether all containers of a network are on one host; an unknown network is taken so."""
     return network is None or network.driver in _LOCAL_DRIVERS
+
+
+def nobodys_address(host: str, topology: Topology) -> str:
+    """Return how an address is called that no container is seen to have."""
+    if all(topology.is_inspected(each) for _, each in topology.containers(host)):
+        return "nobody's address"
+    return "the address of no container that could be inspected"
+
+
+def has_hosts_line(target: Container, name: str, topology: Topology) -> bool:
+    """Return whether a line of the target's hosts file, as far as it was read, has a name."""
+    lines = (*topology.details(target).extra_hosts, *topology.hosts_lines_if_had(target))
+    wanted = name.lower()
+    return any(wanted == each.lower() for line in lines for each in line.names)
 
 
 def is_answered(link: Link, topology: Topology) -> bool:

@@ -49,10 +49,10 @@ _CHAINS = frozenset(
         *("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"),
     )
 )
-_LABELS = ("linkdoctor.", "com.docker.compose.")
+_LABELS = ("linkdoctor.", "com.docker.compose.", "com.docker.swarm.")
 _INTERFACES = frozenset(("", "lo", "docker0", "docker_gwbridge"))
 _PROCESSES = frozenset(("", "docker-proxy", "dockerd", "rootlesskit", "slirp4netns", "pasta"))
-_MODES = frozenset(("", "default", "bridge", "host", "none"))
+_MODES = frozenset(("", "default", "bridge", "host", "none", "private", "shareable"))
 _OF_EACH_HOSTS_FILE = frozenset(
     (
         *("localhost", "localhost.localdomain", "localhost4", "localhost6", "ip6-localhost"),

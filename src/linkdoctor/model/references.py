@@ -22,6 +22,8 @@ __all__ = [
     "Form",
     "HostReference",
     "VariableRead",
+    "is_cut",
+    "is_script_cut",
     "link_variables_read",
     "references_in_arguments",
     "references_in_environment",
@@ -37,7 +39,9 @@ _LONGEST_VALUE = 64 * 1024
 _LONGEST_NAME = 256
 _LONGEST_SCRIPT = 1024 * 1024
 _MOST_REFERENCES = 32
-"""For each of environment and arguments: 64 for one container."""
+"""In one value."""
+_MOST_KEPT = 128
+"""For each of environment and arguments: 256 for one container."""
 _MOST_READS = 64
 _MOST_ARGUMENTS = 1024
 
@@ -65,6 +69,13 @@ class HostReference(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     form: Form
     where: str
     """``environment variable DATABASE_URL`` or ``argument 3``, never the value."""
+    spelling: str = ""
+    """As the setting spells it, where that is not in lower case."""
+
+    @property
+    def asked_for(self) -> str:
+        """Return the name that a program asks for which takes the setting as it is."""
+        return self.spelling or self.host
 
 
 class VariableRead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -109,6 +120,23 @@ def references_in_arguments(arguments: Sequence[str]) -> tuple[HostReference, ..
     return _references(found)
 
 
+def is_cut(values: Sequence[str], found: Sequence[HostReference]) -> bool:
+    """Tell whether settings or arguments may name more hosts than were found: a limit was reached.
+
+    The limit to the number of arguments holds for variables as well here; nobody has as many.
+    """
+    return (
+        len(found) >= _MOST_KEPT
+        or len(values) > _MOST_ARGUMENTS
+        or any(len(value) > _LONGEST_VALUE for value in values)
+    )
+
+
+def is_script_cut(reads: Sequence[VariableRead], hosts: Sequence[HostReference]) -> bool:
+    """Tell whether a script may read or name more than was found: a limit was reached."""
+    return len(reads) >= _MOST_READS or len(hosts) >= _MOST_KEPT
+
+
 # --- what has been found -------------------------------------------------------------------
 
 
@@ -132,20 +160,23 @@ _Place = tuple[str, int | None]
 def _references(found: Iterable[tuple[_Found, str]]) -> tuple[HostReference, ...]:
     unique: dict[tuple[str, int, str, str], HostReference] = {}
     for host, where in sorted(found, key=_order):
+        name = host.host.lower()
         reference = HostReference(
-            host=host.host,
+            host=name,
+            spelling=host.host if host.host != name else "",
             port=host.port,
             default_port=host.default_port,
             form=host.form,
             where=where,
         )
-        unique.setdefault((host.host, host.port or 0, host.form, where), reference)
-    return tuple(unique.values())[:_MOST_REFERENCES]
+        unique.setdefault((name, host.port or 0, host.form, where), reference)
+    return tuple(unique.values())[:_MOST_KEPT]
 
 
-def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int]:
+def _order(pair: tuple[_Found, str]) -> tuple[str, int, str, str, int, str]:
     host, where = pair
-    return host.host, host.port or 0, host.form, where, host.default_port or 0
+    name = host.host
+    return name.lower(), host.port or 0, host.form, where, host.default_port or 0, name
 
 
 def _printable(text: str) -> str:
@@ -219,7 +250,7 @@ def _address(text: str) -> str | None:
 
 
 def _host(text: str) -> str | None:
-    """Read a name or an IPv4 address."""
+    """Read a name, as it is spelled, or an IPv4 address."""
     name = text.lower().removesuffix(".")
     if not name or len(name) > 253 or not text.isascii():
         return None
@@ -233,7 +264,7 @@ def _host(text: str) -> str | None:
     if name in _NO_HOSTS or name.startswith(_PLACEHOLDERS) or name.endswith(_FILES):
         return None
     # `DB_HOST=DATABASE_HOST` is a placeholder, and names of hosts are not written so.
-    return None if "_" in text and text.isupper() else name
+    return None if "_" in text and text.isupper() else text.removesuffix(".")
 
 
 def _is_label(label: str) -> bool:
@@ -258,6 +289,7 @@ def _looks_random(label: str) -> bool:
 
 def _is_local(host: str) -> bool:
     """Tell whether a host is the container itself, or no single host at all."""
+    host = host.lower()
     if host in _LOCAL or host.endswith((".localhost", ".localdomain")):
         return True
     try:
@@ -621,7 +653,8 @@ _PRODUCTS = frozenset({"KEYCLOAK", "KEYDB", "KEYSTONE", "AUTHENTIK", "AUTHELIA",
 """Names of software that only look sensitive."""
 _NOT_DIALLED = _set(
     """
-    ADVERTISE ADVERTISED BIND BINDING LISTEN LISTENER LISTENERS VIRTUAL VHOST VHOSTS VIRTUALHOST
+    ADVERTISE ADVERTISED ADVERTISING ANNOUNCE ANNOUNCED
+    BIND BINDING LISTEN LISTENER LISTENERS VIRTUAL VHOST VHOSTS VIRTUALHOST
     LETSENCRYPT ALLOWED ALLOW TRUSTED CORS ORIGIN ORIGINS WHITELIST BLACKLIST ALLOWLIST DENYLIST
     DENY DENIED BLOCKED IGNORE IGNORED EXCLUDE EXCLUDED NO NON SELF MY OWN PUBLIC EXTERNAL
     CANONICAL SITE DOMAIN ETC EXTRA CALLBACK REDIRECT ROOT HOMEPAGE FORWARDED RMI NETWORK
@@ -629,6 +662,8 @@ _NOT_DIALLED = _set(
     NAMESPACE XMLNS SCHEMA DOCS DOCUMENTATION EXAMPLE VCS DOWNLOAD ADDHOST PUBLISH COPYRIGHT
     """
 )
+_OWN_BEGINNINGS = ("ADVERTIS", "ANNOUNCE", "CALLBACK", "CANONICAL", "EXTERNAL", "LISTEN", "PUBLIC")
+_OWN_ENDINGS = (*_OWN_BEGINNINGS[1:], "ADVERTISE", "ADVERTISED", "LISTENER")
 _OWN_NAMES = frozenset(
     {
         *(("HOST",), ("HOSTNAME",), ("HOSTNAMES",), ("ADDR",), ("ADDRESS",), ("SERVER",)),
@@ -636,6 +671,7 @@ _OWN_NAMES = frozenset(
         *(("SERVER", "ADDRESS"), ("SERVER", "ADDR"), ("HTTP", "ADDR"), ("HTTP", "ADDRESS")),
         *(("GRPC", "ADDR"), ("GRPC", "ADDRESS"), ("WEB", "HOST"), ("WEB", "ADDRESS")),
         *(("DOCKER", "HOSTNAME"), ("KC", "HOSTNAME"), ("N", "8", "N", "HOST"), ("HOST", "NAME")),
+        *(("EUREKA", "INSTANCE", "HOSTNAME"), ("EUREKA", "INSTANCE", "HOST")),
         *(("BASE", "URL"), ("BASE", "URI"), ("WEBHOOK", "URL"), ("MINIO", "SERVER", "URL")),
         *(("VAULT", "API", "ADDR"), ("VAULT", "CLUSTER", "ADDR"), ("GITLAB", "HOST")),
     }
@@ -702,7 +738,22 @@ def _is_sensitive(words: tuple[str, ...]) -> bool:
 def _is_dialled(words: tuple[str, ...]) -> bool:
     if words in _OWN_NAMES or words[:2] == ("REACT", "APP") or words[-1:] == ("PORT",):
         return False
-    return _NOT_DIALLED.isdisjoint(words)
+    return _NOT_DIALLED.isdisjoint(words) and not any(map(_is_own_place, words))
+
+
+@_kept
+def _is_own_place(word: str) -> bool:
+    """Tell whether words that are written as one name the container's own address.
+
+    ``CORE_PEER_GOSSIP_EXTERNALENDPOINT``, ``PUBLICURL``, ``CHAINCODELISTENADDRESS``.
+    """
+    for place in _NAMES_PLACES:
+        rest = word.removesuffix(place)
+        if rest != word and rest.startswith(_OWN_BEGINNINGS):
+            return True
+        if rest != word and rest.endswith(_OWN_ENDINGS):
+            return True
+    return False
 
 
 @_kept

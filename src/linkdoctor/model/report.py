@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from linkdoctor.model.actions import Action
+from linkdoctor.model.evidence import Gap
 from linkdoctor.model.snapshot import Tool
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "UNPRINTED",
     "Because",
     "Completeness",
+    "Elsewhere",
     "ExitCode",
     "Finding",
     "Fix",
@@ -23,6 +25,7 @@ __all__ = [
     "Proof",
     "Report",
     "Safety",
+    "Scope",
     "Severity",
     "Skipped",
     "Summary",
@@ -138,6 +141,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     fixes: tuple[Fix, ...] = ()
     fingerprint: str
     docs: str
+    aliases: tuple[str, ...] = ()
+    """Further aliases of the same link, which Compose adds by itself: the same fault."""
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +153,17 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     missing: str
     reason: str
+    gap: Gap = Gap.NOT_COLLECTED
+    """Why it is missing. What is only `too-early` does not make a report incomplete."""
+    need: str = ""
+    """The kind of evidence that is missing."""
+    accepted: bool = False
+    """`--accept-missing` names it: it does not make a report incomplete."""
+
+    @property
+    def is_lacking(self) -> bool:
+        """Tell whether the verdict lacks it: it is neither accepted nor only too early."""
+        return not self.accepted and self.gap is not Gap.TOO_EARLY
 
 
 class HostSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +186,43 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     info: int
     suppressed: int
     skipped: int
+    too_early: int = 0
+    """Of what was skipped: what can be judged in a moment (`--settle` waits for it)."""
+    accepted: int = 0
+    """Of what was skipped: what `--accept-missing` names."""
+
+    @property
+    def lacking(self) -> int:
+        """Give how many checks lacked evidence that was not accepted as missing."""
+        return self.skipped - self.too_early - self.accepted
+
+
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """What concerns only containers that were not asked for."""
+
+    error: int = 0
+    warning: int = 0
+    info: int = 0
+    skipped: int = 0
+    """Checks that lacked evidence there, or were too early."""
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the verdict is about."""
+
+    containers: tuple[str, ...] = ()
+    """Those that were asked for; all if empty."""
+    select: tuple[str, ...] = ()
+    """The only rules that were applied, by codes or beginnings of codes; all if empty."""
+    ignore: tuple[str, ...] = ()
+    """The rules whose findings are only counted."""
+    accept_missing: tuple[str, ...] = ()
+    """The kinds of evidence that may be missing."""
+    links: int = 0
+    """The links that it is about."""
+    rules_left_out: int = 0
+    """Rules that `select` left out: what they would find was not looked at."""
+    elsewhere: Elsewhere = Elsewhere()
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +251,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     tool: Tool
     taken_at: str
     hosts: tuple[HostSummary, ...]
+    scope: Scope = Scope()
     summary: Summary
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]

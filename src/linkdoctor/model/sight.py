@@ -39,10 +39,13 @@ _NEEDS = {
     "environment": Need.PROCESS_ENV,
     "hosts file": Need.HOSTS_FILE,
     "resolver": Need.DNS_ANSWER,
+    "name service switch": Need.NAME_LOOKUP,
     "sockets": Need.LISTENERS,
     "script": Need.ENTRY_SCRIPT,
     "stored links": Need.STORED_LINKS,
     "probes": Need.PROBES,
+    "events": Need.EVENTS,
+    "namespaces": Need.NAMESPACES,
 }
 SELF_CHECK_SCHEMA = "linkdoctor.self-check/1"
 _ON_DEMAND = {NOT_PROBED: "--probe", LOG_NOT_READ: "--logs"}
@@ -122,8 +125,11 @@ def pieces_of_container(container: Container) -> Iterator[Piece]:
     for answer in container.link_answers:
         yield f"where link {answer.alias} leads", answer.container_id
     yield "environment", container.process_environment
+    yield "environment of other processes", container.other_processes
+    yield "namespaces", container.namespaces
     yield "hosts file", container.hosts_file
     yield "resolver", container.resolver
+    yield "name service switch", container.name_lookup
     yield "sockets", container.listeners
     yield "script", container.script_reads
     if isinstance(container.script_reads, Known):
@@ -156,8 +162,14 @@ def sights_of(snapshot: Snapshot) -> tuple[Sight, ...]:
     return (*of_host, *(_sight(snapshot.host, what, found, False) for what, found in kinds.items()))
 
 
+def _whole(piece: Known[Any] | Unknown) -> Known[Any] | Unknown:
+    """Give a piece of evidence; one that a limit cut is not had."""
+    cut = piece.cut if isinstance(piece, Known) else ""
+    return Unknown(gap=Gap.CUT, detail=cut) if cut else piece
+
+
 def _sight(host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host: bool) -> Sight:
-    found = tuple(pieces)
+    found = tuple(map(_whole, pieces))
     option = next(
         (_ON_DEMAND[each] for each in found if isinstance(each, Unknown) and each in _ON_DEMAND), ""
     )

@@ -40,9 +40,13 @@ __all__ = [
     "Label",
     "LinkAnswer",
     "Listener",
+    "NameLookup",
+    "Namespaces",
     "Network",
     "Probe",
+    "ProbeCause",
     "ProbeOutcome",
+    "ProcessVariables",
     "Publication",
     "Resolver",
     "Route",
@@ -102,6 +106,12 @@ class Listener(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     protocol: str
     owner: str = ""
     """The name of the process that listens, where it was seen."""
+    ipv6_only: bool = False
+    """It takes no IPv4 connections (``IPV6_V6ONLY``), which a listener at ``::`` else does."""
+    device: str = ""
+    """The one interface that it is bound to (``SO_BINDTODEVICE``); '' for every one."""
+    device_addresses: tuple[str, ...] = ()
+    """The addresses of that interface."""
 
 
 class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -116,7 +126,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=Tru
 
 
 class Label(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
-    """A label that linkdoctor or Compose wrote; other labels are not kept."""
+    """A label that linkdoctor, Compose or swarm wrote; other labels are not kept."""
 
     name: str
     value: str
@@ -196,6 +206,15 @@ class Resolver(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name with fewer dots is tried with the search domains first."""
 
 
+class NameLookup(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a container's programs ask for a name, as ``nsswitch.conf`` tells their C library."""
+
+    hosts_file: bool = True
+    """False if the hosts file is never asked."""
+    dns: bool = True
+    """False if DNS is never asked for a name that the hosts file does not have."""
+
+
 class ProbeOutcome(StrEnum):
     """How far a probe came, from the target's network namespace."""
 
@@ -204,9 +223,24 @@ class ProbeOutcome(StrEnum):
     REFUSED = "refused"
     TIMED_OUT = "no answer"
     NO_ROUTE = "no route"
+    """The kernel said so: a route that is missing, a neighbour, or a REJECT (see ProbeCause)."""
     NOT_TRIED = "not tried"
     """The name leads to an address outside the networks of the containers examined; or, without an
     address, there was no time left."""
+    LEFT_OUT = "left out"
+    """There are more ports than are probed; it stands for all that were left out of the link."""
+
+
+class ProbeCause(StrEnum):
+    """Why a probe met no answer or *no route to host*, as the target's namespace shows it."""
+
+    NOT_SHOWN = ""
+    NO_ROUTE = "no route"
+    """The namespace's routes do not know the address, or forbid it."""
+    NO_NEIGHBOUR = "no such neighbour"
+    """Nobody answers for the address, or for the gateway to it, on the network."""
+    REJECTED = "host unreachable"
+    """There is a route and the next hop answers: someone on the way sent that message."""
 
 
 class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
@@ -218,6 +252,22 @@ class Probe(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     outcome: ProbeOutcome
     address: str = ""
     milliseconds: float = 0.0
+    cause: ProbeCause = ProbeCause.NOT_SHOWN
+    """Of NO_ROUTE, which is only what the kernel says, and of TIMED_OUT."""
+
+
+class Namespaces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The kernel's numbers of the namespaces that a container's process lives in."""
+
+    network: int
+    ipc: int
+
+
+class ProcessVariables(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The link-shaped variables of another process of a container than its first."""
+
+    pid: int
+    variables: tuple[Variable, ...]
 
 
 class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -229,12 +279,22 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     out_of_memory: bool = False
     error: str = ""
     """``State.Error``: why the last start failed."""
+    created_at: str = ""
     started_at: str = ""
     finished_at: str = ""
+    restart_count: int | None = None
+    """How often the restart policy started it again since it was last started by hand; None if
+    the engine does not tell."""
     health: Health | None = None
     restart_policy: str = "no"
     hostname: str = ""
     network_mode: str = "default"
+    pid_mode: str = ""
+    """``container:ID`` where it shares another one's processes, '' in any other mode."""
+    ipc_mode: str = ""
+    """``container:ID`` where it shares another one's memory, '' in any other mode."""
+    auto_remove: bool = False
+    """The engine removes it as soon as it stops (``--rm``)."""
     stored_links: tuple[StoredLink, ...] = ()
     """``HostConfig.Links``, sorted: the engine prints them in random order."""
     endpoints: tuple[Endpoint, ...] = ()
@@ -249,6 +309,8 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``Config.Env``: what the image and the user set, not what links add."""
     references: tuple[HostReference, ...] = ()
     """The hosts that the environment and the arguments name."""
+    references_cut: bool = False
+    """They may name more: a limit was reached."""
     reads: tuple[VariableRead, ...] = ()
     """The link variables that the command line reads."""
     mounts_hosts_file: bool = False
@@ -280,9 +342,14 @@ class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The links as typed, from the engine's ``hostconfig.json``: what its next start looks up.
     In the order of the file; inspect shows what became of them."""
     probes: Evidence[tuple[Probe, ...]] = NOT_PROBED
+    other_processes: Evidence[tuple[ProcessVariables, ...]] = _NOT_LOOKED
+    """The descendants of the container's first process whose link-shaped variables are others
+    than its own; what `docker exec` started is none of them."""
+    namespaces: Evidence[Namespaces] = _NOT_LOOKED
     complaints: Evidence[tuple[Complaint, ...]] = LOG_NOT_READ
     """What the last lines of the log say of peers."""
     dns_answers: tuple[DnsAnswer, ...] = ()
+    name_lookup: Evidence[NameLookup] = _NOT_LOOKED
 
 
 class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -305,7 +372,11 @@ class Network(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One rule of a chain that Docker keeps, or a jump to such a chain."""
+    """One rule of a chain that Docker keeps, or a jump to such a chain.
+
+    The chains of nftables are told by the names of those of iptables that do the same:
+    ``FORWARD`` for its ``filter-FORWARD``, ``DOCKER`` for ``filter-forward-in__<bridge>``.
+    """
 
     chain: str
     verdict: str
@@ -321,6 +392,10 @@ class FirewallRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     destination_port: int | None = None
     conditional: bool = False
     """Further conditions narrow it, which are not kept."""
+    reject_with: str = ""
+    """What a REJECT answers with: ``icmp-host-prohibited``, ``tcp-reset`` …"""
+    handle: int | None = None
+    """The number by which nftables deletes it."""
 
 
 class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -368,6 +443,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
     container: str
     """The container's name then."""
     container_id: str
+    exit_code: int = -1
+    """Of a ``die``: how the process ended; -1 if the engine does not tell."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -376,6 +453,8 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     schema: str = SCHEMA
     taken_at: str
     """RFC 3339, UTC."""
+    engine_time: str = ""
+    """The engine's own clock then, which its times are told by; '' if it does not tell."""
     tool: Tool
     host: str
     """The name of the host in reports."""

@@ -37,6 +37,8 @@ from linkdoctor.model.snapshot import (
     Firewall,
     Interface,
     Listener,
+    NameLookup,
+    Namespaces,
     Network,
     Probe,
     Publication,
@@ -45,6 +47,7 @@ from linkdoctor.model.snapshot import (
     Snapshot,
     Status,
 )
+from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.variables import (
     LinkField,
     LinkVariable,
@@ -114,6 +117,7 @@ class _Host:
 
     __slots__ = (
         "alike",
+        "answering",
         "by_address",
         "by_host_port",
         "by_id",
@@ -154,6 +158,8 @@ class _Host:
         """The names under which sources were typed, of all links on the engine's disk."""
         self.by_network_name: dict[tuple[str, str], Container] = {}
         """By network and name in lower case: what the embedded DNS answers there."""
+        self.answering: dict[tuple[str, str], list[Container]] = {}
+        """As `by_network_name`, but all that are up: the embedded DNS answers with each of them."""
         self.live: dict[tuple[str, str], Container] = {}
         self.by_address: dict[str, Container] = {}
         self.by_host_port: dict[int, list[tuple[Container, Publication]]] = {}
@@ -169,8 +175,7 @@ class _Host:
                     for address in (endpoint.address, endpoint.address6):
                         if address:
                             self.by_address[address] = container
-                    for name in _names_on(container, endpoint):
-                        self.by_network_name.setdefault((endpoint.network, name), container)
+                    self._add_names(container, container.details.value, endpoint)
                 for each in container.details.value.published:
                     if each.port.protocol == "tcp":
                         self.by_host_port.setdefault(each.host_port, []).append((container, each))
@@ -191,6 +196,16 @@ class _Host:
         for link in self.links:
             links_of.setdefault(link.target.id, []).append(link)
         self.links_of = {target: tuple(links) for target, links in links_of.items()}
+
+    def _add_names(self, container: Container, details: Details, endpoint: Endpoint) -> None:
+        names = _names_on(container, endpoint)
+        if self.version >= _FIRST_WITH_HOSTNAMES:
+            names.add(details.hostname.lower())
+        for name in names:
+            place = (endpoint.network, name)
+            self.by_network_name.setdefault(place, container)
+            if details.status in _UP:
+                self.answering.setdefault(place, []).append(container)
 
 
 class _Fleet:
@@ -393,6 +408,11 @@ class Topology:
         """Give the time of a host's snapshot, RFC 3339."""
         return self._hosts[host].snapshot.taken_at
 
+    def engine_time(self, host: str) -> str:
+        """Return the engine's own time then, or the snapshot's if the engine does not tell."""
+        snapshot = self._hosts[host].snapshot
+        return snapshot.engine_time or snapshot.taken_at
+
     # --- evidence of one container -----------------------------------------------------
 
     def _touch(self, need: Need) -> None:
@@ -403,8 +423,17 @@ class Topology:
         if self._reads is not None:
             self._reads.add(need)
         if isinstance(evidence, Known):
-            return evidence.value
+            if not evidence.cut:
+                return evidence.value
+            evidence = Unknown(gap=Gap.CUT, detail=evidence.cut)
         raise MissingEvidence(need, subject, evidence)
+
+    def _kept(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
+        """Give what a limit left of a piece of evidence: for what needs no more than a part."""
+        if isinstance(evidence, Known):
+            self._touch(need)
+            return evidence.value
+        return self._had(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
         """Give what inspect tells of a container.
@@ -417,6 +446,13 @@ class Topology:
             return details.value  # this is asked for more often than all else together
         return self._had(Need.DETAILS, container.name, details)
 
+    def all_references(self, container: Container) -> tuple[HostReference, ...]:
+        """Give the hosts that a container's settings name; raises where a limit left some out."""
+        details = self.details(container)
+        if details.references_cut:
+            raise MissingEvidence(Need.DETAILS, container.name, _MORE_HOSTS)
+        return details.references
+
     def process_environment(self, container: Container) -> tuple[Variable, ...]:
         """Give the environment that the running process got, which exec does not show."""
         return self._had(Need.PROCESS_ENV, container.name, container.process_environment)
@@ -425,11 +461,32 @@ class Topology:
         """Give the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
 
-    def first_hosts_line(self, container: Container, name: str) -> HostsLine | None:
-        """Give the line of the hosts file that decides about a name, or None."""
-        for line in self.hosts_file(container):
-            if name in line.names:
+    def hosts_lines_with(self, container: Container, name: str) -> tuple[HostsLine, ...]:
+        """Return the lines of the hosts file with a name, which resolvers compare without case."""
+        return self._lines_with(self.hosts_file(container), name)
+
+    def _lines_with(self, lines: tuple[HostsLine, ...], name: str) -> tuple[HostsLine, ...]:
+        by_name = self.once(_lines_by_name, "", lines, lambda: _lines_by_name(lines))
+        return by_name.get(name.lower(), ())
+
+    def first_hosts_line(
+        self, container: Container, name: str, *, beside: Iterable[str] = ()
+    ) -> HostsLine | None:
+        """Return the line of the hosts file that decides about a name, or None.
+
+        Args:
+            container: whose file it is.
+            name: that is looked up.
+            beside: addresses that it may have; a line of a family that none of them is of decides
+                nothing, since programs go on to the other family. Empty: every line counts.
+        """
+        families = {":" in each for each in beside} or {True, False}
+        lines = self._kept(Need.HOSTS_FILE, container.name, container.hosts_file)
+        for line in self._lines_with(lines, name):
+            if (":" in line.address) in families:
                 return line
+        # Where the file was cut, the line may be among what was not read.
+        self.hosts_file(container)
         return None
 
     def listeners(self, container: Container) -> tuple[Listener, ...]:
@@ -469,6 +526,10 @@ class Topology:
     def resolver(self, container: Container) -> Resolver:
         """Give what the container's ``resolv.conf`` says."""
         return self._had(Need.DNS_ANSWER, container.name, container.resolver)
+
+    def name_lookup(self, container: Container) -> NameLookup:
+        """Return what the container's programs ask for a name."""
+        return self._had(Need.NAME_LOOKUP, container.name, container.name_lookup)
 
     def read_from(self, evidence: Evidence[T]) -> str:
         """Give the place where a piece of evidence was read; '' if it was not had."""
@@ -542,6 +603,18 @@ class Topology:
         remembered = events.value if isinstance(events, Known) else ()
         return tuple(sorted(event for event in remembered if event.container == container))
 
+    def is_inspected(self, container: Container) -> bool:
+        """Return whether inspect told of a container."""
+        return isinstance(container.details, Known)
+
+    def remembered(self, host: str) -> tuple[Event, ...]:
+        """Return all that the engine remembers of any container."""
+        return self._had(Need.EVENTS, host, self._hosts[host].snapshot.events)
+
+    def namespaces(self, container: Container) -> Namespaces:
+        """Return the kernel's numbers of the namespaces that the container's process lives in."""
+        return self._had(Need.NAMESPACES, container.name, container.namespaces)
+
     def is_running(self, container: Container) -> bool:
         """Tell whether the container's process exists."""
         return self.details(container).status in _UP
@@ -556,6 +629,15 @@ class Topology:
             and container.details.value.status in _UP
             and any(each.network == network for each in container.details.value.endpoints)
         )
+
+    def answering(self, host: str, network: str, name: str) -> tuple[Container, ...]:
+        """Return the containers with whose addresses the embedded DNS answers a name on a network.
+
+        Public names are compared without case; the alias of a link is private to its target and is
+        not among them (engine lab).
+        """
+        self._touch(Need.DETAILS)
+        return tuple(self._hosts[host].answering.get((network, name.lower()), ()))
 
     # --- links ---------------------------------------------------------------------------
 
@@ -668,6 +750,22 @@ class Topology:
         """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
         return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
 
+    def traces_elsewhere(self, link: Link) -> tuple[tuple[int, tuple[TracedVariable, ...]], ...]:
+        """Return the same of the target's other processes, by pid, where it is not the same.
+
+        Raises:
+            MissingEvidence: they were to be looked at, and could not be.
+        """
+        evidence = link.target.other_processes
+        if isinstance(evidence, Unknown) and evidence.gap not in _HINDERED:
+            return ()
+        others = self._had(Need.PROCESS_ENV, link.target.name, evidence)
+        own = {each.name for each in self.details(link.target).environment}
+        return tuple(
+            (each.pid, _traces(link, (one for one in each.variables if one.name not in own)))
+            for each in others
+        )
+
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
         """Give the lines that the engine wrote for a legacy link: those the alias leads.
 
@@ -676,12 +774,13 @@ class Topology:
         return self.once_of(link, "hosts_lines_of", lambda: self._hosts_lines_of(link))
 
     def _hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
-        extra, alias = self.details(link.target).extra_hosts, link.alias
-        return tuple(
-            line
-            for line in self.hosts_file(link.target)
-            if line.names[0] == alias and line not in extra
-        )
+        target, alias = link.target, link.alias
+        extra = self.details(target).extra_hosts
+        lines = self._kept(Need.HOSTS_FILE, target.name, target.hosts_file)
+        found = tuple(line for line in lines if line.names[0] == alias and line not in extra)
+        if not found:
+            self.hosts_file(target)  # where it was cut, they may be among what was not read
+        return found
 
     # --- names -----------------------------------------------------------------------------
 
@@ -690,9 +789,20 @@ class Topology:
     ) -> tuple[Provider, ...]:
         """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
 
-        A link counts whether or not it works; with `links=False` none counts.
+        Names are compared without case; but the alias of a link on a user-defined network is found
+        only as it is spelled (engine lab). A link counts whether or not it works; with
+        `links=False` none counts.
         """
-        return tuple(self._providers(host, target, name.lower(), links))
+        return tuple(self._providers(host, target, name, links))
+
+    def providers_beside(self, link: Link) -> tuple[Provider, ...]:
+        """Return what else gives the target of a link on a network an answer for its alias.
+
+        On the link's own network nothing does: where an alias is a link's, the embedded DNS looks
+        up the link's source there and nothing else, even if it does not exist (engine lab).
+        """
+        name = link.alias.lower()
+        return tuple(self._providers(link.host, link.target, name, False, link.network))
 
     def is_provided(self, host: str, target: Container, name: str) -> bool:
         """Tell whether :meth:`providers_of` gives anything."""
@@ -705,40 +815,46 @@ class Topology:
             aliases = self.once(_lower_aliases, host, target, lambda: _lower_aliases(links))
             if wanted in aliases:
                 return True
-        return bool(self.providers_of(host, target, name))
+        if self.providers_of(host, target, name):
+            return True
+        if isinstance(target.hosts_file, Known) and target.hosts_file.cut:
+            self.hosts_file(target)  # raises: its line may be among what was not read
+        return False
 
     def _providers(
-        self, host: str, target: Container, name: str, links: bool
+        self, host: str, target: Container, spelled: str, links: bool, hidden: str = ""
     ) -> Iterator[Provider]:
-        details = self.details(target)
+        details, name = self.details(target), spelled.lower()
         if name in (details.hostname.lower(), "localhost"):
             yield Provider(what="its own hostname")
         for link in self.links_of(host, target) if links else ():
-            if link.alias.lower() == name:
+            private = link.kind is LinkKind.NETWORK
+            if (link.alias == spelled) if private else (link.alias.lower() == name):
                 yield Provider(what=f"the link to {link.source_name}")
-        for line in (*details.extra_hosts, *self._hosts_lines_if_had(target)):
+        for line in (*details.extra_hosts, *self.hosts_lines_if_had(target)):
             if name in (each.lower() for each in line.names):
                 yield Provider(what=f"a hosts line with {line.address}")
         for endpoint in details.endpoints:
-            if endpoint.network == DEFAULT_BRIDGE:
+            if endpoint.network in (*_WITHOUT_NAMES, hidden):
                 continue
             network = self.network(host, endpoint.network)
             there = self._hosts[host].by_network_name.get((endpoint.network, name))
             if there is not None:
                 yield Provider(what=f"container {there.name} on network {endpoint.network}")
-            if network is not None and network.driver == "overlay":
-                yield Provider(what=f"perhaps a service on the overlay network {network.name}")
+            if network is not None and network.driver not in _LOCAL_DRIVERS:
+                yield Provider(what=f"perhaps a container elsewhere on network {network.name}")
         if details.network_mode.startswith("container:"):
             owner = self._owner_of(host, details.network_mode.partition(":")[2])
             if owner is not None and owner is not target:
-                yield from self._providers(host, owner, name, links)
+                yield from self._providers(host, owner, spelled, links, hidden)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
         """Give the container whose network namespace this one shares (``container:`` mode)."""
         mode, _, reference = self.details(container).network_mode.partition(":")
         return self._owner_of(host, reference) if mode == "container" else None
 
-    def _hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+    def hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
+        """Return the lines of a container's hosts file, or none if it could not be read."""
         self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
 
@@ -808,6 +924,13 @@ class Topology:
 
 _UP = (Status.RUNNING, Status.PAUSED, Status.STOPPING)
 _SHORT_ID = 12
+_MORE_HOSTS = Unknown(gap=Gap.CUT, detail="its settings name more hosts than are read")
+_WITHOUT_NAMES = (DEFAULT_BRIDGE, "host", "none")
+"""The networks on which no embedded DNS answers."""
+_LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
+_HINDERED = (Gap.DENIED, Gap.CUT, Gap.TIMED_OUT)
+_FIRST_WITH_HOSTNAMES = (25,)
+"""The first engine whose embedded DNS knows a container's hostname too (engine lab: 26.1, 28.5)."""
 _NOT_ASKED = Unknown(gap=Gap.NOT_COLLECTED, detail="it was not asked for")
 
 
@@ -815,6 +938,8 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
     if isinstance(target.details, Unknown):
         return
     details = target.details.value
+    if is_swarm_task(target):
+        return  # a service has no links, and the mode of its tasks means nothing
     # One that was made without a network may have been connected to the bridge since; its links
     # work from its next start on (engine lab).
     joined = details.network_mode == "none" and any(
@@ -827,6 +952,14 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _lines_by_name(lines: Iterable[HostsLine]) -> dict[str, tuple[HostsLine, ...]]:
+    found: dict[str, tuple[HostsLine, ...]] = {}
+    for line in lines:
+        for name in dict.fromkeys(map(str.lower, line.names)):
+            found[name] = (*found.get(name, ()), line)
+    return found
 
 
 def _sorted_names(variables: Iterable[Variable]) -> list[str] | None:

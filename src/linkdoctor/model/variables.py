@@ -1,14 +1,15 @@
 """Environment variables, and which of their values may leave the collector.
 
 The rule is an allow-list: a value is kept only where both its name and its form are those of
-a variable that a link sets. Everything else is reduced to its name.
+a variable that a link sets; names of containers and numbers only where a link of this very
+container sets them, since they may be anything else. Everything else is reduced to its name.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ __all__ = [
     "is_address",
     "is_link_shaped",
     "parse_link_variable",
+    "prefix_of",
+    "prefixes_of_links",
     "redact",
     "tells_a_place",
 ]
@@ -127,14 +130,70 @@ def address_in(parsed: LinkVariable, value: str) -> str | None:
     return None
 
 
-def redact(variables: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
-    """Keep the names of all variables and the values of the link-shaped ones only, sorted."""
+def prefix_of(alias: str) -> str:
+    """Return the prefix of the variables that a link with this alias sets: ``my-db`` → ``MY_DB``.
+
+    Only ``-`` is replaced; dots and spaces stay (engine lab).
+    """
+    return alias.upper().replace("-", "_")
+
+
+def prefixes_of_links(
+    name: str, aliases: Iterable[str], variables: Iterable[tuple[str, str]]
+) -> frozenset[str]:
+    """Return the prefixes of the variables that links of a container set, or have set.
+
+    A link that the engine has no more is known by its ``<PREFIX>_NAME=/<container>/<alias>``:
+    that repeats what the name of the variable and that of the container tell.
+
+    Args:
+        name: of the container.
+        aliases: of its links.
+        variables: its environment.
+    """
+    found = {prefix_of(alias) for alias in aliases}
+    for variable, value in variables:
+        prefix = variable.removesuffix("_NAME")
+        before, _, alias = value.rpartition("/")
+        if variable != prefix and before == f"/{name}" and prefix_of(alias) == prefix:
+            found.add(prefix)
+    return frozenset(found)
+
+
+def redact(
+    variables: Iterable[tuple[str, str]], prefixes: Collection[str] | None = None
+) -> tuple[Variable, ...]:
+    """Keep the names of all variables and the values of the link-shaped ones only, sorted.
+
+    Args:
+        variables: names and values.
+        prefixes: of the links of the container (:func:`prefixes_of_links`). None where the
+            variables are known to be those of links.
+    """
     kept = (
-        Variable(name=name, value=value if is_link_shaped(name, value) else None)
+        Variable(
+            name=name,
+            value=value
+            if is_link_shaped(name, value) and (prefixes is None or _fits(name, value, prefixes))
+            else None,
+        )
         for name, value in variables
     )
     # A name may stand there twice, and nothing is less than nothing.
     return tuple(sorted(kept, key=lambda each: (each.name, each.value or "")))
+
+
+def _fits(name: str, value: str, prefixes: Collection[str]) -> bool:
+    """Tell whether a link-shaped value is that of a link, or an address, or repeats its name."""
+    parsed = parse_link_variable(name)
+    if parsed is None:
+        return False
+    if parsed.field is LinkField.NAME:
+        alias = value.rpartition("/")[2]
+        return parsed.prefix in prefixes and prefix_of(alias) == parsed.prefix
+    if parsed.field in (LinkField.PORT, LinkField.PORT_START, LinkField.PORT_END):
+        return parsed.prefix in prefixes or int(value) == parsed.port
+    return True  # addresses and protocols
 
 
 def is_link_shaped(name: str, value: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Known, Unknown
+from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.links import (
     HostsLine,
     Port,
@@ -47,8 +47,11 @@ from linkdoctor.model.snapshot import (
     Label,
     LinkAnswer,
     Listener,
+    NameLookup,
+    Namespaces,
     Network,
     Probe,
+    ProcessVariables,
     Publication,
     Resolver,
     Route,
@@ -56,13 +59,15 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-from linkdoctor.model.variables import Variable, redact
+from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 
 __all__ = ["World"]
 
 _CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
+_UNSEEN = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
 _LATER = "2026-01-01T12:00:00Z"
 _EARLIER = "2026-01-01T10:00:00Z"
+_EMBEDDED_DNS = "127.0.0.11"
 
 
 class World:
@@ -157,6 +162,9 @@ class World:
         expose: Iterable[int] = (),
         listen: Iterable[int] = (),
         listen_on: str = "0.0.0.0",
+        ipv6_only: bool = False,
+        device: str = "",
+        device_addresses: Sequence[str] = (),
         owner: str = "",
         publish: Mapping[int, int] | None = None,
         publish_on: str = "0.0.0.0",
@@ -176,15 +184,22 @@ class World:
         answers: Mapping[str, Sequence[str]] | None = None,
         mounts_hosts_file: bool = False,
         mode: str | None = None,
+        pid: str = "",
+        ipc: str = "",
+        auto_remove: bool = False,
         fixed: bool = False,
         search: Sequence[str] = (),
         ndots: int = 1,
+        nameservers: Sequence[str] | None = None,
+        asks_hosts_file: bool = True,
+        asks_dns: bool = True,
         probes: Sequence[Probe] | None = None,
         complaints: Sequence[Complaint] | None = None,
     ) -> World:
         """Start a container.
 
         `mode` is a network mode without a network of one's own: none, host, container:NAME.
+        `pid` and `ipc` are container:NAME where it shares these namespaces.
         `ephemeral` says that `publish` holds the ports that the engine chose for ``-P``.
         `fixed` gives the address as `--ip` does.
         """
@@ -207,10 +222,14 @@ class World:
         details = Details(
             status=Status.RUNNING,
             pid=1000 + self._next_id,
+            created_at=f"{_EARLIER[:11]}09:{self._next_id // 60:02}:{self._next_id % 60:02}Z",
             started_at=started_at,
             restart_policy=restart,
             hostname=hostname or container_id[:12],
             network_mode=mode or network or "default",
+            pid_mode=pid,
+            ipc_mode=ipc,
+            auto_remove=auto_remove,
             stored_links=() if network else links,
             endpoints=(self._endpoint(network, name, container_id, aliases, links, fixed),)
             if mode is None
@@ -219,7 +238,9 @@ class World:
             published=bindings,
             requested=() if ephemeral else bindings,
             extra_hosts=extra,
-            environment=redact(variables),
+            environment=redact(
+                variables, prefixes_of_links(name, (each.alias for each in links), variables)
+            ),
             references=_references(variables, command),
             reads=_reads(command),
             health=Health(status=health) if health else None,
@@ -234,8 +255,23 @@ class World:
             process_environment=Known((), f"/proc/{details.pid}/environ"),
             hosts_file=Known((), f"/proc/{details.pid}/root/etc/hosts"),
             resolver=Known(
-                Resolver(search=tuple(search), ndots=ndots),
+                Resolver(
+                    nameservers=tuple(nameservers)
+                    if nameservers is not None
+                    else (_EMBEDDED_DNS,)
+                    if network
+                    else ("10.77.0.254",),
+                    search=tuple(search),
+                    ndots=ndots,
+                ),
                 f"/proc/{details.pid}/root/etc/resolv.conf",
+            ),
+            namespaces=Known(
+                Namespaces(
+                    network=self._network_namespace(mode, details.pid),
+                    ipc=self._ipc_namespace(details.ipc_mode, details.pid),
+                ),
+                f"/proc/{details.pid}/ns",
             ),
             stored_links=Known(
                 () if network else typed,
@@ -243,7 +279,15 @@ class World:
             ),
             listeners=Known(
                 tuple(
-                    Listener(address=listen_on, port=port, protocol="tcp", owner=owner)
+                    Listener(
+                        address=listen_on,
+                        port=port,
+                        protocol="tcp",
+                        owner=owner,
+                        ipv6_only=ipv6_only,
+                        device=device,
+                        device_addresses=tuple(device_addresses),
+                    )
                     for port in sorted(listen)
                 ),
                 f"/proc/{details.pid}/ns/net",
@@ -254,6 +298,10 @@ class World:
             complaints=LOG_NOT_READ
             if complaints is None
             else Known(tuple(complaints), f"docker logs {name}"),
+            name_lookup=Known(
+                NameLookup(hosts_file=asks_hosts_file, dns=asks_dns),
+                f"/proc/{details.pid}/root/etc/nsswitch.conf",
+            ),
             dns_answers=tuple(
                 DnsAnswer(name=asked, addresses=Known(tuple(found), "its own resolver"))
                 for asked, found in (answers or {}).items()
@@ -386,6 +434,43 @@ class World:
             self._begin(name)
         return self
 
+    def die(self, name: str, *times: str, exit_code: int = 1, signal: bool = False) -> World:
+        """Let a container have died at some times of the last hour (``11:58:30``), and start again.
+
+        With `signal` somebody had stopped it each time.
+        """
+        happened: list[Event] = []
+        for each in times:
+            actions = (*(("kill",) if signal else ()), "die", "start")
+            for number, action in enumerate(actions):
+                happened.append(
+                    Event(
+                        time=f"{_LATER[:11]}{each}.{number:06}Z",
+                        action=action,
+                        container=name,
+                        container_id=self._containers[name].id,
+                        exit_code=exit_code if action == "die" else -1,
+                    )
+                )
+        self._events = (*self._events, *happened)
+        started = max((each.time for each in happened), default=_EARLIER)
+        return self.change(name, started_at=started)
+
+    def lives_in(self, name: str, namespaces: Namespaces | None) -> World:
+        """Say in which namespaces a container's process lives; None if that is not seen."""
+        seen = Known(namespaces, "/proc/1000/ns") if namespaces is not None else _UNSEEN
+        self._containers[name] = msgspec.structs.replace(self._containers[name], namespaces=seen)
+        return self
+
+    def child(self, name: str, variables: Mapping[str, str]) -> World:
+        """Give a container a second process with other variables of links than the first has."""
+        pid = self._details(name).pid + 1
+        other = ProcessVariables(pid=pid, variables=redact(variables.items()))
+        self._containers[name] = msgspec.structs.replace(
+            self._containers[name], other_processes=Known((other,), f"/proc/{pid}/environ")
+        )
+        return self
+
     def remove(self, name: str) -> World:
         """Remove a container."""
         del self._containers[name]
@@ -418,6 +503,26 @@ class World:
         )
         self._containers[name] = msgspec.structs.replace(
             container, hosts_file=Known(changed, f"/proc/{self._details(name).pid}/root/etc/hosts")
+        )
+        return self
+
+    def listen(self, name: str, *listeners: Listener) -> World:
+        """Let a container listen at further places."""
+        container = self._containers[name]
+        before = container.listeners.value if isinstance(container.listeners, Known) else ()
+        self._containers[name] = msgspec.structs.replace(
+            container,
+            listeners=Known((*before, *listeners), f"/proc/{self._details(name).pid}/ns/net"),
+        )
+        return self
+
+    def write_hosts(self, name: str, *lines: HostsLine) -> World:
+        """Add lines to the end of a container's hosts file, as somebody in the container does."""
+        container = self._containers[name]
+        before = container.hosts_file.value if isinstance(container.hosts_file, Known) else ()
+        self._containers[name] = msgspec.structs.replace(
+            container,
+            hosts_file=Known((*before, *lines), f"/proc/{self._details(name).pid}/root/etc/hosts"),
         )
         return self
 
@@ -463,6 +568,7 @@ class World:
         )
         return Snapshot(
             taken_at=_LATER,
+            engine_time=_LATER,
             tool=Tool(name="linkdoctor", version="0"),
             host=self.host,
             endpoint="unix:///var/run/docker.sock",
@@ -562,6 +668,20 @@ class World:
             links=links if network else (),
         )
 
+    def _network_namespace(self, mode: str | None, pid: int) -> int:
+        """Return the number of a network namespace: a container's own, the host's or another's."""
+        owner = self._containers.get((mode or "").removeprefix("container:"))
+        if owner is not None and isinstance(owner.namespaces, Known):
+            return owner.namespaces.value.network
+        return 1 if mode == "host" else pid
+
+    def _ipc_namespace(self, mode: str, pid: int) -> int:
+        """Return the number of an IPC namespace: a container's own, or another's."""
+        owner = self._containers.get(mode.removeprefix("container:"))
+        if owner is not None and isinstance(owner.namespaces, Known):
+            return owner.namespaces.value.ipc
+        return pid
+
     def _new_address(self, network: str) -> str:
         self._next_address += 1
         third = 17 if network == "bridge" else 18 + sorted(self._networks).index(network)
@@ -603,9 +723,11 @@ class World:
             *details.environment,
             *(variable for variable in variables if variable.name not in own),
         )
+        last = {variable.name: variable for variable in environment}
         self._containers[name] = msgspec.structs.replace(
             target,
-            process_environment=Known(tuple(sorted(environment)), f"/proc/{details.pid}/environ"),
+            process_environment=Known(tuple(sorted(last.values())), f"/proc/{details.pid}/environ"),
+            other_processes=Known((), f"/proc/{details.pid}/task"),
             hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
         )
 

@@ -8,6 +8,7 @@ from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
 from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import Medium, Style, counted, text_of
 from linkdoctor.render.neutral import neutral
+from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = [
     "SEVERITY_STYLES",
@@ -62,19 +63,27 @@ def counts(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """Give the verdict and what was examined in one line, without a name in it."""
+    """Give the verdict, what it is about and what was examined in one line.
+
+    It begins with a word of ours, and the names in it are harmless in a terminal.
+    """
     lost = sum(not host.engine for host in report.hosts)
     links = sum(host.links for host in report.hosts)
     containers = sum(host.containers for host in report.hosts)
+    label = label_of(report)
     parts = [
-        f"{report.summary.verdict.value}: {counts(report) or 'no findings'}",
+        f"{report.summary.verdict.value}{so_far(report)}: {f'{label}: ' if label else ''}"
+        f"{counts(report) or 'no findings'}",
         f"{counted(containers, 'container')} and {counted(links, 'link')} examined "
         f"on {counted(len(report.hosts) - lost, 'host')}",
     ]
     if lost:
         parts.append(f"{counted(lost, 'engine')} could not be asked")
-    if report.summary.skipped:
-        parts.append(f"{counted(report.summary.skipped, 'check')} skipped")
+    if there := elsewhere(report, ""):
+        parts.insert(1, there)
+    if report.summary.lacking:
+        parts.append(f"{counted(report.summary.lacking, 'check')} skipped")
+    parts += left_open(report)
     return "; ".join(parts)
 
 

@@ -8,6 +8,7 @@ from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.gist import UNREACHABLE, details, headline, named, title
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.neutral import neutral
+from linkdoctor.render.scope import left_open
 
 __all__ = ["render_github"]
 
@@ -29,13 +30,15 @@ def _lines(report: Report) -> Iterator[str]:
         if skip.code == UNREACHABLE:
             words = f"{UNREACHABLE} engine-unreachable: {named(skip.host)}"
             yield _command("error", words, neutral(skip.reason))
-        else:
+        elif skip.is_lacking:
             lacking += 1
     if lacking:
         needed = report.summary.verdict is Verdict.INCOMPLETE
         text = f"{counted(lacking, 'check')} lacked evidence; --format json tells which"
         yield _command("warning" if needed else "notice", "linkdoctor did not see everything", text)
-    # It begins with a word of ours and holds no name: it cannot be taken for a command.
+    for text in left_open(report):
+        yield _command("notice", "what the verdict of linkdoctor leaves open", text)
+    # It begins with a word of ours and is one line: it cannot be taken for a command.
     yield f"linkdoctor: {headline(report)}"
 
 

@@ -25,6 +25,7 @@ from linkdoctor.render.graph_svg import picture_css, svg_in_page
 from linkdoctor.render.layout import counted
 from linkdoctor.render.neutral import neutral
 from linkdoctor.render.picture import SIGNS, Picture, door_label
+from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["render_html"]
 
@@ -53,6 +54,7 @@ class _SkipView(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     missing: str
     reason: str
+    gap: str
     codes: tuple[str, ...]
     subjects: tuple[str, ...]
 
@@ -74,7 +76,9 @@ def render_html(report: Report, topology: Topology, picture: Picture) -> str:
         script=Markup(script),  # noqa: S704 - our own
         report=report,
         sign=sign,
-        verdict=word,
+        verdict=f"{word}{so_far(report)}",
+        label=label_of(report),
+        scope_words=tuple(_scope_words(report)),
         counts=counts(report),
         seen_at=_seen_at(report),
         reached=sum(bool(host.engine) for host in report.hosts),
@@ -194,21 +198,29 @@ def _node_ids(picture: Picture) -> Mapping[tuple[str, str], str]:
     }
 
 
+def _scope_words(report: Report) -> Iterator[str]:
+    if there := elsewhere(report, ""):
+        yield there
+    yield from left_open(report)
+
+
 def _unlinked(picture: Picture) -> int:
     return sum(len(group.unlinked) for host in picture.hosts for group in host.groups)
 
 
 def _skips(skipped: Iterable[Skipped]) -> tuple[_SkipView, ...]:
-    grouped: dict[tuple[str, str, str], list[Skipped]] = {}
+    grouped: dict[tuple[str, str, str, str], list[Skipped]] = {}
     for each in skipped:
-        grouped.setdefault((each.host, each.missing, each.reason), []).append(each)
+        gap = f"{each.gap.value}{', accepted' if each.accepted else ''}"
+        grouped.setdefault((each.host, each.missing, each.reason, gap), []).append(each)
     return tuple(
         _SkipView(
             host=host,
             missing=missing,
             reason=reason,
+            gap=gap,
             codes=tuple(dict.fromkeys(each.code for each in members)),
             subjects=tuple(dict.fromkeys(each.subject for each in members)),
         )
-        for (host, missing, reason), members in grouped.items()
+        for (host, missing, reason, gap), members in grouped.items()
     )

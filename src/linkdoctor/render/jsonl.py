@@ -29,5 +29,5 @@ def _objects(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"kind": "suppressed", **each}
     for each in plain.get("notes", ()):
         yield {"kind": "note", "message": each}
-    whole = {field: plain[field] for field in ("schema", "tool", "taken_at")}
+    whole = {field: plain[field] for field in ("schema", "tool", "taken_at", "scope")}
     yield {"kind": "summary", **whole, **plain["summary"]}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped, Suppressed
-from linkdoctor.render.gist import UNREACHABLE, because_of, details, moment, named, title
+from linkdoctor.render.gist import UNREACHABLE, because_of, details, headline, moment, named, title
 from linkdoctor.render.neutral import neutral
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _suite(
     suite.add_property("tool", neutral(f"{report.tool.name} {report.tool.version}"))
     suite.add_property("engine", neutral(host.engine))
     suite.add_property("endpoint", neutral(host.endpoint))
+    suite.add_property("verdict", headline(report))
     cases = [_of_finding(each, fail_on) for each in findings]
     cases += [_of_suppressed(each) for each in suppressed]
     cases += [_of_skip(each) for each in skipped]
@@ -104,7 +105,9 @@ def _of_skip(skip: Skipped) -> TestCase:
         case.result = [Error(neutral(skip.reason), "engine-unreachable")]
         return case
     case = _case(skip.code, f"{named(skip.code)}: {neutral(skip.subject)}: {neutral(skip.missing)}")
-    case.result = [SkippedTest(f"no {neutral(skip.missing)}: {neutral(skip.reason)}")]
+    accepted = "accepted as missing: " if skip.accepted else ""
+    words = f"{accepted}no {neutral(skip.missing)}: {neutral(skip.reason)}"
+    case.result = [SkippedTest(words, skip.gap.value)]
     return case
 
 

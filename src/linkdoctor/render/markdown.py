@@ -102,14 +102,16 @@ def _skips(skipped: Sequence[Skipped]) -> Iterator[str]:
         return
     yield from ("", f"## Not seen ({counted(len(skipped), 'check')} skipped)", "")
     yield from _table(
-        ("Check", "Host", "Subject", "Missing", "Reason"),
-        (
-            tuple(map(_text, (each.code, each.host, each.subject, each.missing, each.reason)))
-            for each in skipped[:_MOST_SKIPPED]
-        ),
+        ("Check", "Host", "Subject", "Missing", "Reason", "Gap"),
+        (tuple(map(_text, _skip(each))) for each in skipped[:_MOST_SKIPPED]),
     )
     if len(skipped) > _MOST_SKIPPED:
         yield from ("", f"and {len(skipped) - _MOST_SKIPPED} more; --format json has them all")
+
+
+def _skip(skip: Skipped) -> tuple[str, ...]:
+    gap = f"{skip.gap.value}{', accepted' if skip.accepted else ''}"
+    return (skip.code, skip.host, skip.subject, skip.missing, skip.reason, gap)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

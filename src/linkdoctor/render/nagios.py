@@ -17,6 +17,7 @@ from linkdoctor.model.report import Finding, Report
 from linkdoctor.render.gist import UNREACHABLE, counts, is_incomplete, named, subject
 from linkdoctor.render.layout import counted
 from linkdoctor.render.neutral import neutral
+from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["Range", "State", "parse_range", "render_nagios", "state_of"]
 
@@ -111,11 +112,15 @@ def render_nagios(
 
 def _heading(report: Report) -> str:
     lost = sum(not host.engine for host in report.hosts)
-    parts = [counts(report) or "no findings"]
+    label = label_of(report)
+    parts = [f"{f'{label}: ' if label else ''}{counts(report) or 'no findings'}{so_far(report)}"]
+    if there := elsewhere(report, ""):
+        parts.append(there)
     if lost:
         parts.append(f"{counted(lost, 'engine')} could not be asked")
     elif is_incomplete(report):
-        parts.append(f"{counted(report.summary.skipped, 'check')} lacked evidence")
+        parts.append(f"{counted(report.summary.lacking, 'check')} lacked evidence")
+    parts += left_open(report)
     found = ", ".join(f"{each.code} {_place(each)}" for each in report.findings)
     return _line(", ".join(parts) + (f": {found}" if found else ""), 10 * _LONGEST_HEADING)
 
@@ -151,7 +156,7 @@ def _long_output(report: Report) -> Iterator[str]:
     for skip in report.skipped:
         if skip.code == UNREACHABLE:
             yield _line(f"UNKNOWN {named(skip.host)} could not be asked: {skip.reason}")
-    lacking = sum(skip.code != UNREACHABLE for skip in report.skipped)
+    lacking = sum(skip.code != UNREACHABLE and skip.is_lacking for skip in report.skipped)
     if lacking:
         yield f"{counted(lacking, 'check')} lacked evidence"
 

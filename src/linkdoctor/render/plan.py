@@ -28,6 +28,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     notes: tuple[str, ...] = ()
     good: bool = False
+    reversible: str = ""
+    """Whether it can be taken back; '' where there is nothing to take back."""
 
 
 def render_plan(
@@ -35,6 +37,7 @@ def render_plan(
     advice: Sequence[Advice],
     *,
     head: str,
+    before: Iterable[str] = (),
     wider: Mapping[Safety, int],
     medium: Medium,
     several: bool = False,
@@ -46,13 +49,14 @@ def render_plan(
         steps: in the order in which they are carried out, each with what became of it, if it
             was its turn.
         advice: the findings that no step serves.
-        head: the first line.
+        head: the first line of the plan.
+        before: lines above it, as they are to be printed.
         wider: how many more steps each wider permission would take.
         medium: what is written on.
         several: name the hosts.
         tail: further lines at the end.
     """
-    lines = [*medium.paragraph(head, limit=_LONGEST_COMMAND)]
+    lines = [*before, *medium.paragraph(head, limit=_LONGEST_COMMAND)]
     for step, mark in steps:
         lines += ["", *step_lines(step, medium, mark=mark, several=several)]
     if advice:
@@ -79,6 +83,8 @@ def step_lines(
         names = listed([medium.name(each) for each in step.interrupts], 8)
         text = f"interrupts {names}, up to {counted(step.seconds, 'second')} and its start"
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
+    for note in step.notes:
+        yield from medium.paragraph(note, indent="  ", hanging="    ")
     if mark is None:
         for text in _written_lines(step):
             yield from medium.paragraph(text, indent="  ", hanging="    ", limit=_LONGEST_COMMAND)
@@ -107,6 +113,8 @@ _WHAT_BECOMES = {
 
 
 def _how(step: Step, medium: Medium) -> Iterator[str]:
+    if step.reversible:
+        yield from medium.paragraph(step.reversible, indent="  ")
     for command in step.commands:
         yield f"      {medium.command(command)}"
     if step.undo:
@@ -121,6 +129,8 @@ def _outcome(mark: Mark, medium: Medium) -> Iterator[str]:
     yield "  " + medium.paint(medium.say(f"{mark.word}{reason}"), style)
     for note in mark.notes:
         yield from medium.paragraph(note, indent="  ", hanging="    ")
+    if mark.reversible:
+        yield from medium.paragraph(mark.reversible, indent="  ", hanging="    ")
 
 
 def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from linkdoctor.model.report import Completeness, HostSummary, Report
+from linkdoctor.model.evidence import Gap
+from linkdoctor.model.report import Completeness, HostSummary, Report, Severity
 from linkdoctor.render.gist import is_incomplete, moment, named
 from linkdoctor.render.neutral import neutral
 
@@ -62,11 +63,19 @@ def _metrics(report: Report) -> Iterator[Metric]:
         "Findings beyond those that linkdoctor_finding_info tells of.",
         value=max(len(report.findings) - MOST_FINDINGS, 0),
     )
-    skipped = Counter(skip.host for skip in report.skipped)
+    skipped = Counter(skip.host for skip in report.skipped if skip.is_lacking)
+    early = Counter(skip.host for skip in report.skipped if skip.gap is Gap.TOO_EARLY)
+    accepted = Counter(skip.host for skip in report.skipped if skip.accepted)
     families: tuple[tuple[str, str, Callable[[HostSummary], int]], ...] = (
         ("containers", "Containers examined.", lambda host: host.containers),
         ("links", "Links examined.", lambda host: host.links),
         ("skipped_checks", "Checks that lacked evidence.", lambda host: skipped[host.name]),
+        ("too_early_checks", "Checks that were too early.", lambda host: early[host.name]),
+        (
+            "accepted_checks",
+            "Checks that lacked evidence that was accepted as missing.",
+            lambda host: accepted[host.name],
+        ),
         ("engine_up", "1 if the engine could be asked.", lambda host: bool(host.engine)),
         ("evidence_complete", "1 if no check lacked evidence.", _is_complete),
     )
@@ -75,6 +84,15 @@ def _metrics(report: Report) -> Iterator[Metric]:
         for host in report.hosts:
             family.add_metric([labels[host.name]], int(value(host)))
         yield family
+    there = report.scope.elsewhere
+    outside = GaugeMetricFamily(
+        "linkdoctor_findings_elsewhere",
+        "Findings that concern only containers that were not asked for, by severity.",
+        labels=("severity",),
+    )
+    for severity in Severity:
+        outside.add_metric([severity.value], getattr(there, severity.value))
+    yield outside
     yield GaugeMetricFamily(
         "linkdoctor_suppressed", "Findings that are suppressed.", value=report.summary.suppressed
     )

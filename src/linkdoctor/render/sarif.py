@@ -12,7 +12,7 @@ from typing import Any
 
 from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
 from linkdoctor.render.as_json import harmless_json
-from linkdoctor.render.gist import UNREACHABLE, because_of, details, is_incomplete, moment
+from linkdoctor.render.gist import UNREACHABLE, because_of, details, headline, is_incomplete, moment
 from linkdoctor.render.listing import PageView
 
 __all__ = ["render_sarif"]
@@ -49,6 +49,7 @@ def render_sarif(report: Report, *, pages: Sequence[PageView]) -> str:
             }
         },
         "invocations": [_invocation(report)],
+        "properties": {"verdict": headline(report), "scope": plain["scope"]},
         "results": [
             _result(each, fields, codes, because if asked else None)
             for each, fields, because in zip(results, every, by, strict=True)
@@ -117,12 +118,14 @@ def _invocation(report: Report) -> dict[str, Any]:
 
 
 def _notification(skip: Skipped) -> dict[str, Any]:
-    level = Severity.ERROR if skip.code == UNREACHABLE else Severity.WARNING
+    level = Severity.WARNING if skip.is_lacking else Severity.INFO
+    level = Severity.ERROR if skip.code == UNREACHABLE else level
     text = f"{skip.subject} on {skip.host}: no {skip.missing}: {skip.reason}"
     return {
         "level": _LEVELS[level.value],
         "message": {"text": _unlinked(text)},
         "associatedRule": {"id": skip.code},
+        "properties": {"gap": skip.gap.value, "accepted": skip.accepted},
     }
 
 

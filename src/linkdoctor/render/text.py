@@ -9,6 +9,7 @@ from itertools import groupby
 
 import msgspec
 
+from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import (
     Finding,
     Fix,
@@ -21,10 +22,11 @@ from linkdoctor.model.report import (
 from linkdoctor.model.suppression import token
 from linkdoctor.render.gist import SEVERITY_STYLES, UNREACHABLE, counts
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
+from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 from linkdoctor.render.seen import Sighting, seen_lines
 from linkdoctor.render.suppressed import suppressed_lines
 
-__all__ = ["render_text"]
+__all__ = ["render_text", "verdict_lines"]
 
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
@@ -50,13 +52,13 @@ def render_text(
         width: of a line, in terminal cells; commands and the verdict are never broken.
         colour: paint with SGR sequences.
         verbose: all proofs, consequences, skipped checks, places of evidence, fingerprints.
-        quiet: the verdict only, and nothing at all if it is `healthy`.
+        quiet: the verdict only, and nothing at all if it is `healthy`, and not only so far.
         note: stands above the verdict.
         ascii_only: use no sign beyond ASCII.
         names: of rules, by code, to be shown beside codes.
         seen: what `verbose` tells of the places of evidence.
     """
-    if quiet and report.summary.verdict is Verdict.HEALTHY:
+    if quiet and report.summary.verdict is Verdict.HEALTHY and not report.summary.too_early:
         return ""
     medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
     lines = list(medium.paragraph(note)) if note else []
@@ -86,13 +88,24 @@ def _body(
         yield from _skips(report.skipped, medium, several, verbose)
     yield from suppressed_lines(report, medium, verbose=verbose)
     if report.summary.verdict is Verdict.INCOMPLETE:
-        yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
+        lacking = [each for each in report.skipped if each.is_lacking]
+        yield from medium.paragraph(f"→ {_advice(lacking)}", hanging="  ")
     if verbose:
         yield ""
         yield from _background(report, medium, several, seen)
 
 
 # --- the verdict ---------------------------------------------------------------------------
+
+
+def verdict_lines(report: Report, medium: Medium) -> Iterator[str]:
+    """Return how a report begins: the verdict, and each engine that could not be asked."""
+    yield _verdict(report, medium)
+    lost = [each for each in report.skipped if each.code == UNREACHABLE]
+    if len(report.hosts) > 1:  # of a single one the verdict has said why
+        yield from _skips(lost, medium, several=True, verbose=False)
+    if report.summary.verdict is Verdict.INCOMPLETE:
+        yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
 
 
 def _verdict(report: Report, medium: Medium) -> str:
@@ -109,12 +122,16 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
     size = f"{_containers(reached)}, {_links(reached)} examined"
     missed = f"; {_lost(lost, len(report.hosts))}" if lost else ""
     kept = f"; {summary.suppressed} suppressed" if summary.suppressed else ""
+    kept += "".join(f"; {medium.say(each)}" for each in left_open(report))
+    label = medium.say(label_of(report))
+    if label and reached:
+        return _scoped_words(report, label, where, f"{missed}{kept}", medium)
     if summary.verdict is Verdict.INCOMPLETE:
         found = f"{numbers or 'nothing wrong'} found {where}: {size}"
         if not reached:
             why = f": {medium.say(_only_reason(report), _LONGEST_VALUE)}" if lost == 1 else ""
             return "?", Style.WARNING, f"incomplete: {_lost(lost, len(report.hosts))}{why}"
-        gap = _lost(lost, len(report.hosts)) if lost else _lacking(report.skipped)
+        gap = _lost(lost, len(report.hosts)) if lost else _lacking(report)
         return "?", Style.WARNING, f"incomplete: {gap}; {found}{kept}"
     if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
         failed = summary.verdict is Verdict.UNHEALTHY
@@ -122,14 +139,41 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
         return "✗" if failed else "!", style, f"{numbers} {where}: {size}{missed}{kept}"
     between = f"{_links(reached)} between" if _total_links(reached) else "no links among"
     remarks = f"; {numbers}" if numbers else ""
-    lesser = (
-        f"; {counted(summary.skipped, 'check')} skipped (-v tells why)" if summary.skipped else ""
-    )
     return (
         "✓",
         Style.GOOD,
-        f"healthy: {between} {_containers(reached)} {where}{remarks}{lesser}{kept}",
+        f"healthy{so_far(report)}: {between} {_containers(reached)} {where}{remarks}"
+        f"{_lesser(report)}{kept}",
     )
+
+
+def _scoped_words(
+    report: Report, label: str, where: str, kept: str, medium: Medium
+) -> tuple[str, Style, str]:
+    """Tell the verdict on some containers or by some rules only, and what is known besides."""
+    summary, numbers = report.summary, counts(report)
+    links = counted(report.scope.links, "link")
+    if not report.scope.containers:
+        links += f" {where}"
+    there = elsewhere(report, where)
+    tail = f" ({links}){f'; {there}' if there else ''}{kept}"
+    if summary.verdict is Verdict.INCOMPLETE:
+        lost = sum(not host.engine for host in report.hosts)
+        gap = _lost(lost, len(report.hosts)) if lost else _lacking(report)
+        found = f"incomplete: {gap}; {numbers or 'nothing wrong'} found"
+        return "?", Style.WARNING, f"{label}: {found}{tail}"
+    if summary.error or summary.warning or summary.verdict is Verdict.UNHEALTHY:
+        failed = summary.verdict is Verdict.UNHEALTHY
+        style = Style.ERROR if summary.error else Style.WARNING
+        return "✗" if failed else "!", style, f"{label}: {numbers}{tail}"
+    fine = f"nothing wrong{so_far(report)}{f', {numbers}' if numbers else ''}"
+    return "✓", Style.GOOD, f"{label}: {fine}{tail}{_lesser(report)}"
+
+
+def _lesser(report: Report) -> str:
+    """Tell of checks that lacked evidence, none of which could have found what matters."""
+    lacking = report.summary.lacking
+    return f"; {counted(lacking, 'check')} skipped (-v tells why)" if lacking else ""
 
 
 def _lost(lost: int, all_of_them: int) -> str:
@@ -142,8 +186,8 @@ def _only_reason(report: Report) -> str:
     return next((each.reason for each in report.skipped if each.code == UNREACHABLE), "")
 
 
-def _lacking(skipped: Sequence[Skipped]) -> str:
-    return f"{counted(len(skipped), 'check')} lacked evidence"
+def _lacking(report: Report) -> str:
+    return f"{counted(report.summary.lacking, 'check')} lacked evidence"
 
 
 def _hosts_named(hosts: Sequence[HostSummary], medium: Medium) -> str:
@@ -402,14 +446,25 @@ def _skips(
     skipped: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
 ) -> Iterator[str]:
     unreachable = [each for each in skipped if each.code == UNREACHABLE]
-    lacking = [each for each in skipped if each.code != UNREACHABLE]
+    others = [each for each in skipped if each.code != UNREACHABLE]
     for each in unreachable:
         host = "" if each.host in each.reason else f"{medium.name(each.host)}: "
         text = f"not asked: {host}{medium.say(each.reason)}"
         yield from wrapped(text, medium.width, "", "  ")
-    if not lacking:
-        return
-    yield from medium.paragraph(f"not seen ({counted(len(lacking), 'check')} skipped):")
+    kinds = (
+        ("not seen ({} skipped):", [each for each in others if each.is_lacking]),
+        ("too early to judge ({}):", [each for each in others if each.gap is Gap.TOO_EARLY]),
+        ("missing, and accepted so ({} skipped):", [each for each in others if each.accepted]),
+    )
+    for heading, some in kinds:
+        if some:
+            yield from medium.paragraph(heading.format(counted(len(some), "check")))
+            yield from _reasons(some, medium, several, verbose)
+
+
+def _reasons(
+    lacking: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
+) -> Iterator[str]:
     if verbose:
         for each in lacking:
             on = f" on {each.host}" if several else ""
@@ -440,7 +495,15 @@ def _advice(skipped: Sequence[Skipped]) -> str:
     if any("--timeout" in each.reason for each in skipped):
         return "give it more time with --timeout, then check again"
     if any(word in each.reason for each in skipped for word in ("root", "permi")):
-        return "run linkdoctor as root on the engine's own machine, or see `linkdoctor check -v`"
+        return (
+            "run linkdoctor as root on the engine's own machine, or see `linkdoctor check -v`; "
+            "where root is not to be had, --accept-missing root makes this a note"
+        )
+    if any(each.gap is Gap.CUT for each in skipped):
+        return (
+            "`linkdoctor check -v` shows what there was too much of; --accept-missing cut makes "
+            "this a note"
+        )
     return "check again; `linkdoctor check -v` shows what was not seen"
 
 

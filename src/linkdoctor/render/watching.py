@@ -8,6 +8,7 @@ from linkdoctor.model.changes import Absence, Changes, GoneFinding
 from linkdoctor.model.report import Finding, Report
 from linkdoctor.render.gist import SEVERITY_STYLES, counts
 from linkdoctor.render.layout import Medium, Style, text_of
+from linkdoctor.render.scope import so_far
 
 __all__ = ["render_look"]
 
@@ -28,7 +29,7 @@ def render_look(report: Report, changes: Changes, medium: Medium, *, clock: str)
         return ""
     summary = report.summary
     now = counts(report)
-    head = f"{clock}  {summary.verdict.value}" + (f": {now}" if now else "")
+    head = f"{clock}  {summary.verdict.value}{so_far(report)}" + (f": {now}" if now else "")
     return text_of([medium.paint(head, Style.STRONG), *lines])
 
 

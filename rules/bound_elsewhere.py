@@ -1,0 +1,206 @@
+"""The service of a link listens on another network's address only.
+
+## What it means
+
+The source is on several networks, or has further addresses, and its process listens on one address
+or one interface alone: not on the one by which the target comes.
+
+## Why it matters
+
+Every connection through the link is refused, although the service runs and others reach it.
+
+## How it is proved
+
+The kernel's list of listening sockets of the source's network namespace has some for the port, each
+bound to an address that the source does not have on the network of the link, or to an interface
+without such an address. As in LD502, a port that the target is known to dial counts; where none is
+known, not one exposed port may be reachable.
+
+## What it is not
+
+A listener on `0.0.0.0` or `::`, or one more on the link's own address, is reachable. The loopback
+address is LD503; a listener on every address of the other family is LD513. Containers that share
+the source's network namespace reach every address of it.
+
+## How to mend it
+
+Let the service bind to `0.0.0.0`: that is a setting of the program, often called *bind*, *listen*
+or *host*. Or let source and target meet on the network where it does listen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linkdoctor.model.evidence import Need
+from linkdoctor.model.ports import Door, dialled_addresses, doors_of, place_of
+from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.snapshot import Container, Listener
+from linkdoctor.model.topology import Link, Topology
+from linkdoctor.model.world import World
+from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+
+
+def check(link: Link, topology: Topology) -> Iterator[Hit]:
+    """Report ports of a link whose listener is bound to another address than the target dials."""
+    source = topology.source_of(link)
+    doors = doors_of(link, source, topology) if source is not None else None
+    if source is None or doors is None:
+        return
+    matter, others = doors.judged(Door.ELSEWHERE)
+    for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
+        if ports:
+            yield _hit(link, source, ports, topology, severity, key)
+
+
+def _hit(
+    link: Link,
+    source: Container,
+    ports: tuple[int, ...],
+    topology: Topology,
+    severity: Severity | None,
+    key: str,
+) -> Hit:
+    listed = ", ".join(map(str, ports))
+    bound = sorted(
+        {
+            place_of(each)
+            for each in topology.listeners(source)
+            if each.protocol == "tcp" and each.port in ports
+        }
+    )
+    at = sorted(dialled_addresses(link, source, topology))
+    return Hit(
+        message=f"{source.name} serves port {listed} only where {link.target.name} does not come "
+        f"by: {', '.join(bound)}; {link.target.name} dials it as {link.alias} at {', '.join(at)}.",
+        evidence=(
+            Proof(
+                what=f"listening sockets of {source.name}",
+                observed=", ".join(bound),
+                expected=", ".join(f"0.0.0.0:{port}" for port in ports),
+                where=topology.read_from(source.listeners),
+            ),
+        ),
+        fixes=(
+            Fix(
+                title=f"let the service in {source.name} bind to 0.0.0.0 instead of one address "
+                "or interface",
+                safety=Safety.MANUAL,
+            ),
+        ),
+        severity=severity,
+        key=key,
+    )
+
+
+def _listening(on: str, *, device: str = "", device_addresses: tuple[str, ...] = ()) -> World:
+    """A source on two networks, linked to on the first, where it has 172.18.0.2."""
+    return (
+        World()
+        .network("back")
+        .network("front")
+        .run(
+            "app",
+            network="back",
+            expose=[5000],
+            listen=[5000],
+            listen_on=on,
+            device=device,
+            device_addresses=device_addresses,
+        )
+        .join("app", "front")
+        .run("web", network="back", link="app:helloapp")
+    )
+
+
+def _here() -> str:
+    return _address("back")
+
+
+def _there() -> str:
+    return _address("front")
+
+
+def _address(network: str) -> str:
+    """Return the address that the source of the cases has on a network."""
+    topology = Topology((_listening("0.0.0.0").snapshot(),))
+    app = topology.named("host1", "app")
+    endpoint = topology.endpoint(app, network) if app is not None else None
+    return endpoint.address if endpoint is not None else ""
+
+
+RULE = Rule(
+    code="LD514",
+    name="bound-elsewhere",
+    severity=Severity.ERROR,
+    since="0.2",
+    summary="the service of a link listens on another network's address only",
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
+    check=EachLink(check, up=True),
+    explains=frozenset({"LD510"}),
+    cases=(
+        Case(
+            title="bound to its address on another network",
+            given=lambda: (_listening(_there()).snapshot(),),
+            expect=(Expected(target="web", alias="helloapp", severity=Severity.ERROR),),
+        ),
+        Case(
+            title="bound to that address, written as IPv6",
+            given=lambda: (_listening(f"::ffff:{_there()}").snapshot(),),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="bound to the interface of another network",
+            given=lambda: (
+                _listening("0.0.0.0", device="eth1", device_addresses=(_there(),)).snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="a link on the default bridge, and an address of a user-defined network",
+            given=lambda: (
+                World()
+                .network("front")
+                .run("app", expose=[5000], listen=[5000], listen_on="172.19.0.9")
+                .run("web", link="app:helloapp")
+                .snapshot(),
+            ),
+            expect=(Expected(target="web", alias="helloapp"),),
+        ),
+        Case(
+            title="bound to the address of the link",
+            given=lambda: (_listening(_here()).snapshot(),),
+        ),
+        Case(
+            title="bound to the address of the link, written as IPv6",
+            given=lambda: (_listening(f"::ffff:{_here()}").snapshot(),),
+        ),
+        Case(
+            title="bound to the interface of the link",
+            given=lambda: (
+                _listening("0.0.0.0", device="eth0", device_addresses=(_here(),)).snapshot(),
+            ),
+        ),
+        Case(title="bound to every address", given=lambda: (_listening("0.0.0.0").snapshot(),)),
+        Case(
+            title="bound to another address, and to the link's own",
+            given=lambda: (
+                _listening(_there())
+                .listen("app", Listener(address=_here(), port=5000, protocol="tcp"))
+                .snapshot(),
+            ),
+        ),
+        Case(
+            title="the loopback interface is LD503",
+            given=lambda: (
+                _listening("0.0.0.0", device="lo", device_addresses=("127.0.0.1",)).snapshot(),
+            ),
+        ),
+        Case(
+            title="nothing listens",
+            given=lambda: (
+                World().run("app", expose=[5000]).run("web", link="app:helloapp").snapshot(),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,110 @@
+"""`--settle`: how often is looked again, for how long, and what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from linkdoctor.api import Examination, load_rules, report_on
+from linkdoctor.cli import settling
+from linkdoctor.model.report import Report
+from linkdoctor.model.world import World
+
+RULES = load_rules()
+EARLY = "2026-01-01T11:59:58Z"
+LONG_AGO = "2026-01-01T10:00:00Z"
+
+
+def seen(started_at: str, *, stable: bool = True) -> Examination:
+    world = World().run("app", expose=[5000], started_at=started_at).run("web", link="app:app")
+    return Examination(snapshots=(msgspec.structs.replace(world.snapshot(), settled=stable),))
+
+
+def diagnose(examination: Examination) -> Report:
+    return report_on(examination, RULES)
+
+
+class Looks:
+    """Gives one examination after the other, the last one for ever; time passes by sleep alone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *examinations: Examination) -> None:
+        self.now = 0.0
+        self.number = 0
+        self._examinations = examinations
+        monkeypatch.setattr("linkdoctor.cli.settling.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+    def look(self) -> Examination:
+        self.number += 1
+        return self._examinations[min(self.number, len(self._examinations) - 1)]
+
+    def settled(self, seconds: float) -> tuple[Examination, Report]:
+        first = self._examinations[0]
+        return settling.settled(seconds, (first, diagnose(first)), self.look, diagnose)
+
+
+Made = Callable[..., Looks]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Made:
+    return lambda *examinations: Looks(monkeypatch, *examinations)
+
+
+def test_what_is_settled_is_not_looked_at_again(looks: Made) -> None:
+    once = looks(seen(LONG_AGO))
+    _, report = once.settled(60)
+    assert [each.code for each in report.findings] == ["LD502"]
+    assert (once.number, once.now) == (0, 0)
+
+
+def test_it_ends_as_soon_as_nothing_is_too_early(looks: Made) -> None:
+    thrice = looks(seen(EARLY), seen(EARLY), seen(LONG_AGO))
+    _, report = thrice.settled(60)
+    assert report.summary.too_early == 0
+    assert [each.code for each in report.findings] == ["LD502"]
+    assert thrice.number == 2
+    assert thrice.now < 10
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 2, 7, 60])
+def test_it_ends_when_the_seconds_are_over(looks: Made, seconds: float) -> None:
+    endless = looks(seen(EARLY))
+    _, report = endless.settled(seconds)
+    assert report.summary.too_early
+    assert endless.now == seconds
+    assert bool(endless.number) is bool(seconds)
+
+
+def test_containers_that_kept_changing_are_waited_for(looks: Made) -> None:
+    twice = looks(seen(LONG_AGO, stable=False), seen(LONG_AGO))
+    examination, _ = twice.settled(60)
+    assert examination.snapshots[0].settled
+    assert twice.number == 1
+
+
+def test_an_interrupted_look_is_the_last(looks: Made) -> None:
+    cut_off = msgspec.structs.replace(seen(EARLY), interrupted=True)
+    twice = looks(seen(EARLY), cut_off)
+    examination, _ = twice.settled(60)
+    assert examination.interrupted
+    assert twice.number == 1
+
+
+def test_ctrl_c_while_waiting_gives_what_is_known(
+    looks: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    endless = looks(seen(EARLY))
+    monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", interrupt)
+    examination, report = endless.settled(60)
+    assert examination.interrupted
+    assert report.summary.too_early
