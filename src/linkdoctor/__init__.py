@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from linkdoctor.api import ContextName, EndpointError, EngineError, Url
     from linkdoctor.api import diagnose_engines as diagnose
     from linkdoctor.fix.use_cases import Applied, FixError, Scope, apply, plan
-    from linkdoctor.model.plan import Plan
+    from linkdoctor.model.plan import Files, Plan
     from linkdoctor.model.report import Report, Safety
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "ContextName",
     "EndpointError",
     "EngineError",
+    "Files",
     "FixError",
     "Plan",
     "Report",
@@ -50,6 +51,7 @@ _PLACES = {
     "ContextName": ("linkdoctor.api", "ContextName"),
     "EndpointError": ("linkdoctor.api", "EndpointError"),
     "EngineError": ("linkdoctor.api", "EngineError"),
+    "Files": ("linkdoctor.model.plan", "Files"),
     "FixError": (_USE_CASES, "FixError"),
     "Plan": ("linkdoctor.model.plan", "Plan"),
     "Report": ("linkdoctor.model.report", "Report"),

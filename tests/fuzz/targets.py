@@ -6,8 +6,11 @@ spoil. A new reader is added to TARGETS; that it is tried by every fuzzer follow
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -30,6 +33,7 @@ from linkdoctor.collect.answers import (
     TopAnswer,
     VersionAnswer,
 )
+from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
 from linkdoctor.collect.logs import lines_of_log
 from linkdoctor.collect.nftables import parse_bridges_table
@@ -45,6 +49,7 @@ from linkdoctor.collect.translate import (
     script_places,
 )
 from linkdoctor.config import ConfigError, read_config
+from linkdoctor.fix.carrying import _Contents, _Layer, _selected
 from linkdoctor.fix.journal import (
     SCHEMA,
     Before,
@@ -207,6 +212,39 @@ def netlink(content: bytes) -> None:
 def archive(content: bytes) -> None:
     found = tried(lambda: first_file(content, "/etc/hosts"), Unreadable, 100)
     assert found is None or found in content
+
+
+def layer(content: bytes) -> None:
+    """An archive of a container's files, read piece by piece; what is passed on is one as well."""
+    what = _Layer(
+        wanted=frozenset({"/srv", "/srv/file", "/srv/link"}),
+        deleted=frozenset({"/gone"}),
+        hidden=frozenset(),
+        made=frozenset(),
+    )
+
+    def passed_on(archive: bytes) -> tuple[bytes, _Contents]:
+        found = _Contents()
+        pieces = _selected(_Pieces(archive), what, found, time.monotonic() + 60)
+        return b"".join(pieces), found
+
+    copied = tried(lambda: passed_on(content), EngineError, 100)
+    if copied is not None:
+        again = passed_on(copied[0])
+        assert again[1].entries == copied[1].entries
+
+
+class _Pieces:
+    """An answer of an engine."""
+
+    status = 200
+
+    def __init__(self, content: bytes) -> None:
+        self._file = io.BytesIO(content)
+
+    def read(self) -> bytes:
+        """Some bytes of it."""
+        return self._file.read(4096)
 
 
 def firewall(content: bytes) -> None:
@@ -385,6 +423,22 @@ def _journal() -> tuple[bytes, ...]:
     return (lines[0], b"".join(lines), lines[0] + lines[1] * 3 + b"{")
 
 
+def _archive_of_files() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, content in (
+            ("srv", tarfile.DIRTYPE, b""),
+            ("srv/file", tarfile.REGTYPE, b"x" * 600),
+            ("srv/link", tarfile.LNKTYPE, b""),
+            ("gone/" + "long" * 60, tarfile.REGTYPE, b"y"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname = kind, len(content), "srv/file"
+            member.pax_headers = {"SCHILY.xattr.user.a": "b"}
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
 SEVERAL = (
     b"\x00",
     b"\n",
@@ -453,6 +507,7 @@ TARGETS = (
             + b"127.0.0.1".ljust(1024, b"\0"),
         ),
     ),
+    Target("layer", layer, (_archive_of_files(),)),
     Target(
         "firewall",
         firewall,

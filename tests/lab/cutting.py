@@ -8,10 +8,11 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from . import plain
 from .passing import Passing
@@ -82,11 +83,12 @@ class CuttingProxy(Passing):
         with contextlib.suppress(OSError), client.makefile("rb") as asking:
             while line := asking.readline():
                 method, path, _ = line.decode().split(" ")
-                length = 0
+                length, chunked = 0, False
                 while (header := asking.readline().strip().lower()) != b"":
                     if header.startswith(b"content-length:"):
                         length = int(header.partition(b":")[2])
-                body = asking.read(length)
+                    chunked = chunked or header == b"transfer-encoding: chunked"
+                body = b"".join(_chunks(asking)) if chunked else asking.read(length)
                 if path.endswith("/session"):  # it lets nobody hold anything at the engine
                     client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
                     continue
@@ -129,7 +131,8 @@ class CuttingProxy(Passing):
     ) -> bytes:
         connection = plain.UnixConnection(self._engine, timeout=60.0)
         try:
-            headers = {"Content-Type": "application/json"} if body else {}
+            kind = "application/x-tar" if method == "PUT" else "application/json"
+            headers = {"Content-Type": kind} if body else {}
             connection.request(method, path, body or None, headers)
             if when is When.AMID:
                 time.sleep(AMID)
@@ -142,6 +145,14 @@ class CuttingProxy(Passing):
         finally:
             connection.close()
         return head.encode() + f"Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+def _chunks(asking: BinaryIO) -> Iterator[bytes]:
+    """The body of a request that is sent piece by piece."""
+    while size := int(asking.readline(), 16):
+        yield asking.read(size)
+        asking.readline()
+    asking.readline()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Recreates or restarts one container, as a process of its own that can be killed.
 
-`python -m tests.lab.kill_driver URL JOURNAL recreate|restart|undo CONTAINER`
+`python -m tests.lab.kill_driver URL JOURNAL recreate|restart|undo CONTAINER [keep|carry|drop]`
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.undo import undo
 from linkdoctor.model.actions import Action, Recreate, Restart
+from linkdoctor.model.plan import Files
 
 INTERRUPTED = 130
 PATIENCE = Patience(steady=0.3, health=10.0, glance=0.15)
 
 
-def main(url: str, journal: str, what: str, container: str) -> int:
+def main(url: str, journal: str, what: str, container: str, files: str = "keep") -> int:
     """Do it; 0 when it is fixed."""
     if what == "undo":
         return _interruptible(partial(_take_back, url, journal))
     action: Action = Restart(container=container)
     if what == "recreate":
         action = Recreate(container=container)
-    return _interruptible(partial(_carry_out, action, url, journal))
+    return _interruptible(partial(_carry_out, action, url, journal, Files(files)))
 
 
 def _interruptible(work: Callable[[], int]) -> int:
@@ -55,13 +56,13 @@ def _take_back(url: str, journal: str) -> int:
     return 0 if all(each.result is Result.UNDONE for each in done) else 1
 
 
-def _carry_out(action: Action, url: str, journal: str) -> int:
+def _carry_out(action: Action, url: str, journal: str, files: Files) -> int:
     with (
         controlling(Url(url), os.environ) as control,
         locked(control.engine_id(), at=control.socket_path) as lock,
         Journal(Path(journal)) as written,
     ):
-        outcome = perform(action, control, written, lock=lock, patience=PATIENCE)
+        outcome = perform(action, control, written, files=files, lock=lock, patience=PATIENCE)
     print(outcome.result, outcome.reason, *outcome.notes, flush=True)
     return 0 if outcome.result is Result.FIXED else 1
 

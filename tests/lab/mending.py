@@ -18,6 +18,7 @@ from linkdoctor.fix.outcome import Outcome
 from linkdoctor.fix.perform import Verify, perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.model.actions import Action
+from linkdoctor.model.plan import Files
 
 from . import plain
 from .engine import SEARCH_PATH
@@ -43,6 +44,7 @@ def mend(
     journal: Path,
     *,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     verify: Verify = lambda: None,
 ) -> Outcome:
     """Carry out one action."""
@@ -52,6 +54,7 @@ def mend(
             control,
             written,
             keep_old=keep_old,
+            files=files,
             verify=verify,
             patience=QUICK,
             environment=BARE,

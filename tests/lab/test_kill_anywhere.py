@@ -56,11 +56,13 @@ class Victim:
         """The journal that the next process continues, if it is there."""
         return self.home / f"journal-{self.runs + 1}.jsonl"
 
-    def recreate(self, container: str, cut: Cut, what: str = "recreate") -> bool:
+    def recreate(
+        self, container: str, cut: Cut, what: str = "recreate", files: str = "keep"
+    ) -> bool:
         """Let it recreate a container; False when it came to its end uncut."""
         self.runs += 1
         argv = [sys.executable, "-m", "tests.lab.kill_driver", self.proxy.url]
-        argv += [str(self.journal), what, container]
+        argv += [str(self.journal), what, container, files]
         process = subprocess.Popen(
             argv,
             cwd=ROOT,

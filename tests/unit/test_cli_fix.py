@@ -322,4 +322,42 @@ def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_pat
     assert "cannot be taken back: a restart leaves nothing to take back" in out
     file = saved(tmp_path, World.tutorial().recreate("app"))
     _, out, _ = run("--snapshot", file)
-    assert "can be taken back only while the old container is kept (--keep-old)" in out
+    words = " ".join(out.split())
+    assert "can be taken back while the old container is kept" in words
+    assert "it is, if it wrote files that the new one has not; --keep-old keeps it anyway" in words
+
+
+# What was written outside volumes
+
+
+@pytest.mark.parametrize("other", ["--carry-files", "--keep-old"])
+def test_files_cannot_be_dropped_and_kept(run: Run, tmp_path: Path, other: str) -> None:
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    code, out, err = run("--snapshot", file, "--drop-files", other)
+    assert (code, out) == (2, "")
+    assert f"{other} and --drop-files cannot be used together" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ((), "the old container is kept, stopped, unless the new one makes all of it again"),
+        (("--carry-files",), "it is copied into the new container before that starts"),
+        (("--drop-files",), "IT IS LOST (--drop-files)"),
+    ],
+)
+def test_a_snapshot_does_not_tell_what_was_written_and_that_is_said(
+    run: Run, tmp_path: Path, option: tuple[str, ...], said: str
+) -> None:
+    file = saved(tmp_path, World.tutorial().recreate("app"))
+    _, out, _ = run("--snapshot", file, *option)
+    words = " ".join(out.split())
+    assert "what it wrote outside volumes could not be read (the engine was not asked)" in words
+    assert said in words
+    _, out, _ = run("--snapshot", file, *option, "--format", "json")
+    (step,) = json.loads(out)["steps"]
+    assert step["written"] == {
+        "type": "unknown",
+        "gap": "not-collected",
+        "detail": "the engine was not asked",
+    }

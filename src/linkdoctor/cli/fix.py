@@ -40,6 +40,7 @@ from linkdoctor.cli.journals import (
     tell_of_interrupted,
     undo_lines,
 )
+from linkdoctor.model.plan import Files
 from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
@@ -101,6 +102,21 @@ def fix(
     keep_old: Annotated[
         bool, typer.Option("--keep-old", help="Keep the containers that are replaced, stopped.")
     ] = False,
+    carry_files: Annotated[
+        bool,
+        typer.Option(
+            "--carry-files",
+            help="Copy what a container that is replaced wrote outside volumes into the new one, "
+            "and compare. Without it the old container is kept, stopped, if it wrote anything.",
+        ),
+    ] = False,
+    drop_files: Annotated[
+        bool,
+        typer.Option(
+            "--drop-files",
+            help="Lose what a container that is replaced wrote outside volumes.",
+        ),
+    ] = False,
     pin_ports: Annotated[
         bool,
         typer.Option(
@@ -159,6 +175,7 @@ def fix(
     proved itself, and is put back if it does not.
     """
     settings = configuration(config)
+    files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)
     if interactive and yes:
         raise CliError("--interactive and --yes cannot be used together")
     apply = apply or (interactive and undo is None and resume is None)
@@ -175,7 +192,7 @@ def fix(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
     )
 
-    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, wider
+    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, read_written, wider
     from linkdoctor.render.layout import Medium
 
     with output.Progress() as progress:
@@ -198,6 +215,7 @@ def fix(
     if plan_out is not None or not acting:
         report = diagnosed(seen, scope)
         planned = make_plan(seen, scope, allow=permitted, report=report)
+        planned = read_written(planned, seen, scope, files=files)
         if plan_out is not None:
             output.write_atomically(plan_out, _json(planned))
         if not acting:
@@ -212,11 +230,19 @@ def fix(
         medium,
         ask=ask,
         keep_old=keep_old,
+        files=files,
         journal=journal,
         wait=wait,
     )
     _print_applied(applied, medium, format_)
     raise typer.Exit(exit_code(applied.report))
+
+
+def _files(*, carry: bool, drop: bool, keep_old: bool) -> Files:
+    if drop and (carry or keep_old):
+        other = "--carry-files" if carry else "--keep-old"
+        raise CliError(f"{other} and --drop-files cannot be used together")
+    return Files.CARRY if carry else Files.DROP if drop else Files.KEEP
 
 
 def _refuse_nonsense(
@@ -238,6 +264,7 @@ def _applied(
     *,
     ask: Asking,
     keep_old: bool,
+    files: Files,
     journal: Path | None,
     wait: float,
 ) -> Applied:
@@ -253,6 +280,7 @@ def _applied(
             planned=ask.plan,
             told=ask.told,
             keep_old=keep_old,
+            files=files,
             journal=journal,
             wait=wait,
             examination=seen,

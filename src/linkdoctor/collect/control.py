@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from linkdoctor.collect.engine import (
     connect,
     segment,
 )
+from linkdoctor.collect.layer import Change, Piecewise
 from linkdoctor.collect.sockets import knock
 
 __all__ = [
@@ -43,11 +44,13 @@ NEWEST_WRITTEN = (1, 51)
 """The newest API that is written in; from 1.52 on inspect hides which MAC was asked for."""
 
 _LARGEST_ANSWER = 16 * 1024 * 1024
+_LARGEST_REFUSAL = 64 * 1024
 _QUICK = 20.0
 _SLOW = 60.0
 _LONGEST_STOP = 600.0
 _STOP_TIMEOUT = 10
 _LONGEST_MESSAGE = 400
+_DONE = 200
 _ALREADY = 304
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -141,6 +144,10 @@ class _Message(msgspec.Struct):
 class _Listed(msgspec.Struct):
     Id: str
     Names: list[str] | None = None
+
+
+class _Sized(msgspec.Struct):
+    SizeRw: int | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,6 +262,44 @@ class Control:
             if name.count("/") == 1
         }
 
+    # What is in a container
+
+    def changes(self, container: str) -> tuple[Change, ...]:
+        """List what differs from its image, outside volumes and mounts; empty if nothing does."""
+        path = f"/containers/{segment(container)}/changes"
+        answer = self._exchange("GET", path, longest=_QUICK, query={})[1]
+        if answer.strip() == b"null":
+            return ()
+        return tuple(_decode(answer, list[Change], f"GET {path}"))
+
+    def size_written(self, container: str) -> int | None:
+        """Return the bytes of the files that differ from its image; None if not told."""
+        path = f"/containers/{segment(container)}/json"
+        return self._get(path, _Sized, size="1").SizeRw
+
+    @contextlib.contextmanager
+    def export(self, container: str, longest: float) -> Generator[Piecewise]:
+        """Open an archive of its files, without those of volumes and mounts."""
+        path = f"/containers/{segment(container)}/export"
+        with self._stream("GET", path, longest=longest) as answer:
+            yield answer
+
+    @contextlib.contextmanager
+    def archive(self, container: str, inside: str, longest: float) -> Generator[Piecewise]:
+        """Open an archive of one of its files or directories; raises Missing."""
+        path = f"/containers/{segment(container)}/archive"
+        with self._stream("GET", path, longest=longest, query={"path": inside}) as answer:
+            yield answer
+
+    def unpack(self, container: str, archive: Iterator[bytes], longest: float) -> None:
+        """Unpack an archive at its root; what is beneath a mount's place goes into the mount."""
+        path = f"/containers/{segment(container)}/archive"
+        with self._stream(
+            "PUT", path, longest=longest, query={"path": "/"}, body=archive
+        ) as answer:
+            while answer.read():
+                pass
+
     # The life of a container
 
     def start(self, container: str) -> bool:
@@ -328,6 +373,22 @@ class Control:
     def _post(self, path: str, body: Raw) -> None:
         self._exchange("POST", path, body, longest=_QUICK, query={})
 
+    @contextlib.contextmanager
+    def _stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        longest: float,
+        query: Mapping[str, str] = {},
+        body: Iterator[bytes] | None = None,
+    ) -> Generator[Piecewise]:
+        url = self._prefix + path + (f"?{urlencode(query)}" if query else "")
+        with self._client.stream(method, url, shown=path, longest=longest, body=body) as answer:
+            if answer.status != _DONE:
+                raise _refusal(f"{method} {path}", answer.status, _beginning(answer))
+            yield answer
+
     def _knock(self) -> None:
         # The SDK leaks its socket when connecting fails, and an engine may go away at any time.
         path = self._client.socket_path
@@ -363,9 +424,7 @@ class Control:
             ) from None
         if status < 300 or status == _ALREADY:
             return status, answer
-        message = _words(answer) or f"{method} {path} was refused"
-        kind = {_NOT_FOUND: Missing, _CONFLICT: Conflict}.get(status, ControlError)
-        raise kind(message, status)
+        raise _refusal(f"{method} {path}", status, answer)
 
 
 @contextlib.contextmanager
@@ -389,6 +448,20 @@ def _decode(answer: bytes, kind: type[T], request: str) -> T:
         return msgspec.json.decode(answer, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise EngineError(f"the answer to {request} is not that of a Docker engine") from None
+
+
+def _refusal(request: str, status: int, answer: bytes) -> ControlError:
+    message = _words(answer) or f"{request} was refused"
+    kind = {_NOT_FOUND: Missing, _CONFLICT: Conflict}.get(status, ControlError)
+    return kind(message, status)
+
+
+def _beginning(answer: Piecewise) -> bytes:
+    """Read as much of a refusal as its words can take."""
+    read = b""
+    while len(read) < _LARGEST_REFUSAL and (piece := answer.read()):
+        read += piece
+    return read
 
 
 def _words(answer: bytes) -> str:

@@ -7,10 +7,11 @@ An examination sends GET requests only; what writes is :mod:`.control`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,6 +25,7 @@ from linkdoctor.collect.wire import BrokenOff, Overlong, TooSlow, UnixWire
 
 if TYPE_CHECKING:
     from linkdoctor.collect.sdk import Tls
+    from linkdoctor.collect.streams import Streamed
 
 __all__ = [
     "NEWEST_API",
@@ -122,6 +124,10 @@ class _Wire(Protocol):
         self, urls: Sequence[str], seconds: float, longest: float, limit: int
     ) -> Iterator[tuple[int, bytes] | Exception]: ...
 
+    def stream(
+        self, method: str, url: str, body: Iterator[bytes] | None, seconds: float
+    ) -> Streamed: ...
+
     def hang_up(self) -> None: ...
 
     def close(self) -> None: ...
@@ -216,6 +222,36 @@ class EngineClient:
             return self._wire.exchange(method, url, body, min(left, longest), limit)
         except Exception as error:  # each kind of connection has its own
             raise self._failure(error, f"{method} {shown}", limit, deadline) from None
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        shown: str,
+        longest: float,
+        body: Iterator[bytes] | None = None,
+    ) -> Generator[Streamed]:
+        """Send one request whose body or answer is too large to be held; errors name `shown`.
+
+        The whole answer must have been read within `longest` seconds. What the user of the answer
+        raises while it is open passes, but for errors of the connection.
+
+        Raises:
+            EngineError: no answer, or none in time.
+        """
+        deadline = Deadline(longest)
+        try:
+            answer = self._wire.stream(method, url, body, longest)
+            try:
+                yield answer
+            finally:
+                answer.close()
+        except OSError as error:
+            if deadline.left() <= 0:
+                raise EngineError(f"{method} {shown} was not over within {longest:.0f} s") from None
+            raise EngineError(f"the engine broke off {method} {shown}: {_kind(error)}") from None
 
     def _failure(
         self, error: Exception, request: str, limit: int, deadline: Deadline

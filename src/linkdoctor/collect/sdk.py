@@ -20,6 +20,7 @@ from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.contexts import Context
 from linkdoctor.collect.crew import at_once
+from linkdoctor.collect.streams import Streamed, headers_of
 from linkdoctor.collect.timely import Until, end_in_time
 from linkdoctor.collect.wire import BrokenOff, Overlong, TooSlow
 
@@ -114,6 +115,38 @@ class PooledWire:
             raise
         response.release_conn()
         return response.status, answer
+
+    def stream(
+        self, method: str, url: str, body: Iterator[bytes] | None, seconds: float
+    ) -> Streamed:
+        """Send one request whose body or answer is too large to be held.
+
+        Raises:
+            OSError: there is no answer, as whoever reads it learns too.
+        """
+        self._until.moment = time.monotonic() + seconds
+        try:
+            response = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers=headers_of(body),
+                preload_content=False,
+                retries=False,
+                redirect=False,
+                chunked=body is not None,
+                timeout=urllib3.Timeout(total=seconds),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise BrokenOff(type(error).__name__) from None
+
+        def pieces(most: int) -> bytes:
+            try:
+                return bytes(response.read1(most, decode_content=False))
+            except urllib3.exceptions.HTTPError as error:
+                raise BrokenOff(type(error).__name__) from None
+
+        return Streamed(response.status, pieces, response.close)
 
     def _opened(self, method: str, url: str, body: bytes | None, seconds: float) -> _Body:
         """Send a request, and once more if it reads only and met the end of a connection.

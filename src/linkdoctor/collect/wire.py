@@ -11,9 +11,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from linkdoctor.collect import sockets
+
+if TYPE_CHECKING:
+    from linkdoctor.collect.streams import Streamed
 
 __all__ = ["BadAnswer", "BrokenOff", "Overlong", "TooSlow", "UnixWire"]
 
@@ -87,6 +90,18 @@ class UnixWire:
             BadAnswer, BrokenOff, Overlong, OSError: there is no answer that can be used.
         """
         return self._ask(_request(method, url, body), seconds, limit).answer(seconds)
+
+    def stream(
+        self, method: str, url: str, body: Iterator[bytes] | None, seconds: float
+    ) -> Streamed:
+        """Send one request whose body or answer is too large to be held.
+
+        Raises:
+            OSError: there is no answer, as whoever reads it learns too.
+        """
+        from linkdoctor.collect.streams import stream_through_socket  # only a fix that copies
+
+        return stream_through_socket(self._path, method, url, body, seconds)
 
     def exchange_each(
         self, urls: Sequence[str], seconds: float, longest: float, limit: int

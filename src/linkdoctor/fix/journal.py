@@ -17,8 +17,10 @@ from typing import Self
 
 import msgspec
 
+from linkdoctor.fix.recreation import aside_name
 from linkdoctor.given_files import read_regular
 from linkdoctor.model.actions import Action
+from linkdoctor.model.plan import Files
 
 __all__ = [
     "SCHEMA",
@@ -95,6 +97,15 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it was started last: another time means that it was started anew."""
     sources: tuple[str, ...] = ()
     """The ids of the running containers without which it cannot start, nor what replaces it."""
+    unhealthy: bool = False
+    """Its health check failed."""
+    aside: str = ""
+    """The name under which it is put aside, where the usual one was taken."""
+
+    @property
+    def away(self) -> str:
+        """The name under which it is put aside."""
+        return self.aside or aside_name(self.name)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,6 +125,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep_old: bool = False
     overlap: bool = False
     """The new container starts before the old one stops."""
+    files: Files = Files.KEEP
+    """What becomes of what the old container wrote outside volumes."""
+    carried: bool = False
+    """All of that is in the new container, which proved itself."""
     call: Call | None = None
     container: str = ""
     """The id of the container that the call is about."""
@@ -136,9 +151,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     before: Before
     keep_old: bool = False
     overlap: bool = False
+    files: Files = Files.KEEP
+    carried: bool = False
     calls: tuple[Entry, ...] = ()
     """The lines before and after each call."""
     verified: bool = False
+    served: bool = False
+    """The new container has served, and may hold what was written to it since."""
     result: str = ""
     """'' while it is not over."""
     kept: str = ""
@@ -258,6 +277,7 @@ class Journal:
         engine: str,
         keep_old: bool = False,
         overlap: bool = False,
+        files: Files = Files.KEEP,
     ) -> int:
         """Note that a step begins; gives its number. Raises JournalError, as all that write."""
         self._last += 1
@@ -271,6 +291,7 @@ class Journal:
             before=before,
             keep_old=keep_old,
             overlap=overlap,
+            files=files,
         )
         self._append(entry)
         self._fresh = False
@@ -286,9 +307,9 @@ class Journal:
         """Note how a call went."""
         self._note(step, Event.AFTER, call=call, container=container, name=name, failed=failed)
 
-    def verified(self, step: int, container: str) -> None:
-        """Note that the new container proved itself."""
-        self._note(step, Event.VERIFIED, container=container)
+    def verified(self, step: int, container: str, *, carried: bool = False) -> None:
+        """Note that the new container proved itself, and whether it has all of the old one's."""
+        self._note(step, Event.VERIFIED, container=container, carried=carried)
 
     def end(self, step: int, result: str, *, kept: str = "") -> None:
         """Note that a step is over."""
@@ -317,6 +338,7 @@ class Journal:
         failed: bool = False,
         result: str = "",
         kept: str = "",
+        carried: bool = False,
     ) -> None:
         self._append(
             Entry(
@@ -329,6 +351,7 @@ class Journal:
                 failed=failed,
                 result=result,
                 kept=kept,
+                carried=carried,
             )
         )
 
@@ -413,6 +436,7 @@ def steps(entries: Sequence[Entry]) -> tuple[Step, ...]:
                 before=entry.before,
                 keep_old=entry.keep_old,
                 overlap=entry.overlap,
+                files=entry.files,
             )
         elif entry.step in found:
             found[entry.step] = _with(found[entry.step], entry)
@@ -425,9 +449,12 @@ def _with(step: Step, entry: Entry) -> Step:
         case Event.BEFORE | Event.AFTER:
             return change(step, calls=(*step.calls, entry))
         case Event.VERIFIED:
-            return change(step, verified=True)
+            return change(step, verified=True, served=True, carried=entry.carried)
         case Event.END:
-            return change(step, result=entry.result, kept=entry.kept, ended_at=entry.time)
+            served = step.served or entry.result != "undone"
+            return change(
+                step, result=entry.result, kept=entry.kept, ended_at=entry.time, served=served
+            )
         case Event.UNDOING:
             return change(step, result="", verified=False)
         case Event.UNDONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,13 +13,16 @@ import msgspec
 
 from linkdoctor.collect.control import Control, ControlError, Raw, Seen, Unanswered
 from linkdoctor.collect.engine import EngineError
+from linkdoctor.fix.carrying import LARGEST, carry, made_by_engine
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalError, Step
+from linkdoctor.fix.left_behind import Copies
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.pinning import is_port_taken, moved_ports, without_pins
 from linkdoctor.fix.recovery import (
+    Kept,
     Lost,
     NotGood,
     Patience,
@@ -26,6 +30,7 @@ from linkdoctor.fix.recovery import (
     Which,
     can_start,
     finish,
+    keep_quiet,
     prove,
     put_back,
     restart_sharers,
@@ -34,10 +39,11 @@ from linkdoctor.fix.recovery import (
 )
 from linkdoctor.fix.recreation import (
     NEW_SUFFIX,
-    OLD_SUFFIX,
     Owner,
     Recreation,
     Surroundings,
+    aside_name,
+    is_aside,
     owner,
     recreation,
     shared_by,
@@ -54,10 +60,13 @@ from linkdoctor.model.actions import (
     Start,
     Unpause,
 )
+from linkdoctor.model.plan import Files
 
 __all__ = ["Verify", "perform"]
 
 T = TypeVar("T")
+
+_MOST_KEPT = 50
 
 Verify = Callable[[], str | None]
 """Looks at the concerned links again: None if they are clean, else what is still wrong, a clause
@@ -75,6 +84,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     journal: Journal
     verify: Verify
     keep_old: bool
+    files: Files
     lock: Lock | None
     patience: Patience
     environment: Mapping[str, str]
@@ -87,6 +97,7 @@ def perform(
     *,
     verify: Verify = lambda: None,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     lock: Lock | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     environment: Mapping[str, str] | None = None,
@@ -103,6 +114,7 @@ def perform(
         journal: notes each call before it is made.
         verify: is asked after the action; a recreation is put back if it finds fault.
         keep_old: the old container of a recreation stays, stopped, with its restart policy off.
+        files: what becomes of what the old container of a recreation wrote outside volumes.
         lock: of the engine; a guardian holds it as long as it has something to do.
         patience: how long things are waited for.
         environment: of the guardian, which needs ``DOCKER_*`` to find the engine.
@@ -113,6 +125,7 @@ def perform(
         journal=journal,
         verify=verify,
         keep_old=keep_old,
+        files=files,
         lock=lock,
         patience=patience,
         environment=environment,
@@ -244,12 +257,16 @@ def _one_call(
     do = Recorder(run.journal, number)
     began = time.monotonic()
     took = 0.0
+    notes: tuple[str, ...] = ()
     result, reason = Result.FIXED, ""
     try:
         do.call(kind, seen.id, name, act)
         took = time.monotonic() - began
         if prove_it:
-            prove(run.control, seen.id, run.patience)
+            ill = prove(
+                run.control, seen.id, run.patience, was_unhealthy=seen.health == "unhealthy"
+            )
+            notes = (_sentence(ill),) if ill else ()
         reason = run.verify() or ""
     except Unanswered as error:
         # The step stays open in the journal: whether it was done is for `resume` to find out.
@@ -275,6 +292,7 @@ def _one_call(
         action=action,
         result=result,
         reason=reason,
+        notes=notes,
         step=number,
         container=seen.id,
         interrupted=took if interrupts else 0.0,
@@ -294,11 +312,15 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
 
 
 def _live_sources(control: Control, target: Seen) -> Iterator[str]:
-    """Give the ids of the running sources of a target's links."""
-    for alias in target.link_aliases:
-        source = control.link(target.name, alias)
-        if source is not None and source.running:
-            yield source.id
+    """Give the ids of the running containers without which a target cannot start.
+
+    These are the sources of its links, and the owners of the namespaces that it shares.
+    """
+    sources = (control.link(target.name, alias) for alias in target.link_aliases)
+    owners = (control.find(reference) for _, reference in target.shares)
+    for each in (*owners, *sources):
+        if each is not None and each.running:
+            yield each.id
 
 
 # Recreation
@@ -319,6 +341,8 @@ class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen
     order: Recreation
     overlap: bool
+    aside: str
+    """The name under which the old container is put aside."""
     sources: tuple[str, ...]
     """The ids of what has to run for the new container to start, and for the old one."""
     unpinned: Recreation | None
@@ -333,7 +357,9 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     if owned is not None:
         return _owned(action, seen, owned)
     prepared = _prepare(run.control, action, raw, seen)
-    before = state_before(seen, prepared.sources)
+    if run.files is Files.CARRY:
+        _refuse_too_large(run.control, seen)
+    before = msgspec.structs.replace(state_before(seen, prepared.sources), aside=prepared.aside)
     if action.joins and not action.stays_down:
         # What shares its owner's processes was killed when the owner was replaced.
         before = msgspec.structs.replace(before, running=True)
@@ -343,6 +369,7 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
         engine=run.control.engine_id(),
         keep_old=run.keep_old,
         overlap=prepared.overlap,
+        files=run.files,
     )
     try:
         guardian = Guardian(
@@ -370,14 +397,11 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
     """Find out beforehand all that can be found out; raises _No."""
     if (why := unrepeatable(raw)) is not None:
         raise _No(f"{seen.name} cannot be recreated: {why}")
-    if seen.name.endswith((OLD_SUFFIX, NEW_SUFFIX)):
-        raise _No(f"{seen.name} is left over from an interrupted run; use --resume or --undo")
-    for suffix in (OLD_SUFFIX, NEW_SUFFIX):
-        if control.find(seen.name + suffix) is not None:
-            raise _No(
-                f"{seen.name}{suffix} is there, from an earlier run: use --resume or --undo with "
-                "its journal, or remove it"
-            )
+    if is_aside(seen.name):
+        raise _No(
+            f"{seen.name} was put aside when its replacement was made; use --resume or --undo"
+        )
+    aside = _free_name(control, seen.name)
     image = control.image_raw(raw["Image"])
     if image is None:
         raise _No(f"{seen.name} cannot be recreated: the image that it was made of is gone")
@@ -399,7 +423,8 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
     starts = seen.wanted_up or not action.stays_down
     if starts and (why := missing_owner(control, shared_by(order.body))):
         raise _No(f"{seen.name} cannot be recreated: {why}")
-    sources: list[str] = []
+    owners = (control.find(reference) for _, reference in shared_by(order.body))
+    sources = [each.id for each in owners if each is not None and each.running]
     for name in order.needs:
         source = control.find(name)
         if name == seen.name or (source is not None and source.id == seen.id):
@@ -416,10 +441,41 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
         seen=seen,
         order=order,
         overlap=overlap,
-        sources=tuple(sources),
+        aside=aside,
+        sources=tuple(dict.fromkeys(sources)),
         unpinned=unpinned,
         starts=starts,
     )
+
+
+def _free_name(control: Control, name: str) -> str:
+    """Find a name to put a container aside under; one that was kept earlier keeps its own."""
+    if control.find(name + NEW_SUFFIX) is not None:
+        raise _No(
+            f"{name}{NEW_SUFFIX} is there, from an earlier run: use --resume or --undo with its "
+            "journal, or remove it"
+        )
+    for number in range(1, _MOST_KEPT + 1):
+        aside = aside_name(name, number)
+        kept = control.find(aside)
+        if kept is None:
+            return aside
+        if kept.wanted_up or kept.restart_policy != "no":
+            raise _No(
+                f"{aside} is there, from an earlier run that was interrupted: use --resume or "
+                "--undo with its journal, or remove it"
+            )
+    raise _No(f"{_MOST_KEPT} containers that {name} replaced are kept: remove some of them")
+
+
+def _refuse_too_large(control: Control, seen: Seen) -> None:
+    size: int | None = None
+    with contextlib.suppress(EngineError):  # copying has its own deadline
+        size = control.size_written(seen.id)
+    if size is not None and size > LARGEST:
+        raise _No(
+            f"{seen.name} wrote {size >> 30} GiB outside volumes, which is too much to carry over"
+        )
 
 
 def _clashes(order: Recreation) -> bool:
@@ -470,21 +526,25 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
     do = Recorder(run.journal, number)
     clock = _Clock()
     try:
-        new, notes = _bring_up(run, action, prepared, do, clock)
-        run.journal.verified(number, new)
+        up = _bring_up(run, action, prepared, do, clock)
+        carried = up.copies is not None and up.copies.all_there
+        run.journal.verified(number, up.id, carried=carried)
     except (EngineError, JournalError, NotGood) as error:
         return _fall_back(run, action, number, str(error), clock)
     except BaseException as interrupt:
         interrupt.add_note(come_to_an_end(run.control, run.journal, number, run.patience))
         raise
-    kept = ""
+    notes = up.notes
+    kept = Kept()
     try:
-        kept = finish(run.control, _step(run.journal, number), do.relaxed())
-        run.journal.end(number, Result.FIXED, kept=kept)
+        kept = finish(run.control, _step(run.journal, number), do.relaxed(), up.copies)
+        copied = up.copies.in_words() if up.copies is not None else ""
+        notes = (*(_sentence(each) for each in (copied, *kept.notes) if each), *up.notes)
+        run.journal.end(number, Result.FIXED, kept=kept.id)
     except (EngineError, JournalError) as error:
         notes = (
             *notes,
-            f"The new container runs, but {prepared.seen.name}{OLD_SUFFIX} could not be put away "
+            f"The new container runs, but {prepared.aside} could not be put away "
             f"({error}): use --resume.",
         )
     except BaseException as interrupt:
@@ -495,35 +555,50 @@ def _replace(run: _Run, action: Recreate, prepared: _Prepared, number: int) -> O
         result=Result.FIXED,
         notes=notes,
         step=number,
-        container=new,
-        kept=kept,
+        container=up.id,
+        kept=kept.id,
         interrupted=clock.seconds,
     )
 
 
-def _bring_up(
-    run: _Run, action: Recreate, prepared: _Prepared, do: Recorder, clock: _Clock
-) -> tuple[str, tuple[str, ...]]:
-    """Put the new container in the old one's place, and prove it; gives its id, and notes.
+def _sentence(clause: str) -> str:
+    return (clause[:1].upper() + clause[1:] if clause.startswith("its ") else clause) + "."
+
+
+class _Up(msgspec.Struct, frozen=True, kw_only=True):
+    """The new container, which proved itself."""
+
+    id: str
+    copies: Copies | None = None
+    """What was copied into it."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what is not as it was."""
+
+
+def _bring_up(run: _Run, action: Recreate, prepared: _Prepared, do: Recorder, clock: _Clock) -> _Up:
+    """Put the new container in the old one's place, and prove it.
 
     The new one is created under its final name, since a rename would keep its hosts file from
     following its sources (engine lab); the old one makes way for it, running.
     """
     control, old, order = run.control, prepared.seen, prepared.order
-    away = old.name + OLD_SUFFIX
+    away = prepared.aside
     do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
     new = _create(run, prepared, order, do)
+    carry_over = _carrying(run, new, prepared)
     if old.wanted_up and not prepared.overlap:
         clock.begin()
         do.call(Call.STOP, old.id, "", lambda: control.stop(old.id))
+    copies = carry_over()
     if not prepared.starts:
-        return new, ()
-    started = _start_new(run, prepared, new, do)
+        return _Up(id=new, copies=copies)
+    started, copies = _start_new(run, prepared, new, copies, do)
     clock.end()
-    prove(control, started, run.patience)
+    ill = prove(control, started, run.patience, was_unhealthy=old.health == "unhealthy")
     if fault := run.verify():
         raise NotGood(fault)
-    return started, () if started == new else (moved_ports(action),)
+    notes = () if started == new else (moved_ports(action),)
+    return _Up(id=started, copies=copies, notes=(*notes, *((_sentence(ill),) if ill else ())))
 
 
 def _create(run: _Run, prepared: _Prepared, order: Recreation, do: Recorder) -> str:
@@ -534,8 +609,38 @@ def _create(run: _Run, prepared: _Prepared, order: Recreation, do: Recorder) -> 
     return new
 
 
-def _start_new(run: _Run, prepared: _Prepared, new: str, do: Recorder) -> str:
-    """Start the new container, without a port of the engine's choice if it is taken by now."""
+def _carrying(run: _Run, new: str, prepared: _Prepared) -> Callable[[], Copies | None]:
+    """Find out whether files can be copied into the new container; return what does it.
+
+    What cannot be done is found out before the old container is stopped.
+    """
+    if run.files is not Files.CARRY:
+        return lambda: None
+    old = prepared.seen
+    running = old.wanted_up and prepared.overlap
+    made = _or_not_good(lambda: made_by_engine(run.control, new))
+
+    def copied() -> Copies:
+        found = _or_not_good(lambda: carry(run.control, old.id, new, made))
+        return Copies(copied=found, running=running)
+
+    return copied
+
+
+def _or_not_good(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except EngineError as error:
+        raise NotGood(f"its files could not be carried over: {error}") from None
+
+
+def _start_new(
+    run: _Run, prepared: _Prepared, new: str, copies: Copies | None, do: Recorder
+) -> tuple[str, Copies | None]:
+    """Start the new container, without a port of the engine's choice if it is taken by now.
+
+    Then it is another container, into which the files are copied as well.
+    """
     control = run.control
     try:
         do.call(Call.START, new, "", lambda: control.start(new))
@@ -544,8 +649,9 @@ def _start_new(run: _Run, prepared: _Prepared, new: str, do: Recorder) -> str:
             raise
         do.call(Call.REMOVE, new, "", lambda: control.remove(new, force=True))
         new = _create(run, prepared, prepared.unpinned, do)
+        copies = _carrying(run, new, prepared)()
         do.call(Call.START, new, "", lambda: control.start(new))
-    return new
+    return new, copies
 
 
 def _connecting(control: Control, network: str, new: str, endpoint: Raw) -> Callable[[], None]:
@@ -586,6 +692,8 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
             container=step.before.id,
             interrupted=clock.seconds,
         )
+    with contextlib.suppress(EngineError):
+        keep_quiet(run.control, step, do)
     _end(run.journal, number, Result.NOT_FIXED, kept=step.before.id)
     return Outcome(
         action=action,
@@ -593,7 +701,7 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
         reason=reason,
         notes=(
             *(f"{each}." for each in ended.notes),
-            f"The new container was left in its place; {step.before.name}{OLD_SUFFIX} is kept.",
+            f"The new container was left in its place; {step.before.away} is kept.",
         ),
         step=number,
         container=step.new_id,

@@ -8,6 +8,8 @@ harm, so the run itself, its guardian and a later ``--resume`` all call the same
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -18,13 +20,17 @@ import msgspec
 
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
 from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
+from linkdoctor.fix.left_behind import Copies, holds_more, why_kept
 from linkdoctor.fix.pending_stop import asked_to_stop, wait_for_stop
-from linkdoctor.fix.recreation import NEW_SUFFIX, OLD_SUFFIX, is_copy_of
+from linkdoctor.fix.recreation import NEW_SUFFIX, UNDONE_SUFFIX, aside_name, is_copy_of
+from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.sharing import rejoin
 from linkdoctor.model.actions import Recreate
+from linkdoctor.model.plan import Files
 
 __all__ = [
     "Ended",
+    "Kept",
     "Lost",
     "NotGood",
     "Patience",
@@ -32,6 +38,7 @@ __all__ = [
     "Which",
     "can_start",
     "finish",
+    "keep_quiet",
     "prove",
     "put_back",
     "restart_sharers",
@@ -98,6 +105,15 @@ def served_by(ended: Ended, *, capital: bool = False) -> str:
     return said[0].upper() + said[1:] if capital else said
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The old container, where it is kept."""
+
+    id: str = ""
+    """'' if it is not kept."""
+    notes: tuple[str, ...] = ()
+    """Clauses on why it is kept, and what can be done with it."""
+
+
 class Recorder:
     """Makes the calls of one step, each with a line in the journal before and after it."""
 
@@ -147,6 +163,7 @@ def state_before(seen: Seen, sources: Iterable[str] = ()) -> Before:
         networks=tuple(name for name, _, _ in seen.networks),
         started_at=seen.started_at,
         sources=tuple(dict.fromkeys(sources)),
+        unhealthy=seen.health == "unhealthy",
     )
 
 
@@ -161,8 +178,13 @@ def can_start(control: Control, container: Seen) -> bool:
     return all(each is not None and each.running for each in (*sources, *owners))
 
 
-def prove(control: Control, container: str, patience: Patience) -> None:
+def prove(
+    control: Control, container: str, patience: Patience, *, was_unhealthy: bool = False
+) -> str:
     """Wait until a container runs steadily and, if it has a health check, is healthy.
+
+    One that was unhealthy before the step, for whatever reason, may be so after it: that does not
+    tell whether the step helped. Returns a clause on this, or ''.
 
     Raises:
         NotGood: it does not, or not in time.
@@ -173,24 +195,27 @@ def prove(control: Control, container: str, patience: Patience) -> None:
     allowed = min(_health_time(control, container), patience.health) if first.health else 0.0
     seen = first
     while True:
-        _still_good(seen, first)
+        _still_good(seen, first, was_unhealthy=was_unhealthy)
         passed = time.monotonic() - began
         if passed >= patience.steady and seen.health in ("", "healthy"):
-            return
-        if passed >= max(allowed, patience.steady):
+            return ""
+        over = passed >= max(allowed, patience.steady)
+        if was_unhealthy and (over or (passed >= patience.steady and seen.health == "unhealthy")):
+            return "its health check fails, as it did before"
+        if over:
             raise NotGood(f"its health check did not succeed within {passed:.0f} s")
         time.sleep(patience.glance)
         seen = control.look(container)
 
 
-def _still_good(seen: Seen, first: Seen) -> None:
+def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
     if seen.status == "restarting" or seen.restart_count > first.restart_count:
         raise NotGood(f"it ended (exit code {seen.exit_code}) and is started again and again")
     if not seen.running:
         raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
     if seen.started_at != first.started_at:
         raise NotGood("it was started anew meanwhile")
-    if seen.health == "unhealthy":
+    if seen.health == "unhealthy" and not was_unhealthy:
         raise NotGood("its health check fails")
 
 
@@ -225,11 +250,10 @@ def put_back(control: Control, step: Step, do: Recorder, patience: Patience) -> 
             raise Lost("the old container is gone, and there is no new one")
         return _forward(control, step, None, new, do, patience)
     if not before.running or _stays_up(control, step, old):
-        if new is not None:
-            _retire(control, new, do)
+        kept = () if new is None else _retire_new(control, step, new, do)
         notes = _take_name(control, before, old, do)
         _restore_policy(control, before, old, do)
-        return Ended(which=Which.OLD, notes=notes)
+        return Ended(which=Which.OLD, notes=(*notes, *kept))
     start_sources(control, before, do)
     if new is not None and not can_start(control, old):
         why = f"{before.name} as it was cannot start again, because of its links"
@@ -274,14 +298,13 @@ def _swap_back(
     except ControlError as error:
         if new is None:
             raise Lost(f"the old container does not start: {error}") from None
-        away = before.name + OLD_SUFFIX
+        away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
         why = f"The old container does not start again: {error}"
         return _forward(control, step, old, control.look(new.id), do, patience, (why,))
-    if new is not None:
-        _retire(control, new, do)
+    kept = () if new is None else _retire_new(control, step, control.look(new.id), do)
     _restore_policy(control, before, old, do)
-    return Ended(which=Which.OLD, notes=notes)
+    return Ended(which=Which.OLD, notes=(*notes, *kept))
 
 
 def _forward(
@@ -298,7 +321,7 @@ def _forward(
     if old is not None and not step.overlap:
         _halt(control, old, do)  # it is being stopped and has no time limit for it
     if old is not None and old.name == before.name:
-        away = before.name + OLD_SUFFIX
+        away = before.away
         do.call(Call.RENAME, old.id, away, lambda: control.rename(old.id, away))
     if new.name != before.name:
         do.call(Call.RENAME, new.id, before.name, lambda: control.rename(new.id, before.name))
@@ -350,6 +373,46 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
         do.call(Call.REMOVE, container.id, "", act)
     except Missing:
         pass  # gone already
+
+
+def _retire_new(control: Control, step: Step, new: Seen, do: Recorder) -> tuple[str, ...]:
+    """Remove the new container; one that served is kept where it wrote what the old one has not.
+
+    Returns clauses on one that is kept.
+    """
+    if not step.served:
+        _retire(control, new, do)
+        return ()
+    _halt(control, new, do)
+    if UNDONE_SUFFIX not in new.name:
+        away = _free_name(control, step.before.name)
+        do.call(Call.RENAME, new.id, away, lambda: control.rename(new.id, away))
+    why = holds_more(control, new.id, step.before.id)
+    if not why:
+        _retire(control, new, do)
+        return ()
+    _silence(control, new, do)
+    now = control.look(new.id)
+    return (
+        f"{now.name}, which had replaced it, is kept, stopped: {why}",
+        f"To drop it: docker rm {now.name} (without -v, since its volumes are used)",
+    )
+
+
+def _free_name(control: Control, name: str) -> str:
+    taken = control.names()
+    return next(
+        each
+        for each in (aside_name(name, number, UNDONE_SUFFIX) for number in itertools.count(1))
+        if each not in taken
+    )
+
+
+def _silence(control: Control, container: Seen, do: Recorder) -> None:
+    """Keep a container from coming back at the next boot."""
+    if container.restart_policy != "no":
+        act = partial(control.update_restart_policy, container.id, "no")
+        do.call(Call.POLICY, container.id, "no", act)
 
 
 def _new_one(control: Control, step: Step) -> Seen | None:
@@ -413,22 +476,44 @@ def _is_put_back(control: Control, step: Step) -> bool:
         return False
     # A rename that comes late leaves the name to nobody.
     named = old.name == step.before.name or control.find(step.before.name) is not None
-    return named and _new_one(control, step) is None
+    new = _new_one(control, step)
+    return named and (new is None or (UNDONE_SUFFIX in new.name and not new.wanted_up))
 
 
-def finish(control: Control, step: Step, do: Recorder) -> str:
-    """Remove the old container, or keep it quiet; gives its id if it is kept."""
+def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = None) -> Kept:
+    """Remove the old container, or keep it, stopped: also where it holds what nobody else has.
+
+    Args:
+        control: the engine.
+        step: a recreation whose new container serves.
+        do: makes the calls.
+        copies: what was copied into the new container while the old one ran.
+    """
     old = control.find(step.before.id)
     if old is None:
-        return ""
-    if not step.keep_old:
-        _retire(control, old, do)
-        return ""
+        return Kept()
     _halt(control, old, do)
-    if old.restart_policy != "no":  # it must not come back beside the new one at the next boot
-        act = partial(control.update_restart_policy, old.id, "no")
-        do.call(Call.POLICY, old.id, "no", act)
-    return old.id
+    why = why_kept(control, step, copies)
+    if not step.keep_old and not why:
+        _retire(control, old, do)
+        return Kept()
+    _silence(control, old, do)
+    return Kept(id=old.id, notes=_on_kept(control, old, do, why) if why else ())
+
+
+def _on_kept(control: Control, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
+    undo = undo_command(control.where, str(do.journal.path), os.environ)
+    return (
+        f"{old.name} is kept, stopped: {why}",
+        f"To drop it: docker rm {old.name} (without -v, since the new container has its volumes)",
+        f"To take it back: {undo}",
+    )
+
+
+def keep_quiet(control: Control, step: Step, do: Recorder) -> Kept:
+    """Keep the old container from coming back beside the new one at the next boot."""
+    quiet = msgspec.structs.replace(step, keep_old=True, files=Files.DROP)
+    return finish(control, quiet, do)
 
 
 def _stays_down(step: Step) -> bool:
@@ -445,8 +530,8 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     do = Recorder(journal, step.number, strict=False)
     if step.verified and _still_serves(control, step, do):
         kept = finish(control, step, do)
-        journal.end(step.number, "fixed", kept=kept)
-        return Ended(which=Which.NEW)
+        journal.end(step.number, "fixed", kept=kept.id)
+        return Ended(which=Which.NEW, notes=kept.notes)
     ended = put_back(control, step, do, patience)
     ended = watch(control, step, do, patience) or ended
     ended = restart_sharers(control, step, do, ended)
@@ -456,12 +541,13 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     found = _new_one(control, step)
     new = found.id if found else step.new_id
     try:
-        prove(control, new, patience)
+        ill = prove(control, new, patience, was_unhealthy=step.before.unhealthy)
     except NotGood as error:
         return _left_unproved(control, journal, step, new, ended, str(error))
     kept = finish(control, step, do)
-    journal.end(step.number, "fixed", kept=kept)
-    return ended
+    journal.end(step.number, "fixed", kept=kept.id)
+    notes = (*ended.notes, *kept.notes, *((ill,) if ill else ()))
+    return msgspec.structs.replace(ended, notes=notes)
 
 
 def _still_serves(control: Control, step: Step, do: Recorder) -> bool:
@@ -483,9 +569,9 @@ def _left_unproved(
     seen = control.find(new)
     if seen is None or not seen.running:
         raise Lost(f"the new container did not prove itself: {why}")
-    old = control.find(step.before.id)
-    journal.end(step.number, "not-fixed", kept=old.id if old else "")
+    kept = keep_quiet(control, step, Recorder(journal, step.number, strict=False))
+    journal.end(step.number, "not-fixed", kept=kept.id)
     notes = (*ended.notes, f"The new container runs, and did not prove itself: {why}")
-    if old is not None:
+    if old := control.find(kept.id) if kept.id else None:
         notes = (*notes, f"{old.name} is kept")
     return Ended(which=Which.NEW, notes=notes, proved=False)

@@ -22,10 +22,13 @@ from linkdoctor.model.snapshot import Publication
 __all__ = [
     "NEW_SUFFIX",
     "OLD_SUFFIX",
+    "UNDONE_SUFFIX",
     "Owner",
     "Raw",
     "Recreation",
     "Surroundings",
+    "aside_name",
+    "is_aside",
     "is_copy_of",
     "owner",
     "recreation",
@@ -41,6 +44,10 @@ OLD_SUFFIX = "-linkdoctor-old"
 NEW_SUFFIX = "-linkdoctor-new"
 """Behind the name of a replacement that had to make way."""
 
+UNDONE_SUFFIX = "-linkdoctor-undone"
+"""Behind the name of a replacement that was taken back, where it wrote something of its own."""
+
+_ASIDE = re.compile(rf"({OLD_SUFFIX}|{UNDONE_SUFFIX})(-[0-9]+)?$")
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
 _DEFAULT_BRIDGE = ("bridge", "default", "")
@@ -73,6 +80,16 @@ class Recreation(msgspec.Struct, frozen=True, kw_only=True):
     """Networks and endpoint settings to connect it to afterwards, before it starts."""
     needs: tuple[str, ...] = ()
     """The containers that must run for it to start: sources of links on the default bridge."""
+
+
+def aside_name(name: str, number: int = 1, suffix: str = OLD_SUFFIX) -> str:
+    """Return the name under which a container is put aside; a number tells it from earlier ones."""
+    return name + suffix + (f"-{number}" if number > 1 else "")
+
+
+def is_aside(name: str) -> bool:
+    """Whether a name is one under which a container was put aside, or that of a replacement."""
+    return _ASIDE.search(name) is not None or name.endswith(NEW_SUFFIX)
 
 
 def unrepeatable(raw: Raw) -> str | None:
@@ -348,7 +365,7 @@ def _present_links(raw: Raw) -> tuple[StoredLink, ...]:
 
 def _today(link: StoredLink) -> StoredLink:
     # Its source was just replaced: inspect shows the name under which the old one was put aside.
-    return StoredLink(link.source.removesuffix(OLD_SUFFIX), link.alias)
+    return StoredLink(_ASIDE.sub("", link.source), link.alias)
 
 
 # Networks

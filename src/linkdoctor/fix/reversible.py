@@ -9,19 +9,32 @@ from linkdoctor.fix.journal import Step
 from linkdoctor.fix.outcome import Result
 from linkdoctor.model.actions import Action, Recreate, Restart
 from linkdoctor.model.commands import shell
+from linkdoctor.model.plan import Files
 
 __all__ = ["beforehand", "changed_something", "engine_words", "undo_command", "why_irreversible"]
 
 _RESTARTED = "a restart leaves nothing to take back"
+_REPLACED = {
+    Files.KEEP: "can be taken back while the old container is kept (it is, if it wrote files that "
+    "the new one has not; --keep-old keeps it anyway)",
+    Files.CARRY: "can be taken back while the old container is kept (it is, if not all of its "
+    "files could be carried over; --keep-old keeps it anyway)",
+    Files.DROP: "cannot be taken back: --drop-files removes the old container",
+}
 
 
-def beforehand(action: Action) -> str:
-    """Say of a planned action whether ``--undo`` can take it back, a clause."""
+def beforehand(action: Action, files: Files = Files.KEEP) -> str:
+    """Say of a planned action whether ``--undo`` can take it back, a clause.
+
+    Args:
+        action: what is planned.
+        files: what is to become of what a container that is replaced wrote outside volumes.
+    """
     match action:
         case Restart():
             return f"cannot be taken back: {_RESTARTED}"
         case Recreate():
-            return "can be taken back only while the old container is kept (--keep-old)"
+            return _REPLACED[files]
         case _:
             return "can be taken back with --undo"
 

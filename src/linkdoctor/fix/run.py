@@ -18,7 +18,7 @@ from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
 from linkdoctor.model.actions import Recreate
-from linkdoctor.model.plan import Plan, Step
+from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report, Safety
 
 __all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]
@@ -61,6 +61,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     """For how long nothing served under the container's name."""
+    kept: str = ""
+    """The id of the old container, where it was kept."""
     reversible: bool = False
     """``--undo`` can take it back, as far as is known before it is tried."""
     irreversible: str = ""
@@ -79,6 +81,7 @@ def carry_out(
     confirm: Confirm = lambda _: Answer.YES,
     told: Told = lambda _, __: None,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     settle: float = 5.0,
     environment: Mapping[str, str],
@@ -92,6 +95,7 @@ def carry_out(
         confirm: is asked before each step.
         told: is told how it goes.
         keep_old: containers that are replaced stay, stopped.
+        files: what becomes of what these wrote outside volumes.
         patience: how long a container is waited for.
         settle: seconds that a fault may still be seen after a step that is to mend it.
         environment: ``DOCKER_*`` variables, for guardians.
@@ -128,6 +132,7 @@ def carry_out(
                 hand.journal,
                 verify=_verifying(step, examine, settle),
                 keep_old=keep_old,
+                files=files,
                 lock=hand.lock,
                 patience=patience,
                 environment=environment,
@@ -170,6 +175,7 @@ def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
         reason=outcome.reason,
         notes=outcome.notes,
         seconds=round(outcome.interrupted, 1),
+        kept=outcome.kept,
     )
 
 

@@ -333,9 +333,13 @@ def _put_back(run: _Run, step: Step) -> Outcome:
         reason = "; ".join(ended.notes) or "the old container cannot be started"
         return _outcome(step, Result.NOT_FIXED, reason)
     run.journal.undone(step.number)
+    ill = ""
     try:
         if step.before.running:
-            prove(run.control, step.before.id, run.patience)
+            ill = prove(
+                run.control, step.before.id, run.patience, was_unhealthy=step.before.unhealthy
+            )
     except (EngineError, NotGood) as error:
-        return _outcome(step, Result.NOT_FIXED, f"the old container is back, but {error}")
-    return _outcome(step, Result.UNDONE, notes=ended.notes)
+        why = f"the old container is back, but {error}"
+        return _outcome(step, Result.NOT_FIXED, why, ended.notes)
+    return _outcome(step, Result.UNDONE, notes=(*ended.notes, *([ill] if ill else [])))

@@ -34,8 +34,10 @@ from linkdoctor.fix.plan import rank
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
+from linkdoctor.fix.written import with_written
+from linkdoctor.model.actions import Recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
-from linkdoctor.model.plan import Plan, Step
+from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Report, Safety
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
@@ -46,6 +48,7 @@ __all__ = [
     "Applied",
     "Confirm",
     "Done",
+    "Files",
     "FixError",
     "Outcome",
     "Plan",
@@ -61,6 +64,7 @@ __all__ = [
     "make_plan",
     "must_answer",
     "plan",
+    "read_written",
     "wider",
 ]
 
@@ -122,16 +126,47 @@ def plan(
     scope: Scope = Scope(),  # noqa: B008 - frozen
     *,
     allow: Safety = Safety.RECREATE,
+    files: Files = Files.KEEP,
     environment: Mapping[str, str] | None = None,
 ) -> Plan:
     """Examine engines and plan what mends their findings; only GET requests are made.
+
+    Args:
+        scope: what is examined and mended.
+        allow: the widest steps that may be planned.
+        files: what is to become of what a container that is replaced wrote outside volumes.
+        environment: ``DOCKER_*`` variables are read from it.
 
     Raises:
         EndpointError: an engine is named in a way that cannot be right.
     """
     environment = os.environ if environment is None else environment
     seen = examine(scope.engines, timeout=scope.timeout, environment=environment)
-    return make_plan(seen, scope, allow=allow)
+    planned = make_plan(seen, scope, allow=allow)
+    return read_written(planned, seen, scope, files=files, environment=environment)
+
+
+def read_written(
+    planned: Plan,
+    seen: Examination,
+    scope: Scope,
+    *,
+    files: Files = Files.KEEP,
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """Add to a plan what the containers that are replaced wrote outside volumes.
+
+    It is read from the engines, by GET requests; where that cannot be, it is Unknown.
+    """
+    environment = os.environ if environment is None else environment
+    hosts = {each.host for each in planned.steps if isinstance(each.action, Recreate)}
+    controls: dict[str, Control] = {}
+    with contextlib.ExitStack() as stack:
+        for host in sorted(hosts):
+            with contextlib.suppress(EngineError, FixError):
+                where = _where(scope, environment, host, seen)
+                controls[host] = stack.enter_context(controlling(where, environment))
+        return with_written(planned, controls, files=files, longest=scope.timeout)
 
 
 def make_plan(
@@ -180,6 +215,7 @@ def apply(
     told: Told = lambda _, __: None,
     progress: Progress = lambda _: None,
     keep_old: bool = False,
+    files: Files = Files.KEEP,
     journal: Path | None = None,
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
@@ -196,6 +232,8 @@ def apply(
         told: is told when a step begins and how it ended.
         progress: is told what is being read.
         keep_old: containers that are replaced stay, stopped.
+        files: what becomes of what a container that is replaced wrote outside volumes; by default
+            it stays in the old container, which is then kept.
         journal: where to write down what is done; by default a new file in the state directory.
         wait: seconds to wait for another run on the same engine.
         patience: how long containers are waited for.
@@ -227,6 +265,7 @@ def apply(
                 planned=planned,
                 told=told,
                 keep_old=keep_old,
+                files=files,
                 patience=patience,
                 environment=environment,
             )
@@ -245,6 +284,7 @@ def _apply(
     planned: Callable[[Plan], None],
     told: Told,
     keep_old: bool,
+    files: Files,
     patience: Patience,
     environment: Mapping[str, str],
 ) -> Applied:
@@ -256,8 +296,10 @@ def _apply(
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
         todo = _numbered_after(todo, sum(len(each.plan.steps) for each in rounds))
-        planned(todo)
         hands.take({step.host for step in todo.steps}, seen)
+        controls = {host: hand.control for host, hand in hands.held.items()}
+        todo = with_written(todo, controls, files=files, longest=scope.timeout)
+        planned(todo)
         done = carry_out(
             todo,
             hands.held,
@@ -265,6 +307,7 @@ def _apply(
             confirm=confirm,
             told=told,
             keep_old=keep_old,
+            files=files,
             patience=patience,
             environment=environment,
         )
@@ -343,7 +386,7 @@ class _Hands:
         """Take hold of the engines of hosts; raises EngineError, LockError, JournalError."""
         several = len(hosts | self.held.keys()) > 1
         for host in sorted(hosts - self.held.keys()):
-            where = self._where(host, seen)
+            where = _where(self._scope, self._environment, host, seen)
             control = self._stack.enter_context(controlling(where, self._environment))
             lock = self._lock(control)
             path = self._journal or default_path(self._environment)
@@ -381,7 +424,9 @@ class _Hands:
     def look(self, host: str, seen: Examination) -> Examination:
         """Examine one host once more, under the name that it had; raises EngineError."""
         now = examine(
-            [self._where(host, seen)], timeout=self._scope.timeout, environment=self._environment
+            [_where(self._scope, self._environment, host, seen)],
+            timeout=self._scope.timeout,
+            environment=self._environment,
         )
         for lost in now.unreachable:
             raise EngineError(f"the engine does not answer any more: {lost.reason}")
@@ -389,12 +434,15 @@ class _Hands:
         again = [msgspec.structs.replace(each, host=host) for each in now.snapshots]
         return Examination(snapshots=(*others, *again))
 
-    def _where(self, host: str, seen: Examination) -> Url | ContextName:
-        endpoint = next(each.endpoint for each in seen.snapshots if each.host == host)
-        for where in self._scope.engines:
-            if endpoint_of(where, self._environment) == endpoint:
-                return where
-        raise FixError(f"{host} was read from a file, and cannot be changed")
+
+def _where(
+    scope: Scope, environment: Mapping[str, str], host: str, seen: Examination
+) -> Url | ContextName:
+    endpoint = next(each.endpoint for each in seen.snapshots if each.host == host)
+    for where in scope.engines:
+        if endpoint_of(where, environment) == endpoint:
+            return where
+    raise FixError(f"{host} was read from a file, and cannot be changed")
 
 
 def _rules(scope: Scope) -> tuple[LoadedRule, ...]:

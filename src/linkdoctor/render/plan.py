@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.plan import Advice, Step
+from linkdoctor.model.evidence import Unknown
+from linkdoctor.model.plan import Advice, Files, Step, in_words
 from linkdoctor.model.report import Safety
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
 
@@ -84,7 +85,31 @@ def step_lines(
         yield from medium.paragraph(text, indent="  ", limit=_LONGEST_COMMAND)
     for note in step.notes:
         yield from medium.paragraph(note, indent="  ", hanging="    ")
+    if mark is None:
+        for text in _written_lines(step):
+            yield from medium.paragraph(text, indent="  ", hanging="    ", limit=_LONGEST_COMMAND)
     yield from _how(step, medium) if mark is None else _outcome(mark, medium)
+
+
+def _written_lines(step: Step) -> Iterator[str]:
+    """Say what the container that is replaced wrote outside volumes, and what becomes of it."""
+    if isinstance(step.written, Unknown):
+        yield (
+            "what it wrote outside volumes could not be read "
+            f"({step.written.detail}): {_WHAT_BECOMES[step.files]}"
+        )
+    elif step.written is not None and step.written.value.paths:
+        yield (f"wrote outside volumes {in_words(step.written.value)}; {_WHAT_BECOMES[step.files]}")
+    if step.tmpfs:
+        yield f"what {listed(step.tmpfs, 8)} holds in memory (tmpfs) is lost"
+
+
+_WHAT_BECOMES = {
+    Files.KEEP: "the old container is kept, stopped, unless the new one makes all of it again "
+    "(--carry-files copies it into the new one, --drop-files loses it)",
+    Files.CARRY: "it is copied into the new container before that starts, and compared",
+    Files.DROP: "IT IS LOST (--drop-files)",
+}
 
 
 def _how(step: Step, medium: Medium) -> Iterator[str]:
