@@ -124,9 +124,7 @@ def _called_so_before(link: Link, topology: Topology) -> Iterator[Container]:
     The engine's events have each container under its name then.
     """
     happened = topology.events(link.host, link.source_name)
-    holder = (
-        topology.looked_up(link.host, happened[-1].container_id) if happened else None
-    )
+    holder = topology.looked_up(link.host, happened[-1].container_id) if happened else None
     if holder is not None and holder is not link.target:
         yield holder
 
