@@ -28,7 +28,8 @@ LD307.
 ## How to mend it
 
 Create the source on that network. The link starts to work at the next query; the target need not be
-restarted. Where the source shares another container's network, link the target to that container.
+restarted. A source that was renamed is found again under its old name. Where the source shares
+another container's network, link the target to that container.
 """
 
 from __future__ import annotations
