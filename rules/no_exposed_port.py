@@ -29,9 +29,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from linkdoctor.model.dns_names import EMBEDDED
 from linkdoctor.model.evidence import Need
 from linkdoctor.model.fixes import for_a_person, recreate, recreate_source
 from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES, Port
+from linkdoctor.model.ports import is_loopback
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Link, LinkKind, Topology
@@ -53,13 +55,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         if blocked
         else f"{link.target.name} gets no {link.prefix}_PORT variables"
     )
-    ports = sorted(
-        {each.port for each in topology.listeners_if_had(source) if each.protocol == "tcp"}
-    )
-    listens = f" It listens on {', '.join(map(str, ports))}." if ports else ""
+    ports, apart = _served(source, topology)
     yield Hit(
         message=f"{source.name}, linked into {link.target.name} as {link.alias}, exposes no port: "
-        f"{lost}.{listens}",
+        f"{lost}.{_listens(ports, apart)}",
         evidence=(
             Proof(
                 what=f"exposed ports of {source.name}",
@@ -71,6 +70,32 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         fixes=tuple(_fixes(link, source, ports, topology)),
         severity=Severity.ERROR if blocked else None,
     )
+
+
+def _served(source: Container, topology: Topology) -> tuple[list[int], list[int]]:
+    """Return the ports that others reach, and those of the loopback address.
+
+    The embedded DNS of a source that is on a further network is none of its services.
+    """
+    listeners = [
+        each
+        for each in topology.listeners_if_had(source)
+        if each.protocol == "tcp" and each.address != EMBEDDED
+    ]
+    apart = {each.port for each in listeners if is_loopback(each.address)}
+    reached = {each.port for each in listeners if not is_loopback(each.address)}
+    return sorted(reached), sorted(apart - reached)
+
+
+def _listens(ports: Sequence[int], apart: Sequence[int]) -> str:
+    if ports:
+        return f" It listens on {', '.join(map(str, ports))}."
+    if apart:
+        return (
+            f" It listens on {', '.join(map(str, apart))} of its loopback address only, where "
+            "nobody else reaches it."
+        )
+    return ""
 
 
 def _fixes(

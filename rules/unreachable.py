@@ -288,6 +288,19 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
             safety=Safety.MANUAL,
             commands=(commands.shell("iptables", "-S", rules[0].chain),),
         )
+    if probe.cause is ProbeCause.NO_NEIGHBOUR:
+        # What an interface is asked for before any packet is sent passes no rule of iptables.
+        inside = () if source is None else (_within(source, "ip", "address", "show"),)
+        return Fix(
+            title=f"look whether {link.source_name} still has {probe.address} on an interface that "
+            "is up, and whether its other end still hangs on the bridge, as root on its host",
+            safety=Safety.MANUAL,
+            commands=(
+                *inside,
+                commands.shell("bridge", "link", "show"),
+                _within(target, "ip", "neigh", "show", probe.address),
+            ),
+        )
     match probe.outcome:
         case ProbeOutcome.NO_NAME:
             return Fix(

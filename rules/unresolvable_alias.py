@@ -28,7 +28,8 @@ LD307.
 ## How to mend it
 
 Create the source on that network. The link starts to work at the next query; the target need not be
-restarted. Where the source shares another container's network, link the target to that container.
+restarted. A source that was renamed is found again under its old name. Where the source shares
+another container's network, link the target to that container.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     elif topology.providers_beside(link) or topology.dns_answer_if_had(link.target, link.alias):
         return
     if source is None:
-        candidates = candidates_for(link.host, link.target, link.source_name, topology)
+        candidates = _candidates(link, topology)
         replicas = replicas_of(link.host, link.target, link.source_name, topology)
         observed = _nobody(link, candidates, wide=wide)
         if replicas:
@@ -72,7 +73,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             why = f"so that it is linked to {others} instead of {link.source_name}"
             fix = recreate(topology, link.host, link.target, why=why)
         else:
-            fix = _to_the_source(link, candidates)
+            fix = _to_the_source(link, candidates, topology)
     else:
         owner = owner_of(link.host, source, topology)
         observed = f"{source.name} is there only as {owner.name}, whose network it shares"
@@ -103,11 +104,33 @@ def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
     found = f"no container {'here ' if wide else ''}is called {link.source_name}"
     if candidates:
         others = ", ".join(sorted(each.container.name for each in candidates))
-        found += f" ({others} has it as {candidates[0].known_as.value})"
+        how = candidates[0].known_as
+        has = "had" if how is KnownAs.FORMER_NAME else "has"
+        found += f" ({others} {has} it as {how.value})"
     return f"{found} and the network's DNS knows none elsewhere" if wide else found
 
 
-def _to_the_source(link: Link, candidates: Sequence[Candidate]) -> Fix:
+def _candidates(link: Link, topology: Topology) -> tuple[Candidate, ...]:
+    """Return who goes by the name of the source in any way, or else who was called so last."""
+    found = candidates_for(link.host, link.target, link.source_name, topology)
+    return found or tuple(
+        Candidate(each, KnownAs.FORMER_NAME, same_project=False)
+        for each in _called_so_before(link, topology)
+    )
+
+
+def _called_so_before(link: Link, topology: Topology) -> Iterator[Container]:
+    """Give the container that last had the name of the source, if it still exists (engine lab).
+
+    The engine's events have each container under its name then.
+    """
+    happened = topology.events(link.host, link.source_name)
+    holder = topology.looked_up(link.host, happened[-1].container_id) if happened else None
+    if holder is not None and holder is not link.target:
+        yield holder
+
+
+def _to_the_source(link: Link, candidates: Sequence[Candidate], topology: Topology) -> Fix:
     """Advise to create the source only if it does not exist under another of its names."""
     if not candidates:
         return Fix(
@@ -127,12 +150,23 @@ def _to_the_source(link: Link, candidates: Sequence[Candidate]) -> Fix:
             Safety.SAFE,
             Rename(container=only.container.name, to=link.source_name),
         )
+    if only.known_as is KnownAs.FORMER_NAME and _serves_on(link, only.container, topology):
+        return doing(
+            f"give {only.container.name} its old name {link.source_name} back",
+            Safety.SAFE,
+            Rename(container=only.container.name, to=link.source_name),
+        )
     others = " or ".join(sorted(each.container.name for each in candidates))
     return Fix(
         title=f"find out whether {others} is meant, and give it the name {link.source_name} on "
         f"network {link.network}",
         safety=Safety.MANUAL,
     )
+
+
+def _serves_on(link: Link, container: Container, topology: Topology) -> bool:
+    there = topology.endpoint(container, link.network) is not None
+    return there and topology.is_running(container)
 
 
 def _hides_behind_another(link: Link, source: Container, topology: Topology) -> bool:

@@ -41,7 +41,7 @@ from linkdoctor.model.report import (
     fingerprint,
 )
 from linkdoctor.model.roads import printed
-from linkdoctor.model.snapshot import Snapshot, Tool
+from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.suppression import (
     Examined,
     Origin,
@@ -208,6 +208,7 @@ def diagnose(
         hosts=_hosts(topology, unreachable, skipped),
         scope=_scope(
             selection,
+            topology,
             links=len(links),
             left_out=len(every) - len(wanted),
             elsewhere=_elsewhere(folded, policy, selection, len(every_skip) - len(skipped)),
@@ -582,7 +583,9 @@ def _is_meant(skip: Skipped, links: Iterable[Link], names: Collection[str]) -> b
     )
 
 
-def _scope(selection: Selection, *, links: int, left_out: int, elsewhere: Elsewhere) -> Scope:
+def _scope(
+    selection: Selection, topology: Topology, *, links: int, left_out: int, elsewhere: Elsewhere
+) -> Scope:
     return Scope(
         containers=tuple(sorted(selection.containers)),
         select=tuple(sorted(selection.select)),
@@ -591,7 +594,20 @@ def _scope(selection: Selection, *, links: int, left_out: int, elsewhere: Elsewh
         links=links,
         rules_left_out=left_out,
         elsewhere=elsewhere,
+        not_running=_not_running(selection.containers, topology),
     )
+
+
+def _not_running(names: Collection[str], topology: Topology) -> tuple[str, ...]:
+    """Return the wanted containers of which inspect says that their process is not at work."""
+    down = {
+        each.name
+        for _, each in topology.containers()
+        if each.name in names
+        and isinstance(each.details, Known)
+        and each.details.value.status not in (Status.RUNNING, Status.RESTARTING)
+    }
+    return tuple(sorted(down))
 
 
 def _elsewhere(

@@ -282,6 +282,33 @@ def test_a_removed_source_on_a_network_resolves_nowhere(lab: Lab) -> None:
     assert codes(diagnose(lab)) == ["LD306 web/helloapp"]
 
 
+def test_a_source_that_was_renamed_on_a_network_is_named_and_gets_its_name_back(lab: Lab) -> None:
+    lab.network("back")
+    lab.run("app", network="back", listen=5000)
+    lab.run("web", network="back", link="app:helloapp")
+    lab.rename("app", "app2")
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.target, found.alias) == ("LD306", "web", "helloapp")
+    assert "no container is called app (app2 had it as name, until it was renamed)" in found.message
+    assert "create" not in found.fixes[0].title
+    apply(lab, advised(found, Safety.SAFE))
+    report = diagnose(lab)
+    assert (report.findings, report.skipped) == ((), ())
+    assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
+
+
+def test_a_renamed_source_that_does_not_serve_there_gets_no_name_back_unasked(lab: Lab) -> None:
+    lab.network("back")
+    lab.run("app", network="back", listen=5000)
+    lab.run("web", network="back", link="app:helloapp")
+    lab.rename("app", "app-before")
+    lab.stop("app-before")
+    found = only_fault(diagnose(lab))
+    assert (found.code, found.target) == ("LD306", "web")
+    assert "find out whether app-before is meant" in found.fixes[0].title
+    assert not any(fix.actions for fix in found.fixes)
+
+
 def test_a_link_that_names_an_alias_or_an_id_of_its_source_resolves(lab: Lab) -> None:
     lab.network("back")
     identity = lab.run("p-app-1", network="back", aliases=["app"], listen=5000)

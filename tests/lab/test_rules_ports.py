@@ -41,6 +41,26 @@ def test_a_source_that_exposes_nothing_is_a_warning_and_is_mended_by_exposing(la
     assert lab.process_environment("web")["HELLOAPP_PORT"] == f"tcp://{address}:5000"
 
 
+def test_the_engines_dns_and_the_loopback_address_are_no_ports_to_expose(lab: Lab) -> None:
+    client = lab.image("lab:sleep", command=SLEEP)
+    lab.network("back")
+    lab.run("app", image=client, command=["httpd", "-f", "-p", "127.0.0.1:5000"])
+    lab.wait_listening("app", 5000)
+    lab.connect("back", "app")
+    lab.run("web", image=client, command=[], link="app:helloapp")
+    found = only_fault(diagnose(lab))
+    assert found.code == "LD501"
+    assert "It listens on 5000 of its loopback address only" in found.message
+    assert not any(fix.actions for fix in found.fixes)
+    lab.run("api", image=client, command=["httpd", "-f", "-p", "5000"])
+    lab.wait_listening("api", 5000)
+    lab.connect("back", "api")
+    lab.run("front", image=client, command=[], link="api:api")
+    messages = {each.target: each for each in diagnose(lab).findings}
+    assert "It listens on 5000." in messages["front"].message
+    assert "with port 5000 exposed" in messages["front"].fixes[0].title
+
+
 def test_a_source_that_exposes_nothing_is_blocked_where_only_links_may_talk(quiet_lab: Lab) -> None:
     client = quiet_lab.image("lab:sleep", command=SLEEP)
     server = quiet_lab.image("lab:app", command=SERVE, files={"/srv/index.html": "app\n"})

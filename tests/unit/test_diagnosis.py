@@ -265,6 +265,7 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
         "links",
         "rules_left_out",
         "elsewhere",
+        "not_running",
     ]
     assert list(found["scope"]["elsewhere"]) == ["error", "warning", "info", "skipped"]
     finding = found["findings"][0]

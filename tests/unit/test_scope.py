@@ -69,6 +69,17 @@ def test_nothing_elsewhere_is_said_too() -> None:
     )
 
 
+def test_a_container_that_is_asked_for_and_does_not_run_is_not_passed_over() -> None:
+    found = report(broken(0).stop("web"), "web")
+    assert verdict(found) == (
+        "✓ web: nothing wrong (1 link); nothing wrong elsewhere on vm; not running: web"
+    )
+    assert found.scope.not_running == ("web",)
+    assert "not running: web" in render_nagios(found)
+    assert report(broken(0).stop("web"), "app").scope.not_running == ()
+    assert "not running" not in verdict(report(broken(0).stop("web")))
+
+
 def test_a_source_that_is_asked_for_has_the_links_that_lead_to_it() -> None:
     found = report(broken(), "db")
     assert verdict(found) == "✗ db: 30 errors (30 links); nothing wrong elsewhere on vm"

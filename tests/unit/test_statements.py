@@ -314,6 +314,18 @@ def test_no_route_is_said_only_where_there_is_none(cause: ProbeCause, words: str
     assert ("has no route" in found.message) is (cause is ProbeCause.NO_ROUTE)
 
 
+@pytest.mark.parametrize("outcome", [ProbeOutcome.NO_ROUTE, ProbeOutcome.TIMED_OUT])
+def test_no_firewall_is_looked_for_where_nobody_answers_for_the_address(
+    outcome: ProbeOutcome,
+) -> None:
+    (fix,) = only("LD510", probed(outcome, cause=ProbeCause.NO_NEIGHBOUR)).fixes
+    assert "firewall" not in fix.title
+    assert not any("iptables" in each for each in fix.commands)
+    assert "ip address show" in fix.commands[0]
+    (dropped,) = only("LD510", probed(ProbeOutcome.TIMED_OUT)).fixes
+    assert "firewall" in dropped.title
+
+
 def test_a_rule_of_the_firewall_that_may_refuse_is_named() -> None:
     world = probed(ProbeOutcome.NO_ROUTE, cause=ProbeCause.REJECTED).filter(REJECT)
     found = only("LD510", world)

@@ -28,6 +28,8 @@ class KnownAs(Enum):
     ALIAS = "network alias"
     HOSTNAME = "hostname"
     MADE_UP = "name that Compose left"
+    FORMER_NAME = "name, until it was renamed"
+    """Nothing but the engine's events tells of it; no answer of `candidates_for`."""
 
 
 class Candidate(NamedTuple):

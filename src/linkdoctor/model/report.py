@@ -223,6 +223,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     rules_left_out: int = 0
     """Rules that `select` left out: what they would find was not looked at."""
     elsewhere: Elsewhere = Elsewhere()
+    not_running: tuple[str, ...] = ()
+    """Those that were asked for and do not run or are paused: no rule may be about that."""
 
 
 class Because(msgspec.Struct, frozen=True, kw_only=True):

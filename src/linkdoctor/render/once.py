@@ -10,8 +10,8 @@ from linkdoctor.model.report import Finding, Fix
 
 __all__ = ["ALL_IN_ORDER", "Printed", "once"]
 
-ALL_IN_ORDER = "all of it, in an order in which it can be pasted:"
-"""Above the commands of a whole report."""
+ALL_IN_ORDER = "what linkdoctor fix would do, in an order in which it can be pasted:"
+"""Above the commands of a whole report: not all of its findings can be fixed by commands."""
 
 
 class Printed:

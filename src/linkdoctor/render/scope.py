@@ -53,6 +53,9 @@ def elsewhere(report: Report, where: str) -> str:
 def left_open(report: Report) -> Iterator[str]:
     """Tell what was not looked at, what is too early to judge, and what may be missing."""
     scope, summary = report.scope, report.summary
+    if scope.not_running:
+        names = listed([neutral(each, _LONGEST_NAME) for each in scope.not_running], _NAMED)
+        yield f"not running: {names}"
     if scope.rules_left_out:
         yield f"not looked at: {counted(scope.rules_left_out, 'other rule')}"
     if scope.ignore:
