@@ -51,10 +51,10 @@ def docker(lab: Lab, home: Path, *words: str) -> None:
     run(lab, home, "docker", *words)
 
 
-def paste(lab: Lab, home: Path, commands: Sequence[str]) -> None:
+def paste(lab: Lab, home: Path, commands: Sequence[str], shell: str = "sh") -> None:
     """Paste commands into a shell, one after another."""
     for command in commands:
-        run(lab, home, "sh", "-c", command)
+        run(lab, home, shell, "-c", command)
 
 
 def run(lab: Lab, home: Path, *words: str) -> None:
@@ -261,6 +261,24 @@ def test_nothing_is_lost_by_what_is_printed(lab: Lab, tmp_path: Path, loss: str)
     assert after["State"]["Running"]
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     assert codes(diagnose(lab)) == []
+
+
+SET_BY_SHELLS = (
+    *("_", "LINENO", "SECONDS", "RANDOM", "SHLVL", "GROUPS", "DIRSTACK", "FUNCNAME", "HISTCMD"),
+    *("PIPESTATUS", "EPOCHSECONDS", "EPOCHREALTIME", "COMP_WORDBREAKS", "UID", "EUID", "PPID"),
+    *("GID", "COLUMNS", "LINES", "OPTIND", "LC_ALL", "status", "path", "REPLY", "HOSTNAME"),
+)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_variables_that_shells_set_themselves_arrive(lab: Lab, tmp_path: Path, shell: str) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", env=dict.fromkeys(SET_BY_SHELLS, "it's 7"))
+    lab.recreate("app")
+    before = lab.inspect("web")
+    fix = advised(only_fault(diagnose(lab)), Safety.RECREATE)
+    paste(lab, tmp_path, fix.commands, shell)
+    assert differences(told(before), told(lab.inspect("web"))) == []
 
 
 def test_linkdoctors_own_way_comes_first(lab: Lab, tmp_path: Path) -> None:
