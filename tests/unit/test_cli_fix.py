@@ -83,8 +83,8 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("--apply",), "add --yes"),
-        (("--apply", "--yes", "--undo", "x"), "exclude one another"),
-        (("--undo", "x", "--resume", "y"), "exclude one another"),
+        (("--apply", "--yes", "--undo", "x"), "cannot be used together"),
+        (("--undo", "x", "--resume", "y"), "cannot be used together"),
         (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),

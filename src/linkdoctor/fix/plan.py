@@ -381,7 +381,7 @@ class _Draft:
         owner = compose_service(container)
         if owner is not None:
             raise _Refused(
-                f"{container.name} belongs to the Compose project {owner[0]}, which alone is to "
+                f"{container.name} belongs to the Compose project {owner[0]}, which alone can "
                 f"recreate it: {through_compose(*owner)}"
             )
         self._topology.details(container)

@@ -517,7 +517,7 @@ def _by_reason(skipped: Iterable[Skipped], several: bool) -> dict[str, list[str]
 
 def _advice(skipped: Sequence[Skipped]) -> str:
     if any(each.code == UNREACHABLE for each in skipped):
-        return "mend what kept the engine from answering, then check again; nothing is known of it"
+        return "fix the connection to the engine, then check again; nothing could be checked there"
     if any("--timeout" in each.reason for each in skipped):
         return "give it more time with --timeout, then check again"
     if any(word in each.reason for each in skipped for word in ("root", "permi")):
