@@ -110,7 +110,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     since="0.1",
     summary="a link that the engine accepted and that does nothing",
-    needs=frozenset({Need.DETAILS}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD302", "LD303", "LD304", "LD510"}),
     cases=(

@@ -179,7 +179,7 @@ RULE = Rule(
     severity=Severity.INFO,
     since="0.1",
     summary="the alias of a link is no good name for a host",
-    needs=frozenset({Need.DETAILS}),
+    needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD302", "LD303", "LD304", "LD510"}),
     cases=(

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.fixes import commands_of
+from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Safety
 from linkdoctor.model.run_options import Defaults
 from linkdoctor.model.run_setup import setup_of
@@ -51,10 +53,10 @@ def docker(lab: Lab, home: Path, *words: str) -> None:
     run(lab, home, "docker", *words)
 
 
-def paste(lab: Lab, home: Path, commands: Sequence[str]) -> None:
+def paste(lab: Lab, home: Path, commands: Sequence[str], shell: str = "sh") -> None:
     """Paste commands into a shell, one after another."""
     for command in commands:
-        run(lab, home, "sh", "-c", command)
+        run(lab, home, shell, "-c", command)
 
 
 def run(lab: Lab, home: Path, *words: str) -> None:
@@ -263,6 +265,24 @@ def test_nothing_is_lost_by_what_is_printed(lab: Lab, tmp_path: Path, loss: str)
     assert codes(diagnose(lab)) == []
 
 
+SET_BY_SHELLS = (
+    *("_", "LINENO", "SECONDS", "RANDOM", "SHLVL", "GROUPS", "DIRSTACK", "FUNCNAME", "HISTCMD"),
+    *("PIPESTATUS", "EPOCHSECONDS", "EPOCHREALTIME", "COMP_WORDBREAKS", "UID", "EUID", "PPID"),
+    *("GID", "COLUMNS", "LINES", "OPTIND", "LC_ALL", "status", "path", "REPLY", "HOSTNAME"),
+)
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_variables_that_shells_set_themselves_arrive(lab: Lab, tmp_path: Path, shell: str) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", env=dict.fromkeys(SET_BY_SHELLS, "it's 7"))
+    lab.recreate("app")
+    before = lab.inspect("web")
+    fix = advised(only_fault(diagnose(lab)), Safety.RECREATE)
+    paste(lab, tmp_path, fix.commands, shell)
+    assert differences(told(before), told(lab.inspect("web"))) == []
+
+
 def test_linkdoctors_own_way_comes_first(lab: Lab, tmp_path: Path) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp", env={"KEY": MULTI_LINE})
@@ -285,3 +305,59 @@ def test_what_linkdoctor_would_refuse_is_not_printed(lab: Lab) -> None:
     fix, *others = only_fault(diagnose(lab)).fixes
     assert (fix.safety, fix.commands, fix.actions, others) == (Safety.MANUAL, (), (), [])
     assert "--rm" in fix.title
+
+
+def chain(lab: Lab) -> None:
+    """The classic three: db, which was recreated, behind app, behind web."""
+    lab.run("db", listen=6000)
+    lab.run("app", listen=5000, link="db:db", restart="on-failure:3")
+    lab.run("web", link="app:helloapp")
+    lab.recreate("db")
+
+
+def test_what_is_linked_to_what_is_recreated_by_hand_is_recreated_after_it(
+    lab: Lab, tmp_path: Path
+) -> None:
+    chain(lab)
+    _, by_hand = only_fault(diagnose(lab)).fixes
+    assert all(f"{name}-before" in by_hand.title for name in ("app", "web"))
+    paste(lab, tmp_path, by_hand.commands)
+    assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
+    assert lab.fetch("app", "http://db:6000/") == (0, "db\n")
+    assert [each for each in codes(diagnose(lab)) if each != "LD107"] == []
+
+
+def test_the_printed_undo_gives_the_whole_restart_policy_back(lab: Lab, tmp_path: Path) -> None:
+    lab.run("app", listen=5000)
+    expects = {"linkdoctor.expects": "helloapp"}
+    lab.run("web", link="app:other", labels=expects, restart="on-failure:4")
+    before = lab.inspect("web")
+    (step,) = (each for each in plan_of(lab).steps if isinstance(each.action, Recreate))
+    paste(lab, tmp_path, (*step.commands, *step.undo))
+    after = lab.inspect("web")
+    assert after["Id"] == before["Id"]
+    assert after["HostConfig"]["RestartPolicy"] == before["HostConfig"]["RestartPolicy"]
+    assert after["HostConfig"]["RestartPolicy"]["MaximumRetryCount"] == 4
+
+
+def test_no_undo_brings_a_container_back_that_its_ghost_link_keeps_down(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp")
+    lab.recreate("app")
+    (step,) = plan_of(lab).steps
+    assert step.commands
+    assert step.undo == ()
+    assert step.reversible.startswith("cannot be taken back: ")
+
+
+def test_a_port_that_is_pinned_is_no_change(lab: Lab) -> None:
+    lab.run("app", listen=5000)
+    lab.run("web", link="app:helloapp", publish={80: None, 81: 8081})
+    lab.recreate("app")
+    (step,) = plan_of(lab).steps
+    assert step.title == "recreate web"
+
+
+def plan_of(lab: Lab) -> Plan:
+    """What `fix` would do."""
+    return plan(diagnose(lab), Topology(look(lab).snapshots))

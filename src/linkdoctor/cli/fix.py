@@ -249,7 +249,7 @@ def _refuse_nonsense(
     *, apply: bool, yes: bool, pick: bool, undo: Path | None, resume: Path | None
 ) -> None:
     if sum((apply, undo is not None, resume is not None)) > 1:
-        raise CliError("--apply, --undo and --resume exclude one another")
+        raise CliError("--apply, --undo and --resume cannot be used together")
     if apply and not yes and not (output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr)):
         asks = "--interactive" if pick else "--apply"
         way = "use --apply --yes" if pick else "add --yes"

@@ -135,11 +135,11 @@ class _Asking:
             return True
         lines = [f"journal: {undoing.journal}"]
         lines += [
-            f"{_named(step.action)}: was interrupted; is brought to an end first"
+            f"{_named(step.action)}: was interrupted; will be finished first"
             for step in undoing.interrupted
         ]
         for each in undoing.reversals:
-            what = f"cannot be taken back: {each.why_not}" if each.why_not else "is taken back"
+            what = f"cannot be taken back: {each.why_not}" if each.why_not else "will be taken back"
             lines.append(f"{_named(each.step.action)}: {what}")
         for line in lines:
             output.complain(line)

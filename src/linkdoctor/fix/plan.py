@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
+from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -36,12 +37,14 @@ from linkdoctor.model.fixes import (
     is_wanted,
     links_to_make,
     moving_ports,
+    obstacles,
     present_links,
     through_compose,
 )
 from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.plan import Advice, Plan, Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
+from linkdoctor.model.run_words import publish_word
 from linkdoctor.model.shared_namespaces import (
     Sharer,
     all_sharers_of,
@@ -52,7 +55,7 @@ from linkdoctor.model.shared_namespaces import (
     stays_down,
     waits_for_owner,
 )
-from linkdoctor.model.snapshot import Container, Publication, Status
+from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
@@ -378,7 +381,7 @@ class _Draft:
         owner = compose_service(container)
         if owner is not None:
             raise _Refused(
-                f"{container.name} belongs to the Compose project {owner[0]}, which alone is to "
+                f"{container.name} belongs to the Compose project {owner[0]}, which alone can "
                 f"recreate it: {through_compose(*owner)}"
             )
         self._topology.details(container)
@@ -646,11 +649,12 @@ def _step(
     interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
     typed = commands_of(topology, host, task.action)
+    ghost = isinstance(task.action, Recreate) and _has_ghost_link(topology, host, container)
     return Step(
         number=number,
         host=host,
         safety=safety,
-        title=_title(task.action),
+        title=_title(task.action, container),
         reason=_reason(findings, task.why),
         codes=tuple(sorted({each.code for each in findings})),
         fingerprints=tuple(sorted({each.fingerprint for each in findings})),
@@ -660,9 +664,9 @@ def _step(
         seconds=0 if quiet else _seconds(container),
         commands=typed,
         # Taking back what is not typed is linkdoctor's as well.
-        undo=_undo(topology, host, task.action) if typed else (),
+        undo=_undo(topology, host, task.action) if typed and not ghost else (),
         after=after,
-        reversible=beforehand(task.action),
+        reversible=beforehand(task.action, ghost=ghost),
         notes=notes,
     )
 
@@ -742,7 +746,7 @@ def _waiting(seen: _Seen, host: str, container: Container | None) -> tuple[str, 
     return (*sorted(linked - sharing), *sorted(sharing))
 
 
-def _title(action: Action) -> str:
+def _title(action: Action, now: Container | None) -> str:
     match action:
         case Start(container=name):
             return f"start {name}"
@@ -758,20 +762,24 @@ def _title(action: Action) -> str:
             under = f" as {', '.join(aliases)}" if aliases else ""
             return f"connect {name} to network {network}{under}"
         case Recreate():
-            changes = "; ".join(_changes(action))
+            changes = "; ".join(_changes(action, now))
             return f"recreate {action.container}" + (f" ({changes})" if changes else "")
 
 
-def _changes(action: Recreate) -> Iterator[str]:
+def _changes(action: Recreate, now: Container | None) -> Iterator[str]:
     if action.links is not None:
         links = ", ".join(f"{each.source}:{each.alias}" for each in action.links)
         yield f"links: {links}" if links else "no links"
+    details = now.details if now is not None else None
+    before = details.value.published if isinstance(details, Known) else ()
+    wanted = action.published or ()
+    if {*map(_place, wanted)} == {*map(_place, before)}:
+        wanted = ()  # only what the engine chose is pinned
     kept = {_place(each) for each in action.pinned}
-    given = (each for each in action.published or () if _place(each) not in kept)
-    ports = (*given, *action.publish)
+    given = (each for each in wanted if _place(each) not in kept)
+    ports = dict.fromkeys(map(publish_word, (*given, *action.publish)))
     if ports:
-        shown = (f"{each.host_address}:{each.host_port}:{each.port}".lstrip(":") for each in ports)
-        yield f"published: {', '.join(shown)}"
+        yield f"published: {', '.join(ports)}"
     if action.expose:
         yield f"exposed: {', '.join(map(str, action.expose))}"
     if action.drop_extra_hosts:
@@ -809,10 +817,24 @@ def _more(number: int) -> str:
     return f"({number} more {'finding' if number == 1 else 'findings'} with it.)"
 
 
+def _has_ghost_link(topology: Topology, host: str, container: Container | None) -> bool:
+    """Whether an old container could not be started again: its link leads to a removed one."""
+    try:
+        return container is not None and bool(obstacles(topology, host, container)[1])
+    except MissingEvidence:
+        return False
+
+
+def _whole_policy(details: Details) -> str:
+    """Return a restart policy with its number of retries (``on-failure:3``) where that was seen."""
+    words = details.setup.value.options if isinstance(details.setup, Known) else ()
+    return dict(pairwise(words)).get("--restart", details.restart_policy)
+
+
 def _undo(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
     container = topology.named(host, action.container)
     details = container.details if container is not None else None
-    policy = details.value.restart_policy if isinstance(details, Known) else "no"
+    policy = _whole_policy(details.value) if isinstance(details, Known) else "no"
     match action:
         case Start(container=name):
             return (shell("docker", "stop", name),)

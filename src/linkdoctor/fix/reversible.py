@@ -11,8 +11,17 @@ from linkdoctor.model.actions import Action, Recreate, Restart
 from linkdoctor.model.commands import shell
 from linkdoctor.model.plan import Files
 
-__all__ = ["beforehand", "changed_something", "engine_words", "undo_command", "why_irreversible"]
+__all__ = [
+    "COULD_NOT_START",
+    "beforehand",
+    "changed_something",
+    "engine_words",
+    "undo_command",
+    "why_irreversible",
+]
 
+COULD_NOT_START = "the old container has a ghost link, with which it could not be started again"
+"""Why a recreation is for good where the old container's link leads to a removed one."""
 _RESTARTED = "a restart leaves nothing to take back"
 _REPLACED = {
     Files.KEEP: "can be taken back while the old container is kept (it is, if it wrote files that "
@@ -23,18 +32,19 @@ _REPLACED = {
 }
 
 
-def beforehand(action: Action, files: Files = Files.KEEP) -> str:
+def beforehand(action: Action, files: Files = Files.KEEP, *, ghost: bool = False) -> str:
     """Say of a planned action whether ``--undo`` can take it back, a clause.
 
     Args:
         action: what is planned.
         files: what is to become of what a container that is replaced wrote outside volumes.
+        ghost: whether that container has a ghost link.
     """
     match action:
         case Restart():
             return f"cannot be taken back: {_RESTARTED}"
         case Recreate():
-            return _REPLACED[files]
+            return f"cannot be taken back: {COULD_NOT_START}" if ghost else _REPLACED[files]
         case _:
             return "can be taken back with --undo"
 

@@ -15,7 +15,7 @@ from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
-from linkdoctor.fix.reversible import changed_something, why_irreversible
+from linkdoctor.fix.reversible import COULD_NOT_START, changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.plan import Files, Plan, Step
@@ -167,6 +167,8 @@ def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
     noted = [each for each in journal.steps() if each.number == outcome.step]
     changed = [each for each in noted if each.open or changed_something(each)]
     why_not = why_irreversible(changed[0]) if changed else ""
+    if changed and not why_not and COULD_NOT_START in step.reversible:
+        why_not = COULD_NOT_START
     return Done(
         reversible=bool(changed) and not why_not,
         irreversible=why_not,

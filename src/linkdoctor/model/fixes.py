@@ -236,6 +236,7 @@ def recreate(
     dns_search: Sequence[str] | None = None,
     joins: Sequence[Joined] = (),
     why: str = "",
+    targets_too: bool = True,
 ) -> Fix:
     """Advise to recreate a container, the same but for what is given.
 
@@ -262,7 +263,56 @@ def recreate(
         joins=tuple(joins),
     )
     fix = _recreated(topology, host, target, action, why=why)
-    return with_sharers(topology, host, fix, target, replaced=(target.name,))
+    fix = with_sharers(topology, host, fix, target, replaced=(target.name,))
+    return _with_targets(topology, host, fix, target) if fix.commands and targets_too else fix
+
+
+def _with_targets(topology: Topology, host: str, fix: Fix, source: Container) -> Fix:
+    """Add to a recreation that of the targets whose links it would make ghosts, and theirs.
+
+    They are no actions of the fix: a plan finds them by itself.
+    """
+    targets = _ghosts_to_be(topology, host, source)
+    if not targets:
+        return fix
+    after = (recreate(topology, host, each, targets_too=False) for each in targets)
+    return msgspec.structs.replace(
+        fix,
+        title=_followed_by_targets(fix.title, targets),
+        safety=Safety.MANUAL if fix.safety is Safety.MANUAL else Safety.RECREATE,
+        commands=_in_sequence(fix, *after),
+    )
+
+
+def _followed_by_targets(title: str, targets: Iterable[Container]) -> str:
+    named = ", ".join(each.name for each in targets)
+    return f"{title}; after it do the same with {named}, whose link would be a ghost otherwise"
+
+
+def _ghosts_to_be(topology: Topology, host: str, source: Container) -> tuple[Container, ...]:
+    """Return the targets whose links are ghosts once a container is replaced, and theirs in turn.
+
+    Sources come first. Those are targets with a legacy link that run, or were refused because of a
+    link; one that was stopped on purpose is left alone. Sharers are replaced with their owner.
+    """
+    found: list[Container] = []
+    entered = {source.id, *_sharers_ids(topology, host, source)}
+
+    def visit(container: Container) -> None:
+        for link in topology.links_to(host, container):
+            target = link.target
+            wanted = link.kind is LinkKind.LEGACY and target.id not in entered
+            if wanted and is_wanted(topology, target):
+                entered.update((target.id, *_sharers_ids(topology, host, target)))
+                visit(target)
+                found.append(target)
+
+    visit(source)
+    return tuple(reversed(found))
+
+
+def _sharers_ids(topology: Topology, host: str, owner: Container) -> Iterator[str]:
+    return (each.container.id for each in sharers_if_seen(topology, host, owner))
 
 
 def _recreated(
@@ -434,8 +484,7 @@ def recreate_source(
 ) -> Fix:
     """Advise to recreate a source and, after it, the targets whose links would be ghosts.
 
-    Those are targets with a legacy link that run, or were refused because of a link; one that was
-    stopped on purpose is left alone.
+    Those of its own targets are actions of the fix as well.
     """
     first = recreate(
         topology,
@@ -447,27 +496,22 @@ def recreate_source(
         expose=expose,
         aliases=aliases,
         why=why,
+        targets_too=False,
     )
-    targets = {
-        link.target.name: link.target
-        for link in topology.links_to(host, source)
-        if link.kind is LinkKind.LEGACY and is_wanted(topology, link.target)
-    }
+    targets = _ghosts_to_be(topology, host, source)
     if not targets:
         return first
-    for sharer in sharers_if_seen(topology, host, source):
-        targets.pop(sharer.container.name, None)  # it is replaced with the source already
-    after = [recreate(topology, host, target) for _, target in sorted(targets.items())]
-    if not after:
-        return first
+    after = {each.id: recreate(topology, host, each, targets_too=False) for each in targets}
+    direct = {link.target.id for link in topology.links_to(host, source)}
+    # The targets of targets are found by a plan itself.
+    carried_out = (first, *(fix for key, fix in after.items() if key in direct))
     return Fix(
-        title=f"{first.title}; after it do the same with {', '.join(sorted(targets))}, whose link "
-        "would be a ghost otherwise",
+        title=_followed_by_targets(first.title, targets),
         safety=Safety.RECREATE,
-        commands=_in_sequence(first, *after),
+        commands=_in_sequence(first, *after.values()),
         # Where one of them is its owner's to recreate, all of it is for a person.
-        actions=tuple(action for fix in (first, *after) for action in fix.actions)
-        if all(fix.actions for fix in (first, *after))
+        actions=tuple(action for fix in carried_out for action in fix.actions)
+        if all(fix.actions for fix in (first, *after.values()))
         else (),
     )
 

@@ -22,9 +22,14 @@ _EXPORTABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VARIABLE = re.compile(r"[A-Za-z0-9_.-]+")
 _OF_THE_CLIENT = re.compile(
     r"PATH|HOME|IFS|ENV|PWD|OLDPWD|SHELLOPTS|BASH.*|PPID|U?ID|EUID|USER|TMPDIR|CDPATH|OPTIND|PS[124]"
-    r"|(DOCKER|BUILDKIT|LD|DYLD|GO|SSH|SSL|XDG|OTEL)[A-Z0-9]*(_.*)?|.*_proxy|.*_PROXY",
+    r"|(DOCKER|BUILDKIT|LD|DYLD|GO|SSH|SSL|XDG|OTEL)[A-Z0-9]*(_.*)?|.*_proxy|.*_PROXY"
+    # What bash, ksh or zsh sets itself: an assignment is dropped, changed or refused.
+    r"|_|LINENO|SECONDS|S?RANDOM|SHLVL|GROUPS|DIRSTACK|FUNCNAME|PIPESTATUS|HISTCMD|EPOCH[A-Z]+"
+    r"|COLUMNS|LINES|COMP_.*|COPROC|LC_.*|E?GID|USERNAME|ERRNO|TTYIDLE|ARGV0"
+    r"|argv|status|pipestatus|signals|path|[cf]path|cdpath|options|aliases|commands|functions"
+    r"|parameters|modules|history|widgets|keymaps|terminfo|termcap",
 )
-"""What the shell or the client reads itself: such a variable never gets into their environment."""
+"""What the shell or the client reads or sets itself: it never gets into their environment."""
 _QUOTED = r'{{printf "\x27%s\x27" (join (split WHAT "\x27") "\x27\\\x27\x27")}}'
 _NAME_IS_ONE_OF = '(eq (index (split . "=") 0) NAMES)'
 

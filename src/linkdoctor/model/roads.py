@@ -15,7 +15,14 @@ from linkdoctor.model import commands
 from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Start
 from linkdoctor.model.commands import OneCall
 from linkdoctor.model.evidence import Known, MissingEvidence
-from linkdoctor.model.fixes import commands_of, keeping, links_to_make, obstacles, recreate
+from linkdoctor.model.fixes import (
+    KEPT,
+    commands_of,
+    keeping,
+    links_to_make,
+    obstacles,
+    recreate,
+)
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -71,11 +78,18 @@ def _roads(topology: Topology, host: str, target: str, fix: Fix, *, chosen: bool
     if fix.commands:
         yield msgspec.structs.replace(
             fix,
-            title=f"by hand: {keeping(fix.title, replaced)}",
+            title=f"by hand: {keeping(fix.title, tuple(_kept(fix.commands)) or replaced)}",
             actions=() if own else fix.actions,
             host="" if own else fix.host,
             elsewhere=() if own else fix.elsewhere,
         )
+
+
+def _kept(typed: Iterable[str]) -> Iterator[str]:
+    """Yield the containers that commands keep under another name, each once."""
+    for words in map(shlex.split, typed):
+        if words[:2] == ["docker", "rename"] and words[-1] == f"{words[-2]}{KEPT}":
+            yield words[-2]
 
 
 def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called: str = "") -> str:

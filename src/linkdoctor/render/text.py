@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
@@ -378,7 +378,17 @@ def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
         for fix in finding.fixes:
             key = (_without_name(fix.title, finding.target, ""), fix.safety.value)
             groups.setdefault(key, []).append((finding.target, fix))
-    return [_merged_fix(group) for group in groups.values()]
+    targets = {each.target for each in cause}
+    return [_for_whom(group, targets) for group in groups.values()]
+
+
+def _for_whom(group: Sequence[tuple[str, Fix]], targets: Collection[str]) -> Fix:
+    """Merge fixes; say for which targets they are where they are no choice for the others."""
+    fix = _merged_fix(group)
+    served = list(dict.fromkeys(each for each, _ in group))
+    if len(served) == len(targets):
+        return fix
+    return msgspec.structs.replace(fix, title=f"for {listed(served)}: {fix.title}")
 
 
 def _without_name(title: str, name: str, joiner: str) -> str:
@@ -507,7 +517,7 @@ def _by_reason(skipped: Iterable[Skipped], several: bool) -> dict[str, list[str]
 
 def _advice(skipped: Sequence[Skipped]) -> str:
     if any(each.code == UNREACHABLE for each in skipped):
-        return "mend what kept the engine from answering, then check again; nothing is known of it"
+        return "fix the connection to the engine, then check again; nothing could be checked there"
     if any("--timeout" in each.reason for each in skipped):
         return "give it more time with --timeout, then check again"
     if any(word in each.reason for each in skipped for word in ("root", "permi")):
