@@ -330,6 +330,23 @@ def test_a_source_is_replaced_with_its_data_and_its_targets_after_it(
     assert quiet_lab.fetch("web", "http://api:9000/") == (0, "kept\n")
 
 
+def test_a_source_that_a_ghost_keeps_down_is_replaced_before_its_target(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """web → app → db: db was recreated, and app's restart failed because of it."""
+    lab.run("db", listen=5432)
+    lab.run("app", link="db:db", listen=5000, binds=["/data"])
+    lab.run("web", link="app:helloapp")
+    assert lab.exec("app", f"echo kept > {MARK}")[0] == 0
+    lab.recreate("db")
+    refusal(lambda: lab.restart("app"))
+    assert "LD101 web/helloapp" in codes(diagnose(lab))
+    mended(lab, tmp_path, "recreate")
+    assert told(diagnose(lab)) == []
+    assert lab.fetch("web", "http://helloapp:5000/") == PAGE
+    assert lab.exec("app", ["cat", MARK]) == (0, "kept\n")
+
+
 # What a person may say
 
 

@@ -560,6 +560,7 @@ def _steps(
         for number, (_, task) in enumerate(placed, start=1)
         for finding in task.findings
     }
+    final = {each: _proved_by(report, each, step, placed) for each, step in final.items()}
     renamed = {
         (key[0], key[1]): task.action.to for key, task in placed if isinstance(task.action, Rename)
     }
@@ -574,13 +575,31 @@ def _steps(
                 task,
                 number=number,
                 after=(*sorted(previous), *own),
-                mends=[each for each in task.findings if final[each] == number],
+                mends=[each for each, proof in final.items() if proof == number],
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
                 notes=_notes(topology, key, task, work),
             )
         )
         own.append(number)
     return tuple(steps)
+
+
+def _proved_by(report: Report, number: int, last: int, placed: list[tuple[_Key, _Task]]) -> int:
+    """Return the step after which a finding has to be gone.
+
+    It is the last that serves it; but where this replaces a source, and the finding's own target is
+    replaced after it, the target's link is a ghost in between.
+    """
+    finding = report.findings[number]
+    target = (finding.host, finding.target)
+    if not isinstance(placed[last - 1][1].action, Recreate):
+        return last
+    replaced = [
+        step
+        for step, (key, task) in enumerate(placed, start=1)
+        if key == target and isinstance(task.action, Recreate)
+    ]
+    return max([last, *replaced])
 
 
 def _before(
@@ -640,6 +659,8 @@ def _step(
 ) -> Step:
     (host, name), topology = key, seen.topology
     findings = [report.findings[each] for each in task.findings]
+    proved = [report.findings[each] for each in mends]
+    served = [*findings, *proved]
     safety = _SAFETY.get(task.phase, Safety.SAFE)
     container = topology.named(host, name)
     quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
@@ -652,9 +673,9 @@ def _step(
         safety=safety,
         title=_title(task.action),
         reason=_reason(findings, task.why),
-        codes=tuple(sorted({each.code for each in findings})),
-        fingerprints=tuple(sorted({each.fingerprint for each in findings})),
-        mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
+        codes=tuple(sorted({each.code for each in served})),
+        fingerprints=tuple(sorted({each.fingerprint for each in served})),
+        mends=tuple(sorted(each.fingerprint for each in proved)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
         seconds=0 if quiet else _seconds(container),
