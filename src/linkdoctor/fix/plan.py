@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from linkdoctor.fix.merging import Contradiction, merged
-from linkdoctor.fix.reversible import beforehand
+from linkdoctor.fix.reversible import beforehand, stranded
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -561,6 +561,7 @@ def _steps(
         for finding in task.findings
     }
     final = {each: _proved_by(report, each, step, placed) for each, step in final.items()}
+    replaced = frozenset(key for key, task in placed if isinstance(task.action, Recreate))
     renamed = {
         (key[0], key[1]): task.action.to for key, task in placed if isinstance(task.action, Rename)
     }
@@ -577,6 +578,7 @@ def _steps(
                 after=(*sorted(previous), *own),
                 mends=[each for each, proof in final.items() if proof == number],
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
+                replaced=replaced,
                 notes=_notes(topology, key, task, work),
             )
         )
@@ -655,6 +657,7 @@ def _step(
     after: tuple[int, ...],
     mends: list[int],
     renamed: Mapping[str, str],
+    replaced: frozenset[_Key],
     notes: tuple[str, ...],
 ) -> Step:
     (host, name), topology = key, seen.topology
@@ -666,6 +669,7 @@ def _step(
     quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
     interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
+    never = _never_back(seen, key, task, replaced)
     typed = commands_of(topology, host, task.action)
     return Step(
         number=number,
@@ -681,11 +685,46 @@ def _step(
         seconds=0 if quiet else _seconds(container),
         commands=typed,
         # Taking back what is not typed is linkdoctor's as well.
-        undo=_undo(topology, host, task.action) if typed else (),
+        undo=_undo(topology, host, task.action) if typed and not never else (),
         after=after,
-        reversible=beforehand(task.action),
+        reversible=beforehand(task.action, never=never),
         notes=notes,
     )
+
+
+def _never_back(seen: _Seen, key: _Key, task: _Task, replaced: frozenset[_Key]) -> str:
+    """Say why a container that is replaced cannot be put back, a clause; '' if it may be.
+
+    The engine would not start it again where a link leads to no container any more; and what is
+    linked to the new one would lose its source.
+    """
+    host, topology = key[0], seen.topology
+    container = topology.named(*key)
+    if not isinstance(task.action, Recreate) or container is None:
+        return ""
+    if topology.is_running(container):
+        ghosts = (
+            link.alias
+            for link in topology.links_of(host, container)
+            if link.kind is LinkKind.LEGACY and _is_dead_end(topology, link, replaced)
+        )
+        if why := stranded(ghosts):
+            return why
+    targets = {
+        link.target.name
+        for link in seen.links_to(host, container)
+        if link.kind is LinkKind.LEGACY and (host, link.target.name) in replaced
+    }
+    names = ", ".join(sorted(targets))
+    return f"{names}, which is replaced after it, is linked to the new one" if names else ""
+
+
+def _is_dead_end(topology: Topology, link: Link, replaced: frozenset[_Key]) -> bool:
+    try:
+        source = topology.source_of(link)
+    except MissingEvidence:
+        return False
+    return source is None or (link.host, source.name) in replaced
 
 
 def _notes(topology: Topology, key: _Key, task: _Task, work: _Work) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -143,7 +143,25 @@ def carry_out(
         if result.result is not Result.FIXED:
             failed[planned.number] = begun
         done.append(result)
-    return tuple(done)
+    return tuple(_with_later(each, done) for each in done)
+
+
+def _with_later(one: Done, done: Sequence[Done]) -> Done:
+    """Return what became of a step, knowing the later ones: what is linked to it now keeps it."""
+    name = one.step.action.container
+    later = [
+        each.step.action.container
+        for each in done
+        if each.result is Result.FIXED
+        and isinstance(each.step.action, Recreate)
+        and one.step.number in each.step.after
+        and each.step.action.container != name
+        and (not each.step.action.joins or not each.reversible)
+    ]
+    if not (one.reversible and isinstance(one.step.action, Recreate) and later):
+        return one
+    why = f"{', '.join(later)}, which was replaced after it, needs the new one"
+    return msgspec.structs.replace(one, reversible=False, irreversible=why)
 
 
 def _still_due(step: Step, control: Control) -> Step | None:
