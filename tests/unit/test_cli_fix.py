@@ -54,7 +54,8 @@ def test_a_ghost_is_planned_for_and_nothing_is_changed(run: Run, tmp_path: Path)
     assert "1 step would mend" in out
     assert "step 1: recreate web" in out
     assert "[recreate]" in out
-    assert "undo:" in out
+    # No engine would start the old container again, because of its ghost link.
+    assert "undo:" not in out
     assert not (tmp_path / "state").exists()
 
 
@@ -323,6 +324,14 @@ def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_pat
     file = saved(tmp_path, World.tutorial().recreate("app"))
     _, out, _ = run("--snapshot", file)
     words = " ".join(out.split())
+    # No engine starts again what has a ghost link.
+    assert "cannot be taken back: as it was it could not be started again" in words
+    assert "undo:" not in words
+    misspelt = World.tutorial().run("shop", link=["app:api"], env={"APP_HOST": "http://apii:5000/"})
+    file = saved(tmp_path, misspelt)
+    _, out, _ = run("--snapshot", file)
+    words = " ".join(out.split())
+    assert "undo:" in words
     assert "can be taken back while the old container is kept" in words
     assert "it is, if it wrote files that the new one has not; --keep-old keeps it anyway" in words
 

@@ -17,7 +17,7 @@ from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
-from linkdoctor.model.actions import Recreate
+from linkdoctor.model.actions import Action, Recreate
 from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report, Safety
 
@@ -147,21 +147,36 @@ def carry_out(
 
 
 def _with_later(one: Done, done: Sequence[Done]) -> Done:
-    """Return what became of a step, knowing the later ones: what is linked to it now keeps it."""
+    """Return what became of a step, knowing the later ones, which may keep it from being undone."""
+    if not one.reversible:
+        return one
     name = one.step.action.container
     later = [
-        each.step.action.container
+        each
         for each in done
         if each.result is Result.FIXED
         and isinstance(each.step.action, Recreate)
         and one.step.number in each.step.after
-        and each.step.action.container != name
-        and (not each.step.action.joins or not each.reversible)
     ]
-    if not (one.reversible and isinstance(one.step.action, Recreate) and later):
-        return one
-    why = f"{', '.join(later)}, which was replaced after it, needs the new one"
-    return msgspec.structs.replace(one, reversible=False, irreversible=why)
+    why = ""
+    if any(each.step.action.container == name and not each.reversible for each in later):
+        why = f"{name} was replaced after it"
+    elif isinstance(one.step.action, Recreate):
+        keepers = [
+            each.step.action.container
+            for each in later
+            if not _is_sharer(each.step.action) or not each.reversible
+        ]
+        if keepers:
+            verb = "was" if len(keepers) == 1 else "were"
+            needs = "needs" if len(keepers) == 1 else "need"
+            names = ", ".join(keepers)
+            why = f"{names}, which {verb} replaced after it, {needs} the new one"
+    return msgspec.structs.replace(one, reversible=not why, irreversible=why)
+
+
+def _is_sharer(action: Action) -> bool:
+    return isinstance(action, Recreate) and bool(action.joins)
 
 
 def _still_due(step: Step, control: Control) -> Step | None:
