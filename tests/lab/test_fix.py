@@ -347,6 +347,18 @@ def test_a_source_that_a_ghost_keeps_down_is_replaced_before_its_target(
     assert lab.exec("app", ["cat", MARK]) == (0, "kept\n")
 
 
+def test_a_replacement_that_does_not_run_is_no_success(lab: Lab, tmp_path: Path) -> None:
+    """The old one has a ghost link and cannot be put back: nothing serves, and `check` is quiet."""
+    lab.run("app", listen=5000)
+    once = "test -e /vol/first && exit 3; touch /vol/first; while :; do sleep 1; done"
+    lab.run("once", link="app:db", command=["sh", "-c", once], binds=["once:/vol"])
+    lab.recreate("app")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert "not-fixed: it ended at once, with exit code 3" in done.stdout
+    assert "once-linkdoctor-old is kept" in done.stdout
+    assert done.returncode == 1
+
+
 # What a person may say
 
 
