@@ -330,6 +330,35 @@ def test_a_source_is_replaced_with_its_data_and_its_targets_after_it(
     assert quiet_lab.fetch("web", "http://api:9000/") == (0, "kept\n")
 
 
+def test_a_source_that_a_ghost_keeps_down_is_replaced_before_its_target(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """web → app → db: db was recreated, and app's restart failed because of it."""
+    lab.run("db", listen=5432)
+    lab.run("app", link="db:db", listen=5000, binds=["/data"])
+    lab.run("web", link="app:helloapp")
+    assert lab.exec("app", f"echo kept > {MARK}")[0] == 0
+    lab.recreate("db")
+    refusal(lambda: lab.restart("app"))
+    assert "LD101 web/helloapp" in codes(diagnose(lab))
+    mended(lab, tmp_path, "recreate")
+    assert told(diagnose(lab)) == []
+    assert lab.fetch("web", "http://helloapp:5000/") == PAGE
+    assert lab.exec("app", ["cat", MARK]) == (0, "kept\n")
+
+
+def test_a_replacement_that_does_not_run_is_no_success(lab: Lab, tmp_path: Path) -> None:
+    """The old one has a ghost link and cannot be put back: nothing serves, and `check` is quiet."""
+    lab.run("app", listen=5000)
+    once = "test -e /vol/first && exit 3; touch /vol/first; while :; do sleep 1; done"
+    lab.run("once", link="app:db", command=["sh", "-c", once], binds=["once:/vol"])
+    lab.recreate("app")
+    done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
+    assert "not-fixed: it ended at once, with exit code 3" in done.stdout
+    assert "once-linkdoctor-old is kept" in done.stdout
+    assert done.returncode == 1
+
+
 # What a person may say
 
 

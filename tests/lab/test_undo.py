@@ -99,6 +99,72 @@ def test_a_replaced_container_is_taken_back_by_the_command_that_was_printed(
     assert lab.inspect("web")["State"]["Running"]
 
 
+def test_what_could_not_be_started_again_is_not_said_to_be_taken_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """The old container has the ghost link that was the fault: no engine starts it again."""
+    lab.run("db", listen=5432)
+    lab.run("app", link="db:store", listen=5000)
+    lab.run("web", link="app:helloapp")
+    assert lab.exec("app", "echo mine > /wrote")[0] == 0
+    lab.recreate("db")
+    planned = command_line(lab, tmp_path, "fix", "--format", "json")
+    for step in json.loads(planned.stdout)["steps"]:
+        assert step["reversible"].startswith("cannot be taken back: as it was"), step["action"]
+        assert step["undo"] == []
+    said = applied(lab, tmp_path, "--keep-old")
+    assert said.count("cannot be taken back: as it was it could not be started again") == 2
+    assert "nothing of it can be taken back" in said
+    assert "To take it back" not in said
+    assert "docker cp app-linkdoctor-old:PATH ." in said
+    code, out, _ = undo(lab, tmp_path, "--yes")
+    assert code == 1
+    assert out.count("could not be started again") == 2
+    assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
+
+
+def test_a_source_says_that_its_target_keeps_it_from_being_taken_back(
+    quiet_lab: Lab, tmp_path: Path
+) -> None:
+    lab = quiet_lab
+    serve = "httpd -p 9000 -h /srv; exec httpd -f -p 5000 -h /srv"
+    lab.run(
+        "app",
+        command=["sh", "-c", f"mkdir -p /srv; echo app > /srv/index.html; {serve}"],
+        expose=[5000],
+    )
+    lab.run("web", link="app:api", env={"API_URL": "http://api:9000/"})
+    lab.wait_for(lambda: "recreate app" in command_line(lab, tmp_path, "fix").stdout, 20.0)
+    planned = command_line(lab, tmp_path, "fix", "--format", "json")
+    source, target = json.loads(planned.stdout)["steps"]
+    assert source["reversible"].startswith("cannot be taken back: web, which is replaced after it")
+    assert target["reversible"].startswith("cannot be taken back: as it was")
+    said = applied(lab, tmp_path, "--keep-old")
+    assert "nothing of it can be taken back" in said
+    assert undo(lab, tmp_path, "--yes")[0] == 1
+    assert lab.fetch("web", "http://api:9000/") == (0, "app\n")
+
+
+def test_owner_and_sharer_are_taken_back_by_the_command_that_was_printed(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.run("app", listen=5000)
+    old = lab.run("web", link="app:helloapp", env={"APP_HOST": "http://hellapp:5000/"})
+    sharing = {"NetworkMode": f"container:{old}"}
+    body = {"Image": lab.image("lab:base"), "Cmd": ["sleep", "1000"], "HostConfig": sharing}
+    create(lab, "side", body)
+    lab.api.start("side")
+    side = lab.inspect("side")["Id"]
+    said = applied(lab, tmp_path, "--keep-old")
+    assert lab.inspect("web")["Id"] != old
+    assert lab.inspect("side")["Id"] != side
+    words = [each for each in printed_command(said) if each not in ("-H", lab.url)]
+    done = command_line(lab, tmp_path, *words, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [lab.inspect(each)["Id"] for each in ("web", "side")] == [old, side]
+    assert lab.fetch("side", "http://helloapp:5000/") == (0, "app\n")
+
+
 def test_the_newest_journal_of_this_engine_is_taken_without_being_named(
     lab: Lab, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from linkdoctor.api import ContextName, Url
@@ -21,7 +22,7 @@ from linkdoctor.fix.journal import (
     state_directory,
     steps,
 )
-from linkdoctor.fix.reversible import undo_command, why_irreversible
+from linkdoctor.fix.reversible import stranded, undo_command, why_irreversible
 from linkdoctor.model.actions import Action, Recreate, Restart, Start
 from linkdoctor.model.links import StoredLink
 
@@ -247,6 +248,19 @@ def test_what_a_journal_says_against_taking_a_step_back(
     said = why_irreversible(step)
     assert said.startswith(why) if why != "--resume" else why in said
     assert bool(said) == bool(why)
+
+
+def test_what_no_engine_would_start_again_is_not_taken_back(tmp_path: Path) -> None:
+    ghost = msgspec.structs.replace(WEB, running=True, stranded=stranded(["db", "app"]))
+    with Journal(tmp_path / "journal") as journal:
+        step = journal.begin(ACTION, ghost, engine="E1")
+        journal.before(step, Call.START, ghost.id)
+        journal.after(step, Call.START, ghost.id, failed=False)
+        journal.end(step, "fixed", kept=OLD)
+        (found,) = journal.steps()
+    assert "links app, db is gone" in why_irreversible(found)
+    down = msgspec.structs.replace(found, before=msgspec.structs.replace(ghost, running=False))
+    assert why_irreversible(down) == "", "what did not run is put back without being started"
 
 
 def test_the_command_that_takes_back_names_engine_and_journal() -> None:

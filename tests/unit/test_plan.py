@@ -243,6 +243,24 @@ def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> Non
     assert (app.mends, web.mends != ()) == ((), True)
 
 
+def test_what_a_replaced_source_broke_is_looked_for_when_its_target_is_replaced_too() -> None:
+    """In between, the target's link leads to the source that was put aside."""
+    world = (
+        World()
+        .run("db", expose=[5432], listen=[5432])
+        .run("app", link=["db:db"], expose=[5000], listen=[5000])
+        .run("web", link=["app:helloapp"])
+        .recreate("db")
+        .stop("app")
+    )
+    found = planned(world)
+    assert steps(found) == [("Recreate", "app"), ("Recreate", "web")]
+    app, web = found.steps
+    assert [each.partition("@")[0] for each in web.codes] == ["LD101"]
+    assert set(web.mends) == set(web.fingerprints)
+    assert not set(app.mends) & set(web.mends)
+
+
 def test_a_source_is_not_replaced_where_compose_owns_a_target_of_it() -> None:
     labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "other"}
     world = (

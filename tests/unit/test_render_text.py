@@ -297,6 +297,26 @@ def test_steps_that_cannot_be_joined_follow_one_another() -> None:
     ]
 
 
+def test_what_another_target_needs_is_no_choice() -> None:
+    def fixed(name: str, *titles: str) -> Finding:
+        fixes = tuple(Fix(title=title, safety=Safety.RECREATE, commands=()) for title in titles)
+        return finding(name, fixes=fixes)
+
+    shown = text(
+        report(
+            fixed("a", "recreate a", "by hand: recreate a"),
+            fixed("b", "recreate b through its Compose project"),
+            fixed("c", "recreate c"),
+        )
+    )
+    lines = [line.strip() for line in shown.splitlines()]
+    assert [line for line in lines if line.startswith(("fix:", "or:", "and:"))] == [
+        "fix: recreate a and c [recreate]",
+        "or:  by hand: recreate a [recreate]",
+        "and: recreate b through its Compose project [recreate]",
+    ]
+
+
 def test_a_shared_step_is_shown_once() -> None:
     def both(name: str) -> Finding:
         commands = ("docker start app", f"docker restart {name}")

@@ -235,7 +235,7 @@ def fix(
         wait=wait,
     )
     _print_applied(applied, medium, format_)
-    raise typer.Exit(exit_code(applied.report))
+    raise typer.Exit(_code(applied))
 
 
 def _files(*, carry: bool, drop: bool, keep_old: bool) -> Files:
@@ -381,6 +381,25 @@ def _waiting(applied: Applied) -> str:
     return ", ".join((text, *(f"{each.steps} for --allow {each.allow.value}" for each in others)))
 
 
+def _code(applied: Applied) -> ExitCode:
+    """Return the exit code of what is left; a new container that does not run well is, too.
+
+    What does not run has no links to find fault with.
+    """
+    from linkdoctor.fix.outcome import Result
+    from linkdoctor.model.actions import Recreate
+
+    unproved = any(
+        one.result is Result.NOT_FIXED
+        and isinstance(one.step.action, Recreate)
+        and (one.reversible or one.irreversible)
+        for each in applied.rounds
+        for one in each.done
+    )
+    code = exit_code(applied.report)
+    return ExitCode.FINDINGS if unproved and code is ExitCode.OK else code
+
+
 def _json(value: Plan | Applied) -> bytes:
     from linkdoctor.render.as_json import render_json
 
@@ -415,6 +434,6 @@ def register(app: typer.Typer) -> None:
             "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
             "linkdoctor fix --undo                         take back what the last run did",
-            more="Exit codes: as of check, for what is left.",
+            more="Exit codes: as of check, for what is left; 1 also where a replacement failed.",
         ),
     )(fix)

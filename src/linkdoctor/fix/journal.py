@@ -101,6 +101,8 @@ class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its health check failed."""
     aside: str = ""
     """The name under which it is put aside, where the usual one was taken."""
+    stranded: str = ""
+    """Why it could not be started again as it was, a clause; '' if it could."""
 
     @property
     def away(self) -> str:

@@ -49,6 +49,7 @@ from linkdoctor.fix.recreation import (
     shared_by,
     unrepeatable,
 )
+from linkdoctor.fix.reversible import stranded
 from linkdoctor.fix.sharing import missing_owner
 from linkdoctor.model.actions import (
     Action,
@@ -337,6 +338,17 @@ def _owned(action: Action, seen: Seen, owned: Owner) -> Outcome:
     )
 
 
+def _dead_ends(control: Control, seen: Seen) -> Iterator[str]:
+    """Yield the aliases of links with which the engine will not start a container again.
+
+    They lead to a container that is gone, or that was replaced and is put aside.
+    """
+    for alias in seen.link_aliases:
+        source = control.link(seen.name, alias)
+        if source is None or is_aside(source.name):
+            yield alias
+
+
 class _Prepared(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen
     order: Recreation
@@ -359,7 +371,11 @@ def _recreate(run: _Run, action: Recreate) -> Outcome:
     prepared = _prepare(run.control, action, raw, seen)
     if run.files is Files.CARRY:
         _refuse_too_large(run.control, seen)
-    before = msgspec.structs.replace(state_before(seen, prepared.sources), aside=prepared.aside)
+    before = msgspec.structs.replace(
+        state_before(seen, prepared.sources),
+        aside=prepared.aside,
+        stranded=stranded(_dead_ends(run.control, seen)),
+    )
     if action.joins and not action.stays_down:
         # What shares its owner's processes was killed when the owner was replaced.
         before = msgspec.structs.replace(before, running=True)

@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from linkdoctor.fix.merging import Contradiction, merged
-from linkdoctor.fix.reversible import beforehand
+from linkdoctor.fix.reversible import beforehand, stranded
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -37,7 +37,6 @@ from linkdoctor.model.fixes import (
     is_wanted,
     links_to_make,
     moving_ports,
-    obstacles,
     present_links,
     through_compose,
 )
@@ -563,6 +562,8 @@ def _steps(
         for number, (_, task) in enumerate(placed, start=1)
         for finding in task.findings
     }
+    final = {each: _proved_by(report, each, step, placed) for each, step in final.items()}
+    replaced = frozenset(key for key, task in placed if isinstance(task.action, Recreate))
     renamed = {
         (key[0], key[1]): task.action.to for key, task in placed if isinstance(task.action, Rename)
     }
@@ -577,13 +578,32 @@ def _steps(
                 task,
                 number=number,
                 after=(*sorted(previous), *own),
-                mends=[each for each in task.findings if final[each] == number],
+                mends=[each for each, proof in final.items() if proof == number],
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
+                replaced=replaced,
                 notes=_notes(topology, key, task, work),
             )
         )
         own.append(number)
     return tuple(steps)
+
+
+def _proved_by(report: Report, number: int, last: int, placed: list[tuple[_Key, _Task]]) -> int:
+    """Return the step after which a finding has to be gone.
+
+    It is the last that serves it; but where this replaces a source, and the finding's own target is
+    replaced after it, the target's link is a ghost in between.
+    """
+    finding = report.findings[number]
+    target = (finding.host, finding.target)
+    if not isinstance(placed[last - 1][1].action, Recreate):
+        return last
+    replaced = [
+        step
+        for step, (key, task) in enumerate(placed, start=1)
+        if key == target and isinstance(task.action, Recreate)
+    ]
+    return max([last, *replaced])
 
 
 def _before(
@@ -639,36 +659,74 @@ def _step(
     after: tuple[int, ...],
     mends: list[int],
     renamed: Mapping[str, str],
+    replaced: frozenset[_Key],
     notes: tuple[str, ...],
 ) -> Step:
     (host, name), topology = key, seen.topology
     findings = [report.findings[each] for each in task.findings]
+    proved = [report.findings[each] for each in mends]
+    served = [*findings, *proved]
     safety = _SAFETY.get(task.phase, Safety.SAFE)
     container = topology.named(host, name)
     quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
     interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
+    never = _never_back(seen, key, task, replaced)
     typed = commands_of(topology, host, task.action)
-    ghost = isinstance(task.action, Recreate) and _has_ghost_link(topology, host, container)
     return Step(
         number=number,
         host=host,
         safety=safety,
         title=_title(task.action, container),
         reason=_reason(findings, task.why),
-        codes=tuple(sorted({each.code for each in findings})),
-        fingerprints=tuple(sorted({each.fingerprint for each in findings})),
-        mends=tuple(sorted(report.findings[each].fingerprint for each in mends)),
+        codes=tuple(sorted({each.code for each in served})),
+        fingerprints=tuple(sorted({each.fingerprint for each in served})),
+        mends=tuple(sorted(each.fingerprint for each in proved)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
         seconds=0 if quiet else _seconds(container),
         commands=typed,
         # Taking back what is not typed is linkdoctor's as well.
-        undo=_undo(topology, host, task.action) if typed and not ghost else (),
+        undo=_undo(topology, host, task.action) if typed and not never else (),
         after=after,
-        reversible=beforehand(task.action, ghost=ghost),
+        reversible=beforehand(task.action, never=never),
         notes=notes,
     )
+
+
+def _never_back(seen: _Seen, key: _Key, task: _Task, replaced: frozenset[_Key]) -> str:
+    """Say why a container that is replaced cannot be put back, a clause; '' if it may be.
+
+    The engine would not start it again where a link leads to no container any more; and what is
+    linked to the new one would lose its source.
+    """
+    host, topology = key[0], seen.topology
+    container = topology.named(*key)
+    if not isinstance(task.action, Recreate) or container is None:
+        return ""
+    if topology.is_running(container):
+        ghosts = (
+            link.alias
+            for link in topology.links_of(host, container)
+            if link.kind is LinkKind.LEGACY and _is_dead_end(topology, link, replaced)
+        )
+        if why := stranded(ghosts):
+            return why
+    targets = {
+        link.target.name
+        for link in seen.links_to(host, container)
+        if link.kind is LinkKind.LEGACY and (host, link.target.name) in replaced
+    }
+    names = ", ".join(sorted(targets))
+    return f"{names}, which is replaced after it, is linked to the new one" if names else ""
+
+
+def _is_dead_end(topology: Topology, link: Link, replaced: frozenset[_Key]) -> bool:
+    try:
+        source = topology.source_of(link)
+    except MissingEvidence:
+        return False
+    return source is None or (link.host, source.name) in replaced
 
 
 def _notes(topology: Topology, key: _Key, task: _Task, work: _Work) -> tuple[str, ...]:
@@ -815,14 +873,6 @@ def _reason(findings: list[Finding], why: tuple[str, ...]) -> str:
 
 def _more(number: int) -> str:
     return f"({number} more {'finding' if number == 1 else 'findings'} with it.)"
-
-
-def _has_ghost_link(topology: Topology, host: str, container: Container | None) -> bool:
-    """Whether an old container could not be started again: its link leads to a removed one."""
-    try:
-        return container is not None and bool(obstacles(topology, host, container)[1])
-    except MissingEvidence:
-        return False
 
 
 def _whole_policy(details: Details) -> str:

@@ -498,15 +498,16 @@ def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = N
         _retire(control, old, do)
         return Kept()
     _silence(control, old, do)
-    return Kept(id=old.id, notes=_on_kept(control, old, do, why) if why else ())
+    return Kept(id=old.id, notes=_on_kept(control, step, old, do, why) if why else ())
 
 
-def _on_kept(control: Control, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
+def _on_kept(control: Control, step: Step, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
     undo = undo_command(control.where, str(do.journal.path), os.environ)
+    lasting = step.before.running and step.before.stranded
     return (
         f"{old.name} is kept, stopped: {why}",
         f"To drop it: docker rm {old.name} (without -v, since the new container has its volumes)",
-        f"To take it back: {undo}",
+        f"To copy from it: docker cp {old.name}:PATH ." if lasting else f"To take it back: {undo}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from linkdoctor.collect.engine import ContextName, Url
 from linkdoctor.fix.journal import Step
@@ -12,16 +12,15 @@ from linkdoctor.model.commands import shell
 from linkdoctor.model.plan import Files
 
 __all__ = [
-    "COULD_NOT_START",
     "beforehand",
     "changed_something",
     "engine_words",
+    "stranded",
     "undo_command",
     "why_irreversible",
+    "with_files",
 ]
 
-COULD_NOT_START = "the old container has a ghost link, with which it could not be started again"
-"""Why a recreation is for good where the old container's link leads to a removed one."""
 _RESTARTED = "a restart leaves nothing to take back"
 _REPLACED = {
     Files.KEEP: "can be taken back while the old container is kept (it is, if it wrote files that "
@@ -32,21 +31,45 @@ _REPLACED = {
 }
 
 
-def beforehand(action: Action, files: Files = Files.KEEP, *, ghost: bool = False) -> str:
+_NEVER = "cannot be taken back: "
+
+
+def beforehand(action: Action, files: Files = Files.KEEP, never: str = "") -> str:
     """Say of a planned action whether ``--undo`` can take it back, a clause.
 
     Args:
         action: what is planned.
         files: what is to become of what a container that is replaced wrote outside volumes.
-        ghost: whether that container has a ghost link.
+        never: why it cannot be, whatever becomes of the files; a clause.
     """
+    if never:
+        return f"{_NEVER}{never}"
     match action:
         case Restart():
             return f"cannot be taken back: {_RESTARTED}"
         case Recreate():
-            return f"cannot be taken back: {COULD_NOT_START}" if ghost else _REPLACED[files]
+            return _REPLACED[files]
         case _:
             return "can be taken back with --undo"
+
+
+def stranded(aliases: Iterable[str]) -> str:
+    """Say that a container could not be started again, because of links of these aliases."""
+    names = sorted(aliases)
+    if not names:
+        return ""
+    links = f"link{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    return (
+        "as it was it could not be started again: the source of its "
+        f"{links} is gone or was replaced"
+    )
+
+
+def with_files(said: str, action: Action, files: Files) -> str:
+    """Return what was said beforehand, with what is to become of the files."""
+    if isinstance(action, Recreate) and said.startswith(_NEVER):
+        return said
+    return beforehand(action, files)
 
 
 def changed_something(step: Step) -> bool:
@@ -73,6 +96,8 @@ def why_irreversible(step: Step) -> str:
         return (
             "the old container was removed when the new one had proved itself; --keep-old keeps it"
         )
+    if isinstance(step.action, Recreate) and step.before.running:
+        return step.before.stranded
     return ""
 
 

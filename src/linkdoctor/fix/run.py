@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -15,9 +15,9 @@ from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.recovery import Patience
-from linkdoctor.fix.reversible import COULD_NOT_START, changed_something, why_irreversible
+from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
-from linkdoctor.model.actions import Recreate
+from linkdoctor.model.actions import Action, Recreate
 from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report, Safety
 
@@ -143,7 +143,40 @@ def carry_out(
         if result.result is not Result.FIXED:
             failed[planned.number] = begun
         done.append(result)
-    return tuple(done)
+    return tuple(_with_later(each, done) for each in done)
+
+
+def _with_later(one: Done, done: Sequence[Done]) -> Done:
+    """Return what became of a step, knowing the later ones, which may keep it from being undone."""
+    if not one.reversible:
+        return one
+    name = one.step.action.container
+    later = [
+        each
+        for each in done
+        if each.result is Result.FIXED
+        and isinstance(each.step.action, Recreate)
+        and one.step.number in each.step.after
+    ]
+    why = ""
+    if any(each.step.action.container == name and not each.reversible for each in later):
+        why = f"{name} was replaced after it"
+    elif isinstance(one.step.action, Recreate):
+        keepers = [
+            each.step.action.container
+            for each in later
+            if not _is_sharer(each.step.action) or not each.reversible
+        ]
+        if keepers:
+            verb = "was" if len(keepers) == 1 else "were"
+            needs = "needs" if len(keepers) == 1 else "need"
+            names = ", ".join(keepers)
+            why = f"{names}, which {verb} replaced after it, {needs} the new one"
+    return msgspec.structs.replace(one, reversible=not why, irreversible=why)
+
+
+def _is_sharer(action: Action) -> bool:
+    return isinstance(action, Recreate) and bool(action.joins)
 
 
 def _still_due(step: Step, control: Control) -> Step | None:
@@ -167,8 +200,6 @@ def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
     noted = [each for each in journal.steps() if each.number == outcome.step]
     changed = [each for each in noted if each.open or changed_something(each)]
     why_not = why_irreversible(changed[0]) if changed else ""
-    if changed and not why_not and COULD_NOT_START in step.reversible:
-        why_not = COULD_NOT_START
     return Done(
         reversible=bool(changed) and not why_not,
         irreversible=why_not,

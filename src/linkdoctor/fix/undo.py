@@ -85,20 +85,32 @@ def reversals(steps: Sequence[Step], engine: str, dependents: Dependents) -> tup
     Steps that changed nothing, and those that were taken back before, are left out.
     """
     return tuple(
-        Reversal(step=step, why_not=_why_not(step, engine, dependents))
-        for step in reversed(steps)
+        Reversal(step=step, why_not=_why_not(step, engine, dependents, steps))
+        for step in _last_first(steps)
         if changed_something(step) and not step.undone
     )
 
 
-def _why_not(step: Step, engine: str, dependents: Dependents) -> str:
+def _why_not(step: Step, engine: str, dependents: Dependents, steps: Sequence[Step]) -> str:
     if step.engine != engine:
         return _ANOTHER_ENGINE
     if why := why_irreversible(step):
         return why
-    if names := dependents(step):
+    names = [each for each in dependents(step) if each not in _taken_back_after(step, steps)]
+    if names:
         return f"{_listed(names)} would break, because of what depends on it: deal with that first"
     return ""
+
+
+def _taken_back_after(step: Step, steps: Sequence[Step]) -> set[str]:
+    """Return the sharers of a container that was replaced which are put back once it is."""
+    return {
+        each.before.name
+        for each in steps
+        if changed_something(each)
+        and not why_irreversible(each)
+        and step.before.name in {own.container for own in _joins(each)}
+    }
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -261,7 +273,8 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
 
 def _undo(run: _Run, step: Step) -> Outcome:
     try:
-        if why := _why_not(step, run.control.engine_id(), run.dependents):
+        engine = run.control.engine_id()
+        if why := _why_not(step, engine, run.dependents, run.journal.steps()):
             return _outcome(step, Result.NOT_FIXED, why)
         if isinstance(step.action, Recreate):
             return _take_back_recreation(run, step)

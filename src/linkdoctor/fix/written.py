@@ -21,7 +21,7 @@ import msgspec
 from linkdoctor.collect.control import Control, Missing, Raw
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.layer import Change, ChangeKind, Piecewise
-from linkdoctor.fix.reversible import COULD_NOT_START, beforehand
+from linkdoctor.fix.reversible import with_files
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.plan import Files, Plan, Step, Written
@@ -213,7 +213,7 @@ def with_written(
             written=written,
             tmpfs=tmpfs,
             files=files,
-            reversible=beforehand(step.action, files, ghost=COULD_NOT_START in step.reversible),
+            reversible=with_files(step.reversible, step.action, files),
         )
 
     return msgspec.structs.replace(plan, steps=tuple(map(filled, plan.steps)))

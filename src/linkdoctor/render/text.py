@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import TypeAlias
 
 import msgspec
 
@@ -261,7 +262,7 @@ def _cause(
     if codes:
         explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
         yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
-    yield from _fixes(fixes, medium)
+    yield from _fixes(fixes, medium, further=_further(cause))
     yield from _tokens(cause, medium, several, verbose)
     if verbose:
         prints = " ".join(each.fingerprint for each in cause)
@@ -360,9 +361,9 @@ def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
 # --- fixes ------------------------------------------------------------------------------------
 
 
-def _fixes(fixes: Sequence[Fix], medium: Medium) -> Iterator[str]:
+def _fixes(fixes: Sequence[Fix], medium: Medium, *, further: frozenset[int]) -> Iterator[str]:
     for number, fix in enumerate(fixes):
-        label = "or: " if number else "fix:"
+        label = "fix:" if not number else "and:" if number in further else "or: "
         text = f"{label} {medium.say(fix.title)} [{fix.safety.value}]"
         for line in wrapped(text, medium.width, "  ", "       "):
             yield line.replace(label, medium.paint(label, Style.GOOD), 1)
@@ -370,25 +371,46 @@ def _fixes(fixes: Sequence[Fix], medium: Medium) -> Iterator[str]:
             yield f"      {medium.command(command)}"
 
 
+_Fixes: TypeAlias = dict[tuple[str, str], list[tuple[str, Fix]]]
+
+
+def _grouped_fixes(cause: tuple[Finding, ...]) -> _Fixes:
+    """Put together what differs only by the name of the target."""
+    groups: _Fixes = {}
+    for finding in cause:
+        for fix in finding.fixes:
+            groups.setdefault(_likeness(finding, fix), []).append((finding.target, fix))
+    return groups
+
+
+def _likeness(finding: Finding, fix: Fix) -> tuple[str, str]:
+    return _without_name(fix.title, finding.target, ""), fix.safety.value
+
+
 def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
     if len(cause) == 1:
         return list(cause[0].fixes)
-    groups: dict[tuple[str, str], list[tuple[str, Fix]]] = {}
-    for finding in cause:
-        for fix in finding.fixes:
-            key = (_without_name(fix.title, finding.target, ""), fix.safety.value)
-            groups.setdefault(key, []).append((finding.target, fix))
     targets = {each.target for each in cause}
-    return [_for_whom(group, targets) for group in groups.values()]
+    return [_for_whom(group, targets) for group in _grouped_fixes(cause).values()]
 
 
 def _for_whom(group: Sequence[tuple[str, Fix]], targets: Collection[str]) -> Fix:
-    """Merge fixes; say for which targets they are where they are no choice for the others."""
+    """Merge fixes; name the targets that they are for, where they are for some and do not say it."""
     fix = _merged_fix(group)
     served = list(dict.fromkeys(each for each, _ in group))
-    if len(served) == len(targets):
+    if len(served) == len(targets) or all(
+        re.search(rf"\b{re.escape(each)}\b", fix.title) for each in served
+    ):
         return fix
     return msgspec.structs.replace(fix, title=f"for {listed(served)}: {fix.title}")
+
+
+def _further(cause: tuple[Finding, ...]) -> frozenset[int]:
+    """Return the places of merged fixes that other findings need beside the first: no choice."""
+    if len(cause) == 1:
+        return frozenset()
+    first = {_likeness(each, each.fixes[0]) for each in cause if each.fixes}
+    return frozenset(n for n, key in enumerate(_grouped_fixes(cause)) if n and key in first)
 
 
 def _without_name(title: str, name: str, joiner: str) -> str:
