@@ -1,9 +1,9 @@
 """One run at a time on one engine. The lock goes with its holder, however that ends.
 
 It is two names, and no file, so that neither HOME nor who the user is matters, and nothing is left
-when its processes are gone. One is an abstract unix socket, made of the engine's id: everybody in
-this network namespace sees it. The other is the id of a session at the engine itself: everybody
-sees it who asks this engine, from any namespace.
+when its processes are gone. One is an abstract unix socket, made of the engine's id, data
+directory and host name: everybody in this network namespace sees it. The other is the id of a
+session at the engine itself: everybody sees it who asks this engine, from any namespace.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class Lock:
 
 @contextlib.contextmanager
 def locked(
-    engine_id: str, *, at: Path | None = None, wait: float = 0.0
+    engine: str, *, at: Path | None = None, wait: float = 0.0
 ) -> Generator[Lock, None, None]:
     """Hold the lock of an engine.
 
     Args:
-        engine_id: ``ID`` of ``GET /info``.
+        engine: what tells it from all others (:meth:`Control.installation`).
         at: the engine's unix socket; without it only this network namespace is locked.
         wait: seconds to wait for another run.
 
@@ -73,7 +73,7 @@ def locked(
         Locked: another run holds it still.
         LockError: it cannot be taken at all.
     """
-    name = f"linkdoctor-{hashlib.sha256(engine_id.encode()).hexdigest()[:32]}"
+    name = f"linkdoctor-{hashlib.sha256(engine.encode()).hexdigest()[:32]}"
     until = time.monotonic() + wait
     while True:
         try:

@@ -397,8 +397,8 @@ class _Hands:
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
 
     def _lock(self, control: Control) -> Lock:
-        # Engines on one machine, or on copies of one, may have one identity between them.
-        engine = control.engine_id()
+        # One engine may be named in several ways; engines side by side may have one id.
+        engine = control.installation()
         if engine not in self._locks:
             lock = locked(engine, at=control.socket_path, wait=self._wait)
             self._locks[engine] = self._stack.enter_context(lock)
