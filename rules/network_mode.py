@@ -35,11 +35,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge, with_sharers
+from linkdoctor.model.fixes import recreate_on_bridge
 from linkdoctor.model.joining import from_the_host
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
+from linkdoctor.model.report import Fix, Proof, Severity
 from linkdoctor.model.snapshot import Details, Endpoint, Status
 from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -90,25 +89,15 @@ def _why(place: Place, mode: str, topology: Topology) -> str:
 
 
 def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...]:
+    # Whatever its mode, no engine lets it join a network as it is.
     target = place.container
     anew = recreate_on_bridge(topology, place.host, target)
-    if details.network_mode == _HOST:
-        sources = [topology.named(place.host, link.source) for link in details.stored_links]
-        there = (each for each in sources if each is not None and topology.is_inspected(each))
-        dials = (from_the_host(topology, place.host, target, each) for each in there)
-        return (anew, *dict.fromkeys(dials))
-    if details.network_mode != _NONE:
+    if details.network_mode != _HOST:
         return (anew,)
-    join = Fix(
-        title=f"connect {target.name} to the default bridge and restart it",
-        safety=Safety.RESTART,
-        commands=(
-            commands.shell("docker", "network", "disconnect", _NONE, target.name),
-            commands.connect_network(DEFAULT_BRIDGE, target.name),
-            commands.restart(target.name),
-        ),
-    )
-    return (with_sharers(topology, place.host, join, target), anew)
+    sources = [topology.named(place.host, link.source) for link in details.stored_links]
+    there = (each for each in sources if each is not None and topology.is_inspected(each))
+    dials = (from_the_host(topology, place.host, target, each) for each in there)
+    return (anew, *dict.fromkeys(dials))
 
 
 _TASK = {"com.docker.swarm.task.id": "k2f5sv0ayt0kwb4bkz7rvp5zu"}

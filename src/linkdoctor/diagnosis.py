@@ -40,6 +40,7 @@ from linkdoctor.model.report import (
     Verdict,
     fingerprint,
 )
+from linkdoctor.model.roads import printed
 from linkdoctor.model.snapshot import Snapshot, Tool
 from linkdoctor.model.suppression import (
     Examined,
@@ -399,7 +400,7 @@ def _apply(
         try:
             for hit in check(subject, topology):
                 # One by one: what was found before evidence was missing counts.
-                outcome.findings.append(_finding(rule, named(subject), hit))
+                outcome.findings.append(_finding(rule, named(subject), hit, topology))
         except MissingEvidence as missing:
             about = named(subject)
             outcome.skipped[_skip(rule, about, missing)] = about.alias
@@ -410,7 +411,7 @@ def _apply(
             crashed = True
 
 
-def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
+def _finding(rule: Rule, subject: _Subject, hit: Hit, topology: Topology) -> Finding:
     target = subject.target if hit.target is None else hit.target
     source = subject.source if hit.source is None else hit.source
     alias = subject.alias if hit.alias is None else hit.alias
@@ -424,7 +425,7 @@ def _finding(rule: Rule, subject: _Subject, hit: Hit) -> Finding:
         alias=alias,
         message=hit.message,
         evidence=hit.evidence,
-        fixes=hit.fixes,
+        fixes=printed(topology, subject.host, target or subject.target, hit.fixes),
         fingerprint=fingerprint(
             code=rule.code, host=subject.host, target=target, alias=alias, key=hit.key
         ),

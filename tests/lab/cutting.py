@@ -57,6 +57,7 @@ class CuttingProxy(Passing):
 
     def __init__(self, engine: Path, path: Path) -> None:
         self.url = f"unix://{path}"
+        self.path = path
         self.cut: Cut | None = None
         self.victim = 0
         self.fell_at: str | None = None

@@ -78,9 +78,10 @@ def only_fault(report: Report) -> Finding:
 
 
 def advised(finding: Finding, safety: Safety) -> Fix:
-    """The first fix of that safety with commands that can be typed as they stand."""
+    """The first fix of that safety that the docker client carries out, as its commands stand."""
     for fix in finding.fixes:
-        if fix.safety is safety and fix.commands and not any("…" in each for each in fix.commands):
+        by_hand = fix.commands and not fix.commands[0].startswith("linkdoctor ")
+        if fix.safety is safety and by_hand and not any("…" in each for each in fix.commands):
             return fix
     raise AssertionError(f"no such fix: {finding.fixes}")
 

@@ -101,6 +101,7 @@ def evidence_of(snapshot: Snapshot) -> Iterator[tuple[str, Evidence[Any]]]:
     yield "last lines of the logs (`--logs`)", report.complaints
     yield "environment of a linked container's process", report.process_environment
     yield "hosts file of a linked container", report.hosts_file
+    yield "name service switch of a linked container", report.name_lookup
     yield "entry-point script of a linked container", report.script_reads
     yield "environment of a process without links", other.process_environment
     yield "hosts file of a container without links", other.hosts_file

@@ -122,7 +122,7 @@ def test_one_serves_after_a_cut_during_a_slow_stop(
     began = time.monotonic()
     assert victim.recreate("web", CUTS[how])
     assert victim.clean_up(by_undo=False) == [], "the guardian had done it, and the lock was free"
-    assert time.monotonic() - began < 40.0
+    assert time.monotonic() - began < 90.0
     assert_one_serves(victim)
     step = last_step(victim)
     new = "ghost" in kind and how != "killed before"

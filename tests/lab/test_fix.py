@@ -362,7 +362,7 @@ def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
 
 def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     stopped(lab)
-    with control_of(lab) as control, locked(control.installation()):
+    with control_of(lab) as control, locked(control.installation(), at=lab.engine.socket):
         done = command_line(lab, tmp_path, "fix", "--apply", "--yes")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr

@@ -28,12 +28,16 @@ from linkdoctor.api import (
     redact_names,
     snapshot_bytes,
 )
+from linkdoctor.fix.plan import plan
 from linkdoctor.model.contents import KINDS
 from linkdoctor.model.inventory import AGAINST, inventory
-from linkdoctor.model.redaction import KEPT
-from linkdoctor.model.report import Finding, Report
+from linkdoctor.model.redaction import KEPT, without_setups
+from linkdoctor.model.report import Finding, Report, Severity
 from linkdoctor.model.sentences import WORDS
+from linkdoctor.model.topology import Topology
 from linkdoctor.render.as_json import render_json
+from linkdoctor.render.once import ALL_IN_ORDER
+from tests.deploy.programs import bin_with_linkdoctor
 
 from .engine import SEARCH_PATH, Engine, join
 from .examining import look, report
@@ -515,7 +519,9 @@ def test_under_pseudonyms_the_host_has_the_same_findings(host: Lab, tmp_path: Pa
     seen = look(host, further=Further(logs=True, probe=True))
     (plain,) = seen.snapshots
     replaced = redact_names(plain, KEY)
-    before, after = report(seen), report(Examination(snapshots=(replaced,)))
+    # Under other names nobody can make a container again by hand: those commands are left out.
+    nameable = msgspec.structs.replace(seen, snapshots=(without_setups(plain),))
+    before, after = report(nameable), report(Examination(snapshots=(replaced,)))
     assert Counter(map(kind_of, after.findings)) == Counter(map(kind_of, before.findings))
     assert after.summary == before.summary
     held = [value for group in inventory(plain).groups for value in group.values]
@@ -593,3 +599,55 @@ def linkdoctor(*arguments: str, home: Path, through: Sequence[str] = ()) -> str:
     assert done.returncode in (0, 1), done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
+
+
+def test_what_is_printed_is_pasted_in_order_and_what_needs_no_person_is_fixed(
+    host: Lab, tmp_path: Path
+) -> None:
+    # The last test of all: it changes the host.
+    for _ in range(2):  # a source that is started may have another address than before
+        commands = printed_in_order(host, tmp_path)
+        assert len(commands) == len(set(commands))
+        for each in commands:
+            typed_in(host, each, tmp_path)
+    seen = look(host)
+    left = report(seen)
+    assert plan(left, Topology(seen.snapshots)).steps == ()
+    needs_a_person = {
+        each.target.partition("-")[2].rpartition("-")[0]
+        for each in left.findings
+        if each.severity is not Severity.INFO
+    }
+    assert needs_a_person.isdisjoint({"stale-env", "hosts-mismatch", "ghost-link", "boot-order"})
+
+
+def printed_in_order(host: Lab, home: Path) -> list[str]:
+    """The commands at the end of a report; those of its one finding where it needs no order."""
+    time.sleep(STARTING)
+    before, _, printed = linkdoctor("check", "-H", host.url, home=home).partition(ALL_IN_ORDER)
+    block = printed.strip("\n").partition("\n\n")[0]
+    found = [line.removeprefix("      ") for line in block.splitlines() if line.startswith("  ")]
+    if found or "fix: restart" not in before:
+        return found
+    return re.findall(r"fix: restart .*\n      (docker restart .*)", before)
+
+
+def typed_in(host: Lab, command: str, home: Path) -> None:
+    """Type a command as it is printed; linkdoctor is told not to ask, for there is nobody."""
+    ours = command.startswith("linkdoctor ")
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --yes" if ours else command],
+        env={
+            "PATH": bin_with_linkdoctor(home),
+            "HOME": str(home),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "DOCKER_HOST": host.url,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    # 1: of what it was asked for something is left, which needs a person.
+    assert done.returncode in ((0, 1) if ours else (0,)), f"{command}\n{done.stdout}{done.stderr}"

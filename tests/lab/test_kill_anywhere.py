@@ -81,7 +81,7 @@ class Victim:
         """Wait for the guardian, then do what a person would."""
         with (
             controlling(Url(self.lab.url), {}) as control,
-            locked(control.installation(), wait=ENDED_WITHIN),
+            locked(control.installation(), at=self.proxy.path, wait=ENDED_WITHIN),
         ):
             if not self.journal.exists():
                 return []
@@ -210,15 +210,16 @@ def test_never_neither_with_a_ghost_that_cannot_start_again(
 
 
 def test_a_second_run_says_who_holds_the_engine(victim: Victim) -> None:
-    with locked("engine"):
+    engine = f"engine of {os.getpid()}"
+    with locked(engine):
         began = time.monotonic()
         with (
             pytest.raises(Locked, match=f"process {os.getpid()} "),
-            locked("engine", wait=0.3),
+            locked(engine, wait=0.3),
         ):
             raise AssertionError("two at once")
         assert 0.3 <= time.monotonic() - began < 5.0
-        with locked("another engine"):
+        with locked(f"another {engine}"):
             pass
-    with locked("engine"):
+    with locked(engine):
         pass

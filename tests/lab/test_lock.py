@@ -21,6 +21,7 @@ from .cutting import cutting
 from .mending import control_of, environment
 from .situations import Lab
 
+E = f"engine of {os.getpid()}"
 APART = ("unshare", "--net")
 HOLDS = "import sys, time; print('held', flush=True); time.sleep(60)"
 
@@ -104,13 +105,13 @@ def test_a_run_elsewhere_keeps_this_one_out(
 @pytest.mark.usefixtures("brief")
 def test_a_killed_run_leaves_no_lock(lab: Lab, tmp_path: Path) -> None:
     socket = lab.engine.socket
-    with another(lab, tmp_path, holding("E", f"'{socket}'"), *APART) as process:
-        with pytest.raises(Locked, match="another process"), locked("E", at=socket):
+    with another(lab, tmp_path, holding(E, f"'{socket}'"), *APART) as process:
+        with pytest.raises(Locked, match="another process"), locked(E, at=socket):
             raise AssertionError("two at once")
         process.send_signal(signal.SIGKILL)
         process.wait()
         began = time.monotonic()
-        with locked("E", at=socket, wait=15.0):
+        with locked(E, at=socket, wait=15.0):
             assert time.monotonic() - began < 12.0
 
 
@@ -118,12 +119,12 @@ def test_a_copy_of_the_machine_is_not_locked_out(lab: Lab, tmp_path: Path) -> No
     """Its engine has the same id, and is another engine in another network."""
     other = claim_at_engine(tmp_path / "no engine", "x")
     assert other is None
-    with another(lab, tmp_path, holding("E", "None"), *APART), locked("E", at=lab.engine.socket):
+    with another(lab, tmp_path, holding(E, "None"), *APART), locked(E, at=lab.engine.socket):
         pass
     with (
-        another(lab, tmp_path, holding("E", "None")) as process,
+        another(lab, tmp_path, holding(E, "None")) as process,
         pytest.raises(Locked, match=f"process {process.pid} "),
-        locked("E"),
+        locked(E),
     ):
         raise AssertionError("two at once in one network namespace")
 
@@ -162,9 +163,9 @@ def test_a_guardian_keeps_everybody_out(lab: Lab) -> None:
     socket = lab.engine.socket
     with guarding(socket):
         lab.wait_for(lambda: is_claimed_at_engine(socket, "linkdoctor-guardian"))
-        with pytest.raises(Locked), locked("E", at=socket):
+        with pytest.raises(Locked), locked(E, at=socket):
             raise AssertionError("beside a guardian")
-    with locked("E", at=socket, wait=15.0):
+    with locked(E, at=socket, wait=15.0):
         pass
 
 
@@ -186,7 +187,7 @@ def test_another_user_meets_the_same_lock() -> None:
         os.setgroups([])
         os.setuid(65534)
         try:
-            with locked("E"):
+            with locked(E):
                 os._exit(8)
         except Locked as error:
             os._exit(7 if error.holder == os.getppid() else 9)
@@ -194,6 +195,6 @@ def test_another_user_meets_the_same_lock() -> None:
     def tried() -> int:
         return subprocess.run(["true"], preexec_fn=as_nobody, timeout=30, check=False).returncode
 
-    with locked("E"):
+    with locked(E):
         assert tried() == 7, "it is locked, and says by whom"
     assert tried() == 8

@@ -117,7 +117,7 @@ def test_a_recreated_source_is_a_ghost_and_a_recreated_target_mends_it(linked: L
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD102", "web", "helloapp")
     assert found.source == "app"
-    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE]
+    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.RECREATE]
     apply(linked, advised(found, Safety.RECREATE))
     assert linked.process_environment("web")["COLOUR"] == "light blue"
     assert linked.fetch("web", "http://helloapp:5000/") == (0, "hello\n")
@@ -212,9 +212,11 @@ def test_the_advice_for_a_source_that_is_gone_mends_it_in_its_order(linked: Lab)
     found = only_fault(diagnose(linked))
     create, recreate = found.fixes
     assert (create.safety, recreate.safety) == (Safety.MANUAL, Safety.RECREATE)
+    # Typed now it would stop web, and the engine would refuse the new one.
+    assert recreate.commands == ()
     linked.run("app", image="lab:app", command=[])
     linked.wait_listening("app", 5000)
-    apply(linked, recreate)
+    apply(linked, advised(only_fault(diagnose(linked)), Safety.RECREATE))
     report = diagnose(linked)
     assert (codes(report), report.skipped) == ([], ())
 
@@ -282,7 +284,7 @@ def test_a_restart_with_a_ghost_link_is_mended_by_a_recreated_target(linked: Lab
         linked.restart("web")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD104", "web", "helloapp")
-    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE]
+    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.RECREATE]
     apply(linked, advised(found, Safety.RECREATE))
     report = diagnose(linked)
     assert (codes(report), report.skipped) == ([], ())

@@ -245,7 +245,8 @@ def test_a_port_that_a_program_of_the_host_has_is_told_from_a_free_one(lab: Lab)
         found = only_fault(diagnose(lab))
         assert (found.code, found.target) == ("LD508", "app")
         assert "is taken by a program of host1 itself" in found.message
-        assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.MANUAL]
+        recreate = Safety.RECREATE
+        assert [fix.safety for fix in found.fixes] == [recreate, recreate, Safety.MANUAL]
     lab.wait_for(lambda: ":19000 " not in lab.engine.inside("ss", "-ltn"))
     found = only_fault(diagnose(lab))
     assert "was taken; it is free now" in found.message

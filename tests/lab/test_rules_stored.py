@@ -145,7 +145,7 @@ def test_the_old_name_is_not_offered_where_another_took_it(linked: Lab) -> None:
     found = only_fault(diagnose(linked))
     assert (found.code, found.source) == ("LD110", "app2")
     assert "the app of today instead" in found.message
-    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE]
+    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.RECREATE]
 
 
 def test_the_old_name_is_not_offered_where_a_link_was_typed_with_the_new_one(linked: Lab) -> None:
@@ -153,7 +153,7 @@ def test_the_old_name_is_not_offered_where_a_link_was_typed_with_the_new_one(lin
     linked.run("shop", link="app2:backend")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target) == ("LD110", "web")
-    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE]
+    assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.RECREATE]
 
 
 @pytest.mark.parametrize("length", [64, 12, 7])

@@ -31,7 +31,7 @@ from linkdoctor.render.text import render_text
 from tests.hostile import HOSTILE, hostile_report, with_each_hostile_text
 
 RULES = load_rules()
-WIDE = 400
+WIDE = 4000
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 """The one sequence that linkdoctor writes itself."""
 
@@ -130,11 +130,11 @@ def commands(text: str) -> list[str]:
         for command in commands
     )
     printed = map(Medium().command, dict.fromkeys(found))
-    return [each for each in printed if not each.startswith("(")]
+    return [each for each in printed if each.startswith("(eval ") or not each.startswith("(")]
 
 
 TEMPTING = ("touch", "owned", "id", "calc")
-MEANT = ("docker", "iptables", "nsenter", "sudo", "ip")
+MEANT = ("docker", "iptables", "nsenter", "sudo", "ip", "linkdoctor")
 
 
 @pytest.fixture
@@ -156,13 +156,7 @@ def test_no_command_that_is_printed_runs_what_a_name_says(bait: Path) -> None:
     lines = [line for text in HOSTILE for line in commands(text)]
     assert len(lines) > 2 * len(HOSTILE)
     for line in lines:
-        assert line.startswith("#") or shlex.split(line)[0] in (
-            "docker",
-            "iptables",
-            "nsenter",
-            "sudo",
-            "ip",
-        )
+        assert line.startswith("#") or shlex.split(line)[0] in (*MEANT, "(eval")
     script = bait / "script"
     script.write_text("\n".join(lines) + "\n")
     shell = ["/bin/sh", str(script)]

@@ -171,7 +171,7 @@ def test_hostile_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 
 GOLDEN = """\
-snapshot of host1, taken 2026-01-01T12:00:00Z: 140 values; real names
+snapshot of host1, taken 2026-01-01T12:00:00Z: 148 values; real names
 
 names of containers (2, 1 different)
   of containers, of links' sources, and of `target/alias` as the engine lists

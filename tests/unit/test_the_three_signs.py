@@ -209,9 +209,10 @@ def test_a_ghost_is_told_with_the_container_that_has_its_name() -> None:
             "GET /containers/web/helloapp/json",
         )
     ]
-    (fix,) = finding.fixes
+    fix, by_hand = finding.fixes
     assert fix.safety is Safety.RECREATE
     assert [each.container for each in fix.actions] == ["web"]
+    assert (by_hand.safety, by_hand.actions) == (Safety.RECREATE, ())
 
 
 @pytest.mark.parametrize("status", [Status.PAUSED, Status.RESTARTING])

@@ -41,7 +41,7 @@ from linkdoctor.cli.common import (
     rules_of,
     selection_meant,
 )
-from linkdoctor.cli.formats import Ordered, exit_code_of, render
+from linkdoctor.cli.formats import Ordered, exit_code_of, in_order, render
 from linkdoctor.cli.settling import settled
 from linkdoctor.cli.watch import watch as keep_watching
 from linkdoctor.model.report import ExitCode
@@ -367,6 +367,7 @@ def report_text(
         ascii_only=ascii_only,
         names=names,
         seen=sightings(examination.snapshots) if verbose else (),
+        in_order=() if quiet else in_order(report, examination),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from linkdoctor.model.report import Report
     from linkdoctor.render.nagios import Range
 
-__all__ = ["Ordered", "exit_code_of", "render"]
+__all__ = ["Ordered", "exit_code_of", "in_order", "render"]
 
 
 class Ordered(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,16 @@ def exit_code_of(format_: CheckFormat, ordered: Ordered) -> int:
     return state_of(ordered.report, warning=ordered.warning, critical=ordered.critical)
 
 
+def in_order(report: Report, examination: Examination) -> tuple[str, ...]:
+    """Return the commands of several findings as one sequence, where they need an order."""
+    if sum(any(fix.actions for fix in each.fixes) for each in report.findings) < 2:
+        return ()
+    from linkdoctor.fix.sequence import commands_in_order
+    from linkdoctor.model.topology import Topology
+
+    return commands_in_order(report, Topology(examination.snapshots))
+
+
 def _applied(ordered: Ordered) -> tuple[LoadedRule, ...]:
     """Give the rules that could have found something."""
     wanted = ordered.selection
@@ -68,7 +78,7 @@ def _jsonl(ordered: Ordered) -> str:
 def _markdown(ordered: Ordered) -> str:
     from linkdoctor.render.markdown import render_markdown
 
-    return render_markdown(ordered.report)
+    return render_markdown(ordered.report, in_order(ordered.report, ordered.examination))
 
 
 def _github(ordered: Ordered) -> str:
@@ -86,7 +96,8 @@ def _html(ordered: Ordered) -> str:
     picture = picture_of(ordered.report, topology)
     if ordered.selection.containers:
         picture = focused(picture, ordered.selection.containers, depth=1)
-    return render_html(ordered.report, topology, picture)
+    typed = in_order(ordered.report, ordered.examination)
+    return render_html(ordered.report, topology, picture, typed)
 
 
 def _junit(ordered: Ordered) -> str:

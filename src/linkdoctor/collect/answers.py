@@ -48,6 +48,9 @@ class InfoAnswer(msgspec.Struct, gc=False):
     LiveRestoreEnabled: bool = False
     FirewallBackend: _FirewallBackend | None = None
     DockerRootDir: str = ""
+    LoggingDriver: str = ""
+    DefaultRuntime: str = ""
+    CgroupVersion: str = ""
 
 
 class _ListedEndpoint(msgspec.Struct, gc=False):

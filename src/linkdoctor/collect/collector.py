@@ -24,7 +24,14 @@ from linkdoctor.collect.answers import (
 )
 from linkdoctor.collect.crew import Begun, at_once
 from linkdoctor.collect.dns_answers import with_dns_answers
-from linkdoctor.collect.engine import Deadline, EngineClient, EngineError, NotThere, segment
+from linkdoctor.collect.engine import (
+    Deadline,
+    EngineClient,
+    EngineError,
+    NotThere,
+    decoded,
+    segment,
+)
 from linkdoctor.collect.events import read_events
 from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake, unanswered
 from linkdoctor.collect.host import Host, look_at_host
@@ -36,6 +43,7 @@ from linkdoctor.collect.name_lookup import (
     near_resolver,
 )
 from linkdoctor.collect.resolver import parse_resolver
+from linkdoctor.collect.setups import read_setups
 from linkdoctor.collect.translate import (
     Commands,
     details_of,
@@ -120,6 +128,7 @@ class Further(msgspec.Struct, frozen=True, kw_only=True):
 class _Inspected(msgspec.Struct, frozen=True):
     listed: ListAnswer
     answer: ContainerAnswer | Unknown
+    raw: msgspec.Raw | None = None
 
 
 class _Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -368,7 +377,10 @@ def _containers(
     }
     sources = frozenset(source for each in inspected for source in _sources_of(each.answer))
     near = client.socket_path is not None
-    data_root = informed.result().DockerRootDir
+    info = informed.result()
+    data_root = info.DockerRootDir
+    raws = ((each.listed, each.raw) for each in inspected)
+    setups = read_setups(client, [(each, raw) for each, raw in raws if raw is not None], info)
     commands = Commands()
     progress("reading processes, hosts files and sockets")
 
@@ -376,7 +388,9 @@ def _containers(
         if isinstance(each.answer, Unknown):
             return _Glance(details=each.answer)
         try:
-            details = details_of(each.answer, commands)
+            details = msgspec.structs.replace(
+                details_of(each.answer, commands), setup=setups[each.listed.Id]
+            )
             seen = _seen(each.answer, details, near, deadline, _serves(each, sources))
         except Exception as error:  # one container must not hide the others
             return _Glance(details=_failed(error))
@@ -449,16 +463,20 @@ def _inspected(
 ) -> Iterator[_Inspected]:
     """Inspect every container; of one that is gone it is told that it is."""
     paths = [f"/containers/{segment(each.Id)}/json" for each in listed]
-    answers = client.get_each(paths, ContainerAnswer)
-    for number, (each, answer) in enumerate(zip(listed, answers, strict=True), start=1):
+    answers = client.get_each(paths, msgspec.Raw)
+    asked = zip(listed, paths, answers, strict=True)
+    for number, (each, path, answer) in enumerate(asked, start=1):
         progress(f"reading container {number} of {len(listed)}")
         if isinstance(answer, NotThere):
             yield _Inspected(each, GONE)
-        elif isinstance(answer, EngineError):
+            continue
+        try:
+            if isinstance(answer, EngineError):
+                raise answer
+            yield _Inspected(each, decoded(answer, path, ContainerAnswer), answer)
+        except EngineError as error:
             late = deadline.left() <= 0
-            yield _Inspected(each, LATE if late else unanswered(answer))
-        else:
-            yield _Inspected(each, answer)
+            yield _Inspected(each, LATE if late else unanswered(error))
 
 
 def _container(

@@ -39,6 +39,7 @@ __all__ = [
     "TooLarge",
     "Url",
     "connect",
+    "decoded",
     "endpoint_of",
     "segment",
 ]
@@ -165,7 +166,7 @@ class EngineClient:
             NotThere: the container is gone, or has just stopped.
             EngineError: no answer, an error, or an answer that is none.
         """
-        return _decoded(self.get_bytes(path, limit=_LARGEST_ANSWER, **query), path, kind)
+        return decoded(self.get_bytes(path, limit=_LARGEST_ANSWER, **query), path, kind)
 
     def get_each(self, paths: Sequence[str], kind: type[T]) -> Iterator[T | NotThere | EngineError]:
         """Ask for several JSON answers, a few at a time, and give them in their order.
@@ -179,7 +180,7 @@ class EngineClient:
             try:
                 if isinstance(answer, Exception):
                     raise self._failure(answer, f"GET {path}", _LARGEST_ANSWER, self._deadline)
-                yield _decoded(_body_of(answer, path), path, kind)
+                yield decoded(_body_of(answer, path), path, kind)
             except (NotThere, EngineError) as error:
                 yield error
 
@@ -288,7 +289,8 @@ def _body_of(answer: tuple[int, bytes], path: str) -> bytes:
     return body
 
 
-def _decoded(body: bytes, path: str, kind: type[T]) -> T:
+def decoded(body: bytes | msgspec.Raw, path: str, kind: type[T]) -> T:
+    """Decode the answer to a request; raises EngineError."""
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -34,6 +34,7 @@ from linkdoctor.model.fixes import (
     commands_of,
     compose_service,
     is_wanted,
+    links_to_make,
     moving_ports,
     present_links,
     through_compose,
@@ -52,7 +53,7 @@ from linkdoctor.model.shared_namespaces import (
     waits_for_owner,
 )
 from linkdoctor.model.snapshot import Container, Publication, Status
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
+from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
 
@@ -409,7 +410,7 @@ class _Draft:
         """See to it that the engine will accept the links of the new container."""
         tasks = self._tasks((host, container.name))
         orders = (each.action for each in tasks if isinstance(each.action, Recreate))
-        for link in _legacy_links(self._topology, host, container, next(orders)):
+        for link in links_to_make(self._topology, host, container, next(orders)):
             source = self._topology.named(host, link.source)
             if source is None:
                 raise _Refused(
@@ -543,23 +544,6 @@ def _task_order(task: _Task) -> tuple[int, str]:
     return (task.phase, str(task.action))
 
 
-def _legacy_links(
-    topology: Topology, host: str, container: Container, order: Recreate
-) -> tuple[StoredLink, ...]:
-    """Give the links on the default bridge that the new container will have."""
-    details = topology.details(container)
-    mode = details.network_mode if order.network is None else order.network
-    if mode not in ("default", DEFAULT_BRIDGE, ""):
-        return ()
-    if order.links is not None:
-        return order.links
-    legacy = (each for each in topology.links_of(host, container) if each.kind is LinkKind.LEGACY)
-    return tuple(
-        StoredLink(source.name if (source := topology.source_of(each)) else each.source_name, "")
-        for each in legacy
-    )
-
-
 # --- order ----------------------------------------------------------------------------------------
 
 
@@ -661,6 +645,7 @@ def _step(
     quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
     interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
+    typed = commands_of(topology, host, task.action)
     return Step(
         number=number,
         host=host,
@@ -673,8 +658,9 @@ def _step(
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
         seconds=0 if quiet else _seconds(container),
-        commands=commands_of(topology, host, task.action),
-        undo=_undo(topology, host, task.action),
+        commands=typed,
+        # Taking back what is not typed is linkdoctor's as well.
+        undo=_undo(topology, host, task.action) if typed else (),
         after=after,
         reversible=beforehand(task.action),
         notes=notes,

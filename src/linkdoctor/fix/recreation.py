@@ -16,6 +16,7 @@ import msgspec
 
 from linkdoctor.model.actions import Namespace, Recreate
 from linkdoctor.model.links import StoredLink, parse_stored_link
+from linkdoctor.model.owners import Owner, owner
 from linkdoctor.model.snapshot import Publication
 
 __all__ = [
@@ -55,15 +56,6 @@ _SHORT_ID = 12
 _VOLUME_PATH = re.compile(r"/volumes/([^/]+)/_data/?$")
 
 
-class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who made a container and would undo what is changed behind its back."""
-
-    kind: str
-    """``Compose``, ``swarm``, ``Kubernetes`` …"""
-    project: str = ""
-    service: str = ""
-
-
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What must be known besides the container itself."""
 
@@ -98,31 +90,6 @@ def aside_name(name: str, number: int = 1, suffix: str = OLD_SUFFIX) -> str:
 def is_aside(name: str) -> bool:
     """Whether a name is one under which a container was put aside, or that of a replacement."""
     return _ASIDE.search(name) is not None or name.endswith(NEW_SUFFIX)
-
-
-def owner(raw: Raw) -> Owner | None:
-    """Tell who owns a container, by its labels; None if it was made by hand."""
-    labels: Mapping[str, str] = raw.get("Config", {}).get("Labels") or {}
-    if project := labels.get("com.docker.compose.project"):
-        service = labels.get("com.docker.compose.service", "")
-        return Owner(kind="Compose", project=project, service=service)
-    if name := labels.get("com.docker.swarm.service.name"):
-        stack = labels.get("com.docker.stack.namespace", "")
-        return Owner(kind="swarm", project=stack, service=name)
-    for prefix, kind in _OWNERS:
-        if any(label.startswith(prefix) for label in labels):
-            return Owner(kind=kind)
-    return None
-
-
-_OWNERS = (
-    ("com.docker.swarm.", "swarm"),
-    ("com.docker.stack.", "swarm"),
-    ("io.kubernetes.", "Kubernetes"),
-    ("com.hashicorp.nomad.", "Nomad"),
-    ("io.rancher.", "Rancher"),
-    ("com.amazonaws.ecs.", "ECS"),
-)
 
 
 def unrepeatable(raw: Raw) -> str | None:

@@ -47,7 +47,11 @@ _BY_NEED: Mapping[str, AcceptedKind] = {
         "listening sockets, of containers and of the host", Need.LISTENERS, Need.HOST_LISTENERS
     ),
     "script": _of("entry-point scripts", Need.ENTRY_SCRIPT),
-    "resolver": _of("what containers' own resolvers answer", Need.DNS_ANSWER),
+    "resolver": _of(
+        "what containers' own resolvers answer, and in which order they look names up",
+        Need.DNS_ANSWER,
+        Need.NAME_LOOKUP,
+    ),
     "networks": _of("networks of the engine", Need.NETWORKS),
     "host": _of(
         "addresses, sockets, routes and interfaces of the host, environment of the engine",
@@ -59,6 +63,8 @@ _BY_NEED: Mapping[str, AcceptedKind] = {
     ),
     "stored-links": _of("links as the engine's disk keeps them", Need.STORED_LINKS),
     "firewall": _of("firewall rules", Need.FIREWALL),
+    "events": _of("what the engine remembers: starts, deaths", Need.EVENTS),
+    "namespaces": _of("which namespaces containers' processes live in", Need.NAMESPACES),
     "probes": _of("answers to probes", Need.PROBES),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import TypeAlias
 
 from linkdoctor.model.actions import (
     ConnectNetwork,
@@ -14,6 +15,7 @@ from linkdoctor.model.actions import (
 )
 
 __all__ = [
+    "OneCall",
     "connect_network",
     "inspect_format",
     "logs",
@@ -25,14 +27,16 @@ __all__ = [
 ]
 
 
+OneCall: TypeAlias = Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork
+"""An action that is one call to the engine."""
+
+
 def shell(*words: str) -> str:
     """Join words into one command, each quoted so that no name can be more than a word."""
     return " ".join(shlex.quote(word) for word in words)
 
 
-def one_call(
-    action: Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork,
-) -> str:
+def one_call(action: OneCall) -> str:
     """Give the command for an action that is one call to the engine."""
     match action:
         case Start(container=name):

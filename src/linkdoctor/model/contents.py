@@ -16,6 +16,7 @@ from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.likeness import Alike
 from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
+from linkdoctor.model.setup import Attachment, Private, Setup
 from linkdoctor.model.snapshot import (
     Complaint,
     Container,
@@ -82,6 +83,7 @@ class Kind(StrEnum):
     WORD = "words of Docker and linkdoctor"
     PORT = "ports"
     NUMBER = "other numbers, and yes or no"
+    OPTION = "options of docker run: user, rights, limits, mounts"
 
 
 _K = Kind
@@ -171,6 +173,25 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "auto_remove": _K.NUMBER,
         "mounts_hosts_file": _K.NUMBER,
         "stop_timeout": _K.NUMBER,
+    },
+    Setup: {
+        "image": _K.IMAGE,
+        "options": _K.OPTION,
+        "network_mode": _K.MODE,
+        "publish": _K.OPTION,
+        "publish_all": _K.NUMBER,
+        "expose": _K.OPTION,
+        "dns_search": _K.DOMAIN,
+        "beyond": _K.OPTION,
+        "refused": _K.OPTION,
+    },
+    Private: {"part": _K.WORD, "names": _K.VARIABLE, "words": _K.OPTION},
+    Attachment: {
+        "network": _K.NETWORK,
+        "aliases": _K.ALIAS,
+        "options": _K.OPTION,
+        "hardware_address": _K.OPTION,
+        "driver_options": _K.OPTION,
     },
     Container: {"id": _K.ID, "name": _K.CONTAINER, "names": _K.CONTAINER, "image": _K.IMAGE},
     Network: {

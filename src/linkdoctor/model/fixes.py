@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
 
 import msgspec
 
@@ -18,16 +17,15 @@ from linkdoctor.model.actions import (
     ConnectNetwork,
     Joined,
     Recreate,
-    Rename,
     Restart,
-    SetRestartPolicy,
     Start,
-    Unpause,
 )
 from linkdoctor.model.addresses import subnets_in
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
+from linkdoctor.model.pasting import can_be_pasted, commands_to_make
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.run_words import changed
 from linkdoctor.model.shared_namespaces import has_lost_owner, owners_of
 from linkdoctor.model.sharer_fixes import followed_by_sharers, sharers_if_seen
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
@@ -43,8 +41,11 @@ __all__ = [
     "doing",
     "for_a_person",
     "is_wanted",
+    "keeping",
+    "links_to_make",
     "made_there",
     "moving_ports",
+    "obstacles",
     "on_host",
     "present_links",
     "recreate",
@@ -59,12 +60,10 @@ __all__ = [
 KEPT = "-before"
 """Behind the name of the container that a person keeps until its successor works."""
 
-_ENVIRONMENT = "{{range .Config.Env}}{{println .}}{{end}}"
 _NO_NETWORK_OF_ITS_OWN = ("none", "host")
-_Call: TypeAlias = Start | Unpause | Restart | Rename | SetRestartPolicy | ConnectNetwork
 
 
-def doing(title: str, safety: Safety, *calls: _Call) -> Fix:
+def doing(title: str, safety: Safety, *calls: commands.OneCall) -> Fix:
     """Advise actions that are one call to the engine each, in this order."""
     return Fix(
         title=title,
@@ -83,7 +82,7 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
     if not isinstance(action, Recreate):
         return (commands.one_call(action),)
     container = topology.named(host, action.container)
-    return () if container is None else _typed(topology, container, action)
+    return () if container is None else _typed(topology, host, container, action)
 
 
 def start_source(source: Container, topology: Topology | None = None, host: str = "") -> Fix:
@@ -98,7 +97,7 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     After it those are restarted that share its namespaces: they are left in the former ones.
     """
     try:
-        down, ghosts = _obstacles(topology, host, target)
+        down, ghosts = obstacles(topology, host, target)
         lost = has_lost_owner(topology, host, target)
     except MissingEvidence as missing:
         return _restart_in_the_dark(target, missing)
@@ -173,7 +172,7 @@ def with_sharers(
         owners,
         replaced=replaced,
         restarted=lambda each: _restarted_or_recreated(topology, host, each, owners),
-        recreated=lambda each, action: _recreated(topology, each, action),
+        recreated=lambda each, action: _recreated(topology, host, each, action),
     )
 
 
@@ -181,20 +180,22 @@ def _restarted_or_recreated(
     topology: Topology, host: str, sharer: Container, started: Sequence[Container]
 ) -> Fix:
     try:
-        down, ghosts = _obstacles(topology, host, sharer)
+        down, ghosts = obstacles(topology, host, sharer)
         if has_lost_owner(topology, host, sharer):
             return _owner_is_gone(sharer)
     except MissingEvidence as missing:
         return _restart_in_the_dark(sharer, missing)
     if ghosts:
-        return _recreated(topology, sharer, Recreate(container=sharer.name), why=_WOULD_KILL)
+        again = Recreate(container=sharer.name)
+        return _recreated(topology, host, sharer, again, why=_WOULD_KILL)
     running = {each.name for each in started}
     return _restarted(sharer, [each for each in down if each not in running])
 
 
-def _obstacles(
+def obstacles(
     topology: Topology, host: str, target: Container
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what keeps a container from starting: sources that are down, and ghost links."""
     down: set[str] = set()
     ghosts: set[str] = set()
     for link in topology.links_of(host, target):
@@ -241,9 +242,10 @@ def recreate(
     `publish` comes on top of the bindings that it has, `published` takes their place; so do
     `extra_hosts` and `links`. The others are as :class:`Recreate` has them.
 
-    The old container is kept, stopped and renamed, so that nothing is lost. Its environment and
-    volumes are taken over from it; values need not be printed for that. One that belongs to a
-    Compose project is for Compose to recreate: that fix has no actions.
+    By hand the old container is kept, stopped and renamed, so that nothing is lost; what may hold a
+    secret is fetched from it and not printed. Where commands cannot say all of it there are none.
+    One that belongs to a Compose project is for Compose to recreate: that fix has no actions, nor
+    has that for one which nobody can replace without a loss.
     """
     action = Recreate(
         container=target.name,
@@ -259,11 +261,13 @@ def recreate(
         dns_search=None if dns_search is None else tuple(dns_search),
         joins=tuple(joins),
     )
-    fix = _recreated(topology, target, action, why=why)
+    fix = _recreated(topology, host, target, action, why=why)
     return with_sharers(topology, host, fix, target, replaced=(target.name,))
 
 
-def _recreated(topology: Topology, target: Container, action: Recreate, why: str = "") -> Fix:
+def _recreated(
+    topology: Topology, host: str, target: Container, action: Recreate, why: str = ""
+) -> Fix:
     """Advise to recreate one container, whoever shares its namespaces."""
     reason = f" ({why})" if why else ""
     owner = compose_service(target)
@@ -280,12 +284,26 @@ def _recreated(topology: Topology, target: Container, action: Recreate, why: str
             safety=Safety.RECREATE,
             commands=(through_compose(*owner),),
         )
+    setup = topology.details(target).setup
+    if isinstance(setup, Known) and setup.value.refused:
+        return Fix(
+            title=f"make {target.name} again the way it was made{reason}: {setup.value.refused}",
+            safety=Safety.MANUAL,
+        )
     return Fix(
-        title=f"recreate {target.name}{reason}, with the command and any further options that it "
-        f"had; remove {target.name}{KEPT} when the new one works",
+        title=f"recreate {target.name}{reason}",
         safety=Safety.RECREATE,
-        commands=_typed(topology, target, action),
+        commands=_typed(topology, host, target, action),
         actions=(action,),
+    )
+
+
+def keeping(title: str, replaced: Iterable[str]) -> str:
+    """Return the title of a fix whose commands replace containers: it says what they keep."""
+    kept = ", ".join(f"{each}{KEPT}" for each in dict.fromkeys(replaced))
+    return (
+        f"{title}; what was written outside volumes stays in {kept}, which is kept, stopped, "
+        "until you remove it"
     )
 
 
@@ -297,38 +315,67 @@ def through_compose(project: str, service: str) -> str:
     )
 
 
-def _typed(topology: Topology, target: Container, action: Recreate) -> tuple[str, ...]:
-    """Give the commands for a recreation: the old container is kept, with its policy off."""
+def _typed(topology: Topology, host: str, target: Container, action: Recreate) -> tuple[str, ...]:
+    """Return the commands for a recreation: the old container is kept, with its policy off.
+
+    There are none where commands cannot say all of it, or where that is not known; nor where the
+    engine would refuse the new container when the old one is down already.
+    """
+    details = topology.details(target)
+    setup = details.setup
+    if not isinstance(setup, Known) or not can_be_pasted(setup.value):
+        return ()
+    sources = {each.source for each in links_to_make(topology, host, target, action)}
+    first = list(_starts(topology, host, sorted(sources), {target.name}))
+    if None in first:
+        return ()
     old = f"{target.name}{KEPT}"
-    details = _changed(topology.details(target), action)
-    verb = ("create",) if action.stays_down else ("run", "--detach")
-    run = commands.shell(
-        *("docker", *verb, "--name", target.name, "--env-file", "/dev/stdin"),
-        *("--volumes-from", old),
-        *_all_options(target, details, action),
-        target.image,
-    )
     # The kept container must not come back at the next boot beside the new one.
     tame = ("--restart", "no", old)
     return (
+        *(commands.start(name) for name in first if name is not None),
         commands.shell("docker", "rename", target.name, old),
         *([commands.shell("docker", "update", *tame)] if details.restart_policy != "no" else []),
         commands.shell("docker", "stop", old),
-        f"{commands.inspect_format(_ENVIRONMENT, old)} | {run}",
+        *commands_to_make(
+            changed(setup.value, action), target.name, old, start=not action.stays_down
+        ),
     )
 
 
-def _changed(details: Details, action: Recreate) -> Details:
-    dropped = set(action.drop_extra_hosts)
-    kept = tuple(each for each in details.extra_hosts if not dropped.intersection(each.names))
-    joined = {
-        f"{each.namespace.value}_mode": f"container:{each.container}" for each in action.joins
-    }
-    details = msgspec.structs.replace(details, extra_hosts=(*kept, *action.extra_hosts), **joined)
-    if action.network is None:
-        return details
-    mode = "default" if action.network == DEFAULT_BRIDGE else action.network
-    return msgspec.structs.replace(details, network_mode=mode, endpoints=())
+def _starts(
+    topology: Topology, host: str, names: Iterable[str], begun: set[str]
+) -> Iterator[str | None]:
+    """Yield the containers that have to be started first; None for one that cannot be."""
+    for name in names:
+        container = topology.named(host, name)
+        if container is None:
+            yield None
+        elif name not in begun and not topology.is_running(container):
+            begun.add(name)
+            down, ghosts = obstacles(topology, host, container)
+            yield from (None,) if ghosts else _starts(topology, host, down, begun)
+            yield name
+
+
+def links_to_make(
+    topology: Topology, host: str, container: Container, action: Recreate
+) -> tuple[StoredLink, ...]:
+    """Return the links on the default bridge that a new container will have.
+
+    The engine creates it only if their sources are there, and starts it only if they run.
+    """
+    details = topology.details(container)
+    mode = details.network_mode if action.network is None else action.network
+    if mode not in ("default", DEFAULT_BRIDGE, ""):
+        return ()
+    if action.links is not None:
+        return action.links
+    legacy = (each for each in topology.links_of(host, container) if each.kind is LinkKind.LEGACY)
+    return tuple(
+        StoredLink(source.name if (source := topology.source_of(each)) else each.source_name, "")
+        for each in legacy
+    )
 
 
 def recreate_on_bridge(
@@ -362,10 +409,12 @@ def recreate_on_bridge(
     return _followed_by(fix, *others) if fix.actions else fix
 
 
-def _followed_by(fix: Fix, *calls: _Call) -> Fix:
+def _followed_by(fix: Fix, *calls: commands.OneCall) -> Fix:
     return msgspec.structs.replace(
         fix,
-        commands=(*fix.commands, *(commands.one_call(each) for each in calls)),
+        commands=(*fix.commands, *(commands.one_call(each) for each in calls))
+        if fix.commands
+        else (),
         actions=(*fix.actions, *calls),
     )
 
@@ -414,7 +463,7 @@ def recreate_source(
         title=f"{first.title}; after it do the same with {', '.join(sorted(targets))}, whose link "
         "would be a ghost otherwise",
         safety=Safety.RECREATE,
-        commands=(*first.commands, *(command for fix in after for command in fix.commands)),
+        commands=_in_sequence(first, *after),
         # Where one of them is its owner's to recreate, all of it is for a person.
         actions=tuple(action for fix in (first, *after) for action in fix.actions)
         if all(fix.actions for fix in (first, *after))
@@ -422,69 +471,18 @@ def recreate_source(
     )
 
 
+def _in_sequence(*fixes: Fix) -> tuple[str, ...]:
+    """Return the commands of several fixes; none where one of them has none."""
+    if not all(each.commands for each in fixes):
+        return ()
+    return tuple(command for each in fixes for command in each.commands)
+
+
 def is_wanted(topology: Topology, target: Container) -> bool:
     """Tell whether a container runs, or would if a link had not kept it from starting."""
     details = topology.details(target)
     up = details.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
     return up or parse_refusal(details.error) is not None
-
-
-def _all_options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
-    for option, mode in (("--pid", details.pid_mode), ("--ipc", details.ipc_mode)):
-        if mode:
-            yield from (option, mode)
-    if not details.network_mode.startswith("container:"):
-        yield from _options(target, details, action)
-        return
-    # With another one's network, the engine refuses all that is a matter of the network's owner.
-    yield from ("--network", details.network_mode)
-    if details.restart_policy != "no":
-        yield from ("--restart", details.restart_policy)
-    for variable in action.environment:
-        yield from ("--env", f"{variable.name}={variable.value}")
-
-
-def _options(target: Container, details: Details, action: Recreate) -> Iterator[str]:
-    published = _bindings(details, action)
-    network = next((each for each in details.endpoints if each.network != DEFAULT_BRIDGE), None)
-    if details.network_mode not in ("default", DEFAULT_BRIDGE):
-        yield from ("--network", details.network_mode)
-        for alias in (*(network.aliases if network else ()), *action.aliases):
-            if alias not in (target.name, details.hostname) and alias != target.id[:12]:
-                yield from ("--network-alias", alias)
-    for link in present_links(details) if action.links is None else action.links:
-        yield from ("--link", f"{link.source}:{link.alias}")
-    if details.restart_policy != "no":
-        yield from ("--restart", details.restart_policy)
-    if details.hostname and details.hostname != target.id[:12]:
-        yield from ("--hostname", details.hostname)
-    bindings = {
-        (
-            each.host_address if each.host_address not in ("0.0.0.0", "::") else "",
-            each.host_port,
-            each.port,
-        )
-        for each in published
-    }
-    for address, host_port, port in sorted(bindings):
-        where = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-        number = f"{host_port}:" if host_port else ":" if where else ""
-        yield from ("--publish", f"{where}{number}{port}")
-    bound = {each.port for each in published}
-    for port in sorted({*details.exposed, *action.expose} - bound):
-        yield from ("--expose", str(port))
-    for line in details.extra_hosts:
-        yield from ("--add-host", f"{line.names[0]}:{line.address}")
-    for variable in action.environment:
-        yield from ("--env", f"{variable.name}={variable.value}")
-    for domain in action.dns_search or ():
-        yield from ("--dns-search", domain)
-
-
-def _bindings(details: Details, action: Recreate) -> tuple[Publication, ...]:
-    # A container that does not run has no bindings, only those that were asked for.
-    present = details.published or details.requested
-    return (*(present if action.published is None else action.published), *action.publish)
 
 
 def present_links(details: Details) -> tuple[StoredLink, ...]:
@@ -498,19 +496,24 @@ def on_host(host: str, fix: Fix) -> Fix:
     return msgspec.structs.replace(
         fix,
         title=f"on {host}: {fix.title}",
-        commands=(f"# on {commands.shell(host)}:", *fix.commands),
+        commands=(f"# on {commands.shell(host)}:", *fix.commands) if fix.commands else (),
         host=host if fix.actions else "",
     )
 
 
 def made_there(fixes: Iterable[Fix], there: str, here: str) -> tuple[Fix, ...]:
     """Say of fixes with commands on which host they are typed, if it is not the finding's own."""
-    return tuple(on_host(there, fix) if there != here and fix.commands else fix for fix in fixes)
+    return tuple(
+        on_host(there, fix) if there != here and (fix.commands or fix.actions) else fix
+        for fix in fixes
+    )
 
 
 def for_a_person(fix: Fix) -> Fix:
     """Take out what linkdoctor could carry out: the fix makes no sense by itself."""
-    return msgspec.structs.replace(fix, actions=())
+    replaced = [each.container for each in fix.actions if isinstance(each, Recreate)]
+    title = keeping(fix.title, replaced) if replaced and fix.commands else fix.title
+    return msgspec.structs.replace(fix, title=title, actions=())
 
 
 def address_of_host(topology: Topology, host: str) -> str:
@@ -572,7 +575,9 @@ def cross_host(
             title=f"publish port {port} of {source.name} on {other_host}, and let {alias} mean "
             f"{dial} in {target.name}",
             safety=Safety.RECREATE,
-            commands=(where[0], *published.commands, where[1], *pinned.commands),
+            commands=(where[0], *published.commands, where[1], *pinned.commands)
+            if _in_sequence(published, pinned)
+            else (),
             actions=pinned.actions if known else (),
             elsewhere=(msgspec.structs.replace(published, host=other_host),) if known else (),
         ),

@@ -53,6 +53,7 @@ _WHY: Mapping[Kind, str] = {
     Kind.VERSION: "of the engine and of linkdoctor",
     Kind.WORD: "states, drivers, protocols and the like",
     Kind.PORT: "exposed, published, listened at or dialled",
+    Kind.OPTION: "how containers were made: no value of a variable or label, no argument",
     Kind.NUMBER: "process ids, exit codes, counts and settings, by field",
 }
 

@@ -6,7 +6,6 @@ network, and nothing is ever connected to the network ``host``: the engine refus
 
 from __future__ import annotations
 
-from linkdoctor.model import commands
 from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.fixes import compose_service, doing, present_links, recreate
 from linkdoctor.model.links import HostsLine, StoredLink
@@ -50,12 +49,12 @@ def join(topology: Topology, host: str, source: Container, network: str, *names:
             Safety.SAFE,
             ConnectNetwork(network=network, container=owner.name, aliases=known),
         )
+    if topology.endpoint(source, _NO_NETWORK) is not None:
+        why = "it has no network, and joins none as it is"
+        return recreate(topology, host, source, network=network, aliases=names, why=why)
     title = f"connect {source.name} to network {network}{under}"
     connect = ConnectNetwork(network=network, container=source.name, aliases=names)
-    if topology.endpoint(source, _NO_NETWORK) is None:
-        return doing(title, Safety.SAFE, connect)
-    leave = commands.shell("docker", "network", "disconnect", _NO_NETWORK, source.name)
-    return Fix(title=title, safety=Safety.SAFE, commands=(leave, commands.one_call(connect)))
+    return doing(title, Safety.SAFE, connect)
 
 
 def dial_the_host(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from linkdoctor.model import commands
-from linkdoctor.model.evidence import Known, MissingEvidence
-from linkdoctor.model.fixes import compose_service, recreate
+from linkdoctor.model.evidence import MissingEvidence
+from linkdoctor.model.fixes import compose_service, keeping, recreate
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.readers import variables_wanted
 from linkdoctor.model.report import Fix, Safety
-from linkdoctor.model.snapshot import Container, Endpoint
+from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 
 __all__ = ["to_network", "with_alias"]
@@ -42,10 +42,14 @@ def to_network(topology: Topology, host: str, target: Container) -> Fix:
     sources = sorted(
         {source.name for link in links if (source := topology.source_of(link)) is not None}
     )
-    moved = recreate(topology, host, _on(network, target, topology))
+    moved = recreate(topology, host, target, network=network)
+    title = (
+        f"make the network {network}, connect {', '.join(sources)} to it, and there {moved.title}"
+    )
+    if not moved.commands:
+        return Fix(title=title, safety=Safety.MANUAL)
     return Fix(
-        title=f"make the network {network}, connect {', '.join(sources)} to it, and there "
-        f"{moved.title}",
+        title=keeping(title, (target.name,)),
         safety=moved.safety,
         commands=(
             commands.shell("docker", "network", "create", network),
@@ -92,11 +96,3 @@ def _free_name(topology: Topology, host: str, wanted: str) -> str:
     taken = {network.name for network in topology.networks(host)}
     names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, 1000))
     return next((name for name in names if name not in taken), wanted)
-
-
-def _on(network: str, target: Container, topology: Topology) -> Container:
-    """Give the target as it would be on a network."""
-    details = msgspec.structs.replace(
-        topology.details(target), network_mode=network, endpoints=(Endpoint(network=network),)
-    )
-    return msgspec.structs.replace(target, details=Known(details, "inspect"))

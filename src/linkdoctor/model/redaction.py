@@ -14,7 +14,7 @@ import msgspec
 
 from linkdoctor.model.addressing import Addresses
 from linkdoctor.model.contents import Kind, leaves, with_texts
-from linkdoctor.model.evidence import MissingEvidence
+from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.expectations import expectations_of
 from linkdoctor.model.knowledge import ImageExpectation, Knowledge, image_name
 from linkdoctor.model.likeness import Alike, Likeness, likeness
@@ -26,7 +26,7 @@ from linkdoctor.model.snapshot import Container, Label, Snapshot
 from linkdoctor.model.suppression import LABEL
 from linkdoctor.model.topology import Topology
 
-__all__ = ["KEPT", "Redaction", "redacted"]
+__all__ = ["KEPT", "Redaction", "redacted", "without_setups"]
 
 _OF_DOCKER = frozenset(
     (
@@ -251,6 +251,7 @@ def redacted(
         knowledge: the images whose names and words are public and decide findings.
         rules: the codes and names of rules, which a label may ask to ignore.
     """
+    snapshot = without_setups(snapshot)
     redaction = Redaction(snapshot, key, knowledge.images, rules)
     alike = sorted(
         Alike(one=redaction.name(one), other=redaction.name(other), how=how)
@@ -260,6 +261,28 @@ def redacted(
     if snapshot.renamed:
         return replaced
     return msgspec.structs.replace(replaced, renamed=True, alike=tuple(alike))
+
+
+def without_setups(snapshot: Snapshot) -> Snapshot:
+    """Leave out how containers were made: under other names nobody could make them again."""
+    return msgspec.structs.replace(
+        snapshot,
+        containers=tuple(
+            msgspec.structs.replace(
+                each,
+                details=Known(
+                    msgspec.structs.replace(each.details.value, setup=_LEFT_OUT),
+                    each.details.source,
+                ),
+            )
+            if isinstance(each.details, Known)
+            else each
+            for each in snapshot.containers
+        ),
+    )
+
+
+_LEFT_OUT = Unknown(gap=Gap.NOT_COLLECTED, detail="it is left out where names are replaced")
 
 
 def _alike(snapshot: Snapshot, knowledge: Knowledge) -> Iterator[tuple[str, str, Likeness]]:

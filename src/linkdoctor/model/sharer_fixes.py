@@ -70,12 +70,20 @@ def followed_by_sharers(
         return msgspec.structs.replace(fix, title=unknown)
     if not done and not lost:
         return fix
-    further = [fix.safety, *(each.safety for each in done.values() if each.commands)]
+    # A recreation of which nothing can be typed leaves the others' commands half said.
+    whole = bool(fix.commands) and all(
+        each.commands or each.safety is Safety.MANUAL for each in done.values()
+    )
+    typed = tuple(line for each in done.values() for line in each.commands)
+    further = [
+        fix.safety,
+        *(each.safety for each in done.values() if each.safety is not Safety.MANUAL),
+    ]
     return msgspec.structs.replace(
         fix,
         title="; ".join((fix.title, *_afterwards(done, lost))),
         safety=max(further, key=_SAFETIES.index),
-        commands=(*fix.commands, *(line for each in done.values() for line in each.commands)),
+        commands=(*fix.commands, *typed) if whole else (),
     )
 
 

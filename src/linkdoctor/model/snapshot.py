@@ -2,7 +2,8 @@
 
 A snapshot is safe to hand on: values of environment variables are in it only where they
 are link-shaped (:mod:`linkdoctor.model.variables`), labels only where linkdoctor or Compose
-wrote them, command lines not at all.
+wrote them, command lines not at all. Of how a container was made there is what holds no secret:
+user, rights, limits, mounts (:mod:`linkdoctor.model.setup`).
 
 What is frozen and made of frozen parts can be in no cycle: with ``gc=False`` Python's collector
 does not walk it, however many containers there are.
@@ -18,6 +19,7 @@ from linkdoctor.model.evidence import Evidence, Gap, Unknown
 from linkdoctor.model.likeness import Alike
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
+from linkdoctor.model.setup import Setup
 from linkdoctor.model.variables import Variable
 
 __all__ = [
@@ -316,6 +318,8 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     mounts_hosts_file: bool = False
     stop_timeout: int | None = None
     """Seconds that it is given to stop, -1 for as long as it takes; None: the engine's 10."""
+    setup: Evidence[Setup] = _NOT_LOOKED
+    """How it was made, without what may hold a secret: what its successor is told."""
 
 
 class Container(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -60,6 +60,7 @@ from linkdoctor.model.snapshot import (
     Tool,
 )
 from linkdoctor.model.variables import Variable, prefixes_of_links, redact
+from linkdoctor.model.world_setup import setup_seen
 
 __all__ = ["World"]
 
@@ -562,7 +563,9 @@ class World:
                 names[pointer].append(f"{by_id[owner].name}/{alias}")
         containers = tuple(
             msgspec.structs.replace(
-                each, names=tuple(sorted(names[each.id])), link_answers=self._answers(each, by_id)
+                _with_setup(each),
+                names=tuple(sorted(names[each.id])),
+                link_answers=self._answers(each, by_id),
             )
             for each in sorted(self._containers.values(), key=lambda each: each.name)
         )
@@ -747,6 +750,15 @@ class World:
             )
             if rule not in self._pairs:
                 self._pairs.append(rule)
+
+
+def _with_setup(container: Container) -> Container:
+    details = container.details
+    if not isinstance(details, Known) or isinstance(details.value.setup, Known):
+        return container
+    setup = Known(setup_seen(container, details.value), "inspect")
+    seen = msgspec.structs.replace(details.value, setup=setup)
+    return msgspec.structs.replace(container, details=Known(seen, details.source))
 
 
 def _references(

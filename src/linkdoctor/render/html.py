@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import cache
 from importlib import resources
@@ -24,6 +24,7 @@ from linkdoctor.render.gist import counts, moment, subject, typed
 from linkdoctor.render.graph_svg import picture_css, svg_in_page
 from linkdoctor.render.layout import counted
 from linkdoctor.render.neutral import neutral
+from linkdoctor.render.once import ALL_IN_ORDER, once
 from linkdoctor.render.picture import SIGNS, Picture, door_label
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
@@ -59,14 +60,18 @@ class _SkipView(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[str, ...]
 
 
-def render_html(report: Report, topology: Topology, picture: Picture) -> str:
+def render_html(
+    report: Report, topology: Topology, picture: Picture, in_order: Sequence[str] = ()
+) -> str:
     """Write the report as a page of its own.
 
     Args:
         report: what was found.
         topology: what was seen; the link cards are made from it.
         picture: of that topology; the cards are those of its containers.
+        in_order: the commands of all findings, where they are not pasted as they stand.
     """
+    report = msgspec.structs.replace(report, findings=once(report.findings))
     style = _data("report.css") + picture_css()
     script = _data("report.js")
     sign, word = _HEADINGS[report.summary.verdict]
@@ -97,6 +102,8 @@ def render_html(report: Report, topology: Topology, picture: Picture) -> str:
         counted=counted,
         subject=subject,
         commands=_commands,
+        in_order=in_order,
+        all_in_order=ALL_IN_ORDER.capitalize(),
         door=door_label,
     )
     return page if page.endswith("\n") else f"{page}\n"

@@ -14,6 +14,7 @@ from linkdoctor.model.suppression import token
 from linkdoctor.render.gist import headline, title, typed
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.neutral import neutral
+from linkdoctor.render.once import ALL_IN_ORDER, once
 
 __all__ = ["render_markdown"]
 
@@ -34,12 +35,17 @@ _REFERENCE = re.compile(
 )
 
 
-def render_markdown(report: Report) -> str:
-    """Lay out a report for a ticket: verdict, findings by severity with proofs and fixes."""
-    return text_of(_lines(report))
+def render_markdown(report: Report, in_order: Sequence[str] = ()) -> str:
+    """Lay out a report for a ticket: verdict, findings by severity with proofs and fixes.
+
+    Args:
+        report: what is shown.
+        in_order: the commands of all findings, where they are not pasted as they stand.
+    """
+    return text_of(_lines(report, in_order))
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, in_order: Sequence[str]) -> Iterator[str]:
     yield "# linkdoctor report"
     yield ""
     yield f"**{_text(headline(report))}**"
@@ -47,12 +53,15 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table(
         ("Host", "Engine", "Containers", "Links", "Evidence"), map(_host, report.hosts)
     )
+    every = once(report.findings)
     for severity in Severity:
-        findings = [each for each in report.findings if each.severity is severity]
+        findings = [each for each in every if each.severity is severity]
         if findings:
             yield from ("", f"## {_HEADINGS[severity]} ({len(findings)})")
         for finding in findings:
             yield from _finding(finding)
+    if in_order:
+        yield from ("", _text(ALL_IN_ORDER), *_commands(in_order))
     yield from _skips(report.skipped)
     yield ""
     suppressed = counted(report.summary.suppressed, "finding")
@@ -91,10 +100,14 @@ def _proof(proof: Proof) -> tuple[str, ...]:
 def _fix(fix: Fix, label: str) -> Iterator[str]:
     yield f"**{label}:** {_text(fix.title)} ({fix.safety.value})"
     if fix.commands:
-        commands = [typed(command) for command in fix.commands]
-        longest = max((len(run) for each in commands for run in re.findall("`+", each)), default=0)
-        fence = "`" * max(3, longest + 1)
-        yield from ("", f"{fence}sh", *commands, fence)
+        yield from _commands(fix.commands)
+
+
+def _commands(typed_in: Sequence[str]) -> Iterator[str]:
+    commands = [typed(command) for command in typed_in]
+    longest = max((len(run) for each in commands for run in re.findall("`+", each)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from ("", f"{fence}sh", *commands, fence)
 
 
 def _skips(skipped: Sequence[Skipped]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from linkdoctor.model.report import (
 from linkdoctor.model.suppression import token
 from linkdoctor.render.gist import SEVERITY_STYLES, UNREACHABLE, counts
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
+from linkdoctor.render.once import ALL_IN_ORDER, Printed
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 from linkdoctor.render.seen import Sighting, seen_lines
 from linkdoctor.render.suppressed import suppressed_lines
@@ -44,6 +45,7 @@ def render_text(
     ascii_only: bool = False,
     names: Mapping[str, str] | None = None,
     seen: Sequence[Sighting] = (),
+    in_order: Sequence[str] = (),
 ) -> str:
     """Lay out a report.
 
@@ -57,6 +59,7 @@ def render_text(
         ascii_only: use no sign beyond ASCII.
         names: of rules, by code, to be shown beside codes.
         seen: what `verbose` tells of the places of evidence.
+        in_order: the commands of all findings, where they are not pasted as they stand.
     """
     if quiet and report.summary.verdict is Verdict.HEALTHY and not report.summary.too_early:
         return ""
@@ -64,7 +67,7 @@ def render_text(
     lines = list(medium.paragraph(note)) if note else []
     lines.append(_verdict(report, medium))
     if not quiet:
-        lines += _body(report, medium, verbose, names or {}, seen)
+        lines += _body(report, medium, verbose, names or {}, seen, in_order)
     return text_of(lines)
 
 
@@ -74,11 +77,15 @@ def _body(
     verbose: bool,
     names: Mapping[str, str],
     seen: Sequence[Sighting],
+    in_order: Sequence[str],
 ) -> Iterator[str]:
     several = len(report.hosts) > 1
+    printed = Printed()
     for cause in _causes(report.findings):
+        fixes = printed.fresh(cause[0], _merged_fixes(cause))
         yield ""
-        yield from _cause(cause, medium, several, verbose, names)
+        yield from _cause(cause, fixes, medium, several, verbose, names)
+    yield from _all_in_order(in_order, medium)
     yield from _where_to_type(report, medium)
     # Where the only engine could not be asked, the verdict has said why.
     told = not several and all(each.code == UNREACHABLE for each in report.skipped)
@@ -220,8 +227,17 @@ def _causes(findings: Iterable[Finding]) -> list[tuple[Finding, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
+def _all_in_order(commands: Sequence[str], medium: Medium) -> Iterator[str]:
+    if commands:
+        yield ""
+        yield medium.paint(ALL_IN_ORDER, Style.STRONG)
+        for command in commands:
+            yield f"      {medium.command(command)}"
+
+
 def _cause(
     cause: tuple[Finding, ...],
+    fixes: Sequence[Fix],
     medium: Medium,
     several: bool,
     verbose: bool,
@@ -245,7 +261,7 @@ def _cause(
     if codes:
         explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
         yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
-    yield from _fixes(_merged_fixes(cause), medium)
+    yield from _fixes(fixes, medium)
     yield from _tokens(cause, medium, several, verbose)
     if verbose:
         prints = " ".join(each.fingerprint for each in cause)
