@@ -182,6 +182,13 @@ def test_a_session_outlasts_the_questions_of_the_engine(lab: Lab) -> None:
     lab.wait_for(lambda: not is_claimed_at_engine(socket, "test"), 12.0)
 
 
+def test_a_proxy_that_keeps_connections_open_is_not_waited_for(lab: Lab, tmp_path: Path) -> None:
+    with cutting(lab.engine.socket, tmp_path / "p.sock") as proxy:
+        began = time.monotonic()
+        assert not is_claimed_at_engine(proxy.path, "test")
+        assert time.monotonic() - began < 3.0
+
+
 def test_another_user_meets_the_same_lock() -> None:
     def as_nobody() -> None:
         os.setgroups([])
