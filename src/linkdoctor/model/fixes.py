@@ -300,10 +300,11 @@ def _recreated(
 
 def keeping(title: str, replaced: Iterable[str]) -> str:
     """Return the title of a fix whose commands replace containers: it says what they keep."""
-    kept = ", ".join(f"{each}{KEPT}" for each in dict.fromkeys(replaced))
+    names = list(dict.fromkeys(f"{each}{KEPT}" for each in replaced))
+    are, them = ("is", "it") if len(names) == 1 else ("are", "them")
     return (
-        f"{title}; what was written outside volumes stays in {kept}, which is kept, stopped, "
-        "until you remove it"
+        f"{title}; what was written outside volumes stays in {' and '.join(names)}, which {are} "
+        f"kept, stopped, until you remove {them}"
     )
 
 

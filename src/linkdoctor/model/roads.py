@@ -92,6 +92,8 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
     ):
         return ""
     asked = [endpoints[each] for each in sorted(hosts, key=lambda each: (each != host, each))]
+    if len(set(asked)) < len(asked):
+        return ""  # sockets of different machines: no one command reaches both
     named = [] if asked == [DEFAULT_ENDPOINT] else [word for each in asked for word in ("-H", each)]
     return commands.shell(
         "linkdoctor", "fix", called or target, "--apply", "--allow", Safety.RECREATE.value, *named
