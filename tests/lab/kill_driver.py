@@ -49,7 +49,7 @@ def _interruptible(work: Callable[[], int]) -> int:
 def _take_back(url: str, journal: str) -> int:
     with (
         controlling(Url(url), os.environ) as control,
-        locked(control.engine_id(), at=control.socket_path) as lock,
+        locked(control.installation(), at=control.socket_path) as lock,
         Journal(Path(journal), continued=True) as written,
     ):
         done = undo(written, control, lock=lock, patience=PATIENCE)
@@ -59,7 +59,7 @@ def _take_back(url: str, journal: str) -> int:
 def _carry_out(action: Action, url: str, journal: str, files: Files) -> int:
     with (
         controlling(Url(url), os.environ) as control,
-        locked(control.engine_id(), at=control.socket_path) as lock,
+        locked(control.installation(), at=control.socket_path) as lock,
         Journal(Path(journal)) as written,
     ):
         outcome = perform(action, control, written, files=files, lock=lock, patience=PATIENCE)

@@ -76,7 +76,7 @@ def resumed(lab: Lab, journal: Path) -> list[Result]:
     """What a person does when the engine is back."""
     with (
         controlling(Url(lab.url), {}) as control,
-        locked(control.engine_id(), at=lab.engine.socket, wait=ENDED_WITHIN),
+        locked(control.installation(), at=lab.engine.socket, wait=ENDED_WITHIN),
         Journal(journal, continued=True) as written,
     ):
         return [each.result for each in resume(written, control, patience=PATIENCE)]

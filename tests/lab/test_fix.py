@@ -17,7 +17,7 @@ import linkdoctor
 from linkdoctor.fix.lock import locked
 
 from .examining import codes, diagnose, told
-from .mending import command_line, environment, mended, steps_of
+from .mending import command_line, control_of, environment, mended, steps_of
 from .situations import Lab, refusal
 
 PAGE = (0, "app\n")
@@ -391,7 +391,7 @@ def test_nothing_was_cut_off(lab: Lab, tmp_path: Path) -> None:
 
 def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     stopped(lab)
-    with locked(str(lab.api.info()["ID"]), at=lab.engine.socket):
+    with control_of(lab) as control, locked(control.installation(), at=lab.engine.socket):
         done = command_line(lab, tmp_path, "fix", "--apply", "--yes")
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr

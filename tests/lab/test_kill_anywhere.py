@@ -81,7 +81,7 @@ class Victim:
         """Wait for the guardian, then do what a person would."""
         with (
             controlling(Url(self.lab.url), {}) as control,
-            locked(control.engine_id(), at=self.proxy.path, wait=ENDED_WITHIN),
+            locked(control.installation(), at=self.proxy.path, wait=ENDED_WITHIN),
         ):
             if not self.journal.exists():
                 return []

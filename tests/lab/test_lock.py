@@ -17,7 +17,8 @@ from linkdoctor.collect.session import claim_at_engine, is_claimed_at_engine
 from linkdoctor.fix import lock as lock_module
 from linkdoctor.fix.lock import Locked, guarding, locked
 
-from .mending import environment
+from .cutting import cutting
+from .mending import control_of, environment
 from .situations import Lab
 
 E = f"engine of {os.getpid()}"
@@ -61,8 +62,8 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_module, "_FORGOTTEN_WITHIN", 1.5)
 
 
-def applied(lab: Lab, home: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "linkdoctor", "fix", "--apply", "--yes", "-H", lab.url]
+def applied(lab: Lab, home: Path, *before: str, url: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "linkdoctor", "fix", "--apply", "--yes", "-H", url or lab.url]
     return subprocess.run(
         [*before, *command],
         env=environment(home),
@@ -74,20 +75,24 @@ def applied(lab: Lab, home: Path, *before: str) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.fixture
-def broken(lab: Lab) -> Lab:
-    """Something to do for a run that may."""
+def stopped(lab: Lab) -> Lab:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
     lab.stop("app")
     return lab
 
 
+@pytest.fixture
+def broken(lab: Lab) -> Lab:
+    """Something to do for a run that may."""
+    return stopped(lab)
+
+
 @pytest.mark.parametrize("before", [(), APART], ids=["another HOME", "another network namespace"])
 def test_a_run_elsewhere_keeps_this_one_out(
     broken: Lab, tmp_path: Path, before: tuple[str, ...]
 ) -> None:
-    with locked(str(broken.api.info()["ID"]), at=broken.engine.socket):
+    with control_of(broken) as control, locked(control.installation(), at=broken.engine.socket):
         done = applied(broken, tmp_path, *before)
     assert (done.returncode, done.stdout) == (3, "")
     assert "is fixing links on this engine" in done.stderr
@@ -114,18 +119,43 @@ def test_a_copy_of_the_machine_is_not_locked_out(lab: Lab, tmp_path: Path) -> No
     """Its engine has the same id, and is another engine in another network."""
     other = claim_at_engine(tmp_path / "no engine", "x")
     assert other is None
-    with another(lab, tmp_path, holding(E, "None"), *APART), locked(E):
+    with another(lab, tmp_path, holding(E, "None"), *APART), locked(E, at=lab.engine.socket):
         pass
-    beside = tmp_path / "another engine's socket"
-    beside.touch()
-    with locked(E, at=beside), locked(E, at=lab.engine.socket):
-        pass  # engines on one machine may have one id
     with (
         another(lab, tmp_path, holding(E, "None")) as process,
         pytest.raises(Locked, match=f"process {process.pid} "),
         locked(E),
     ):
         raise AssertionError("two at once in one network namespace")
+
+
+def test_engines_side_by_side_do_not_lock_each_other_out(
+    two_hosts: tuple[Lab, Lab], tmp_path: Path
+) -> None:
+    first, second = (stopped(each) for each in two_hosts)
+    with control_of(first) as one, control_of(second) as other:
+        if str(first.api.version()["Version"]).startswith("20."):
+            assert one.engine_id() == other.engine_id(), "it is one file of the machine there"
+        assert one.installation() != other.installation()
+        with locked(one.installation(), at=first.engine.socket):
+            done = applied(second, tmp_path)
+            assert (done.returncode, done.stderr.count("is fixing links")) == (0, 0), done.stderr
+            assert applied(first, tmp_path).returncode == 3
+    assert second.pid("app")
+    assert not first.pid("app")
+
+
+def test_an_engine_has_one_lock_by_whatever_address_it_is_asked(
+    broken: Lab, tmp_path: Path
+) -> None:
+    with cutting(broken.engine.socket, tmp_path / "p.sock") as proxy:
+        with control_of(broken) as control, locked(control.installation()):
+            done = applied(broken, tmp_path, url=proxy.url)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"process {os.getpid()} is fixing links" in done.stderr
+        assert not broken.pid("app")
+        assert "1 step of 1 carried out" in applied(broken, tmp_path, url=proxy.url).stdout
+        assert broken.pid("app")
 
 
 @pytest.mark.usefixtures("brief")
@@ -150,6 +180,13 @@ def test_a_session_outlasts_the_questions_of_the_engine(lab: Lab) -> None:
     assert claim_at_engine(socket, "test") is None
     claim.close()
     lab.wait_for(lambda: not is_claimed_at_engine(socket, "test"), 12.0)
+
+
+def test_a_proxy_that_keeps_connections_open_is_not_waited_for(lab: Lab, tmp_path: Path) -> None:
+    with cutting(lab.engine.socket, tmp_path / "p.sock") as proxy:
+        began = time.monotonic()
+        assert not is_claimed_at_engine(proxy.path, "test")
+        assert time.monotonic() - began < 3.0
 
 
 def test_another_user_meets_the_same_lock() -> None:

@@ -60,7 +60,10 @@ def share(
 def namespace(lab: Lab, name: str, kind: str) -> str:
     """Which namespace a container lives in; '' while it does not run."""
     pid = lab.pid(name)
-    return os.readlink(f"/proc/{pid}/ns/{kind}") if pid else ""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}") if pid else ""
+    except FileNotFoundError:  # it ended in between
+        return ""
 
 
 def together(lab: Lab, *names: str, kind: str = "net") -> bool:
@@ -169,8 +172,8 @@ def test_one_of_a_pid_namespace_that_goes_when_it_stops_is_lost(lab: Lab) -> Non
 def test_sharers_are_restarted_after_their_owner(lab: Lab, tmp_path: Path) -> None:
     owner(lab)
     all_sharers(lab)
-    share(lab, "stranger", NetworkMode="container:app")
     lab.move("app")
+    share(lab, "stranger", NetworkMode="container:app")
     assert codes(diagnose(lab)) == ["LD201 web/helloapp"]
     plan = command_line(lab, tmp_path, "fix", "--format", "json")
     first, *others = steps_of(plan)
@@ -396,6 +399,29 @@ def test_owner_and_sharer_are_taken_back_together(lab: Lab, tmp_path: Path) -> N
     assert_joined(lab)
 
 
+@pytest.mark.parametrize("option", ["--carry-files", "--keep-old", None])
+def test_a_sharer_that_wrote_files_keeps_them_and_is_no_fault_aside(
+    lab: Lab, tmp_path: Path, option: str | None
+) -> None:
+    owner(lab)
+    share(lab, "net", NetworkMode="container:web")
+    share(lab, "idle", start=False, NetworkMode="container:web")
+    assert lab.exec("net", "echo precious > /state")[0] == 0
+    lab.recreate("app")
+    mended(lab, tmp_path, "recreate", *([option] if option else []))
+    assert together(lab, "web", "net")
+    carried = option == "--carry-files"
+    assert (lab.exec("net", "cat /state") == (0, "precious\n")) == carried
+    assert ("/net-linkdoctor-old" in leftovers_of(lab)) != carried
+    assert codes(diagnose(lab)) == []
+    mended(lab, tmp_path, "recreate")
+    new = lab.inspect("net")["Id"]
+    done = command_line(lab, tmp_path, "fix", "--undo", "--yes")
+    assert done.returncode == 1, "its owner is gone or cannot start, so it stays as it is"
+    assert lab.inspect("net")["Id"] == new
+    assert together(lab, "web", "net")
+
+
 def test_a_sharer_is_never_restarted_without_its_owner(lab: Lab, tmp_path: Path) -> None:
     share(lab, "web")
     share(lab, "side", NetworkMode="container:web")
@@ -449,7 +475,9 @@ def test_the_printed_start_says_who_has_to_be_restarted(lab: Lab) -> None:
     lab.run("web", link="app:helloapp")
     share(lab, "side", NetworkMode="container:app")
     lab.stop("app")
-    fix = only_fault(diagnose(lab)).fixes[0]
+    report = diagnose(lab)
+    assert codes(report) == ["LD113 side/", "LD101 web/helloapp"], "side is cut off meanwhile"
+    (fix,) = (each.fixes[0] for each in report.findings if each.code == "LD101")
     assert fix.commands == ("docker start app", "docker restart side")
     assert fix.safety is Safety.RESTART, "it interrupts side"
     type_commands(lab, fix)

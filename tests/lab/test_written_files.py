@@ -26,13 +26,16 @@ from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.undo import undo
 from linkdoctor.model.actions import Recreate, Restart
+from linkdoctor.model.links import Port
 from linkdoctor.model.plan import Files
+from linkdoctor.model.snapshot import Publication
 
 from .cutting import Cut, CuttingProxy, When, cutting
 from .mending import BARE, QUICK, command_line, control_of, create, leftovers_of, mend, steps_of
 from .releases import series
 from .situations import Lab
 from .test_kill_anywhere import MOST_REQUESTS, Victim, every_cut
+from .test_public_ports import public
 
 SLEEP = ["sleep", "100000"]
 KEPT = "web-linkdoctor-old"
@@ -266,6 +269,32 @@ def test_files_are_carried_over_as_they_were(lab: Lab, journal: Path) -> None:
     assert leftovers_of(lab) == []
     assert "carried over, and compared" in outcome.notes[0]
     assert str(len(before)) not in journal.read_text()
+
+
+def test_files_are_carried_over_too_where_the_public_port_was_taken(
+    lab: Lab, journal: Path
+) -> None:
+    lab.run("web", listen=80, publish_all=True)
+    do(lab, "web", "echo precious > /state")
+    before = public(lab)
+    lab.stop("web")  # its port is free again, and the plan was made before
+    lab.run("thief", listen=81, publish={81: before})
+    pinned, fixed = (
+        tuple(
+            Publication(port=Port(80), host_address=address, host_port=before, ephemeral=engines)
+            for address in ("0.0.0.0", "::")
+        )
+        for engines in (True, False)
+    )
+    order = Recreate(container="web", published=fixed, pinned=pinned)
+    outcome = mend(lab, order, journal, files=Files.CARRY)
+    assert outcome.result is Result.FIXED, outcome.reason
+    assert public(lab) != before
+    assert do(lab, "web", "cat /state") == "precious\n"
+    assert leftovers_of(lab) == []
+    said = " ".join(outcome.notes)
+    assert f"public port {before} was taken meanwhile" in said
+    assert "carried over" in said
 
 
 def test_files_are_there_before_the_new_one_starts(lab: Lab, journal: Path) -> None:
@@ -600,6 +629,28 @@ def test_what_replaced_it_is_kept_where_it_wrote_more(lab: Lab, journal: Path) -
     assert lab.inspect("web-linkdoctor-undone")["HostConfig"]["RestartPolicy"]["Name"] == "no"
     assert "/tmp/newer" in " ".join(outcome.notes)
     assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+
+
+@pytest.mark.parametrize("when", [When.DURING, When.AFTER])
+def test_an_undo_that_is_killed_anywhere_loses_nothing_either(
+    lab: Lab, victim: Victim, when: When
+) -> None:
+    lab.run("web")
+    for nth in itertools.count(1):
+        assert nth < MOST_REQUESTS
+        do(lab, "web", "echo precious > /state; rm -f /newer")
+        assert mend(lab, Recreate(container="web"), victim.next_journal).kept
+        do(lab, "web", "echo precious > /newer")
+        cut = victim.recreate("web", Cut(when, nth, writes=True), "undo")
+        victim.clean_up(by_undo=False)
+        assert lab.inspect("web")["State"]["Running"]
+        aside = [each.strip("/") for each in leftovers_of(lab)]
+        for path in ("/state", "/newer"):
+            assert any(has(lab, each, path) for each in ("web", *aside)), victim.proxy.fell_at
+        lab.remove(*aside)
+        if not cut:
+            assert nth > 3, "rename, stop, start"
+            break
 
 
 # Health

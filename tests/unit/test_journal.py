@@ -22,9 +22,10 @@ from linkdoctor.fix.journal import (
     state_directory,
     steps,
 )
-from linkdoctor.fix.reversible import stranded, undo_command, why_irreversible
+from linkdoctor.fix.reversible import beforehand, stranded, undo_command, why_irreversible
 from linkdoctor.model.actions import Action, Recreate, Restart, Start
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.plan import Files
 
 WEB = Before(id="a" * 64, name="web", running=True, restart_policy="always", networks=("bridge",))
 ACTION = Recreate(container="web", links=(StoredLink("app", "helloapp"),))
@@ -196,6 +197,7 @@ def test_a_step_that_is_being_taken_back_is_open_until_that_is_done(tmp_path: Pa
         journal.undoing(1)
         step = journal.steps()[0]
         assert (step.open, step.verified, step.undone) == (True, False, False)
+        assert step.served, "whoever goes on with it must not lose what the new one wrote"
         journal.undone(1)
         step = journal.steps()[0]
         assert (step.open, step.undone, step.kept) == (False, True, WEB.id)
@@ -261,6 +263,21 @@ def test_what_no_engine_would_start_again_is_not_taken_back(tmp_path: Path) -> N
     assert "links app, db is gone" in why_irreversible(found)
     down = msgspec.structs.replace(found, before=msgspec.structs.replace(ghost, running=False))
     assert why_irreversible(down) == "", "what did not run is put back without being started"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (Files.KEEP, "can be taken back while the old container is kept (it is, if it wrote files"),
+        (Files.CARRY, "can be taken back while the old container is kept (it is, if not all"),
+        (Files.DROP, "cannot be taken back: --drop-files removes the old container"),
+    ],
+)
+def test_whether_a_replacement_can_be_taken_back_depends_on_what_becomes_of_files(
+    files: Files, said: str
+) -> None:
+    assert beforehand(ACTION, files).startswith(said)
+    assert beforehand(Start(container="web"), files) == "can be taken back with --undo"
 
 
 def test_the_command_that_takes_back_names_engine_and_journal() -> None:

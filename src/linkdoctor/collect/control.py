@@ -135,6 +135,7 @@ class _Id(msgspec.Struct):
 class _Info(msgspec.Struct):
     ID: str = ""
     Name: str = ""
+    DockerRootDir: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -216,6 +217,14 @@ class Control:
     def engine_id(self) -> str:
         """Give the engine's own id."""
         return self._get("/info", _Info).ID
+
+    def installation(self) -> str:
+        """Return what tells this engine from every other one, to all of its clients alike.
+
+        The id alone does not: engines on one machine may share it, and copies of a machine do.
+        """
+        info = self._get("/info", _Info)
+        return "\0".join((info.ID, info.DockerRootDir, info.Name))
 
     def host_name(self) -> str:
         """Give the host's name, as the engine sees it."""

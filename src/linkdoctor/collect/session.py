@@ -138,10 +138,19 @@ def is_claimed_at_engine(path: Path, name: str) -> bool:
     """Whether somebody has a name at the engine; it is not taken by asking."""
     with contextlib.suppress(OSError), contextlib.closing(sockets.unix_stream(path, _TIMEOUT)) as s:
         head, rest = _asked(s, name, "Connection: close\r\n")
-        while _TAKEN not in rest and len(rest) < _LARGEST_HEAD and (more := s.recv(4096)):
+        most = _length_of_body(head)  # what stands before an engine may keep the connection open
+        while _TAKEN not in rest and len(rest) < most and (more := s.recv(4096)):
             rest += more
         return head.split(b" ")[1:2] != [_SWITCHED] and _TAKEN in rest
     return False
+
+
+def _length_of_body(head: bytes) -> int:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return min(int(value[:20]), _LARGEST_HEAD)
+    return _LARGEST_HEAD
 
 
 def _asked(stream: _Stream, name: str, connection: str) -> tuple[bytes, bytes]:

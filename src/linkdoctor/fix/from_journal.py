@@ -197,7 +197,7 @@ def _engine(
     try:
         with (
             controlling(engine, environment) as control,
-            locked(control.engine_id(), at=control.socket_path, wait=wait) as lock,
+            locked(control.installation(), at=control.socket_path, wait=wait) as lock,
         ):
             yield control, lock
     except (LockError, JournalError) as error:

@@ -1,9 +1,9 @@
 """One run at a time on one engine. The lock goes with its holder, however that ends.
 
 It is two names, and no file, so that neither HOME nor who the user is matters, and nothing is left
-when its processes are gone. One is an abstract unix socket, made of the engine's id and of its
-socket: everybody in this network namespace sees it. The other is the id of a session at the engine
-itself: everybody sees it who asks this engine, from any namespace.
+when its processes are gone. One is an abstract unix socket, made of the engine's id, data
+directory and host name: everybody in this network namespace sees it. The other is the id of a
+session at the engine itself: everybody sees it who asks this engine, from any namespace.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from linkdoctor.collect import sockets
 from linkdoctor.collect.session import EngineClaim, claim_at_engine, is_claimed_at_engine
 
-__all__ = ["Lock", "LockError", "Locked", "guarding", "is_held_through", "locked"]
+__all__ = ["Lock", "LockError", "Locked", "guarding", "locked"]
 
 _PAUSE = 0.1
 _FORGOTTEN_WITHIN = 12.0
@@ -60,12 +60,12 @@ class Lock:
 
 @contextlib.contextmanager
 def locked(
-    engine_id: str, *, at: Path | None = None, wait: float = 0.0
+    engine: str, *, at: Path | None = None, wait: float = 0.0
 ) -> Generator[Lock, None, None]:
     """Hold the lock of an engine.
 
     Args:
-        engine_id: ``ID`` of ``GET /info``.
+        engine: what tells it from all others (:meth:`Control.installation`).
         at: the engine's unix socket; without it only this network namespace is locked.
         wait: seconds to wait for another run.
 
@@ -73,7 +73,7 @@ def locked(
         Locked: another run holds it still.
         LockError: it cannot be taken at all.
     """
-    name = _name(engine_id, at)
+    name = f"linkdoctor-{hashlib.sha256(engine.encode()).hexdigest()[:32]}"
     until = time.monotonic() + wait
     while True:
         try:
@@ -155,24 +155,6 @@ def _keep(at: Path, name: str, claim: EngineClaim | None, done: threading.Event)
             claim = claim_at_engine(at, name)
     if claim is not None:
         claim.close()
-
-
-def is_held_through(at: Path | None) -> bool:
-    """Whether an engine that a socket leads to is locked; unknown is no."""
-    return at is not None and is_claimed_at_engine(at, _RUN)
-
-
-def _name(engine_id: str, at: Path | None) -> str:
-    """Make the name of an engine's lock.
-
-    Older engines on one machine have one id between them; their sockets tell them apart.
-    """
-    identity = engine_id
-    if at is not None:
-        with contextlib.suppress(OSError):
-            found = at.stat()
-            identity = f"{engine_id} {found.st_dev} {found.st_ino}"
-    return f"linkdoctor-{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
 def _is_alive(process: int) -> bool:

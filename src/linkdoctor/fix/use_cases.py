@@ -27,7 +27,7 @@ from linkdoctor.api import (
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.collect.engine import endpoint_of
 from linkdoctor.fix.journal import Journal, JournalError, default_path
-from linkdoctor.fix.lock import Lock, LockError, is_held_through, locked
+from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
@@ -373,7 +373,7 @@ class _Hands:
         self._scope, self._environment = scope, environment
         self._journal, self._wait = journal, wait
         self._stack = contextlib.ExitStack()
-        self._locks: dict[tuple[str, Path | None], Lock] = {}
+        self._locks: dict[str, Lock] = {}
         self.held: dict[str, Hand] = {}
 
     def __enter__(self) -> _Hands:
@@ -397,15 +397,12 @@ class _Hands:
             self.held[host] = Hand(control=control, journal=journal, lock=lock)
 
     def _lock(self, control: Control) -> Lock:
-        # Engines on one machine, or on copies of one, may have one identity between them.
-        engine, at = control.engine_id(), control.socket_path
-        known = [lock for (identity, _), lock in self._locks.items() if identity == engine]
-        if known and (at is None or is_held_through(at)):
-            return known[0]  # the same engine, by another name
-        if (engine, at) not in self._locks:
-            lock = locked(engine, at=at, wait=self._wait)
-            self._locks[engine, at] = self._stack.enter_context(lock)
-        return self._locks[engine, at]
+        # One engine may be named in several ways; engines side by side may have one id.
+        engine = control.installation()
+        if engine not in self._locks:
+            lock = locked(engine, at=control.socket_path, wait=self._wait)
+            self._locks[engine] = self._stack.enter_context(lock)
+        return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
         """Give the files that were written."""

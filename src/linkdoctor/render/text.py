@@ -395,7 +395,7 @@ def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
 
 
 def _for_whom(group: Sequence[tuple[str, Fix]], targets: Collection[str]) -> Fix:
-    """Merge fixes; name the targets that they are for, where they are for some and do not say it."""
+    """Merge fixes; say for which targets they are where that is some only, and not in the title."""
     fix = _merged_fix(group)
     served = list(dict.fromkeys(each for each, _ in group))
     if len(served) == len(targets) or all(
