@@ -152,7 +152,12 @@ def gist(report: Report) -> list[tuple[str, ...]]:
             *(each.code, each.severity, each.target, each.alias, each.message),
             *each.consequences,
             *proofs(each),
-            *(command for fix in each.fixes for command in fix.commands),
+            # linkdoctor's own command names the engine as it was asked.
+            *(
+                command.partition(" -H ")[0] if command.startswith("linkdoctor ") else command
+                for fix in each.fixes
+                for command in fix.commands
+            ),
         )
         for each in report.findings
     ]

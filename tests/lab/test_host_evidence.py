@@ -172,8 +172,8 @@ def program(directory: Path, name: str, script: str) -> None:
     [
         (None, Gap.UNSUPPORTED, "no program"),
         ("exec sleep 30", Gap.TIMED_OUT, "in time"),
-        ("exec /usr/bin/yes", Gap.UNSUPPORTED, "more rules"),
-        ("exit 3", Gap.UNSUPPORTED, "exit code 3"),
+        ("exec /usr/bin/yes", Gap.CUT, "more rules"),
+        ("exit 3", Gap.DENIED, "exit code 3"),
         ("echo \"# Table 'filter' is incompatible, use 'nft' tool.\"", Gap.UNSUPPORTED, "not"),
     ],
 )

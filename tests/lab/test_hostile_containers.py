@@ -22,6 +22,7 @@ from tests.faulty import faulty
 from tests.hostile import HOSTILE
 
 from .examining import codes, diagnose, leaks, look, report
+from .leftovers import wait_until
 from .situations import Lab
 
 SOON = 6.0
@@ -205,6 +206,8 @@ def test_a_process_that_sees_the_memory_of_a_container_is_not_the_containers(
 def test_a_pid_that_another_process_has_by_now_is_not_read() -> None:
     first = subprocess.Popen(["sleep", "1000"], env={"A": "1"})
     with hold(first.pid) as held:
+        # For an instant after the fork it has none: it is being executed.
+        wait_until(lambda: bool(environment_of(held)), 5.0)
         assert dict(environment_of(held)) == {"A": "1"}
         first.kill()
         first.wait()
