@@ -121,7 +121,13 @@ def _fixes(
     topology: Topology,
 ) -> Iterator[Fix]:
     target = place.container
-    if refusal.refusal is Refusal.RULE_EXISTS:
+    if is_kept(place.host, target, topology):
+        yield Fix(
+            title=f"leave it, or remove it once you are sure that nothing in it is needed: "
+            f"docker rm {target.name}",
+            safety=Safety.MANUAL,
+        )
+    elif refusal.refusal is Refusal.RULE_EXISTS:
         yield Fix(
             title="restart the engine on its host (systemctl restart docker), which alone clears "
             f"that rule, then start {target.name}; unless live-restore is on, containers without "

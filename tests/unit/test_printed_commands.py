@@ -13,7 +13,7 @@ from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.fixes import commands_of
-from linkdoctor.model.report import Finding, Fix, Report, Safety
+from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
 from linkdoctor.model.roads import own_command
 from linkdoctor.model.run_setup import setup_of
 from linkdoctor.model.snapshot import Snapshot
@@ -198,6 +198,33 @@ def test_a_source_with_a_ghost_link_is_recreated_and_not_called_safe() -> None:
 
 
 # In order
+
+
+_NO_PROGRAM = 'OCI runtime create failed: exec: "…": executable file not found in $PATH: unknown'
+
+
+def test_a_start_that_the_engine_would_refuse_again_is_not_called_safe() -> None:
+    fault = found("LD101", World.tutorial().refuse("app", _NO_PROGRAM))
+    assert {each.safety for each in fault.fixes} == {Safety.MANUAL}
+    assert not any("docker start" in each for each in commands(fault))
+    assert "see why the engine could not start app" in fault.fixes[0].title
+
+
+def test_a_start_that_a_link_kept_from_being_is_advised() -> None:
+    world = World().run("db").run("app", link="db:db").run("web", link="app:helloapp")
+    refused = "Cannot link to a non running container: /db AS /app/db"
+    fault = found("LD101", world.refuse("app", refused))
+    assert fault.fixes[0].safety is Safety.SAFE
+    assert "docker start app" in commands(fault)
+
+
+@pytest.mark.parametrize("kept", ["web-before", "web-linkdoctor-old", "web-linkdoctor-old-2"])
+def test_nothing_is_advised_to_be_done_with_what_was_put_aside(kept: str) -> None:
+    world = World.tutorial().run(kept, link="app:helloapp")
+    refused = f"Cannot link to a non running container: /app AS /{kept}/helloapp"
+    fault = found("LD104", world.refuse(kept, refused))
+    assert fault.severity is Severity.INFO
+    assert commands(fault) == []
 
 
 def two() -> World:

@@ -25,6 +25,7 @@ from linkdoctor.model.fixes import (
 )
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
+from linkdoctor.model.start_errors import unknown_start_error
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 
 __all__ = ["DEFAULT_ENDPOINT", "can_be_connected", "own_command", "printed"]
@@ -210,9 +211,17 @@ def _details(topology: Topology, host: str, name: str) -> Details | None:
 
 
 def _startable(topology: Topology, host: str, fix: Fix) -> Fix:
-    """Return a fix that starts nothing before its sources run, nor with a ghost link."""
+    """Return a fix that starts nothing before its sources run, nor with a ghost link.
+
+    What the engine refused to start for a reason of the container's own is for a person: the next
+    start would fail alike.
+    """
     try:
         actions = tuple(_with_sources(topology, host, fix.actions))
+        for each in actions:
+            failing = _own_fault(topology, host, each)
+            if failing:
+                return _once_it_can_start(fix, each.container, failing)
         parts = [_part(topology, host, each) for each in actions]
     except MissingEvidence:
         return fix
@@ -232,6 +241,20 @@ def _startable(topology: Topology, host: str, fix: Fix) -> Fix:
             for part in parts
             for action in (part.actions if isinstance(part, Fix) else (part,))
         ),
+    )
+
+
+def _own_fault(topology: Topology, host: str, action: Action) -> str:
+    container = topology.named(host, action.container) if isinstance(action, Start) else None
+    return "" if container is None else unknown_start_error(topology.details(container))
+
+
+def _once_it_can_start(fix: Fix, name: str, failing: str) -> Fix:
+    return Fix(
+        title=f"see why the engine could not start {name} ({failing}), remove the cause, then "
+        f"{fix.title}",
+        safety=Safety.MANUAL,
+        commands=(commands.inspect_format("{{.State.Error}}", name),),
     )
 
 

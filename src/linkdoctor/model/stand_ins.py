@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from linkdoctor.model.fixes import KEPT, compose_service
@@ -11,7 +12,8 @@ from linkdoctor.model.topology import Topology
 
 __all__ = ["guessed", "is_kept", "stand_in_for"]
 
-_SUFFIXES = (KEPT, "-linkdoctor-old")
+_ASIDE = re.compile(rf"({re.escape(KEPT)}|-linkdoctor-(old|undone))(-[0-9]+)?$")
+"""What follows the name in that of a container that was put aside."""
 
 
 def stand_in_for(
@@ -43,12 +45,13 @@ def stand_in_for(
 
 def is_kept(host: str, container: Container, topology: Topology) -> bool:
     """Tell whether it is the predecessor that a recreation keeps beside its successor, by name."""
-    for suffix in _SUFFIXES:
-        if container.name.endswith(suffix):
-            successor = topology.named(host, container.name.removesuffix(suffix))
-            if successor is not None and successor.image == container.image:
-                return topology.is_running(successor)
-    return False
+    aside = _ASIDE.search(container.name)
+    successor = topology.named(host, container.name[: aside.start()]) if aside else None
+    return (
+        successor is not None
+        and successor.image == container.image
+        and topology.is_running(successor)
+    )
 
 
 def guessed(stand_in: Container | None) -> str:
