@@ -160,6 +160,8 @@ engines: $(TOOLS)
 		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
 		printf '\n== recreated field by field on engine %s\n' $$each; \
 		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) -k $(SAME) tests/lab/test_recreate.py || exit 1; \
+		printf '\n== made again by what is printed on engine %s\n' $$each; \
+		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) tests/lab/test_run_words.py || exit 1; \
 	done
 
 # On a machine that does nothing else; the real engine needs root and Docker.
