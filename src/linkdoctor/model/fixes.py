@@ -299,7 +299,9 @@ def _ghosts_to_be(topology: Topology, host: str, source: Container) -> tuple[Con
     entered = {source.id, *_sharers_ids(topology, host, source)}
 
     def visit(container: Container) -> None:
-        for link in topology.links_to(host, container):
+        # Turned round at the end: of several targets the first by name comes first.
+        links = topology.links_to(host, container)
+        for link in sorted(links, key=lambda each: each.target.name, reverse=True):
             target = link.target
             wanted = link.kind is LinkKind.LEGACY and target.id not in entered
             if wanted and is_wanted(topology, target):
