@@ -316,3 +316,8 @@ def test_other_errors_are_no_refusals() -> None:
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"port|invalid"):
         Port.parse(text)
+
+
+def test_a_line_that_begins_with_a_space_of_no_resolver_is_no_line() -> None:
+    assert parse_hosts("\u00a0172.17.0.2 db") == ()
+    assert [each.names for each in parse_hosts(" \t172.17.0.2 db")] == [("db",)]

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from linkdoctor.diagnosis import diagnose
-from linkdoctor.model.evidence import Known
-from linkdoctor.model.links import HostsLine
+from linkdoctor.model.actions import Recreate
+from linkdoctor.model.evidence import Gap, Known, Unknown
+from linkdoctor.model.links import HostsLine, StoredLink
 from linkdoctor.model.report import Finding, Safety
 from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.topology import Topology
@@ -228,3 +229,52 @@ def test_what_is_down_and_is_to_come_back_cannot() -> None:
 
     assert the_one("LD102", down("always")).message.endswith("and web cannot be started again.")
     assert not found("LD102", down("no"))
+
+
+# What was added for other links and processes
+
+_UNREAD = Unknown(gap=Gap.TIMED_OUT, detail="no time was left")
+
+
+@pytest.mark.parametrize("code", ["LD201", "LD302"])
+def test_an_address_is_nobodys_only_where_all_were_inspected(code: str) -> None:
+    world = World.tutorial().move("app")
+    world = world.hosts("web", "helloapp", address="172.17.0.2") if code == "LD302" else world
+    assert "nobody's address" in the_one(code, world).message
+    world.run("stranger").unknown("stranger", "details", _UNREAD)
+    assert "the address of no container that could be inspected" in the_one(code, world).message
+
+
+def test_what_a_second_process_says_of_the_gateway_is_no_former_address() -> None:
+    world = World.tutorial().child("web", {"HELLOAPP_PORT_5000_TCP_ADDR": "172.17.0.1"})
+    assert found("LD201", world) == ()
+    former = World.tutorial().child("web", {"HELLOAPP_PORT_5000_TCP_ADDR": "172.17.0.9"})
+    assert len(found("LD201", former)) == 1
+
+
+def test_two_aliases_with_one_prefix_one_of_which_leads_nowhere() -> None:
+    world = World().run("one", expose=[80]).run("two", expose=[81])
+    world.run("web", link=["one:a-2", "two:a_2"]).remove("two").move("one")
+    assert [each.code for each in found("LD201", world)] == ["LD201"]
+
+
+def test_two_aliases_with_one_prefix_whose_name_was_not_kept() -> None:
+    world = World().run("one", expose=[80]).run("two", expose=[80])
+    world.run("web", link=["one:a-2", "two:a_2"]).move("one").move("two")
+    known = [each for each in world.snapshot().containers if each.name == "web"]
+    (web,) = known
+    assert isinstance(web.process_environment, Known)
+    nameless = tuple(each for each in web.process_environment.value if each.name != "A_2_NAME")
+    codes = [
+        each.code for each in found("LD201", reading(world, "web", process_environment=nameless))
+    ]
+    assert codes == ["LD201", "LD201"]
+
+
+def test_a_ghost_after_the_rename_of_compose_is_fixed_by_the_names_of_today() -> None:
+    world = World.tutorial().rename("app", "4f2b01c3d5e6_app")
+    finding = the_one("LD102", world.run("app", expose=[5000]).remove("4f2b01c3d5e6_app"))
+    assert finding.source == "app"
+    (action,) = finding.fixes[0].actions
+    assert isinstance(action, Recreate)
+    assert action.links == (StoredLink("app", "helloapp"),)
