@@ -245,6 +245,17 @@ def test_an_address_is_nobodys_only_where_all_were_inspected(code: str) -> None:
     assert "the address of no container that could be inspected" in the_one(code, world).message
 
 
+@pytest.mark.parametrize("code", ["LD201", "LD302"])
+def test_what_was_not_inspected_on_another_host_says_nothing_of_an_address(code: str) -> None:
+    world = World.tutorial().move("app")
+    world = world.hosts("web", "helloapp", address="172.17.0.2") if code == "LD302" else world
+    other = World().run("stranger").unknown("stranger", "details", _UNREAD).snapshot()
+    both = [world.snapshot(), msgspec.structs.replace(other, host="host2")]
+    tool = Tool(name="linkdoctor", version="0")
+    report = diagnose(Topology(both), [RULES[code]], tool=tool, taken_at="2026-01-01T12:00:00Z")
+    assert ["nobody's address" in each.message for each in report.findings] == [True]
+
+
 def test_what_a_second_process_says_of_the_gateway_is_no_former_address() -> None:
     world = World.tutorial().child("web", {"HELLOAPP_PORT_5000_TCP_ADDR": "172.17.0.1"})
     assert found("LD201", world) == ()
@@ -269,6 +280,18 @@ def test_two_aliases_with_one_prefix_whose_name_was_not_kept() -> None:
         each.code for each in found("LD201", reading(world, "web", process_environment=nameless))
     ]
     assert codes == ["LD201", "LD201"]
+
+
+def test_two_aliases_with_one_prefix_of_which_nothing_tells_whose_a_variable_is() -> None:
+    world = World().run("one", expose=[80]).run("two", expose=[80])
+    world.run("web", link=["one:a-2", "two:a_2"]).change("one", exposed=()).remove("two").move(
+        "one"
+    )
+    (web,) = (each for each in world.snapshot().containers if each.name == "web")
+    assert isinstance(web.process_environment, Known)
+    nameless = tuple(each for each in web.process_environment.value if each.name != "A_2_NAME")
+    finding = the_one("LD201", reading(world, "web", process_environment=nameless))
+    assert (finding.code, finding.alias) == ("LD201", "a-2")
 
 
 def test_a_ghost_after_the_rename_of_compose_is_fixed_by_the_names_of_today() -> None:
