@@ -562,8 +562,17 @@ def _steps(
         for number, (_, task) in enumerate(placed, start=1)
         for finding in task.findings
     }
-    final = {each: _proved_by(report, each, step, placed) for each, step in final.items()}
-    replaced = frozenset(key for key, task in placed if isinstance(task.action, Recreate))
+    recreations = {
+        key: number
+        for number, (key, task) in enumerate(placed, start=1)
+        if isinstance(task.action, Recreate)
+    }
+    proved: dict[int, list[int]] = {}
+    for each, step in final.items():
+        is_replaced = isinstance(placed[step - 1][1].action, Recreate)
+        last = _proved_by(report.findings[each], step, recreations) if is_replaced else step
+        proved.setdefault(last, []).append(each)
+    replaced = frozenset(recreations)
     renamed = {
         (key[0], key[1]): task.action.to for key, task in placed if isinstance(task.action, Rename)
     }
@@ -578,7 +587,7 @@ def _steps(
                 task,
                 number=number,
                 after=(*sorted(previous), *own),
-                mends=[each for each, proof in final.items() if proof == number],
+                mends=proved.get(number, []),
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
                 replaced=replaced,
                 notes=_notes(topology, key, task, work),
@@ -588,22 +597,13 @@ def _steps(
     return tuple(steps)
 
 
-def _proved_by(report: Report, number: int, last: int, placed: list[tuple[_Key, _Task]]) -> int:
+def _proved_by(finding: Finding, last: int, recreations: Mapping[_Key, int]) -> int:
     """Return the step after which a finding has to be gone.
 
     It is the last that serves it; but where this replaces a source, and the finding's own target is
     replaced after it, the target's link is a ghost in between.
     """
-    finding = report.findings[number]
-    target = (finding.host, finding.target)
-    if not isinstance(placed[last - 1][1].action, Recreate):
-        return last
-    replaced = [
-        step
-        for step, (key, task) in enumerate(placed, start=1)
-        if key == target and isinstance(task.action, Recreate)
-    ]
-    return max([last, *replaced])
+    return max(last, recreations.get((finding.host, finding.target), last))
 
 
 def _before(
