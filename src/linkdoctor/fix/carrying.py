@@ -209,7 +209,9 @@ def _selected(
     try:
         yield from _copied(source, layer, found, deadline)
     except (tarfile.TarError, ValueError, OverflowError) as error:  # numbers that are none, too
-        raise EngineError(f"the archive of its files is damaged: {error}") from None
+        # Its own words may hold what a container wrote, at any length.
+        kind = type(error).__name__
+        raise EngineError(f"the archive of its files is damaged ({kind})") from None
 
 
 def _copied(source: Piecewise, layer: _Layer, found: _Contents, deadline: float) -> Iterator[bytes]:

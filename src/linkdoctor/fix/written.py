@@ -275,7 +275,8 @@ def _opened(
             try:
                 yield tar
             except (tarfile.TarError, ValueError, OverflowError) as error:
-                raise EngineError(f"the archive of {path} is damaged: {error}") from None
+                kind = type(error).__name__  # its own words may hold what a container wrote
+                raise EngineError(f"the archive of {path} is damaged ({kind})") from None
 
 
 def nothing_lost(control: Control, old: str, new: str) -> bool:
