@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.evidence import Need
-from linkdoctor.model.ports import Door, dialled_addresses, doors_of, place_of
+from linkdoctor.model.ports import Door, bound_places, dialled_addresses, doors_of
 from linkdoctor.model.report import Fix, Proof, Safety, Severity
 from linkdoctor.model.snapshot import Container, Listener
 from linkdoctor.model.topology import Link, Topology
@@ -62,13 +62,7 @@ def _hit(
     key: str,
 ) -> Hit:
     listed = ", ".join(map(str, ports))
-    bound = sorted(
-        {
-            place_of(each)
-            for each in topology.listeners(source)
-            if each.protocol == "tcp" and each.port in ports
-        }
-    )
+    bound = bound_places(source, ports, topology)
     at = sorted(dialled_addresses(link, source, topology))
     return Hit(
         message=f"{source.name} serves port {listed} only where {link.target.name} does not come "

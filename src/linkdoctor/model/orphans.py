@@ -18,6 +18,7 @@ import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.restarts import died_of_itself, time_of
+from linkdoctor.model.shared_namespaces import references_of
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
 
@@ -93,13 +94,8 @@ def orphan_of(host: str, sharer: Container, topology: Topology) -> Orphan | None
 
 
 def _shared(details: Details) -> Iterator[tuple[Shared, str]]:
-    for kind, mode in (
-        (Shared.NETWORK, details.network_mode),
-        (Shared.PID, details.pid_mode),
-        (Shared.IPC, details.ipc_mode),
-    ):
-        if mode.startswith(_PREFIX):
-            yield kind, mode.removeprefix(_PREFIX)
+    for namespace, reference in references_of(details):
+        yield Shared[namespace.name], reference
 
 
 def _left_behind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -18,6 +18,7 @@ from linkdoctor.model.topology import Link, Topology
 __all__ = [
     "Door",
     "Doors",
+    "bound_places",
     "dialled_addresses",
     "dialled_ports",
     "door_of",
@@ -246,6 +247,16 @@ def door_of(port: int, listeners: Iterable[Listener], at: frozenset[str] = froze
         at: the addresses at which it is dialled; none for any.
     """
     return _open_doors(listeners, at).get(port, Door.CLOSED)
+
+
+def bound_places(source: Container, ports: Collection[int], topology: Topology) -> tuple[str, ...]:
+    """Return where the listeners on some TCP ports of a container are bound, each place once."""
+    places = {
+        place_of(each)
+        for each in topology.listeners(source)
+        if each.protocol == "tcp" and each.port in ports
+    }
+    return tuple(sorted(places))
 
 
 def place_of(listener: Listener) -> str:
