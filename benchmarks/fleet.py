@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from linkdoctor.model.snapshot import Container, Snapshot
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 __all__ = ["LINKS_OF_A_BLOCK", "fleet"]
 

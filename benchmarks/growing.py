@@ -20,9 +20,9 @@ from linkdoctor.fix.plan import plan
 from linkdoctor.model.report import Report, Safety
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import Rule
+from linkdoctor.rulekit.world import World
 
 __all__ = ["TABLE", "growing"]
 

@@ -30,20 +30,20 @@ from linkdoctor.cli import all_commands
 from linkdoctor.config import Config
 from linkdoctor.fix.use_cases import APPLIED_SCHEMA, Applied
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
+from linkdoctor.model.coverage import SELF_CHECK_SCHEMA, SelfCheck
 from linkdoctor.model.differences import SCHEMA as DIFF_SCHEMA
 from linkdoctor.model.differences import Comparison
-from linkdoctor.model.inventory import SCHEMA as CONTENTS_SCHEMA
-from linkdoctor.model.inventory import Inventory
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import UNPRINTED, Fix, Report
-from linkdoctor.model.sight import SELF_CHECK_SCHEMA, SelfCheck
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
+from linkdoctor.privacy.inventory import SCHEMA as CONTENTS_SCHEMA
+from linkdoctor.privacy.inventory import Inventory
 from linkdoctor.registry import LoadedRule, load_rules
-from linkdoctor.render.picture import SCHEMA as GRAPH_SCHEMA
-from linkdoctor.render.picture import Picture
+from linkdoctor.render.graph import SCHEMA as GRAPH_SCHEMA
+from linkdoctor.render.graph import Picture
 from linkdoctor.rulekit import Case
 
 HERE = Path(__file__).resolve().parent

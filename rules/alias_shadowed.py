@@ -35,15 +35,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import for_a_person, present_links, recreate, restart_target
-from linkdoctor.model.links import HostsLine
-from linkdoctor.model.reach import networks_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    HostsLine,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import for_a_person, present_links, recreate, restart_target
+from linkdoctor.rulekit.reach import networks_of
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -36,14 +36,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.dns_names import DnsName, are_replicas, names_by_dns
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import compose_service
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.dns_names import DnsName, are_replicas, names_by_dns
+from linkdoctor.rulekit.fixes import compose_service
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

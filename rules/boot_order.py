@@ -30,13 +30,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.actions import SetRestartPolicy
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing
-from linkdoctor.model.report import Proof, Safety, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    SetRestartPolicy,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import doing
+from linkdoctor.rulekit.world import World
 
 _WITH_THE_ENGINE = ("always", "unless-stopped")
 

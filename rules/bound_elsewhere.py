@@ -32,13 +32,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.ports import Door, bound_places, dialled_addresses, doors_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Listener
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    Listener,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.link_ports import Door, bound_places, dialled_addresses, doors_of
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -33,15 +33,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import Known, Need
-from linkdoctor.model.expectations import unmet_expectations
-from linkdoctor.model.fixes import address_of_host, cross_host
-from linkdoctor.model.reach import is_local
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.topology import LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Hit,
+    Known,
+    LinkKind,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.expectations import unmet_expectations
+from linkdoctor.rulekit.fixes import address_of_host, cross_host
+from linkdoctor.rulekit.reach import is_local
+from linkdoctor.rulekit.world import World
 
 
 class _Reach(NamedTuple):

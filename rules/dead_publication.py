@@ -35,17 +35,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import Restart
-from linkdoctor.model.evidence import Gap, Need, Unknown
-from linkdoctor.model.fixes import doing
-from linkdoctor.model.ports import Door, door_of, doors_of, judged_only_later
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.sharers import listens_apart
-from linkdoctor.model.snapshot import Container, Details, Listener, Status
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Details,
+    EachContainer,
+    Expected,
+    Fix,
+    Gap,
+    Hit,
+    Listener,
+    Need,
+    Place,
+    Proof,
+    Restart,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+    Unknown,
+    commands,
+)
+from linkdoctor.rulekit.fixes import doing
+from linkdoctor.rulekit.link_ports import Door, door_of, doors_of, judged_only_later
+from linkdoctor.rulekit.sharers import listens_apart
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

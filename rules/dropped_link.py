@@ -39,19 +39,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
-from linkdoctor.model.fixes import recreate_source
-from linkdoctor.model.links import HostsLine, StoredLink, environment_prefix
-from linkdoctor.model.lost_links import lost_links
-from linkdoctor.model.registration import Fate, Registration, registrations
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Endpoint
-from linkdoctor.model.swarm import is_swarm_task
-from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
-from linkdoctor.model.variables import Variable, is_address
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Container,
+    EachContainer,
+    Endpoint,
+    Expected,
+    Fix,
+    Gap,
+    Hit,
+    HostsLine,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    StoredLink,
+    Topology,
+    Unknown,
+    Variable,
+    commands,
+    environment_prefix,
+    is_address,
+    is_swarm_task,
+)
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.lost_links import lost_links
+from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.world import World
 
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 

@@ -29,15 +29,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import recreate_source
-from linkdoctor.model.links import StoredLink
-from linkdoctor.model.registration import Fate, Registration, registrations
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Hit,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+    StoredLink,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

@@ -34,16 +34,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading, image_name
-from linkdoctor.model.links import environment_prefix
-from linkdoctor.model.migration import with_alias
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.variables import tells_a_place
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    ImageExpectation,
+    Knowledge,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Reading,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    environment_prefix,
+    image_name,
+    tells_a_place,
+)
+from linkdoctor.rulekit.migration import with_alias
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -29,12 +29,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 3
 

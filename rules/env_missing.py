@@ -33,14 +33,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading
-from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
-from linkdoctor.model.readers import keep_variables, lacking, set_by_hand, variables_wanted
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    FIRST_WITHOUT_VARIABLES,
+    Case,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    ImageExpectation,
+    Knowledge,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Reading,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.variable_users import keep_variables, lacking, set_by_hand, variables_wanted
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

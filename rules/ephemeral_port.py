@@ -33,10 +33,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import made_there, recreate_source
-from linkdoctor.model.knowledge import Declaration, Knowledge
-from linkdoctor.model.outside import (
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Declaration,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Knowledge,
+    Need,
+    Place,
+    Proof,
+    Publication,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import made_there, recreate_source
+from linkdoctor.rulekit.host_ports import (
     LABEL,
     dialled_by,
     dials_at,
@@ -45,11 +61,7 @@ from linkdoctor.model.outside import (
     published_as,
     wanted_ports,
 )
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Publication
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

@@ -37,13 +37,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.firewall import NFT_CHAIN, NFT_TABLE, chains_in_place
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Firewall
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachHost,
+    Expected,
+    Firewall,
+    Fix,
+    Hit,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.firewall import NFT_CHAIN, NFT_TABLE, chains_in_place
+from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:

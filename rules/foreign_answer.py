@@ -33,17 +33,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.candidates import candidates_for
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import start_source
-from linkdoctor.model.joining import HOST_MODE, dial_the_host, join
-from linkdoctor.model.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Details, Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Details,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.candidates import candidates_for
+from linkdoctor.rulekit.connecting import HOST_MODE, dial_the_host, join
+from linkdoctor.rulekit.fixes import start_source
+from linkdoctor.rulekit.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

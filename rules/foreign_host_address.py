@@ -34,20 +34,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import address_of_host, cross_host
-from linkdoctor.model.literals import (
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    MissingEvidence,
+    Need,
+    Place,
+    Proof,
+    Route,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    is_address,
+)
+from linkdoctor.rulekit.fixes import address_of_host, cross_host
+from linkdoctor.rulekit.literal_addresses import (
     Literal,
     is_of_the_host,
     literals_of,
 )
-from linkdoctor.model.reach import is_inside
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Route
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.variables import is_address
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.reach import is_inside
+from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 4
 _OF_NO_CONTAINER = ("127.", "0.", "::1", "fe00::", "ff0", "fe80:")

@@ -36,14 +36,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Gap, Need, Unknown
-from linkdoctor.model.fixes import recreate
-from linkdoctor.model.namesakes import links_today, namesake
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Gap,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Status,
+    Topology,
+    Unknown,
+)
+from linkdoctor.rulekit.fixes import recreate
+from linkdoctor.rulekit.namesakes import links_today, namesake
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -36,24 +36,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import Start
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import doing, is_wanted, recreate_source
-from linkdoctor.model.links import parse_refusal
-from linkdoctor.model.outside import (
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Details,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Listener,
+    MissingEvidence,
+    Need,
+    Place,
+    Proof,
+    Publication,
+    Rule,
+    Safety,
+    Severity,
+    Start,
+    Status,
+    Topology,
+    commands,
+    parse_refusal,
+)
+from linkdoctor.rulekit.fixes import doing, is_wanted, recreate_source
+from linkdoctor.rulekit.host_ports import (
     PortConflict,
     bindings,
     free_port,
     overlap,
     parse_port_conflict,
 )
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Details, Listener, Publication, Status
-from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.stand_ins import guessed, is_kept, stand_in_for
+from linkdoctor.rulekit.world import World
 
 
 class _Holder(NamedTuple):

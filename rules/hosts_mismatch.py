@@ -33,15 +33,25 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.links import HostsLine, hosts_line
-from linkdoctor.model.reach import nobodys_address
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Hit,
+    HostsLine,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+    hosts_line,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.reach import nobodys_address
+from linkdoctor.rulekit.world import World
 
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 

@@ -33,14 +33,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.links import HostsLine
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Status
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    HostsLine,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -36,15 +36,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.firewall import is_blocked
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, FirewallRule, Network
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    FirewallRule,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Network,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.firewall import is_blocked
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

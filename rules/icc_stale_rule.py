@@ -38,15 +38,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.firewall import NFT_CHAIN, NFT_TABLE, Way, ways_on
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, FirewallRule
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Container,
+    EachHost,
+    Expected,
+    FirewallRule,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.firewall import NFT_CHAIN, NFT_TABLE, Way, ways_on
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.world import World
 
 _NOBODY = "nobody"
 

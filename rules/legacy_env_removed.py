@@ -35,21 +35,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading
-from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES
-from linkdoctor.model.readers import (
+from linkdoctor.rulekit import (
+    FIRST_WITHOUT_VARIABLES,
+    Case,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    ImageExpectation,
+    Knowledge,
+    Link,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Proof,
+    Reading,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.variable_users import (
     ESCAPE,
     keep_variables,
     lacking,
     set_by_hand,
     variables_wanted,
 )
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit.world import World
 
 _DEPRECATED = (28, 4)
 

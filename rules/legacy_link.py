@@ -32,12 +32,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.migration import to_network
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.topology import LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachContainer,
+    Expected,
+    Hit,
+    LinkKind,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.migration import to_network
+from linkdoctor.rulekit.world import World
 
 _DEPRECATED = (28, 4)
 _WARNS = (29, 6)

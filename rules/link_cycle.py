@@ -33,15 +33,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from linkdoctor.model.circles import Step, circles, leads_to
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import recreate_source
-from linkdoctor.model.registration import Fate, registrations
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachHost,
+    Expected,
+    Fix,
+    Hit,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.cycles import Step, circles, leads_to
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.next_start import Fate, registrations
+from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:

@@ -32,15 +32,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge
-from linkdoctor.model.links import StoredLink
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.snapshot import Details, Endpoint
-from linkdoctor.model.swarm import is_swarm_task
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Details,
+    EachContainer,
+    Endpoint,
+    Expected,
+    Fix,
+    Hit,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+    StoredLink,
+    Topology,
+    is_swarm_task,
+)
+from linkdoctor.rulekit.fixes import recreate_on_bridge
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

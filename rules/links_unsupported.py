@@ -32,10 +32,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachHost,
+    Expected,
+    Fix,
+    Hit,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:

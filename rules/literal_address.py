@@ -37,8 +37,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.literals import (
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    LinkKind,
+    Need,
+    Network,
+    Place,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.literal_addresses import (
     Literal,
     bridge_of,
     has_for_good,
@@ -47,12 +64,8 @@ from linkdoctor.model.literals import (
     meant_container,
     meant_link,
 )
-from linkdoctor.model.reach import is_answered
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Network
-from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.reach import is_answered
+from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 4
 

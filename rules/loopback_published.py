@@ -34,10 +34,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import made_there, recreate_source
-from linkdoctor.model.knowledge import Declaration, Knowledge
-from linkdoctor.model.outside import (
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Declaration,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Knowledge,
+    Listener,
+    Need,
+    Place,
+    Proof,
+    Publication,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import made_there, recreate_source
+from linkdoctor.rulekit.host_ports import (
     LABEL,
     Binding,
     dialled_by,
@@ -48,12 +65,8 @@ from linkdoctor.model.outside import (
     published_as,
     wanted_ports,
 )
-from linkdoctor.model.ports import is_loopback
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Listener, Publication
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.link_ports import is_loopback
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

@@ -46,19 +46,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.candidates import Candidate, KnownAs
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.expectations import Unmet, unmet_expectations
-from linkdoctor.model.history import proof_of
-from linkdoctor.model.joining import HOST_MODE
-from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge, Reading
-from linkdoctor.model.naming import ways_to_provide
-from linkdoctor.model.reach import networks_of, owner_of
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Complaint,
+    ComplaintKind,
+    Container,
+    Declaration,
+    EachContainer,
+    Expected,
+    Hit,
+    ImageExpectation,
+    Knowledge,
+    Need,
+    Place,
+    Proof,
+    Reading,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.candidates import Candidate, KnownAs
+from linkdoctor.rulekit.connecting import HOST_MODE
+from linkdoctor.rulekit.expectations import Unmet, unmet_expectations
+from linkdoctor.rulekit.history import proof_of
+from linkdoctor.rulekit.name_fixes import ways_to_provide
+from linkdoctor.rulekit.reach import networks_of, owner_of
+from linkdoctor.rulekit.world import World
 
 _NO_NETWORK = "none"
 

@@ -30,13 +30,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Interface, Network
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    EachHost,
+    Expected,
+    Fix,
+    Hit,
+    Interface,
+    Need,
+    Network,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.world import World
 
 _DEFAULT_ROUTES = ("0.0.0.0/0", "::/0")
 

@@ -35,15 +35,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_on_bridge
-from linkdoctor.model.joining import from_the_host
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.snapshot import Details, Endpoint, Status
-from linkdoctor.model.swarm import is_swarm_task
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Details,
+    EachContainer,
+    Endpoint,
+    Expected,
+    Fix,
+    Hit,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+    Status,
+    Topology,
+    is_swarm_task,
+)
+from linkdoctor.rulekit.connecting import from_the_host
+from linkdoctor.rulekit.fixes import recreate_on_bridge
+from linkdoctor.rulekit.world import World
 
 _NONE = "none"
 _HOST = "host"

@@ -29,16 +29,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.dns_names import EMBEDDED
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import for_a_person, recreate, recreate_source
-from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES, Port
-from linkdoctor.model.ports import is_loopback
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    FIRST_WITHOUT_VARIABLES,
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Port,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.dns_names import EMBEDDED
+from linkdoctor.rulekit.fixes import for_a_person, recreate, recreate_source
+from linkdoctor.rulekit.link_ports import is_loopback
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

@@ -38,14 +38,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.joining import HOST_MODE, dial_the_host, join
-from linkdoctor.model.reach import addresses_of, has_hosts_line, is_local, networks_of
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.snapshot import Container, Endpoint
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Endpoint,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.connecting import HOST_MODE, dial_the_host, join
+from linkdoctor.rulekit.reach import addresses_of, has_hosts_line, is_local, networks_of
+from linkdoctor.rulekit.world import World
 
 _NO_NETWORK = "none"
 """What the engine calls the network of a container that has none."""

@@ -34,17 +34,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import Restart
-from linkdoctor.model.evidence import Gap, Need, Unknown
-from linkdoctor.model.fixes import doing
-from linkdoctor.model.ports import Door, dialled_ports, doors_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.sharers import listens_apart
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Gap,
+    Hit,
+    Link,
+    Need,
+    Proof,
+    Restart,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    Unknown,
+    commands,
+)
+from linkdoctor.rulekit.fixes import doing
+from linkdoctor.rulekit.link_ports import Door, dialled_ports, doors_of
+from linkdoctor.rulekit.sharers import listens_apart
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

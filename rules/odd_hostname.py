@@ -34,13 +34,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import compose_service
-from linkdoctor.model.migration import with_alias
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import compose_service
+from linkdoctor.rulekit.migration import with_alias
+from linkdoctor.rulekit.world import World
 
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 253

@@ -35,9 +35,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linkdoctor.model.actions import Start
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import (
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Event,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    MissingEvidence,
+    Namespaces,
+    Need,
+    Place,
+    Port,
+    Proof,
+    Publication,
+    Rule,
+    Safety,
+    Severity,
+    Start,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import (
     compose_service,
     doing,
     is_wanted,
@@ -45,13 +66,8 @@ from linkdoctor.model.fixes import (
     start_source,
     through_compose,
 )
-from linkdoctor.model.links import Port
-from linkdoctor.model.orphans import Orphan, Shared, State, orphan_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Event, Namespaces, Publication, Status
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit.orphans import Orphan, Shared, State, orphan_of
+from linkdoctor.rulekit.world import World
 
 
 class _Served(NamedTuple):

@@ -35,17 +35,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import ConnectNetwork, Start
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing, recreate, with_sharers
-from linkdoctor.model.links import LinkRefusal, Refusal, parse_refusal
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.stand_ins import guessed, is_kept, stand_in_for
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    ConnectNetwork,
+    Container,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkRefusal,
+    Need,
+    Place,
+    Proof,
+    Refusal,
+    Rule,
+    Safety,
+    Severity,
+    Start,
+    Status,
+    Topology,
+    commands,
+    parse_refusal,
+)
+from linkdoctor.rulekit.fixes import doing, recreate, with_sharers
+from linkdoctor.rulekit.stand_ins import guessed, is_kept, stand_in_for
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

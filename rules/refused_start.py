@@ -32,14 +32,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.stand_ins import is_kept
-from linkdoctor.model.start_errors import FIREWALL_RULE, unknown_start_error
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.stand_ins import is_kept
+from linkdoctor.rulekit.start_errors import FIREWALL_RULE, unknown_start_error
+from linkdoctor.rulekit.world import World
 
 _ERROR = "{{.State.Error}}"
 

@@ -32,15 +32,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.actions import Rename
-from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
-from linkdoctor.model.fixes import doing, recreate_source
-from linkdoctor.model.registration import Fate, Registration, registrations
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    DEFAULT_BRIDGE,
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Gap,
+    Hit,
+    Link,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Proof,
+    Rename,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    Unknown,
+)
+from linkdoctor.rulekit.fixes import doing, recreate_source
+from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

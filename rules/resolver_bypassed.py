@@ -39,14 +39,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.dns_names import EMBEDDED, DnsName, bypasses, names_by_dns
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.ports import is_loopback
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Place,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.dns_names import EMBEDDED, DnsName, bypasses, names_by_dns
+from linkdoctor.rulekit.link_ports import is_loopback
+from linkdoctor.rulekit.world import World
 
 _PODMAN = "Podman"
 

@@ -34,12 +34,23 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.migration import to_network
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.migration import to_network
+from linkdoctor.rulekit.world import World
 
 _WORD = re.compile(r"[A-Z]+|[0-9]+")
 _SECRETS = frozenset(

@@ -30,15 +30,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.candidates import candidates_for, replicas_of
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import cross_host, recreate
-from linkdoctor.model.namesakes import namesake, true_name
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+)
+from linkdoctor.rulekit.candidates import candidates_for, replicas_of
+from linkdoctor.rulekit.fixes import cross_host, recreate
+from linkdoctor.rulekit.namesakes import namesake, true_name
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

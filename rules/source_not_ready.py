@@ -37,26 +37,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.history import words_of
-from linkdoctor.model.ports import judged_only_later
-from linkdoctor.model.probed import failed_probes
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.restarts import MANY, Death, deaths_lately
-from linkdoctor.model.snapshot import (
+from linkdoctor.rulekit import (
+    Case,
     Complaint,
     ComplaintKind,
     Container,
     Details,
+    EachLink,
+    Expected,
+    Fix,
     Health,
+    Hit,
+    Link,
+    MissingEvidence,
+    Need,
     Probe,
     ProbeOutcome,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
     Status,
+    Topology,
+    commands,
 )
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit.history import words_of
+from linkdoctor.rulekit.link_ports import judged_only_later
+from linkdoctor.rulekit.probed import failed_probes
+from linkdoctor.rulekit.restarts import MANY, Death, deaths_lately
+from linkdoctor.rulekit.world import World
 
 _HEALTH = "{{json .State.Health}}"
 _MOST_SHOWN = 6

@@ -33,14 +33,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import start_source
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container, Details, Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Details,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.fixes import start_source
+from linkdoctor.rulekit.world import World
 
 _DOWN = (Status.EXITED, Status.DEAD, Status.CREATED)
 

@@ -27,14 +27,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.actions import Unpause
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing
-from linkdoctor.model.report import Proof, Safety, Severity
-from linkdoctor.model.snapshot import Status
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Status,
+    Topology,
+    Unpause,
+)
+from linkdoctor.rulekit.fixes import doing
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

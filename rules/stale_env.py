@@ -37,14 +37,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.reach import is_inside, nobodys_address
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Endpoint
-from linkdoctor.model.topology import Link, LinkKind, Topology, TracedVariable
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachLink,
+    Endpoint,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+    TracedVariable,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.reach import is_inside, nobodys_address
+from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 3
 

@@ -32,15 +32,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import MissingEvidence, Need
-from linkdoctor.model.fixes import restart_target
-from linkdoctor.model.links import Port
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology, TracedVariable
-from linkdoctor.model.variables import LinkField
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    LinkField,
+    LinkKind,
+    MissingEvidence,
+    Need,
+    Port,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+    TracedVariable,
+)
+from linkdoctor.rulekit.fixes import restart_target
+from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 4
 _URL = LinkField.URL

@@ -40,13 +40,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from linkdoctor.model.addresses import Subnet, subnets_in
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Network, Route
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachHost, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    EachHost,
+    Expected,
+    Fix,
+    Hit,
+    Need,
+    Network,
+    Proof,
+    Route,
+    Rule,
+    Safety,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.reach import Subnet, subnets_in
+from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:

@@ -32,14 +32,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import recreate_source
-from linkdoctor.model.links import FIRST_WITHOUT_VARIABLES, Port
-from linkdoctor.model.ports import Door, dialled_ports, doors_of
-from linkdoctor.model.report import Proof, Severity
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    FIRST_WITHOUT_VARIABLES,
+    Case,
+    EachLink,
+    Expected,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Port,
+    Proof,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.link_ports import Door, dialled_ports, doors_of
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

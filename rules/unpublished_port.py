@@ -33,16 +33,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import made_there, recreate_source
-from linkdoctor.model.knowledge import Declaration, Knowledge
-from linkdoctor.model.links import Port
-from linkdoctor.model.outside import LABEL, dials, host_named, hosts_dialled, wanted_ports
-from linkdoctor.model.report import Fix, Proof, Severity
-from linkdoctor.model.snapshot import Container, Listener, Publication
-from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachContainer, Expected, Hit, Place, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    Declaration,
+    EachContainer,
+    Expected,
+    Fix,
+    Hit,
+    Knowledge,
+    Listener,
+    Need,
+    Place,
+    Port,
+    Proof,
+    Publication,
+    Rule,
+    Severity,
+    Topology,
+)
+from linkdoctor.rulekit.fixes import made_there, recreate_source
+from linkdoctor.rulekit.host_ports import LABEL, dials, host_named, hosts_dialled, wanted_ports
+from linkdoctor.rulekit.world import World
 
 
 def check(place: Place, topology: Topology) -> Iterator[Hit]:

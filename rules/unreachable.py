@@ -43,26 +43,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model import commands
-from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
-from linkdoctor.model.firewall import refusals_on, words_of_rule
-from linkdoctor.model.links import Port
-from linkdoctor.model.ports import is_loopback, judged_only_later
-from linkdoctor.model.probed import STEPS, failed_probes, probes_that_count
-from linkdoctor.model.reach import addresses_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import (
+from linkdoctor.rulekit import (
+    Case,
     Container,
+    EachLink,
+    Expected,
     FirewallRule,
+    Fix,
+    Gap,
+    Hit,
+    Link,
     Listener,
+    MissingEvidence,
+    Need,
+    Port,
     Probe,
     ProbeCause,
     ProbeOutcome,
+    Proof,
+    Rule,
+    Safety,
+    Severity,
     Status,
+    Topology,
+    Unknown,
+    commands,
 )
-from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit.firewall import refusals_on, words_of_rule
+from linkdoctor.rulekit.link_ports import is_loopback, judged_only_later
+from linkdoctor.rulekit.probed import STEPS, failed_probes, probes_that_count
+from linkdoctor.rulekit.reach import addresses_of
+from linkdoctor.rulekit.world import World
 
 _SLOW = 1000.0
 

@@ -36,18 +36,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from linkdoctor.model import commands
-from linkdoctor.model.actions import Rename
-from linkdoctor.model.candidates import Candidate, KnownAs, candidates_for, replicas_of
-from linkdoctor.model.evidence import Need
-from linkdoctor.model.fixes import doing, recreate
-from linkdoctor.model.links import StoredLink
-from linkdoctor.model.reach import has_hosts_line, is_local, networks_of, owner_of
-from linkdoctor.model.report import Fix, Proof, Safety, Severity
-from linkdoctor.model.snapshot import Container
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.model.world import World
-from linkdoctor.rulekit import Case, EachLink, Expected, Hit, Rule
+from linkdoctor.rulekit import (
+    Case,
+    Container,
+    EachLink,
+    Expected,
+    Fix,
+    Hit,
+    Link,
+    LinkKind,
+    Need,
+    Proof,
+    Rename,
+    Rule,
+    Safety,
+    Severity,
+    StoredLink,
+    Topology,
+    commands,
+)
+from linkdoctor.rulekit.candidates import Candidate, KnownAs, candidates_for, replicas_of
+from linkdoctor.rulekit.fixes import doing, recreate
+from linkdoctor.rulekit.reach import has_hosts_line, is_local, networks_of, owner_of
+from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:

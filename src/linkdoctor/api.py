@@ -41,12 +41,13 @@ from linkdoctor.collect.engine import (
     connect,
     endpoint_of,
 )
-from linkdoctor.collect.gaps import mistake
 from linkdoctor.collect.names import names_of
+from linkdoctor.collect.unknown_reasons import mistake
 from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.changes import changes_between
+from linkdoctor.model.coverage import EngineSeen, SelfCheck, SilentEngine, sights_of
 from linkdoctor.model.differences import (
     Comparison,
     Kept,
@@ -56,14 +57,13 @@ from linkdoctor.model.differences import (
     state_between,
 )
 from linkdoctor.model.evidence import Evidence, Gap, Known, Need, Unknown
-from linkdoctor.model.inventory import Inventory, inventory, unknown_in
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
-from linkdoctor.model.redaction import redacted
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
 from linkdoctor.model.report import Report
-from linkdoctor.model.sight import EngineSeen, SelfCheck, SilentEngine, sights_of
 from linkdoctor.model.snapshot import SCHEMA, Snapshot, Tool
 from linkdoctor.model.topology import Topology
+from linkdoctor.privacy.inventory import Inventory, inventory, unknown_in
+from linkdoctor.privacy.redaction import redacted
 from linkdoctor.registry import LoadedRule, PackError, load_rules
 
 __all__ = [

@@ -23,7 +23,6 @@ from linkdoctor.model.compose_aliases import (
     fold_skips,
 )
 from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Need, Unknown
-from linkdoctor.model.history import with_history
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.report import (
     Completeness,
@@ -40,7 +39,6 @@ from linkdoctor.model.report import (
     Verdict,
     fingerprint,
 )
-from linkdoctor.model.roads import printed
 from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.suppression import (
     Examined,
@@ -51,6 +49,8 @@ from linkdoctor.model.suppression import (
 )
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
+from linkdoctor.rulekit.history import with_history
+from linkdoctor.rulekit.printed_fixes import printed
 
 __all__ = [
     "CRASH_CODE",

@@ -13,8 +13,8 @@ from linkdoctor.diagnosis import Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report, Severity
 from linkdoctor.model.snapshot import Snapshot
-from linkdoctor.model.world import World
 from linkdoctor.render.prometheus import MOST_FINDINGS, render_prometheus
+from linkdoctor.rulekit.world import World
 
 LAST_RUN = "linkdoctor_last_run_timestamp_seconds"
 

@@ -24,7 +24,6 @@ from linkdoctor import api
 from linkdoctor.api import Examination, SnapshotError, load_rules, report_on, snapshot_bytes
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.collect import events, procfs, sockets
-from linkdoctor.collect.afar import Unreadable, environment_from_top, first_file
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     InfoAnswer,
@@ -34,12 +33,13 @@ from linkdoctor.collect.answers import (
     VersionAnswer,
 )
 from linkdoctor.collect.engine import EngineError
+from linkdoctor.collect.engine_files import Unreadable, environment_from_top, first_file
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
+from linkdoctor.collect.hostconfig import Damaged, parse_host_config
 from linkdoctor.collect.logs import lines_of_log
 from linkdoctor.collect.nftables import parse_bridges_table
 from linkdoctor.collect.nsswitch import parse_nsswitch
 from linkdoctor.collect.resolver import parse_resolver
-from linkdoctor.collect.stored import Damaged, parse_host_config
 from linkdoctor.collect.translate import (
     details_of,
     labels_of,
@@ -62,7 +62,6 @@ from linkdoctor.fix.journal import (
 )
 from linkdoctor.model.actions import Restart
 from linkdoctor.model.baseline import Baseline, baseline_of
-from linkdoctor.model.complaints import complaints_in
 from linkdoctor.model.links import (
     HostsLine,
     parse_hosts,
@@ -70,16 +69,17 @@ from linkdoctor.model.links import (
     parse_refusal,
     parse_stored_link,
 )
-from linkdoctor.model.outside import parse_port_conflict
-from linkdoctor.model.references import (
+from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
+from linkdoctor.model.variables import redact
+from linkdoctor.reading.log_complaints import complaints_in
+from linkdoctor.reading.references import (
     link_variables_read,
     references_in_arguments,
     references_in_environment,
     references_in_script,
 )
-from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
-from linkdoctor.model.variables import redact
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.host_ports import parse_port_conflict
+from linkdoctor.rulekit.world import World
 from tests.replay import situations
 
 RULES = load_rules()

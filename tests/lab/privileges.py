@@ -17,7 +17,7 @@ import msgspec
 
 from docs.readme import with_part
 from linkdoctor.api import Examination, load_rules, report_on
-from linkdoctor.collect.gaps import ONLY_NEAR
+from linkdoctor.collect.unknown_reasons import ONLY_NEAR
 from linkdoctor.model.evidence import Evidence, Known
 from linkdoctor.model.snapshot import LOG_NOT_READ, NOT_PROBED, Container, Snapshot
 

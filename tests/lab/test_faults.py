@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from linkdoctor.api import Further, Url, examine, load_rules, report_on
-from linkdoctor.collect.crew import at_once
+from linkdoctor.collect.workers import at_once
 from linkdoctor.model.report import Report, Verdict
 from tests.faulty import Fault, Kind, faulty
 from tests.replay import replayed, situations

@@ -29,12 +29,12 @@ from linkdoctor.api import (
     snapshot_bytes,
 )
 from linkdoctor.fix.plan import plan
-from linkdoctor.model.contents import KINDS
-from linkdoctor.model.inventory import AGAINST, inventory
-from linkdoctor.model.redaction import KEPT, without_setups
 from linkdoctor.model.report import Finding, Report, Severity
-from linkdoctor.model.sentences import WORDS
 from linkdoctor.model.topology import Topology
+from linkdoctor.privacy.fields import KINDS
+from linkdoctor.privacy.inventory import AGAINST, inventory
+from linkdoctor.privacy.known_words import WORDS
+from linkdoctor.privacy.redaction import KEPT, without_setups
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.once import ALL_IN_ORDER
 from tests.deploy.programs import bin_with_linkdoctor

@@ -13,9 +13,9 @@ import pytest
 from linkdoctor.collect import firewall as listing
 from linkdoctor.collect import host, sockets
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
-from linkdoctor.model.firewall import chains_in_place, ways_on
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Interface, Route, Snapshot
+from linkdoctor.rulekit.firewall import chains_in_place, ways_on
 
 from .engine import SEARCH_PATH, Engine
 from .examining import leaks, look, open_descriptors

@@ -20,11 +20,11 @@ from linkdoctor.collect.firewall import Unlisted
 from linkdoctor.collect.nftables import nftables_here
 from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.evidence import Known
-from linkdoctor.model.firewall import chains_in_place, ways_on
 from linkdoctor.model.snapshot import Endpoint, Firewall
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.firewall import chains_in_place, ways_on
+from linkdoctor.rulekit.world import World
 
 from .engine import SEARCH_PATH, Engine
 

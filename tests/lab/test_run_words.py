@@ -12,14 +12,14 @@ import pytest
 
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
-from linkdoctor.model.fixes import commands_of
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Safety
-from linkdoctor.model.run_options import Defaults
-from linkdoctor.model.run_setup import setup_of
-from linkdoctor.model.run_words import connect_words, words_of
 from linkdoctor.model.setup import Setup
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.fixes import commands_of
+from linkdoctor.rulekit.run_options import Defaults
+from linkdoctor.rulekit.run_setup import setup_of
+from linkdoctor.rulekit.run_words import connect_words, words_of
 
 from .engine import SEARCH_PATH
 from .examining import advised, codes, diagnose, look, only_fault

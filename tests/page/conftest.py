@@ -14,8 +14,8 @@ from linkdoctor.api import Examination, demo_snapshots, load_rules, report_on
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
+from linkdoctor.render.graph import picture_of
 from linkdoctor.render.html import render_html
-from linkdoctor.render.picture import picture_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linkdoctor.model.world import World
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.sanitize import neutral
+from linkdoctor.rulekit.world import World
 
 from ..hostile import HOSTILE, hostile_report
 from ..unit.test_graph import called, crowd

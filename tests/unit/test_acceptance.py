@@ -12,9 +12,9 @@ from linkdoctor.model.evidence import ONLY_NEAR, Gap, Need, Unknown
 from linkdoctor.model.report import ExitCode, Report, exit_code
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 DENIED = Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from linkdoctor.model.addresses import subnets_in
-from linkdoctor.model.reach import is_inside
+from linkdoctor.rulekit.reach import is_inside, subnets_in
 
 
 def test_what_is_no_subnet_is_left_out() -> None:

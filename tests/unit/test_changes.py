@@ -16,7 +16,7 @@ from linkdoctor.model.changes import (
 )
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report, Severity
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
 

@@ -19,7 +19,7 @@ from linkdoctor import cli as module
 from linkdoctor.api import load_rules, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.cli.output import Progress, emit
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 CALL = [sys.executable, "-m", "linkdoctor"]
 

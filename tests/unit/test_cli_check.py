@@ -26,7 +26,7 @@ from linkdoctor.model.report import (
     Summary,
 )
 from linkdoctor.model.snapshot import Probe, ProbeOutcome
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 Run = Callable[..., "Result"]
 

@@ -12,7 +12,7 @@ from linkdoctor.cli import main
 from linkdoctor.config import Config, ConfigError, find_config, load_config, read_config
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 
 def written(directory: Path, text: str) -> Path:

@@ -14,7 +14,7 @@ import pytest
 
 from linkdoctor.api import snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from linkdoctor.fix.journal import Before, Journal
 from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
 from linkdoctor.model.actions import Start
 from linkdoctor.model.evidence import Gap, Unknown
-from linkdoctor.model.world import World
 from linkdoctor.render.layout import Medium
+from linkdoctor.rulekit.world import World
 
 Run = Callable[..., tuple[int, str, str]]
 

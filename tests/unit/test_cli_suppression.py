@@ -17,7 +17,7 @@ from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.model.baseline import Baseline, Entry
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.snapshot import Tool
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 Run = Callable[..., tuple[int, str, str]]
 

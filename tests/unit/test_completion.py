@@ -11,7 +11,7 @@ import pytest
 
 from linkdoctor.api import Url, container_names, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 from tests.replay import replayed, situations
 
 Offered = Callable[..., list[str]]

@@ -12,10 +12,10 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report, printable
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 

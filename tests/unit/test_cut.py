@@ -14,9 +14,9 @@ from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.shares import in_turn
 from linkdoctor.diagnosis import diagnose
+from linkdoctor.model.coverage import sights_of
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.report import ExitCode, Report, exit_code
-from linkdoctor.model.sight import sights_of
 from linkdoctor.model.snapshot import (
     Container,
     HostsLine,
@@ -27,8 +27,8 @@ from linkdoctor.model.snapshot import (
     Tool,
 )
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 LIMIT = 256 * 1024

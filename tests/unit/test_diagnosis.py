@@ -21,9 +21,9 @@ from linkdoctor.model.report import (
 )
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import EachLink, Hit, Rule
+from linkdoctor.rulekit.world import World
 
 TOOL = Tool(name="linkdoctor", version="0")
 RULES = [loaded.rule for loaded in load_rules()]

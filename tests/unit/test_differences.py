@@ -32,10 +32,10 @@ from linkdoctor.model.differences import (
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Severity, Skipped
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot, Status
-from linkdoctor.model.world import World
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.diff import render_diff
 from linkdoctor.render.layout import Medium
+from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
 

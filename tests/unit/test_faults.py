@@ -13,8 +13,8 @@ import pytest
 
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
 from linkdoctor.collect.answers import ContainerAnswer
-from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.translate import Commands, details_of
+from linkdoctor.collect.workers import at_once
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Verdict
 from linkdoctor.model.snapshot import Details

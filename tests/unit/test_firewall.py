@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from linkdoctor.collect import firewall as listing
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
-from linkdoctor.model.firewall import chains_in_place, is_blocked, ways_on
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Firewall, FirewallRule
+from linkdoctor.rulekit.firewall import chains_in_place, is_blocked, ways_on
 
 BRIDGES = ("docker0", "br-82ec70f6a8b7")
 

@@ -30,15 +30,15 @@ from linkdoctor.model.report import (
     Severity,
     Verdict,
 )
-from linkdoctor.model.world import World
 from linkdoctor.render.github import render_github
 from linkdoctor.render.jsonl import render_jsonl
 from linkdoctor.render.junit import render_junit
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.nagios import Range, State, parse_range, render_nagios, state_of
-from linkdoctor.render.neutral import is_harmless, neutral
 from linkdoctor.render.prometheus import MOST_FINDINGS, render_prometheus
+from linkdoctor.render.sanitize import is_harmless, neutral
 from linkdoctor.render.sarif import render_sarif
+from linkdoctor.rulekit.world import World
 from tests.hostile import hostile_report, with_each_hostile_text
 
 RULES = load_rules()

@@ -20,16 +20,8 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report, Severity
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
-from linkdoctor.render.arrangement import WIDEST, Box, arranged
 from linkdoctor.render.as_json import render_json
-from linkdoctor.render.graph_dot import render_dot
-from linkdoctor.render.graph_mermaid import render_mermaid
-from linkdoctor.render.graph_svg import render_svg
-from linkdoctor.render.graph_text import render_graph_text
-from linkdoctor.render.layout import width_of
-from linkdoctor.render.neutral import is_harmless, neutral
-from linkdoctor.render.picture import (
+from linkdoctor.render.graph import (
     Arrow,
     ArrowKind,
     Group,
@@ -44,6 +36,14 @@ from linkdoctor.render.picture import (
     picture_of,
     places_of,
 )
+from linkdoctor.render.graph_dot import render_dot
+from linkdoctor.render.graph_layout import WIDEST, Box, arranged
+from linkdoctor.render.graph_mermaid import render_mermaid
+from linkdoctor.render.graph_svg import render_svg
+from linkdoctor.render.graph_text import render_graph_text
+from linkdoctor.render.layout import width_of
+from linkdoctor.render.sanitize import is_harmless, neutral
+from linkdoctor.rulekit.world import World
 from tests.hostile import HOSTILE as HOSTILE_TO_ANY
 
 from .test_cli_check import Run, run

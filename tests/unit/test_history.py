@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from linkdoctor.diagnosis import diagnose
-from linkdoctor.model.history import proof_of, words_of
 from linkdoctor.model.report import Finding, Proof, Report
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Event, Snapshot, Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.history import proof_of, words_of
+from linkdoctor.rulekit.world import World
 
 TOOL = Tool(name="linkdoctor", version="0")
 RULES = [loaded.rule for loaded in load_rules()]

@@ -20,14 +20,14 @@ from linkdoctor.fix.use_cases import Scope, make_plan
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Report
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.card import CardList, card_of, render_cards
+from linkdoctor.render.evidence_lines import sightings
 from linkdoctor.render.layout import Medium
-from linkdoctor.render.neutral import is_harmless
 from linkdoctor.render.plan import render_plan
-from linkdoctor.render.seen import sightings
+from linkdoctor.render.sanitize import is_harmless
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 from tests.hostile import HOSTILE, hostile_report, with_each_hostile_text
 
 RULES = load_rules()

@@ -18,10 +18,10 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
+from linkdoctor.render.graph import picture_of
 from linkdoctor.render.html import render_html
-from linkdoctor.render.neutral import is_harmless, neutral
-from linkdoctor.render.picture import picture_of
+from linkdoctor.render.sanitize import is_harmless, neutral
+from linkdoctor.rulekit.world import World
 from tests.hostile import HOSTILE, hostile_report
 
 from .test_cli_check import Run, run

@@ -22,13 +22,13 @@ from linkdoctor.api import (
     snapshot_bytes,
 )
 from linkdoctor.cli import main
-from linkdoctor.model.contents import KINDS, Kind, leaves
-from linkdoctor.model.inventory import AGAINST
 from linkdoctor.model.snapshot import Snapshot, Variable
-from linkdoctor.model.world import World
+from linkdoctor.privacy.fields import KINDS, Kind, leaves
+from linkdoctor.privacy.inventory import AGAINST
 from linkdoctor.render.inventory import render_inventory
 from linkdoctor.render.layout import Medium
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.sanitize import neutral
+from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
 

@@ -18,12 +18,12 @@ from linkdoctor.collect.firewall import Unlisted
 from linkdoctor.collect.nftables import parse_bridges_table
 from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.evidence import Known
-from linkdoctor.model.firewall import chains_in_place, is_blocked, ways_on
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Endpoint, Firewall, Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.firewall import chains_in_place, is_blocked, ways_on
+from linkdoctor.rulekit.world import World
 
 RECORDING = Path(__file__).parent.parent / "data" / "engine-29-nftables.json"
 SITUATIONS: dict[str, dict[str, list[dict[str, Any]]]] = json.loads(RECORDING.read_text())[

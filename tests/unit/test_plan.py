@@ -15,9 +15,9 @@ from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Fix, Report, Safety, Severity
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import Rule
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")

@@ -12,16 +12,16 @@ from linkdoctor.cli.formats import in_order
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
-from linkdoctor.model.fixes import commands_of
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.roads import own_command
-from linkdoctor.model.run_setup import setup_of
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.once import ALL_IN_ORDER
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.fixes import commands_of
+from linkdoctor.rulekit.printed_fixes import own_command
+from linkdoctor.rulekit.run_setup import setup_of
+from linkdoctor.rulekit.world import World
 
 from .test_run_words import inspected
 

@@ -16,7 +16,7 @@ from linkdoctor.collect.probing import may_be_dialled, with_probes
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 TOO_SHORT = Deadline(1)
 """Time enough for a plan, and too little for a connection."""

@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 
 from linkdoctor.api import TOOL, demo_snapshots, known_images, redact_names
 from linkdoctor.diagnosis import diagnose
-from linkdoctor.model.addressing import Addresses
-from linkdoctor.model.contents import Kind, leaves, with_texts
 from linkdoctor.model.knowledge import ImageExpectation, Knowledge, Reading, image_name
 from linkdoctor.model.links import environment_prefix
-from linkdoctor.model.pseudonyms import GRAMMAR, Pseudonyms
-from linkdoctor.model.redaction import KEPT, Redaction, redacted, without_setups
 from linkdoctor.model.report import Finding, Report
-from linkdoctor.model.sentences import WORDS
 from linkdoctor.model.snapshot import Label, Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
+from linkdoctor.privacy.fields import Kind, leaves, with_texts
+from linkdoctor.privacy.known_words import WORDS
+from linkdoctor.privacy.pseudonym_addresses import Addresses
+from linkdoctor.privacy.pseudonyms import GRAMMAR, Pseudonyms
+from linkdoctor.privacy.redaction import KEPT, Redaction, redacted, without_setups
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import Case
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 CASES = [(rule.code, case) for rule in RULES for case in rule.cases]

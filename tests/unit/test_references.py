@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkdoctor.model.references import (
-    Form,
-    HostReference,
-    VariableRead,
+from linkdoctor.model.references import Form, HostReference, VariableRead
+from linkdoctor.reading.references import (
     link_variables_read,
     references_in_arguments,
     references_in_environment,

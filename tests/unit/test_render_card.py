@@ -8,9 +8,9 @@ import pytest
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.render.card import Card, CardList, card_of, render_cards
 from linkdoctor.render.layout import width_of
+from linkdoctor.rulekit.world import World
 
 DENIED = Unknown(gap=Gap.DENIED, detail="not permitted")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkdoctor.render.layout import width_of, wrapped
-from linkdoctor.render.neutral import is_harmless, neutral, to_ascii
+from linkdoctor.render.sanitize import is_harmless, neutral, to_ascii
 
 
 @pytest.mark.parametrize(

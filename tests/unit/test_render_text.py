@@ -23,10 +23,10 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.snapshot import Snapshot, Tool
-from linkdoctor.model.world import World
+from linkdoctor.render.evidence_lines import sightings
 from linkdoctor.render.layout import width_of
-from linkdoctor.render.seen import sightings
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 
 HOSTILE = "evil\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u200b\ud800\nnext"
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import HostsLine, Port, StoredLink
-from linkdoctor.model.pasting import can_be_pasted, commands_to_make
-from linkdoctor.model.run_options import Defaults
-from linkdoctor.model.run_setup import setup_of
-from linkdoctor.model.run_words import changed, connect_words, words_of
 from linkdoctor.model.setup import withheld
 from linkdoctor.model.snapshot import Publication
 from linkdoctor.model.variables import Variable
+from linkdoctor.rulekit.pasting import can_be_pasted, commands_to_make
+from linkdoctor.rulekit.run_options import Defaults
+from linkdoctor.rulekit.run_setup import setup_of
+from linkdoctor.rulekit.run_words import changed, connect_words, words_of
 
 ID = "0123456789ab" + "0" * 52
 SWITCHES = {

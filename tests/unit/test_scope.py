@@ -11,7 +11,6 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Elsewhere, ExitCode, Report, Severity, exit_code
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.render.github import render_github
 from linkdoctor.render.jsonl import render_jsonl
@@ -19,6 +18,7 @@ from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.nagios import State, render_nagios, state_of
 from linkdoctor.render.sarif import render_sarif
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 DENIED = Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")

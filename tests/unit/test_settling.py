@@ -10,7 +10,7 @@ import pytest
 from linkdoctor.api import Examination, load_rules, report_on
 from linkdoctor.cli import settling
 from linkdoctor.model.report import Report
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
 EARLY = "2026-01-01T11:59:58Z"

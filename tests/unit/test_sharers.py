@@ -8,14 +8,14 @@ from linkdoctor.diagnosis import diagnose
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Joined, Namespace, Recreate
 from linkdoctor.model.evidence import Gap, MissingEvidence, Unknown
-from linkdoctor.model.fixes import recreate, restart_target, start_source
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import Safety
-from linkdoctor.model.shared_namespaces import all_sharers_of
 from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.fixes import recreate, restart_target, start_source
+from linkdoctor.rulekit.shared_namespaces import all_sharers_of
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")

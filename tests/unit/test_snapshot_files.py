@@ -21,7 +21,7 @@ from linkdoctor.api import (
     snapshot_bytes,
 )
 from linkdoctor.model.snapshot import Snapshot
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.world import World
 
 
 @pytest.fixture

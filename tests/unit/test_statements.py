@@ -8,9 +8,7 @@ import pytest
 from linkdoctor.api import load_rules
 from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.evidence import Gap, Unknown
-from linkdoctor.model.firewall import refusals_on, words_of_rule
 from linkdoctor.model.links import Port
-from linkdoctor.model.namesakes import name_before_compose
 from linkdoctor.model.report import Finding, Safety
 from linkdoctor.model.snapshot import (
     Container,
@@ -25,7 +23,9 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
+from linkdoctor.rulekit.firewall import refusals_on, words_of_rule
+from linkdoctor.rulekit.namesakes import name_before_compose
+from linkdoctor.rulekit.world import World
 
 RULES = {each.rule.code: each.rule for each in load_rules()}
 DENIED = Unknown(gap=Gap.DENIED, detail="it was not to be had")

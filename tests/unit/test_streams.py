@@ -14,7 +14,7 @@ from linkdoctor.api import Url
 from linkdoctor.collect.control import Control, ControlError, Missing, controlling
 from linkdoctor.collect.engine import EngineError
 
-from .test_wire import answering
+from .test_unix_http import answering
 
 VERSION = b'{"Version":"20.10.24","ApiVersion":"1.41"}'
 LONG = 20.0

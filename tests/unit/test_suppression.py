@@ -33,9 +33,9 @@ from linkdoctor.model.suppression import (
     token,
 )
 from linkdoctor.model.topology import Link, Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import EachLink, Hit, Rule
+from linkdoctor.rulekit.world import World
 
 TOOL = Tool(name="linkdoctor", version="0")
 RULES = [loaded.rule for loaded in load_rules()]

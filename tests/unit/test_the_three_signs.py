@@ -13,8 +13,8 @@ from linkdoctor.model.report import Finding, Safety
 from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
+from linkdoctor.rulekit.world import World
 
 RULES = {loaded.rule.code: loaded.rule for loaded in load_rules()}
 

@@ -11,13 +11,13 @@ from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Completeness, ExitCode, Report, Verdict, exit_code
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Tool
 from linkdoctor.model.topology import Topology
-from linkdoctor.model.world import World
 from linkdoctor.registry import load_rules
 from linkdoctor.render.github import render_github
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.nagios import State, render_nagios, state_of
 from linkdoctor.render.prometheus import render_prometheus
 from linkdoctor.render.text import render_text
+from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
 JUST_NOW = "2026-01-01T11:59:55Z"

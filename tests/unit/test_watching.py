@@ -10,9 +10,9 @@ from linkdoctor.api import Examination, load_rules, report_on
 from linkdoctor.cli import main
 from linkdoctor.model.changes import changes_between
 from linkdoctor.model.report import Report
-from linkdoctor.model.world import World
 from linkdoctor.render.layout import Medium
 from linkdoctor.render.watching import render_look
+from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
 

@@ -24,9 +24,9 @@ from linkdoctor.fix.written import above, leaves, mount_places, tmpfs_of
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.plan import Files, Written, in_words
-from linkdoctor.model.world import World
 from linkdoctor.render.layout import Medium
 from linkdoctor.render.plan import step_lines
+from linkdoctor.rulekit.world import World
 
 A, C, D = ChangeKind.ADDED, ChangeKind.MODIFIED, ChangeKind.DELETED
 

@@ -153,7 +153,7 @@ def _print_trace(error: BaseException) -> None:
     """Print where an exception and those behind it were raised, without a word of their texts."""
     import traceback
 
-    from linkdoctor.render.neutral import neutral
+    from linkdoctor.render.sanitize import neutral
 
     seen: list[BaseException] = []
     each: BaseException | None = error

@@ -351,7 +351,7 @@ def report_text(
     note: str = "",
 ) -> str:
     """Lay out a report for standard output or a file."""
-    from linkdoctor.render.seen import sightings
+    from linkdoctor.render.evidence_lines import sightings
     from linkdoctor.render.text import render_text
 
     width, colour, ascii_only = output.paper(to_file=to_file)

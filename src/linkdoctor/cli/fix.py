@@ -325,7 +325,7 @@ def _print_plan(
 
 def _is_whole(report: Report) -> bool:
     """Whether nothing that matters was missed: then no step means that nothing is wrong."""
-    from linkdoctor.render.gist import is_incomplete
+    from linkdoctor.render.phrases import is_incomplete
 
     return not is_incomplete(report)
 

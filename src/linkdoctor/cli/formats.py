@@ -89,8 +89,8 @@ def _github(ordered: Ordered) -> str:
 
 def _html(ordered: Ordered) -> str:
     from linkdoctor.model.topology import Topology
+    from linkdoctor.render.graph import focused, picture_of
     from linkdoctor.render.html import render_html
-    from linkdoctor.render.picture import focused, picture_of
 
     topology = Topology(ordered.examination.snapshots)
     picture = picture_of(ordered.report, topology)

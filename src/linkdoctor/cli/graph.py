@@ -28,7 +28,7 @@ from linkdoctor.cli.common import (
 from linkdoctor.model.report import ExitCode
 
 if TYPE_CHECKING:
-    from linkdoctor.render.picture import Picture
+    from linkdoctor.render.graph import Picture
 
 __all__ = ["GraphFormat", "graph", "register"]
 
@@ -99,7 +99,7 @@ def graph(
 
     from linkdoctor.api import report_on
     from linkdoctor.model.topology import Topology
-    from linkdoctor.render.picture import focused, picture_of
+    from linkdoctor.render.graph import focused, picture_of
 
     with output.Progress() as progress:
         examination = look(engines, progress)

@@ -57,7 +57,7 @@ def tell_of_interrupted(engines: Iterable[Url | ContextName]) -> None:
     from linkdoctor.api import EngineError
     from linkdoctor.fix.from_journal import interrupted
     from linkdoctor.fix.reversible import engine_words
-    from linkdoctor.model.commands import shell
+    from linkdoctor.rulekit.commands import shell
 
     for engine in engines:
         words = engine_words(engine, os.environ)

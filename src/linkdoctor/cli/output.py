@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TextIO
 
 from linkdoctor.cli.errors import CliError
-from linkdoctor.render.neutral import neutral, to_ascii
+from linkdoctor.render.sanitize import neutral, to_ascii
 
 __all__ = [
     "Progress",

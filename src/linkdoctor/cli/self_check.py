@@ -45,7 +45,7 @@ def self_check(
     loaded = rules_of(rules, settings)
 
     from linkdoctor.api import seen_from_here
-    from linkdoctor.model.sight import is_complete
+    from linkdoctor.model.coverage import is_complete
     from linkdoctor.render.as_json import render_json
     from linkdoctor.render.layout import Medium
     from linkdoctor.render.self_check import render_self_check

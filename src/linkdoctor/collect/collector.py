@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor.collect import afar, environments, procfs, sockets, stored
+from linkdoctor.collect import engine_files, environments, hostconfig, procfs, sockets
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     IdAnswer,
@@ -22,7 +22,6 @@ from linkdoctor.collect.answers import (
     ListAnswer,
     NetworkAnswer,
 )
-from linkdoctor.collect.crew import Begun, at_once
 from linkdoctor.collect.dns_answers import with_dns_answers
 from linkdoctor.collect.engine import (
     Deadline,
@@ -33,7 +32,6 @@ from linkdoctor.collect.engine import (
     segment,
 )
 from linkdoctor.collect.events import read_events
-from linkdoctor.collect.gaps import GONE, LATE, ONLY_NEAR, mistake, unanswered
 from linkdoctor.collect.host import Host, look_at_host
 from linkdoctor.collect.logs import with_health_complaints, with_log_complaints
 from linkdoctor.collect.name_lookup import (
@@ -53,6 +51,8 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
+from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, mistake, unanswered
+from linkdoctor.collect.workers import Begun, at_once
 from linkdoctor.model.evidence import (
     NOT_ASKED_AFAR,
     NOT_LOOKED_UP_AFAR,
@@ -63,13 +63,7 @@ from linkdoctor.model.evidence import (
 )
 from linkdoctor.model.links import HostsLine, StoredLink, parse_hosts, parse_link_name
 from linkdoctor.model.memory import without_collector
-from linkdoctor.model.references import (
-    HostReference,
-    VariableRead,
-    is_script_cut,
-    link_variables_read,
-    references_in_script,
-)
+from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     Container,
     Details,
@@ -86,6 +80,7 @@ from linkdoctor.model.snapshot import (
     Tool,
 )
 from linkdoctor.model.variables import Variable
+from linkdoctor.reading.references import is_script_cut, link_variables_read, references_in_script
 
 __all__ = ["Further", "Progress", "collect"]
 
@@ -192,7 +187,7 @@ def collect(
     surrounded = Begun(lambda: _surroundings(client, informed, engine_pid))
 
     def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
-        with stored.opened(engine_pid) as disk, without_collector():
+        with hostconfig.opened(engine_pid) as disk, without_collector():
             return _containers(client, listed, disk, informed, deadline, progress)
 
     containers, settled = _settled_containers(client, read_containers, deadline)
@@ -452,10 +447,12 @@ def _stored_links(
         return answer
     if disk is None:
         return ONLY_NEAR
-    directory = stored.directory_of(answer, data_root)
+    directory = hostconfig.directory_of(answer, data_root)
     if directory is None:
         return _NO_DIRECTORY
-    return _had(lambda: stored.read_stored_links(disk, directory), f"{directory}/hostconfig.json")
+    return _had(
+        lambda: hostconfig.read_stored_links(disk, directory), f"{directory}/hostconfig.json"
+    )
 
 
 def _inspected(
@@ -684,11 +681,12 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
         )
 
     def read(path: str) -> bytes:
-        return afar.read_archived(client, answer.Id, path, _LARGEST_FILE + 1)
+        return engine_files.read_archived(client, answer.Id, path, _LARGEST_FILE + 1)
 
     name = answer.Name.removeprefix("/")
     seen = _had(
-        lambda: environments.from_top(afar.top(client, answer.Id), name, details), "docker top"
+        lambda: environments.from_top(engine_files.top(client, answer.Id), name, details),
+        "docker top",
     )
     return _Lived(
         process_environment=_part(seen, lambda each: each.first),
@@ -730,11 +728,11 @@ def _had(action: Callable[[], T], source: str) -> Evidence[T]:
         return Unknown(gap=Gap.DENIED, detail="no permission to read it; run as root")
     except NotThere:
         return GONE
-    except (sockets.TooMany, stored.Oversized) as error:
+    except (sockets.TooMany, hostconfig.Oversized) as error:
         return Unknown(gap=Gap.CUT, detail=str(error))
     except OSError as error:
         return Unknown(gap=Gap.VANISHED, detail=error.strerror or type(error).__name__)
-    except (EngineError, afar.Unreadable, stored.Damaged) as error:
+    except (EngineError, engine_files.Unreadable, hostconfig.Damaged) as error:
         return unanswered(error)
 
 
@@ -764,7 +762,7 @@ def _script(answer: ContainerAnswer, read: Callable[[str], bytes]) -> _Script:
             content = read(path)
         except (NotThere, FileNotFoundError, NotADirectoryError):
             continue
-        except afar.Unreadable:
+        except engine_files.Unreadable:
             return _Script()
         if not content.startswith(b"#!"):
             return _Script()

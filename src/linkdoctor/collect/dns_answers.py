@@ -11,17 +11,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
-from linkdoctor.collect.gaps import LATE, ONLY_NEAR
-from linkdoctor.collect.inside import inside
+from linkdoctor.collect.namespace import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
-from linkdoctor.model.dns_names import names_in_doubt
+from linkdoctor.collect.unknown_reasons import LATE, ONLY_NEAR
+from linkdoctor.collect.workers import at_once
 from linkdoctor.model.evidence import Evidence, Gap, MissingEvidence, Unknown
-from linkdoctor.model.expectations import names_to_ask
 from linkdoctor.model.snapshot import Container, DnsAnswer, Snapshot, Status
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.dns_names import names_in_doubt
+from linkdoctor.rulekit.expectations import names_to_ask
 
 __all__ = ["MOST_OF_ALL", "MOST_OF_ONE", "with_dns_answers"]
 

@@ -21,7 +21,7 @@ import msgspec
 from linkdoctor.collect.answers import VersionAnswer
 from linkdoctor.collect.contexts import UnknownContext, current_context, load_context
 from linkdoctor.collect.sockets import knock
-from linkdoctor.collect.wire import BrokenOff, Overlong, TooSlow, UnixWire
+from linkdoctor.collect.unix_http import BrokenOff, Overlong, TooSlow, UnixWire
 
 if TYPE_CHECKING:
     from linkdoctor.collect.sdk import Tls

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from linkdoctor.collect import afar, process, procfs
+from linkdoctor.collect import engine_files, process, procfs
 from linkdoctor.collect.answers import TopAnswer
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Details, ProcessVariables
@@ -83,14 +83,14 @@ def from_top(answer: TopAnswer, name: str, details: Details) -> Environments:
     Raises:
         Unreadable: the first process is not in the answer.
     """
-    first = _redacted(afar.environment_from_top(answer, details.pid), name, details)
-    below = afar.descendants_in_top(answer, details.pid)
+    first = _redacted(engine_files.environment_from_top(answer, details.pid), name, details)
+    below = engine_files.descendants_in_top(answer, details.pid)
     if below is None:
         return Environments(first=first, others=_NO_PARENTS)
     if len(below) > _MOST_PROCESSES:
         return Environments(first=first, others=_TOO_MANY)
     prefixes = _prefixes(first, details)
-    read = ((pid, afar.environment_from_top(answer, pid)) for pid in below if prefixes)
+    read = ((pid, engine_files.environment_from_top(answer, pid)) for pid in below if prefixes)
     return Environments(first=first, others=Known(_others(read, first, prefixes), "docker top"))
 
 

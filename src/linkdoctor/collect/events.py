@@ -15,7 +15,7 @@ import msgspec
 
 from linkdoctor.collect.answers import EventAnswer
 from linkdoctor.collect.engine import EngineClient, EngineError, NotThere, TooLarge
-from linkdoctor.collect.gaps import unanswered
+from linkdoctor.collect.unknown_reasons import unanswered
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Event
 

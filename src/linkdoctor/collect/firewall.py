@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from linkdoctor.model.evidence import Gap
-from linkdoctor.model.firewall import chains_on_the_way
 from linkdoctor.model.snapshot import Firewall, FirewallRule
+from linkdoctor.rulekit.firewall import chains_on_the_way
 
 __all__ = [
     "Unlisted",

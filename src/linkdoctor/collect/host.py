@@ -19,11 +19,11 @@ import msgspec
 
 from linkdoctor.collect import procfs, sockets
 from linkdoctor.collect.firewall import Unlisted, firewall_here
-from linkdoctor.collect.gaps import ONLY_NEAR
 from linkdoctor.collect.nftables import nftables_here
+from linkdoctor.collect.unknown_reasons import ONLY_NEAR
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
-from linkdoctor.model.readers import ESCAPE
 from linkdoctor.model.snapshot import Firewall, Interface, Listener, Network, Route
+from linkdoctor.rulekit.variable_users import ESCAPE
 
 __all__ = ["Host", "look_at_host"]
 

@@ -1,6 +1,6 @@
 """What containers' logs and health checks say of peers. Their text ends here.
 
-It is reduced to complaints (:mod:`linkdoctor.model.complaints`), which name nothing but hosts
+It is reduced to complaints (:mod:`linkdoctor.reading.log_complaints`), which name nothing but hosts
 that are known otherwise.
 """
 
@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from linkdoctor.collect.answers import CheckAnswer, ContainerAnswer
-from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import (
     Deadline,
     EngineClient,
@@ -23,7 +22,8 @@ from linkdoctor.collect.engine import (
     TooLarge,
     segment,
 )
-from linkdoctor.collect.gaps import GONE, LATE
+from linkdoctor.collect.unknown_reasons import GONE, LATE
+from linkdoctor.collect.workers import at_once
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Complaint, Container, Details, Snapshot, Status
 
@@ -54,7 +54,7 @@ def with_health_complaints(
     if not any(checks):
         return found
 
-    from linkdoctor.model.complaints import names_of_containers
+    from linkdoctor.reading.log_complaints import names_of_containers
 
     names = names_of_containers(found)
     return [
@@ -74,7 +74,7 @@ def _with_health_complaints(
     container: Container, check: CheckAnswer, names: Collection[str]
 ) -> Container:
 
-    from linkdoctor.model.complaints import complaints_in, known_hosts
+    from linkdoctor.reading.log_complaints import complaints_in, known_hosts
 
     details = container.details
     if isinstance(details, Unknown) or details.value.health is None:
@@ -95,7 +95,7 @@ def with_log_complaints(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Snapshot:
     """Read the last lines of the logs of containers that dial somebody, several at once."""
-    from linkdoctor.model.complaints import names_of_containers
+    from linkdoctor.reading.log_complaints import names_of_containers
 
     progress("reading logs")
     names = names_of_containers(snapshot.containers)
@@ -137,7 +137,7 @@ def _complaints(
         gap = Gap.TIMED_OUT if deadline.left() <= 0 else Gap.UNSUPPORTED
         return Unknown(gap=gap, detail=str(error))
 
-    from linkdoctor.model.complaints import complaints_in, known_hosts
+    from linkdoctor.reading.log_complaints import complaints_in, known_hosts
 
     found = complaints_in(lines_of_log(text), known_hosts(container, names))
     return Known(found, f"docker logs --tail {lines} {container.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from linkdoctor.collect import afar, nsswitch, procfs
+from linkdoctor.collect import engine_files, nsswitch, procfs
 from linkdoctor.collect.engine import NotThere
 from linkdoctor.collect.nsswitch import Libc
 from linkdoctor.collect.resolver import parse_resolver
@@ -38,7 +38,7 @@ def afar_lookup(read: Callable[[str], bytes], source: str) -> Evidence[NameLooku
     """Return the same through the engine, which does not tell which C library is loaded."""
     try:
         text = read(nsswitch.PLACE).decode("utf-8", "replace")
-    except (NotThere, afar.Unreadable):
+    except (NotThere, engine_files.Unreadable):
         text = ""
     found = nsswitch.look_up(text, lambda: Libc(glibc=None))
     return nsswitch.UNDECIDED if found is None else Known(found, source)

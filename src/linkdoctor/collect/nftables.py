@@ -21,8 +21,8 @@ from linkdoctor.collect.firewall import (
     program_here,
 )
 from linkdoctor.model.evidence import Gap
-from linkdoctor.model.firewall import NFT_CHAIN, NFT_TABLE
 from linkdoctor.model.snapshot import Firewall, FirewallRule
+from linkdoctor.rulekit.firewall import NFT_CHAIN, NFT_TABLE
 
 __all__ = ["nftables_here", "parse_bridges_table"]
 

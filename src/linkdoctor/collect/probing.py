@@ -14,12 +14,12 @@ from collections.abc import Callable
 import msgspec
 
 from linkdoctor.collect import sockets
-from linkdoctor.collect.crew import at_once
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.hops import cause_of_failure
-from linkdoctor.collect.inside import inside
+from linkdoctor.collect.namespace import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
+from linkdoctor.collect.workers import at_once
 from linkdoctor.model.evidence import (
     PROBES_ONLY_NEAR,
     Evidence,
@@ -28,10 +28,10 @@ from linkdoctor.model.evidence import (
     MissingEvidence,
     Unknown,
 )
-from linkdoctor.model.ports import dialled_ports
-from linkdoctor.model.reach import is_inside
 from linkdoctor.model.snapshot import Container, Probe, ProbeCause, ProbeOutcome, Snapshot, Status
 from linkdoctor.model.topology import Link, Topology
+from linkdoctor.rulekit.link_ports import dialled_ports
+from linkdoctor.rulekit.reach import is_inside
 
 __all__ = ["MOST_OF_ALL", "MOST_OF_ONE", "may_be_dialled", "with_probes"]
 

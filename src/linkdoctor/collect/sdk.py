@@ -19,10 +19,10 @@ import urllib3
 from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.contexts import Context
-from linkdoctor.collect.crew import at_once
+from linkdoctor.collect.pool_deadline import Until, end_in_time
 from linkdoctor.collect.streams import Streamed, headers_of
-from linkdoctor.collect.timely import Until, end_in_time
-from linkdoctor.collect.wire import BrokenOff, Overlong, TooSlow
+from linkdoctor.collect.unix_http import BrokenOff, Overlong, TooSlow
+from linkdoctor.collect.workers import at_once
 
 __all__ = ["PooledWire", "Tls", "Unusable", "check_url", "from_environment", "tls_of"]
 

@@ -9,11 +9,11 @@ import msgspec
 
 from linkdoctor.collect.answers import InfoAnswer, ListAnswer
 from linkdoctor.collect.engine import EngineClient, EngineError, NotThere, segment
-from linkdoctor.collect.gaps import mistake
+from linkdoctor.collect.unknown_reasons import mistake
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
-from linkdoctor.model.run_options import Defaults
-from linkdoctor.model.run_setup import setup_of
 from linkdoctor.model.setup import Setup, withheld
+from linkdoctor.rulekit.run_options import Defaults
+from linkdoctor.rulekit.run_setup import setup_of
 
 __all__ = ["Inspected", "read_setups"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from linkdoctor.collect import sockets
-from linkdoctor.collect.timely import Until, end_in_time
-from linkdoctor.collect.wire import BrokenOff
+from linkdoctor.collect.pool_deadline import Until, end_in_time
+from linkdoctor.collect.unix_http import BrokenOff
 
 __all__ = ["Streamed", "headers_of", "stream_through_socket"]
 

@@ -9,14 +9,7 @@ from typing import TypeAlias
 
 from linkdoctor.collect.answers import ContainerAnswer, HealthAnswer, NetworkAnswer
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
-from linkdoctor.model.references import (
-    HostReference,
-    VariableRead,
-    is_cut,
-    link_variables_read,
-    references_in_arguments,
-    references_in_environment,
-)
+from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     Details,
     Endpoint,
@@ -27,6 +20,12 @@ from linkdoctor.model.snapshot import (
     Status,
 )
 from linkdoctor.model.variables import Variable, prefixes_of_links, redact
+from linkdoctor.reading.references import (
+    is_cut,
+    link_variables_read,
+    references_in_arguments,
+    references_in_environment,
+)
 
 __all__ = [
     "Commands",

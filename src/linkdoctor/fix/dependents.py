@@ -18,9 +18,9 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 from linkdoctor.model.evidence import Known, MissingEvidence
-from linkdoctor.model.expectations import expectations_of
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
+from linkdoctor.rulekit.expectations import expectations_of
 
 __all__ = ["dependents", "namespace_sharers"]
 

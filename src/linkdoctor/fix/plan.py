@@ -28,9 +28,14 @@ from linkdoctor.model.actions import (
     Start,
     Unpause,
 )
-from linkdoctor.model.commands import one_call, shell
 from linkdoctor.model.evidence import Known, MissingEvidence
-from linkdoctor.model.fixes import (
+from linkdoctor.model.links import Port, StoredLink
+from linkdoctor.model.plan import Advice, Plan, Step
+from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
+from linkdoctor.model.snapshot import Container, Details, Publication, Status
+from linkdoctor.model.topology import Link, LinkKind, Topology
+from linkdoctor.rulekit.commands import one_call, shell
+from linkdoctor.rulekit.fixes import (
     KEPT,
     commands_of,
     compose_service,
@@ -40,11 +45,8 @@ from linkdoctor.model.fixes import (
     present_links,
     through_compose,
 )
-from linkdoctor.model.links import Port, StoredLink
-from linkdoctor.model.plan import Advice, Plan, Step
-from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
-from linkdoctor.model.run_words import publish_word
-from linkdoctor.model.shared_namespaces import (
+from linkdoctor.rulekit.run_words import publish_word
+from linkdoctor.rulekit.shared_namespaces import (
     Sharer,
     all_sharers_of,
     joins_of,
@@ -54,8 +56,6 @@ from linkdoctor.model.shared_namespaces import (
     stays_down,
     waits_for_owner,
 )
-from linkdoctor.model.snapshot import Container, Details, Publication, Status
-from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = ["STOP_TIMEOUT", "plan", "rank"]
 

@@ -16,8 +16,8 @@ import msgspec
 
 from linkdoctor.model.actions import Namespace, Recreate
 from linkdoctor.model.links import StoredLink, parse_stored_link
-from linkdoctor.model.owners import Owner, owner
 from linkdoctor.model.snapshot import Publication
+from linkdoctor.rulekit.owners import Owner, owner
 
 __all__ = [
     "NEW_SUFFIX",

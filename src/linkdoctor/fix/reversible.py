@@ -8,8 +8,8 @@ from linkdoctor.collect.engine import ContextName, Url
 from linkdoctor.fix.journal import Step
 from linkdoctor.fix.outcome import Result
 from linkdoctor.model.actions import Action, Recreate, Restart
-from linkdoctor.model.commands import shell
 from linkdoctor.model.plan import Files
+from linkdoctor.rulekit.commands import shell
 
 __all__ = [
     "beforehand",

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate, Rename
-from linkdoctor.model.commands import one_call, shell
 from linkdoctor.model.plan import Step
 from linkdoctor.model.report import Finding, Fix, Report, Safety
-from linkdoctor.model.roads import own_command
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.commands import one_call, shell
+from linkdoctor.rulekit.printed_fixes import own_command
 
 __all__ = ["commands_in_order"]
 

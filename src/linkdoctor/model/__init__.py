@@ -2,3 +2,7 @@
 
 Nothing in here does I/O or reads a clock.
 """
+
+from linkdoctor.moved import understand_old_names
+
+understand_old_names()

@@ -1,6 +1,6 @@
 """How a container was made: what its successor is told, sorted by what an action may change.
 
-:mod:`linkdoctor.model.run_setup` reads it out of an inspect, :mod:`linkdoctor.model.run_words`
+:mod:`linkdoctor.rulekit.run_setup` reads it out of an inspect, :mod:`linkdoctor.rulekit.run_words`
 changes it and says it in the words of ``docker run``. What may hold a secret stands in `private`:
 a snapshot keeps of it only what it is, not what it says.
 """

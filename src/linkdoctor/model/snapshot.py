@@ -16,10 +16,10 @@ from enum import StrEnum
 import msgspec
 
 from linkdoctor.model.evidence import Evidence, Gap, Unknown
-from linkdoctor.model.likeness import Alike
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.setup import Setup
+from linkdoctor.model.similarity import Alike
 from linkdoctor.model.variables import Variable
 
 __all__ = [

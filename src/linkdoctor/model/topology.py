@@ -18,7 +18,6 @@ import msgspec
 
 from linkdoctor.model.evidence import Evidence, Gap, Known, MissingEvidence, Need, Unknown
 from linkdoctor.model.knowledge import Declaration, ImageExpectation, Knowledge
-from linkdoctor.model.likeness import Likeness, likeness
 from linkdoctor.model.links import (
     HostsLine,
     StoredLink,
@@ -28,6 +27,7 @@ from linkdoctor.model.links import (
     parse_link_name,
 )
 from linkdoctor.model.references import HostReference, VariableRead
+from linkdoctor.model.similarity import Likeness, likeness
 from linkdoctor.model.snapshot import (
     Complaint,
     Container,

@@ -9,7 +9,7 @@ import msgspec
 
 from linkdoctor.model.differences import Comparison, printable_comparison
 from linkdoctor.model.report import Report, printable
-from linkdoctor.render.neutral import is_harmless
+from linkdoctor.render.sanitize import is_harmless
 
 __all__ = ["harmless_json", "render_json"]
 

@@ -17,8 +17,8 @@ from linkdoctor.model.differences import (
 )
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.report import Finding
-from linkdoctor.render.gist import SEVERITY_STYLES
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
+from linkdoctor.render.phrases import SEVERITY_STYLES
 
 __all__ = ["render_diff"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.report import Report, Severity, Verdict
-from linkdoctor.render.gist import UNREACHABLE, details, headline, named, title
 from linkdoctor.render.layout import counted, text_of
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.phrases import UNREACHABLE, details, headline, named, title
+from linkdoctor.render.sanitize import neutral
 from linkdoctor.render.scope import left_open
 
 __all__ = ["render_github"]

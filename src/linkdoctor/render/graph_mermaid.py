@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from linkdoctor.render.layout import text_of
-from linkdoctor.render.neutral import neutral
-from linkdoctor.render.picture import (
+from linkdoctor.render.graph import (
     COLOURS,
     Arrow,
     HostFrame,
@@ -23,6 +21,8 @@ from linkdoctor.render.picture import (
     shown_state,
     unlinked_label,
 )
+from linkdoctor.render.layout import text_of
+from linkdoctor.render.sanitize import neutral
 
 __all__ = ["render_mermaid"]
 

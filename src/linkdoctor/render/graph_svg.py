@@ -10,7 +10,18 @@ from importlib import resources
 from markupsafe import escape
 
 from linkdoctor.model.report import Severity
-from linkdoctor.render.arrangement import (
+from linkdoctor.render.graph import (
+    Mark,
+    Picture,
+    arrow_label,
+    door_label,
+    doors_label,
+    is_broken,
+    numbers,
+    shown_state,
+    size_of,
+)
+from linkdoctor.render.graph_layout import (
     LINE,
     Arrangement,
     Box,
@@ -23,18 +34,7 @@ from linkdoctor.render.arrangement import (
     arranged,
 )
 from linkdoctor.render.layout import text_of, width_of
-from linkdoctor.render.neutral import neutral
-from linkdoctor.render.picture import (
-    Mark,
-    Picture,
-    arrow_label,
-    door_label,
-    doors_label,
-    is_broken,
-    numbers,
-    shown_state,
-    size_of,
-)
+from linkdoctor.render.sanitize import neutral
 
 __all__ = ["picture_css", "render_svg", "svg_in_page"]
 

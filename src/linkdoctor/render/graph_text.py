@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from linkdoctor.model.report import Severity
-from linkdoctor.render.gist import SEVERITY_STYLES
-from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
-from linkdoctor.render.picture import (
+from linkdoctor.render.graph import (
     Arrow,
     ArrowKind,
     Group,
@@ -25,6 +23,8 @@ from linkdoctor.render.picture import (
     shown_state,
     size_of,
 )
+from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
+from linkdoctor.render.phrases import SEVERITY_STYLES
 
 __all__ = ["render_graph_text"]
 

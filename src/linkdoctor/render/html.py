@@ -20,12 +20,12 @@ from markupsafe import Markup, escape
 from linkdoctor.model.report import Report, Severity, Skipped, Verdict
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.card import Card, card_of
-from linkdoctor.render.gist import counts, moment, subject, typed
+from linkdoctor.render.graph import SIGNS, Picture, door_label
 from linkdoctor.render.graph_svg import picture_css, svg_in_page
 from linkdoctor.render.layout import counted
-from linkdoctor.render.neutral import neutral
 from linkdoctor.render.once import ALL_IN_ORDER, once
-from linkdoctor.render.picture import SIGNS, Picture, door_label
+from linkdoctor.render.phrases import counts, moment, subject, typed
+from linkdoctor.render.sanitize import neutral
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["render_html"]

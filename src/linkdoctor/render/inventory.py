@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.model.inventory import AGAINST, Group, Held, Inventory
+from linkdoctor.privacy.inventory import AGAINST, Group, Held, Inventory
 from linkdoctor.render.layout import Medium, Style, counted, text_of
 
 __all__ = ["render_inventory"]

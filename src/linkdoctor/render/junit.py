@@ -6,8 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped, Suppressed
-from linkdoctor.render.gist import UNREACHABLE, because_of, details, headline, moment, named, title
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.phrases import (
+    UNREACHABLE,
+    because_of,
+    details,
+    headline,
+    moment,
+    named,
+    title,
+)
+from linkdoctor.render.sanitize import neutral
 
 if TYPE_CHECKING:
     from junitparser import TestCase, TestSuite

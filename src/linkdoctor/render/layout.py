@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 from rich.cells import cell_len, chop_cells
 
-from linkdoctor.render.neutral import LONGEST_TEXT, is_harmless, neutral, to_ascii
+from linkdoctor.render.sanitize import LONGEST_TEXT, is_harmless, neutral, to_ascii
 
 __all__ = ["NARROWEST", "Medium", "Style", "counted", "listed", "text_of", "width_of", "wrapped"]
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from linkdoctor.model.report import Finding, Fix, HostSummary, Proof, Report, Severity, Skipped
 from linkdoctor.model.suppression import token
-from linkdoctor.render.gist import headline, title, typed
 from linkdoctor.render.layout import counted, text_of
-from linkdoctor.render.neutral import neutral
 from linkdoctor.render.once import ALL_IN_ORDER, once
+from linkdoctor.render.phrases import headline, title, typed
+from linkdoctor.render.sanitize import neutral
 
 __all__ = ["render_markdown"]
 

@@ -14,9 +14,9 @@ from enum import IntEnum
 import msgspec
 
 from linkdoctor.model.report import Finding, Report
-from linkdoctor.render.gist import UNREACHABLE, counts, is_incomplete, named, subject
 from linkdoctor.render.layout import counted
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.phrases import UNREACHABLE, counts, is_incomplete, named, subject
+from linkdoctor.render.sanitize import neutral
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["Range", "State", "parse_range", "render_nagios", "state_of"]

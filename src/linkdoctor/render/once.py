@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from linkdoctor.model.fixes import KEPT
 from linkdoctor.model.report import Finding, Fix
+from linkdoctor.rulekit.fixes import KEPT
 
 __all__ = ["ALL_IN_ORDER", "Printed", "once"]
 

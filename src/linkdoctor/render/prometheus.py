@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Completeness, HostSummary, Report, Severity
-from linkdoctor.render.gist import is_incomplete, moment, named
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.phrases import is_incomplete, moment, named
+from linkdoctor.render.sanitize import neutral
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

@@ -12,8 +12,15 @@ from typing import Any
 
 from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
 from linkdoctor.render.as_json import harmless_json
-from linkdoctor.render.gist import UNREACHABLE, because_of, details, headline, is_incomplete, moment
 from linkdoctor.render.listing import PageView
+from linkdoctor.render.phrases import (
+    UNREACHABLE,
+    because_of,
+    details,
+    headline,
+    is_incomplete,
+    moment,
+)
 
 __all__ = ["render_sarif"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.layout import counted, listed
-from linkdoctor.render.neutral import neutral
+from linkdoctor.render.sanitize import neutral
 
 __all__ = ["elsewhere", "label_of", "left_open", "so_far"]
 

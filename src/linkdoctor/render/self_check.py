@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from linkdoctor.model.coverage import EngineSeen, SelfCheck, Sight
 from linkdoctor.model.evidence import Gap, Need
-from linkdoctor.model.sight import EngineSeen, SelfCheck, Sight
 from linkdoctor.render.layout import Medium, Style, listed, text_of
 
 __all__ = ["render_self_check"]

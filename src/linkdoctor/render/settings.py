@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from linkdoctor.render.layout import Medium, Style, text_of
-from linkdoctor.render.neutral import is_harmless
+from linkdoctor.render.sanitize import is_harmless
 
 __all__ = ["Setting", "SettingList", "render_settings"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.report import Report, Suppressed
-from linkdoctor.render.gist import because_of, title
 from linkdoctor.render.layout import Medium, counted
+from linkdoctor.render.phrases import because_of, title
 
 __all__ = ["suppressed_lines"]
 

@@ -21,11 +21,11 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.suppression import token
-from linkdoctor.render.gist import SEVERITY_STYLES, UNREACHABLE, counts
+from linkdoctor.render.evidence_lines import Sighting, seen_lines
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.once import ALL_IN_ORDER, Printed
+from linkdoctor.render.phrases import SEVERITY_STYLES, UNREACHABLE, counts
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
-from linkdoctor.render.seen import Sighting, seen_lines
 from linkdoctor.render.suppressed import suppressed_lines
 
 __all__ = ["render_text", "verdict_lines"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from linkdoctor.model.changes import Absence, Changes, GoneFinding
 from linkdoctor.model.report import Finding, Report
-from linkdoctor.render.gist import SEVERITY_STYLES, counts
 from linkdoctor.render.layout import Medium, Style, text_of
+from linkdoctor.render.phrases import SEVERITY_STYLES, counts
 from linkdoctor.render.scope import so_far
 
 __all__ = ["render_look"]

@@ -1,0 +1,1 @@
+"""What leaves a machine under pseudonyms, and what a file holds."""

@@ -1,0 +1,1 @@
+"""Readers of texts that others wrote: settings, command lines, scripts and logs. Pure."""

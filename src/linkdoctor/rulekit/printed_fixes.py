@@ -1,0 +1,308 @@
+"""The fixes of a finding as they are printed.
+
+What an engine would refuse is left out. Where a container is to be replaced, linkdoctor's own
+command comes first, and what a person can type instead second.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Start
+from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.snapshot import Details
+from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
+from linkdoctor.rulekit import commands
+from linkdoctor.rulekit.commands import OneCall
+from linkdoctor.rulekit.fixes import (
+    KEPT,
+    commands_of,
+    keeping,
+    links_to_make,
+    obstacles,
+    recreate,
+)
+from linkdoctor.rulekit.start_errors import unknown_start_error
+
+__all__ = ["DEFAULT_ENDPOINT", "can_be_connected", "own_command", "printed"]
+
+DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
+"""The engine that is asked where none is named."""
+_NO_NETWORK_OF_ITS_OWN = ("host", "none")
+_ANOTHER_WAY = Fix(
+    title="let both have networks of their own, or dial the address of the host and a published "
+    "port: a container in host, none or container mode can join no network",
+    safety=Safety.MANUAL,
+)
+
+
+def printed(topology: Topology, host: str, target: str, fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:
+    """Return the fixes of a finding as a person is to read them, the safe road first.
+
+    Args:
+        topology: what was seen.
+        host: of the finding.
+        target: of the finding; '' if it is about the host.
+        fixes: as the rule advises them.
+    """
+    sound = [each for fix in fixes for each in _sound(topology, host, fix)]
+    if fixes and not sound:
+        return (_ANOTHER_WAY,)
+    chosen = next((number for number, fix in enumerate(sound) if fix.actions), None)
+    return tuple(
+        each
+        for number, fix in enumerate(sound)
+        for each in _roads(topology, host, target, fix, chosen=number == chosen)
+    )
+
+
+def _roads(topology: Topology, host: str, target: str, fix: Fix, *, chosen: bool) -> Iterator[Fix]:
+    """Yield linkdoctor's own way of a recreation, where it would choose this fix, and by hand."""
+    replaced = [
+        each.container
+        for part in (*fix.elsewhere, fix)
+        for each in part.actions
+        if isinstance(each, Recreate)
+    ]
+    if not replaced:
+        yield fix
+        return
+    own = own_command(topology, host, target, fix) if chosen else ""
+    if own:
+        yield msgspec.structs.replace(fix, commands=(own,))
+    elif not fix.commands:
+        yield fix
+    if fix.commands:
+        yield msgspec.structs.replace(
+            fix,
+            title=f"by hand: {keeping(fix.title, tuple(_kept(fix.commands)) or replaced)}",
+            actions=() if own else fix.actions,
+            host="" if own else fix.host,
+            elsewhere=() if own else fix.elsewhere,
+        )
+
+
+def _kept(typed: Iterable[str]) -> Iterator[str]:
+    """Yield the containers that commands keep under another name, each once."""
+    for words in map(shlex.split, typed):
+        if words[:2] == ["docker", "rename"] and words[-1] == f"{words[-2]}{KEPT}":
+            yield words[-2]
+
+
+def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called: str = "") -> str:
+    """Return the command by which linkdoctor recreates what a fix says; '' if there is none.
+
+    `called` is what the target is called by then, if that is another name.
+    """
+    hosts = {host, fix.host or host, *(each.host for each in fix.elsewhere)} - {""}
+    endpoints = {each.host: each.endpoint for each in topology.snapshots()}
+    if target.startswith("-") or not hosts <= endpoints.keys():
+        return ""
+    if not any(topology.named(each, target) for each in hosts) or _lacks_a_source(
+        topology, fix.host or host, fix
+    ):
+        return ""
+    asked = [endpoints[each] for each in sorted(hosts, key=lambda each: (each != host, each))]
+    if len(set(asked)) < len(asked):
+        return ""  # sockets of different machines: no one command reaches both
+    named = [] if asked == [DEFAULT_ENDPOINT] else [word for each in asked for word in ("-H", each)]
+    return commands.shell(
+        "linkdoctor", "fix", called or target, "--apply", "--allow", Safety.RECREATE.value, *named
+    )
+
+
+def _lacks_a_source(topology: Topology, host: str, fix: Fix) -> bool:
+    """Whether a container is to be made whose links lead to nothing: linkdoctor would refuse."""
+    try:
+        for each in fix.actions:
+            container = topology.named(host, each.container)
+            if isinstance(each, Recreate) and container is not None:
+                links = links_to_make(topology, host, container, each)
+                if any(topology.named(host, link.source) is None for link in links):
+                    return True
+    except MissingEvidence:
+        return True
+    return False
+
+
+# --- what an engine refuses -----------------------------------------------------------------------
+
+
+def _sound(topology: Topology, host: str, fix: Fix) -> Iterator[Fix]:
+    """Yield a fix as an engine would carry it out; nothing if it connects what cannot be."""
+    parts = [(part.host or host, part.actions) for part in (*fix.elsewhere, fix)]
+    connects = [(there, each) for there, actions in parts for each in _connects(actions)]
+    if fix.actions:
+        possible = all(can_be_connected(topology, there, each) for there, each in connects)
+    else:
+        typed = _typed_connects(topology, fix.host or host, fix.commands)
+        possible = all(_has_networks(topology, there, each) for there, each in typed)
+    if not possible:
+        return
+    if any(isinstance(each, Start) for each in fix.actions) and not fix.elsewhere:
+        yield _startable(topology, fix.host or host, fix)
+    else:
+        yield fix
+
+
+def _connects(actions: Iterable[Action]) -> Iterator[ConnectNetwork]:
+    recreated: set[str] = set()
+    for each in actions:
+        if isinstance(each, Recreate) and each.network is not None:
+            recreated.add(each.container)  # it is on a network of its own by then
+        elif isinstance(each, ConnectNetwork) and each.container not in recreated:
+            yield each
+
+
+def _typed_connects(
+    topology: Topology, host: str, typed: Iterable[str]
+) -> Iterator[tuple[str, ConnectNetwork]]:
+    """Yield what commands connect, and on which host."""
+    hosts = {f"# on {commands.shell(each.host)}:": each.host for each in topology.snapshots()}
+    renamed: set[str] = set()
+    for command in typed:
+        host = hosts.get(command, host)
+        words = _words(command)
+        if words[:2] == ["docker", "rename"]:
+            renamed.add(words[2])  # what has that name afterwards is another container
+        elif words[:3] == ["docker", "network", "connect"] and words[-1] not in renamed:
+            yield host, ConnectNetwork(network=words[-2], container=words[-1])
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+def can_be_connected(topology: Topology, host: str, action: ConnectNetwork) -> bool:
+    """Whether an engine lets a container join a network; what is not known is let through."""
+    if not _has_networks(topology, host, action):
+        return False
+    if action.aliases and action.network == DEFAULT_BRIDGE:
+        return False  # names are for networks of one's own
+    details = _details(topology, host, action.container)
+    return details is None or all(each.network != action.network for each in details.endpoints)
+
+
+def _has_networks(topology: Topology, host: str, action: ConnectNetwork) -> bool:
+    """Whether a container is, or can be, on networks: not in host, none or container mode."""
+    if action.network in _NO_NETWORK_OF_ITS_OWN:
+        return False
+    details = _details(topology, host, action.container)
+    if details is None:
+        return True
+    mode = details.network_mode
+    if mode == "none":  # it may have been connected since
+        return any(each.network not in _NO_NETWORK_OF_ITS_OWN for each in details.endpoints)
+    return mode != "host" and not mode.startswith("container:")
+
+
+def _details(topology: Topology, host: str, name: str) -> Details | None:
+    known = any(each.host == host for each in topology.snapshots())
+    container = topology.named(host, name) if known else None
+    details = container.details if container is not None else None
+    return details.value if isinstance(details, Known) else None
+
+
+def _startable(topology: Topology, host: str, fix: Fix) -> Fix:
+    """Return a fix that starts nothing before its sources run, nor with a ghost link.
+
+    What the engine refused to start for a reason of the container's own is for a person: the next
+    start would fail alike.
+    """
+    try:
+        actions = tuple(_with_sources(topology, host, fix.actions))
+        for each in actions:
+            failing = _own_fault(topology, host, each)
+            if failing:
+                return _once_it_can_start(fix, each.container, failing)
+        parts = [_part(topology, host, each) for each in actions]
+    except MissingEvidence:
+        return fix
+    if actions == fix.actions and not any(isinstance(each, Fix) for each in parts):
+        return fix
+    names = [each.container for each in actions if each not in fix.actions]
+    first = f"start {', '.join(names)} first, then " if names else ""
+    again = [each for each in parts if isinstance(each, Fix)]
+    instead = "".join(f"; {each.title}" for each in again)
+    return msgspec.structs.replace(
+        fix,
+        title=f"{first}{fix.title}{instead}",
+        safety=Safety.RECREATE if again else fix.safety,
+        commands=_commands(parts),
+        actions=tuple(
+            action
+            for part in parts
+            for action in (part.actions if isinstance(part, Fix) else (part,))
+        ),
+    )
+
+
+def _own_fault(topology: Topology, host: str, action: Action) -> str:
+    container = topology.named(host, action.container) if isinstance(action, Start) else None
+    return "" if container is None else unknown_start_error(topology.details(container))
+
+
+def _once_it_can_start(fix: Fix, name: str, failing: str) -> Fix:
+    return Fix(
+        title=f"see why the engine could not start {name} ({failing}), remove the cause, then "
+        f"{fix.title}",
+        safety=Safety.MANUAL,
+        commands=(commands.inspect_format("{{.State.Error}}", name),),
+    )
+
+
+def _commands(parts: Iterable[Fix | OneCall]) -> tuple[str, ...]:
+    found: list[str] = []
+    for each in parts:
+        if isinstance(each, Fix) and not each.commands:
+            return ()
+        found += each.commands if isinstance(each, Fix) else (commands.one_call(each),)
+    return tuple(found)
+
+
+def _with_sources(topology: Topology, host: str, actions: Iterable[Action]) -> Iterator[Action]:
+    """Yield actions, each start after those of the sources that do not run."""
+    begun: set[str] = set()
+    for action in actions:
+        if isinstance(action, Start):
+            for name in _down(topology, host, action.container, begun):
+                yield Start(container=name)
+        begun.add(action.container)
+        yield action
+
+
+def _down(topology: Topology, host: str, name: str, begun: set[str]) -> Iterator[str]:
+    """Yield the sources that have to be started before a container, the farthest first."""
+    container = topology.named(host, name)
+    if container is None:
+        return
+    for source in obstacles(topology, host, container)[0]:
+        if source not in begun:
+            begun.add(source)
+            yield from _down(topology, host, source, begun)
+            yield source
+
+
+def _part(topology: Topology, host: str, action: Action) -> Fix | OneCall:
+    """Return an action, or the recreation that takes the place of a start in vain."""
+    container = topology.named(host, action.container)
+    if isinstance(action, Start) and container is not None:
+        ghosts = obstacles(topology, host, container)[1]
+        if ghosts:
+            why = f"it has a ghost link ({', '.join(ghosts)}), with which it cannot be started"
+            return recreate(topology, host, container, why=why)
+    if isinstance(action, Recreate):
+        return Fix(
+            title=f"recreate {action.container}",
+            safety=Safety.RECREATE,
+            commands=commands_of(topology, host, action),
+            actions=(action,),
+        )
+    return action
