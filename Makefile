@@ -92,7 +92,7 @@ unit: $(TOOLS)
 fuzz: $(TOOLS)
 	$(call stage,more examples)
 	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py tests/unit/test_references.py \
-		tests/unit/test_log_complaints.py
+		tests/unit/test_variable_reads.py tests/unit/test_log_complaints.py
 	$(call stage,fuzzing led by coverage)
 	@if $(INSTALL) --editable '.[fuzz]'; then $(BIN)/python -m tests.fuzz 4; else \
 		echo 'left out: there is no atheris for this Python' >&2; fi

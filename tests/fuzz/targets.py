@@ -71,13 +71,11 @@ from linkdoctor.model.links import (
 )
 from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
 from linkdoctor.model.variables import redact
+from linkdoctor.reading.command_lines import references_in_arguments
 from linkdoctor.reading.log_complaints import complaints_in
-from linkdoctor.reading.references import (
-    link_variables_read,
-    references_in_arguments,
-    references_in_environment,
-    references_in_script,
-)
+from linkdoctor.reading.scripts import references_in_script
+from linkdoctor.reading.settings import references_in_environment
+from linkdoctor.reading.variable_reads import link_variables_read
 from linkdoctor.rulekit.host_ports import parse_port_conflict
 from linkdoctor.rulekit.world import World
 from tests.replay import situations

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linkdoctor.reading.references import references_in_script
+from linkdoctor.reading.scripts import references_in_script
 from tests.fuzz.effort import tries
 
 FOUND = [

@@ -80,7 +80,9 @@ from linkdoctor.model.snapshot import (
     Tool,
 )
 from linkdoctor.model.variables import Variable
-from linkdoctor.reading.references import is_script_cut, link_variables_read, references_in_script
+from linkdoctor.reading.limits import is_script_cut
+from linkdoctor.reading.scripts import references_in_script
+from linkdoctor.reading.variable_reads import link_variables_read
 
 __all__ = ["Further", "Progress", "collect"]
 

@@ -20,12 +20,10 @@ from linkdoctor.model.snapshot import (
     Status,
 )
 from linkdoctor.model.variables import Variable, prefixes_of_links, redact
-from linkdoctor.reading.references import (
-    is_cut,
-    link_variables_read,
-    references_in_arguments,
-    references_in_environment,
-)
+from linkdoctor.reading.command_lines import references_in_arguments
+from linkdoctor.reading.limits import is_cut
+from linkdoctor.reading.settings import references_in_environment
+from linkdoctor.reading.variable_reads import link_variables_read
 
 __all__ = [
     "Commands",

@@ -53,12 +53,10 @@ from linkdoctor.model.snapshot import (
     Tool,
 )
 from linkdoctor.model.variables import Variable, prefixes_of_links, redact
-from linkdoctor.reading.references import (
-    link_variables_read,
-    references_in_arguments,
-    references_in_environment,
-    references_in_script,
-)
+from linkdoctor.reading.command_lines import references_in_arguments
+from linkdoctor.reading.scripts import references_in_script
+from linkdoctor.reading.settings import references_in_environment
+from linkdoctor.reading.variable_reads import link_variables_read
 from linkdoctor.rulekit.world_setup import setup_seen
 
 __all__ = ["World"]
