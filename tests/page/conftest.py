@@ -14,7 +14,7 @@ from linkdoctor.api import Examination, demo_snapshots, load_rules, report_on
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.render.graph import picture_of
+from linkdoctor.render.graph_from_topology import picture_of
 from linkdoctor.render.html import render_html
 
 if TYPE_CHECKING:

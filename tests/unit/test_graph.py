@@ -30,13 +30,13 @@ from linkdoctor.render.graph import (
     Node,
     Picture,
     arrow_label,
-    door_label,
     focused,
     legend,
-    picture_of,
     places_of,
+    published_port_label,
 )
 from linkdoctor.render.graph_dot import render_dot
+from linkdoctor.render.graph_from_topology import picture_of
 from linkdoctor.render.graph_layout import WIDEST, Box, arranged
 from linkdoctor.render.graph_mermaid import render_mermaid
 from linkdoctor.render.graph_svg import render_svg
@@ -196,12 +196,15 @@ def test_what_is_not_known_is_drawn_apart() -> None:
     assert networks == ["bridge", "network not known"]
 
 
-def test_doors_are_told_in_few_words() -> None:
+def test_published_ports_are_told_in_few_words() -> None:
     world = World().run("a", publish={80: 8080}, expose=[80], listen=[80])
     world.run("b", publish={81: 81}, publish_on="127.0.0.1", expose=[81], listen=[81])
     picture = drawn(world)
-    doors = {n.name: list(map(door_label, n.published)) for _, _, n in places_of(picture).values()}
-    assert doors == {"a": ["8080→80"], "b": ["127.0.0.1:81"]}
+    shown = {
+        n.name: list(map(published_port_label, n.published))
+        for _, _, n in places_of(picture).values()
+    }
+    assert shown == {"a": ["8080→80"], "b": ["127.0.0.1:81"]}
 
 
 # --- a part of it ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
-from linkdoctor.render.graph import picture_of
+from linkdoctor.render.graph_from_topology import picture_of
 from linkdoctor.render.html import render_html
 from linkdoctor.render.sanitize import is_harmless, neutral
 from linkdoctor.rulekit.world import World

@@ -89,7 +89,8 @@ def _github(ordered: Ordered) -> str:
 
 def _html(ordered: Ordered) -> str:
     from linkdoctor.model.topology import Topology
-    from linkdoctor.render.graph import focused, picture_of
+    from linkdoctor.render.graph import focused
+    from linkdoctor.render.graph_from_topology import picture_of
     from linkdoctor.render.html import render_html
 
     topology = Topology(ordered.examination.snapshots)

@@ -99,7 +99,8 @@ def graph(
 
     from linkdoctor.api import report_on
     from linkdoctor.model.topology import Topology
-    from linkdoctor.render.graph import focused, picture_of
+    from linkdoctor.render.graph import focused
+    from linkdoctor.render.graph_from_topology import picture_of
 
     with output.Progress() as progress:
         examination = look(engines, progress)

@@ -12,12 +12,12 @@ from linkdoctor.render.graph import (
     Node,
     Picture,
     arrow_label,
-    door_label,
     is_broken,
     legend,
     link_fault,
     numbers,
     places_of,
+    published_port_label,
     shown_state,
     unlinked_label,
 )
@@ -62,7 +62,7 @@ def _lines(picture: Picture) -> Iterator[str]:
 def _group(group: Group, name: str) -> Iterator[str]:
     # What is outside the network stands outside its frame, at the host's edge.
     for node in group.nodes:
-        yield from _doors(node)
+        yield from _published_ports(node)
     yield f"    subgraph {name} {{"
     yield f"      label={_quoted(group.network)}; style=dashed;"
     for node in group.nodes:
@@ -75,10 +75,11 @@ def _group(group: Group, name: str) -> Iterator[str]:
     yield "    }"
 
 
-def _doors(node: Node) -> Iterator[str]:
-    for number, door in enumerate(node.published, 1):
+def _published_ports(node: Node) -> Iterator[str]:
+    for number, published in enumerate(node.published, 1):
         name = f"{node.id}_port{number}"
-        yield f'    {name} [label={_quoted(door_label(door))}, shape=cds, style="", fontsize=10];'
+        label = _quoted(published_port_label(published))
+        yield f'    {name} [label={label}, shape=cds, style="", fontsize=10];'
         yield f"    {name} -> {node.id} [style=bold, arrowhead=vee];"
 
 
@@ -105,7 +106,7 @@ def _legend(picture: Picture) -> Iterator[str]:
 
 
 def _joined(*parts: str) -> str:
-    """Give a label of several lines."""
+    """Return a label of several lines."""
     text = "\\n".join(_escaped(each) for each in parts if each)
     return f'"{text}"'
 

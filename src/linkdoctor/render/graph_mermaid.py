@@ -12,12 +12,12 @@ from linkdoctor.render.graph import (
     Node,
     Picture,
     arrow_label,
-    door_label,
     is_broken,
     legend,
     link_fault,
     numbers,
     places_of,
+    published_port_label,
     shown_state,
     unlinked_label,
 )
@@ -41,7 +41,7 @@ def _lines(picture: Picture) -> Iterator[str]:
     for place, host in enumerate(picture.hosts, 1):
         yield from _host(host, f"h{place}")
     places = places_of(picture)
-    doors = sum(len(each.published) for each in _drawn(picture))
+    ways_in = sum(len(each.published) for each in _drawn(picture))
     for arrow in picture.arrows:
         yield _arrow(arrow, places)
     yield from _legend(picture)
@@ -49,7 +49,7 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield "  classDef port stroke-width:1px"
     for severity, colour in COLOURS.items():
         yield f"  classDef {severity.value} stroke:{colour},stroke-width:3px"
-    for number, arrow in enumerate(picture.arrows, doors):
+    for number, arrow in enumerate(picture.arrows, ways_in):
         if arrow.severity is not None:
             yield f"  linkStyle {number} stroke:{COLOURS[arrow.severity]},stroke-width:3px"
 
@@ -70,8 +70,8 @@ def _host(host: HostFrame, name: str) -> Iterator[str]:
             yield f"      {name}u{number}[/{_label(unlinked_label(group.unlinked))}/]"
         yield "    end"
         for node in group.nodes:
-            for place, door in enumerate(node.published, 1):
-                port = f"{node.id}p{place}([{_label(door_label(door))}]):::port"
+            for place, published in enumerate(node.published, 1):
+                port = f"{node.id}p{place}([{_label(published_port_label(published))}]):::port"
                 yield f"    {port} ==> {node.id}"
     yield "  end"
 
@@ -95,7 +95,7 @@ def _legend(picture: Picture) -> Iterator[str]:
 
 
 def _label(*parts: str, limit: int = _LONGEST) -> str:
-    """Give a label in quotation marks, of one line for each part that is not empty."""
+    """Return a label in quotation marks, of one line for each part that is not empty."""
     lines = (_escaped(neutral(each, limit)) for each in parts if each)
     return f'"{"<br>".join(lines)}"'
 

@@ -14,10 +14,10 @@ from linkdoctor.render.graph import (
     Mark,
     Picture,
     arrow_label,
-    door_label,
-    doors_label,
     is_broken,
     numbers,
+    published_port_label,
+    published_ports_label,
     shown_state,
     size_of,
 )
@@ -180,7 +180,7 @@ def _worst(wire: Wire) -> Severity | None:
 
 
 def _path(wire: Wire) -> str:
-    """Give the curve; it ends where the head begins, or its end would show beside the tip."""
+    """Return the curve; it ends where the head begins, or its end would show beside the tip."""
     points = list(wire.points)
     if wire.backwards:
         points[0] = (points[0][0] + _HEAD, points[0][1])
@@ -240,9 +240,9 @@ def _box(box: Box, inline: bool) -> Iterator[str]:
 
 def _told(box: Box) -> str:
     node = box.node
-    doors = ", ".join(map(door_label, node.published))
     if box.kind is BoxKind.DOOR:
-        return f"published ports of {node.name}: {doors}"
+        ports = ", ".join(map(published_port_label, node.published))
+        return f"published ports of {node.name}: {ports}"
     parts = [node.name, node.state, box.where and f"on {box.where}", node.image]
     return ", ".join(part for part in parts if part)
 
@@ -250,7 +250,7 @@ def _told(box: Box) -> str:
 def _writing(box: Box) -> Iterator[str]:
     node, middle = box.node, box.x + box.width / 2
     if box.kind is BoxKind.DOOR:
-        text = _fitted(doors_label(node), "port", box.width - 14)
+        text = _fitted(published_ports_label(node), "port", box.width - 14)
         yield _line(text, "port", middle, box.y + box.height / 2 + 4)
         return
     badge = numbers(node.findings, node.severity) if box.kind is BoxKind.NODE else ""
@@ -293,7 +293,7 @@ def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
 
 
 def _halves(name: str, room: float) -> tuple[str, str]:
-    """Give a name in one line, or in two where it is too long for one."""
+    """Return a name in one line, or in two where it is too long for one."""
     whole = neutral(name)
     first = whole[: _count(whole, room / _LETTER["name"])]
     if first == whole:
@@ -319,7 +319,7 @@ def _fitted(text: str, what: str, room: float) -> str:
 
 
 def _count(text: str, letters: float) -> int:
-    """Tell how many characters fit in the room of some ordinary letters."""
+    """Return how many characters fit in the room of some ordinary letters."""
     for place, character in enumerate(text):
         letters -= _breadth(character)
         if letters < 0:
@@ -328,7 +328,7 @@ def _count(text: str, letters: float) -> int:
 
 
 def _breadth(character: str) -> float:
-    """Tell how many ordinary letters wide a character is."""
+    """Return how many ordinary letters wide a character is."""
     cells = width_of(character)
     if cells != 1:
         return 0.9 * cells
@@ -336,7 +336,7 @@ def _breadth(character: str) -> float:
 
 
 def _n(number: float) -> str:
-    """Give a coordinate, which needs no more than a decimal."""
+    """Return a coordinate, which needs no more than a decimal."""
     return f"{round(number, 1):g}"
 
 
@@ -345,5 +345,5 @@ def _text(text: str, limit: int = 1000) -> str:
 
 
 def _title(text: str) -> str:
-    """Give a text of several lines, each of them harmless."""
+    """Return a text of several lines, each of them harmless."""
     return "\n".join(_text(line) for line in text.split("\n"))

@@ -16,10 +16,10 @@ from linkdoctor.render.graph import (
     Node,
     Picture,
     arrow_label,
-    door_label,
     link_fault,
     numbers,
     places_of,
+    published_port_label,
     shown_state,
     size_of,
 )
@@ -29,9 +29,9 @@ from linkdoctor.render.phrases import SEVERITY_STYLES
 __all__ = ["render_graph_text"]
 
 _WIDEST_NAME = 24
-_WIDEST_DOOR = 12
+_WIDEST_PORTS = 12
 _LONGEST_LABEL = 64
-_DOORS_SHOWN = 2
+_PORTS_SHOWN = 2
 _UNLINKED_SHOWN = 40
 
 
@@ -39,7 +39,7 @@ class _Columns(msgspec.Struct, frozen=True, kw_only=True):
     """The widths of what stands before the arrows: badges, published ports and names."""
 
     badge: int
-    door: int
+    ports: int
     name: int
 
 
@@ -119,7 +119,7 @@ def _group(group: Group, drawing: _Drawing) -> Iterator[str]:
 
 
 def _with_a_line(group: Group, arrows: Collection[str]) -> Iterator[Node]:
-    """Give the nodes that are more than the end of an arrow."""
+    """Return the nodes that are more than the end of an arrow."""
     for node in group.nodes:
         if node.id in arrows or node.published or node.findings:
             yield node
@@ -134,11 +134,11 @@ def _columns(picture: Picture, arrows: Collection[str], medium: Medium) -> _Colu
     ]
     marked = [(each.findings, each.severity) for each in rows]
     marked += [(each.findings, each.severity) for each in picture.arrows]
-    door = min(_widest(_doors(each, medium) for each in rows), _WIDEST_DOOR)
+    ports = min(_widest(_published_ports(each, medium) for each in rows), _WIDEST_PORTS)
     return _Columns(
         badge=_widest(_badge(*each, medium) for each in marked),
         # On a narrow terminal nothing is lined up with the edge.
-        door=door if 3 * door < medium.width else 0,
+        ports=ports if 3 * ports < medium.width else 0,
         name=min(_widest(_title(each, medium) for each in rows), _WIDEST_NAME),
     )
 
@@ -151,11 +151,11 @@ def _rows(node: Node, drawing: _Drawing) -> Iterator[str]:
     """Draw a container and its arrows, the first of them on its own line."""
     medium, columns = drawing.medium, drawing.columns
     arrows = drawing.arrows.get(node.id, ())
-    title, doors = _title(node, medium), _doors(node, medium)
+    title, ports = _title(node, medium), _published_ports(node, medium)
     way_in = f" {medium.say('→')} "
-    door = f"{_padding(doors, columns.door)}{doors}{way_in}" if doors else ""
-    door += _padding(door, columns.door + width_of(way_in)) if columns.door else ""
-    front = f"{door}{title}"
+    before = f"{_padding(ports, columns.ports)}{ports}{way_in}" if ports else ""
+    before += _padding(before, columns.ports + width_of(way_in)) if columns.ports else ""
+    front = f"{before}{title}"
     apart = (
         bool(node.findings)
         or not arrows
@@ -165,7 +165,7 @@ def _rows(node: Node, drawing: _Drawing) -> Iterator[str]:
     if apart:
         badge = _badge(node.findings, node.severity, medium)
         yield from _row(badge, node.severity, front, "", columns, medium)
-        front = " " * (columns.door and width_of(door))
+        front = " " * (columns.ports and width_of(before))
     else:
         front += _padding(title, columns.name) + " "
     blank = " " * width_of(front)
@@ -203,7 +203,7 @@ def _padding(text: str, width: int) -> str:
 
 
 def _stems(count: int, medium: Medium, *, apart: bool) -> list[str]:
-    """Give the beginnings of the arrows of one container, which may stand on a line above."""
+    """Return the beginnings of the arrows of one container, which may stand on a line above."""
     only, top, middle, last = (
         ("--", "+-", "|-", "`-") if medium.ascii_only else ("──", "┬─", "├─", "└─")
     )
@@ -237,10 +237,10 @@ def _title(node: Node, medium: Medium) -> str:
     return f"{medium.name(node.name)} ({state})" if state else medium.name(node.name)
 
 
-def _doors(node: Node, medium: Medium) -> str:
-    doors = [medium.say(door_label(each), _LONGEST_LABEL) for each in node.published]
-    more = [f"+{len(doors) - _DOORS_SHOWN}"] if len(doors) > _DOORS_SHOWN else []
-    return " ".join([*doors[:_DOORS_SHOWN], *more])
+def _published_ports(node: Node, medium: Medium) -> str:
+    ports = [medium.say(published_port_label(each), _LONGEST_LABEL) for each in node.published]
+    more = [f"+{len(ports) - _PORTS_SHOWN}"] if len(ports) > _PORTS_SHOWN else []
+    return " ".join([*ports[:_PORTS_SHOWN], *more])
 
 
 def _badge(findings: Sequence[int], severity: Severity | None, medium: Medium) -> str:
@@ -253,7 +253,7 @@ def _painted(badge: str, severity: Severity | None, medium: Medium) -> str:
 
 def _unlinked(nodes: Sequence[Node], medium: Medium) -> Iterator[str]:
     shown = [
-        f"{_title(each, medium)} [{_doors(each, medium)}]"
+        f"{_title(each, medium)} [{_published_ports(each, medium)}]"
         if each.published
         else _title(each, medium)
         for each in nodes[:_UNLINKED_SHOWN]

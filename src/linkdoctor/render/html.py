@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from linkdoctor.model.report import Report, Severity, Skipped, Verdict
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.card import Card, card_of
-from linkdoctor.render.graph import SIGNS, Picture, door_label
+from linkdoctor.render.graph import SIGNS, Picture, published_port_label
 from linkdoctor.render.graph_svg import picture_css, svg_in_page
 from linkdoctor.render.layout import counted
 from linkdoctor.render.once import ALL_IN_ORDER, once
@@ -104,7 +104,7 @@ def render_html(
         commands=_commands,
         in_order=in_order,
         all_in_order=ALL_IN_ORDER.capitalize(),
-        door=door_label,
+        port_label=published_port_label,
     )
     return page if page.endswith("\n") else f"{page}\n"
 

@@ -273,7 +273,7 @@ def _cause(
 def _tokens(
     cause: tuple[Finding, ...], medium: Medium, several: bool, verbose: bool
 ) -> Iterator[str]:
-    """Give the words by which `--ignore` would only count it."""
+    """Return the words by which `--ignore` would only count it."""
     tokens = list(dict.fromkeys(token(each, with_host=several) for each in cause))
     shown = tokens if verbose else tokens[:1]
     more = f" (-v: {len(tokens) - 1} more)" if len(tokens) > len(shown) else ""
