@@ -35,9 +35,10 @@ from linkdoctor.render.graph import (
     places_of,
     published_port_label,
 )
+from linkdoctor.render.graph_block import Box
 from linkdoctor.render.graph_dot import render_dot
 from linkdoctor.render.graph_from_topology import picture_of
-from linkdoctor.render.graph_layout import WIDEST, Box, arranged
+from linkdoctor.render.graph_layout import WIDEST, layout_of
 from linkdoctor.render.graph_mermaid import render_mermaid
 from linkdoctor.render.graph_svg import render_svg
 from linkdoctor.render.graph_text import render_graph_text
@@ -437,7 +438,7 @@ def overlaps(one: Box, other: Box) -> bool:
 
 @pytest.mark.parametrize("world", [shop, lambda: crowd(100)], ids=["few", "many"])
 def test_boxes_stand_apart_and_within_the_picture(world: Callable[[], World]) -> None:
-    places = arranged(drawn(world()))
+    places = layout_of(drawn(world()))
     boxes = places.boxes
     pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if overlaps(a, b)]
     assert pairs == []
@@ -453,19 +454,19 @@ def test_boxes_stand_apart_and_within_the_picture(world: Callable[[], World]) ->
 
 
 def test_arrows_go_from_left_to_right() -> None:
-    for wire in arranged(drawn(crowd(100))).wires:
-        xs = [x for x, _ in wire.points]
+    for path in layout_of(drawn(crowd(100))).paths:
+        xs = [x for x, _ in path.points]
         assert xs == sorted(xs)
-        assert not wire.backwards
+        assert not path.backwards
 
 
 def test_a_circle_is_drawn_with_one_arrow_back() -> None:
     world = World().network("back")
     for name, source in (("a", "b"), ("b", "c"), ("c", "a")):
         world.run(name, network="back", link=f"{source}:next")
-    wires = arranged(drawn(world)).wires
-    assert [wire.backwards for wire in wires].count(True) == 1
-    assert len(wires) == 3
+    paths = layout_of(drawn(world)).paths
+    assert [path.backwards for path in paths].count(True) == 1
+    assert len(paths) == 3
 
 
 def test_a_container_that_is_linked_to_itself() -> None:
@@ -478,11 +479,11 @@ def test_a_hundred_containers_stay_readable() -> None:
     picture = drawn(crowd(100))
     shown, _, _ = text(picture, 100).partition("\nfindings\n")
     assert len(shown.splitlines()) < 100
-    places = arranged(picture)
+    places = layout_of(picture)
     # Three screens of 1280 by 900; but for a chain of twenty, which is as wide as it is long.
     assert places.height < 3 * 900
     assert places.width < 20 * 300
-    assert arranged(focused(picture, {"hub"}, 1)).width <= WIDEST
+    assert layout_of(focused(picture, {"hub"}, 1)).width <= WIDEST
 
 
 # --- json -----------------------------------------------------------------------------------------

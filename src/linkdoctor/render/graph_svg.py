@@ -21,18 +21,9 @@ from linkdoctor.render.graph import (
     shown_state,
     size_of,
 )
-from linkdoctor.render.graph_layout import (
-    LINE,
-    Arrangement,
-    Box,
-    BoxKind,
-    Frame,
-    HostArea,
-    Label,
-    LabelLine,
-    Wire,
-    arranged,
-)
+from linkdoctor.render.graph_block import Box, BoxKind, EdgePath
+from linkdoctor.render.graph_labels import CELL, LINE, Label, LabelLine
+from linkdoctor.render.graph_layout import Frame, GraphLayout, HostArea, layout_of
 from linkdoctor.render.layout import text_of, width_of
 from linkdoctor.render.sanitize import neutral
 
@@ -41,7 +32,6 @@ __all__ = ["picture_css", "render_svg", "svg_in_page"]
 _LETTER = {"host": 9.5, "name": 7.7, "note": 6.6, "port": 6.6}
 """The width of an ordinary letter, by what is written; fonts differ, and this is a wide one."""
 _WIDE = re.compile(r"[MWmw@%]|[^\W\d_a-z]")
-_CELL = 6.7
 _LEGEND_ROW = 21
 _HEAD = 7
 """The length of an arrow's head."""
@@ -63,7 +53,7 @@ def picture_css() -> str:
 
 
 def _svg(picture: Picture, *, inline: bool) -> Iterator[str]:
-    places = arranged(picture)
+    places = layout_of(picture)
     # In a page the findings stand below the picture anyway.
     legend = () if inline or not picture.findings else picture.findings
     height = places.height + (_LEGEND_ROW * len(legend) + 44 if legend else 0)
@@ -81,21 +71,21 @@ def _svg(picture: Picture, *, inline: bool) -> Iterator[str]:
         yield '<rect class="sheet" width="100%" height="100%"/>'
     for area in places.hosts:
         yield from _host(area, places)
-    for wire in places.wires:
-        yield from _wire(wire, inline)
+    for path in places.paths:
+        yield from _edge_path(path, inline)
     for box in places.boxes:
         yield from _box(box, inline)
-    for wire in places.wires:
-        if wire.label is not None:
-            yield f'<g class="words"{_ends(wire.ends, inline)}>'
-            yield from _label(wire.label)
+    for path in places.paths:
+        if path.label is not None:
+            yield f'<g class="words"{_ends(path.ends, inline)}>'
+            yield from _label(path.label)
             yield "</g>"
     if legend:
         yield from _legend(legend, places)
     yield "</svg>"
 
 
-def _legend(marks: Sequence[Mark], places: Arrangement) -> Iterator[str]:
+def _legend(marks: Sequence[Mark], places: GraphLayout) -> Iterator[str]:
     y = places.height + 30
     yield f'<text class="network" x="16" y="{_n(y)}">Findings</text>'
     widest = max(_badge_width(numbers((each.number,), each.severity)) for each in marks)
@@ -110,7 +100,7 @@ def _legend(marks: Sequence[Mark], places: Arrangement) -> Iterator[str]:
         yield f'<text class="finding" x="{_n(widest + 26)}" y="{_n(y)}">{shown}</text>'
 
 
-def _host(area: HostArea, places: Arrangement) -> Iterator[str]:
+def _host(area: HostArea, places: GraphLayout) -> Iterator[str]:
     host = area.host
     yield (
         f'<rect class="host" x="0.5" y="{_n(area.y + 0.5)}" width="{_n(places.width - 1)}" '
@@ -145,7 +135,7 @@ def _frame(frame: Frame) -> Iterator[str]:
         yield f'<text class="unlinked" x="{_n(frame.x + 16)}" y="{_n(y)}">{_text(line)}</text>'
 
 
-# --- wires --------------------------------------------------------------------------------------
+# --- paths --------------------------------------------------------------------------------------
 
 
 def _ends(ids: Sequence[str], inline: bool) -> str:
@@ -153,36 +143,36 @@ def _ends(ids: Sequence[str], inline: bool) -> str:
     return f' data-ends="{" ".join(dict.fromkeys(ids))}"' if inline else ""
 
 
-def _wire(wire: Wire, inline: bool) -> Iterator[str]:
+def _edge_path(path: EdgePath, inline: bool) -> Iterator[str]:
     looks = ["wire"]
-    severity = _worst(wire)
+    severity = _worst(path)
     if severity is not None:
         looks.append(severity.value)
-    if not wire.arrows:
+    if not path.arrows:
         looks.append("way-in")
-    elif all(map(is_broken, wire.arrows)):
+    elif all(map(is_broken, path.arrows)):
         looks.append("dashed")
-    yield f'<g class="{" ".join(looks)}"{_ends(wire.ends, inline)}>'
-    if wire.arrows:
+    yield f'<g class="{" ".join(looks)}"{_ends(path.ends, inline)}>'
+    if path.arrows:
         told = "\n".join(
-            f"{arrow_label(each)} ({each.kind.value}): {each.status}" for each in wire.arrows
+            f"{arrow_label(each)} ({each.kind.value}): {each.status}" for each in path.arrows
         )
         yield f"<title>{_title(told)}</title>"
-    yield f'<path class="line" d="{_path(wire)}"/>'
-    x, y = wire.points[0] if wire.backwards else wire.points[-1]
-    back = _HEAD if wire.backwards else -_HEAD
+    yield f'<path class="line" d="{_curve(path)}"/>'
+    x, y = path.points[0] if path.backwards else path.points[-1]
+    back = _HEAD if path.backwards else -_HEAD
     yield (f'<path class="head" d="M{_n(x)} {_n(y)}L{_n(x + back)} {_n(y - 4)}V{_n(y + 4)}Z"/></g>')
 
 
-def _worst(wire: Wire) -> Severity | None:
-    found = [each.severity for each in wire.arrows if each.severity is not None]
+def _worst(path: EdgePath) -> Severity | None:
+    found = [each.severity for each in path.arrows if each.severity is not None]
     return min(found, key=lambda each: each.rank, default=None)
 
 
-def _path(wire: Wire) -> str:
+def _curve(path: EdgePath) -> str:
     """Return the curve; it ends where the head begins, or its end would show beside the tip."""
-    points = list(wire.points)
-    if wire.backwards:
+    points = list(path.points)
+    if path.backwards:
         points[0] = (points[0][0] + _HEAD, points[0][1])
     else:
         points[-1] = (points[-1][0] - _HEAD, points[-1][1])
@@ -223,13 +213,13 @@ def _box(box: Box, inline: bool) -> Iterator[str]:
         looks.append(node.severity.value)
     if shown_state(node):
         looks.append("down")
-    linked = inline and node.state != "gone" and box.kind is not BoxKind.DOOR
+    linked = inline and node.state != "gone" and box.kind is not BoxKind.PUBLISHED_PORTS
     start = f'<a href="#{node.id}" data-card="{node.id}"' if linked else "<g"
     if not linked:
         start += _ends((node.id,), inline)
     yield f'{start} class="{" ".join(looks)}">'
     yield f"<title>{_title(_told(box))}</title>"
-    radius = box.height / 2 if box.kind is BoxKind.DOOR else 6
+    radius = box.height / 2 if box.kind is BoxKind.PUBLISHED_PORTS else 6
     yield (
         f'<rect class="box" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" '
         f'height="{_n(box.height)}" rx="{_n(radius)}"/>'
@@ -240,7 +230,7 @@ def _box(box: Box, inline: bool) -> Iterator[str]:
 
 def _told(box: Box) -> str:
     node = box.node
-    if box.kind is BoxKind.DOOR:
+    if box.kind is BoxKind.PUBLISHED_PORTS:
         ports = ", ".join(map(published_port_label, node.published))
         return f"published ports of {node.name}: {ports}"
     parts = [node.name, node.state, box.where and f"on {box.where}", node.image]
@@ -249,7 +239,7 @@ def _told(box: Box) -> str:
 
 def _writing(box: Box) -> Iterator[str]:
     node, middle = box.node, box.x + box.width / 2
-    if box.kind is BoxKind.DOOR:
+    if box.kind is BoxKind.PUBLISHED_PORTS:
         text = _fitted(published_ports_label(node), "port", box.width - 14)
         yield _line(text, "port", middle, box.y + box.height / 2 + 4)
         return
@@ -275,7 +265,7 @@ def _line(text: str, look: str, x: float, y: float) -> str:
 
 
 def _badge_width(badge: str) -> float:
-    return width_of(badge) * _CELL + 10
+    return width_of(badge) * CELL + 10
 
 
 def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
