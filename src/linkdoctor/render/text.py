@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TypeAlias
-
-import msgspec
 
 from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import (
@@ -23,6 +18,7 @@ from linkdoctor.model.report import (
 from linkdoctor.model.suppression import token
 from linkdoctor.render.evidence_lines import Sighting, seen_lines
 from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
+from linkdoctor.render.merged_fixes import also_needed, merged_fixes
 from linkdoctor.render.once import ALL_IN_ORDER, Printed
 from linkdoctor.render.phrases import SEVERITY_STYLES, UNREACHABLE, counts
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
@@ -83,7 +79,7 @@ def _body(
     several = len(report.hosts) > 1
     printed = Printed()
     for cause in _causes(report.findings):
-        fixes = printed.fresh(cause[0], _merged_fixes(cause))
+        fixes = printed.fresh(cause[0], merged_fixes(cause))
         yield ""
         yield from _cause(cause, fixes, medium, several, verbose, names)
     yield from _all_in_order(in_order, medium)
@@ -158,7 +154,7 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
 def _scoped_words(
     report: Report, label: str, where: str, kept: str, medium: Medium
 ) -> tuple[str, Style, str]:
-    """Tell the verdict on some containers or by some rules only, and what is known besides."""
+    """Return the verdict on some containers or by some rules only, and what is known besides."""
     summary, numbers = report.summary, counts(report)
     links = counted(report.scope.links, "link")
     if not report.scope.containers:
@@ -179,7 +175,7 @@ def _scoped_words(
 
 
 def _lesser(report: Report) -> str:
-    """Tell of checks that lacked evidence, none of which could have found what matters."""
+    """Return how many checks lacked evidence, none of which could have found what matters."""
     lacking = report.summary.lacking
     return f"; {counted(lacking, 'check')} skipped (-v tells why)" if lacking else ""
 
@@ -262,7 +258,7 @@ def _cause(
     if codes:
         explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
         yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
-    yield from _fixes(fixes, medium, further=_further(cause))
+    yield from _fixes(fixes, medium, needed=also_needed(cause))
     yield from _tokens(cause, medium, several, verbose)
     if verbose:
         prints = " ".join(each.fingerprint for each in cause)
@@ -361,113 +357,14 @@ def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
 # --- fixes ------------------------------------------------------------------------------------
 
 
-def _fixes(fixes: Sequence[Fix], medium: Medium, *, further: frozenset[int]) -> Iterator[str]:
+def _fixes(fixes: Sequence[Fix], medium: Medium, *, needed: frozenset[int]) -> Iterator[str]:
     for number, fix in enumerate(fixes):
-        label = "fix:" if not number else "and:" if number in further else "or: "
+        label = "fix:" if not number else "and:" if number in needed else "or: "
         text = f"{label} {medium.say(fix.title)} [{fix.safety.value}]"
         for line in wrapped(text, medium.width, "  ", "       "):
             yield line.replace(label, medium.paint(label, Style.GOOD), 1)
         for command in fix.commands:
             yield f"      {medium.command(command)}"
-
-
-_Fixes: TypeAlias = dict[tuple[str, str], list[tuple[str, Fix]]]
-
-
-def _grouped_fixes(cause: tuple[Finding, ...]) -> _Fixes:
-    """Put together what differs only by the name of the target."""
-    groups: _Fixes = {}
-    for finding in cause:
-        for fix in finding.fixes:
-            groups.setdefault(_likeness(finding, fix), []).append((finding.target, fix))
-    return groups
-
-
-def _likeness(finding: Finding, fix: Fix) -> tuple[str, str]:
-    return _without_name(fix.title, finding.target, ""), fix.safety.value
-
-
-def _merged_fixes(cause: tuple[Finding, ...]) -> list[Fix]:
-    if len(cause) == 1:
-        return list(cause[0].fixes)
-    targets = {each.target for each in cause}
-    return [_for_whom(group, targets) for group in _grouped_fixes(cause).values()]
-
-
-def _for_whom(group: Sequence[tuple[str, Fix]], targets: Collection[str]) -> Fix:
-    """Merge fixes; say for which targets they are where that is some only, and not in the title."""
-    fix = _merged_fix(group)
-    served = list(dict.fromkeys(each for each, _ in group))
-    if len(served) == len(targets) or all(
-        re.search(rf"\b{re.escape(each)}\b", fix.title) for each in served
-    ):
-        return fix
-    return msgspec.structs.replace(fix, title=f"for {listed(served)}: {fix.title}")
-
-
-def _further(cause: tuple[Finding, ...]) -> frozenset[int]:
-    """Return the places of merged fixes that other findings need beside the first: no choice."""
-    if len(cause) == 1:
-        return frozenset()
-    first = {_likeness(each, each.fixes[0]) for each in cause if each.fixes}
-    return frozenset(n for n, key in enumerate(_grouped_fixes(cause)) if n and key in first)
-
-
-def _without_name(title: str, name: str, joiner: str) -> str:
-    """Blank out a name wherever it is a word; the joiner, if any, makes longer words of it."""
-    pattern = rf"(?<![\w.-]){re.escape(name)}(?![\w{joiner}])"
-    return re.sub(pattern, _NAME, title) if name else title
-
-
-_NAME = "\0"
-
-
-def _merged_fix(group: Sequence[tuple[str, Fix]]) -> Fix:
-    target, first = group[0]
-    targets = list(dict.fromkeys(each for each, _ in group))
-    title = _without_name(first.title, target, "-")
-    if len(targets) == 1:
-        title = first.title
-    elif title == _without_name(first.title, target, ""):
-        title = title.replace(_NAME, listed(targets))
-    else:  # web is also part of another word, as in web-before
-        title = f"{first.title}; likewise {listed(targets[1:])}"
-    commands = _merged_commands([fix.commands for _, fix in group])
-    return msgspec.structs.replace(first, title=title, commands=commands)
-
-
-def _merged_commands(sequences: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Join step by step what can be joined; otherwise one sequence follows the other."""
-    if len({len(sequence) for sequence in sequences}) == 1:
-        steps = [_merged_step(step) for step in zip(*sequences, strict=True)]
-        if all(step is not None for step in steps):
-            return tuple(step for step in steps if step is not None)
-    commands = [command for sequence in dict.fromkeys(sequences) for command in sequence]
-    return tuple(commands)
-
-
-_MANY_AT_ONCE = frozenset({"restart", "start", "stop", "unpause", "rm"})
-"""The subcommands of docker that take several containers."""
-
-
-def _merged_step(commands: Sequence[str]) -> str | None:
-    distinct = list(dict.fromkeys(commands))
-    if len(distinct) == 1:
-        return distinct[0]
-    words = [_words(command) for command in distinct]
-    verb = words[0][1] if len(words[0]) == 3 else ""
-    if verb in _MANY_AT_ONCE and all(
-        len(each) == 3 and each[:2] == ["docker", verb] for each in words
-    ):
-        return shlex.join(["docker", verb, *(each[2] for each in words)])
-    return None
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:
-        return []
 
 
 def _where_to_type(report: Report, medium: Medium) -> Iterator[str]:
