@@ -51,8 +51,8 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
-from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, mistake, unanswered
-from linkdoctor.collect.workers import Begun, at_once
+from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, internal_error, unanswered
+from linkdoctor.collect.workers import BackgroundTask, map_concurrently
 from linkdoctor.model.evidence import (
     NOT_ASKED_AFAR,
     NOT_LOOKED_UP_AFAR,
@@ -82,7 +82,7 @@ from linkdoctor.model.snapshot import (
 from linkdoctor.model.variables import Variable
 from linkdoctor.reading.references import is_script_cut, link_variables_read, references_in_script
 
-__all__ = ["Further", "Progress", "collect"]
+__all__ = ["CollectOptions", "Progress", "collect"]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -104,12 +104,10 @@ _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
 )
-_NO_DIRECTORY = Unknown(
-    gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
-)
+_NO_DIRECTORY = Unknown(gap=Gap.UNSUPPORTED, detail="the engine does not report its data directory")
 
 
-class Further(msgspec.Struct, frozen=True, kw_only=True):
+class CollectOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is read or tried only if the user asks for it."""
 
     logs: bool = False
@@ -157,7 +155,7 @@ class _Glance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needs_the_engine(self) -> bool:
-        """Tell whether the engine is asked for what could not be seen."""
+        """Whether the engine is asked for what could not be seen."""
         if isinstance(self.details, Unknown):
             return False
         unseen = isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
@@ -169,7 +167,7 @@ def collect(
     deadline: Deadline,
     *,
     tool: Tool,
-    further: Further = Further(),  # noqa: B008 - frozen
+    further: CollectOptions = CollectOptions(),  # noqa: B008 - frozen
     progress: Progress = lambda _: None,
 ) -> Snapshot:
     """Read everything that a diagnosis needs of one engine, with GET requests only.
@@ -183,8 +181,8 @@ def collect(
     """
     engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
     # The engine takes as long for these as for many containers, and so does the firewall.
-    informed = Begun(lambda: _info(client, deadline))
-    surrounded = Begun(lambda: _surroundings(client, informed, engine_pid))
+    informed = BackgroundTask(lambda: _info(client, deadline))
+    surrounded = BackgroundTask(lambda: _surroundings(client, informed, engine_pid))
 
     def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
         with hostconfig.opened(engine_pid) as disk, without_collector():
@@ -253,7 +251,7 @@ def _settled_containers(
 def _moved(
     before: Iterable[ListAnswer], containers: Iterable[Container], after: Iterable[ListAnswer]
 ) -> set[str]:
-    """Give the ids of the containers that came, went or changed while they were read.
+    """Return the ids of the containers that came, went or changed while they were read.
 
     One that was stopped and started between two looks had another state when it was inspected,
     or has other endpoints now.
@@ -280,7 +278,7 @@ def _state_of(listed: ListAnswer) -> tuple[Status, tuple[str, ...], tuple[str, .
 def _linked_to(
     moved: Collection[str], before: Iterable[ListAnswer], after: Sequence[ListAnswer]
 ) -> set[str]:
-    """Give the ids of the targets of links to some containers: the engine writes to them, too."""
+    """Return the ids of the targets of links to some containers: the engine writes to them, too."""
     links = (
         parse_link_name(name)
         for each in (*before, *after)
@@ -304,7 +302,7 @@ def _those_that_held_still(
 
 
 def _surroundings(
-    client: EngineClient, informed: Begun[InfoAnswer], engine_pid: int | None
+    client: EngineClient, informed: BackgroundTask[InfoAnswer], engine_pid: int | None
 ) -> tuple[Evidence[tuple[Network, ...]], Host]:
     """Read what is neither a container nor the engine itself."""
     backend = informed.result().FirewallBackend
@@ -324,7 +322,7 @@ def _info(client: EngineClient, deadline: Deadline) -> InfoAnswer:
 
 
 def _no_engine(client: EngineClient) -> EngineError:
-    return EngineError(f"{client.endpoint} answers, but it is no Docker engine")
+    return EngineError(f"{client.endpoint} answered, but is not a Docker engine")
 
 
 def _engine(client: EngineClient, info: InfoAnswer) -> Engine:
@@ -359,7 +357,7 @@ def _containers(
     client: EngineClient,
     listed: Sequence[ListAnswer],
     disk: procfs.Proc | None,
-    informed: Begun[InfoAnswer],
+    informed: BackgroundTask[InfoAnswer],
     deadline: Deadline,
     progress: Progress,
 ) -> list[Container]:
@@ -399,11 +397,15 @@ def _containers(
             return _unread(each.listed, _failed(error))
 
     # That thread goes from one network namespace to the next, and ends then.
-    glances = Begun(lambda: [glanced_at(each) for each in inspected]).result()
+    glances = BackgroundTask(lambda: [glanced_at(each) for each in inspected]).result()
     pairs = list(zip(inspected, glances, strict=True))
     slow = [number for number, (_, glance) in enumerate(pairs) if glance.needs_the_engine]
     asked = dict(
-        zip(slow, at_once(_WORKERS, lambda number: container_of(*pairs[number]), slow), strict=True)
+        zip(
+            slow,
+            map_concurrently(_WORKERS, lambda number: container_of(*pairs[number]), slow),
+            strict=True,
+        )
     )
     containers = [
         asked[number] if number in asked else container_of(*pair)
@@ -413,11 +415,11 @@ def _containers(
 
 
 def _failed(error: Exception) -> Unknown:
-    return Unknown(gap=Gap.UNSUPPORTED, detail=mistake(error))
+    return Unknown(gap=Gap.UNSUPPORTED, detail=internal_error(error))
 
 
 def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
-    """Give the names, or ids, of the sources of a container's links."""
+    """Return the names, or ids, of the sources of a container's links."""
     if isinstance(answer, Unknown):
         return set()
     endpoints = (answer.NetworkSettings.Networks or {}).values()
@@ -426,7 +428,7 @@ def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
 
 
 def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
-    """Tell whether the ports of a container are anyone's: then it matters who listens there."""
+    """Whether the ports of a container are anyone's: then it matters who listens there."""
     listed, answer = inspected.listed, inspected.answer
     if isinstance(answer, Unknown):
         return False
@@ -512,7 +514,7 @@ def _container(
 
 
 def _unread(listed: ListAnswer, reason: Unknown) -> Container:
-    """Give a container of which no more is known than that it is there."""
+    """Return a container of which no more is known than that it is there."""
     names = _names_of(listed)
     own = [name for name in names if parse_link_name(name) is None]
     return Container(
@@ -661,7 +663,7 @@ def _namespaces(held: procfs.Proc) -> Namespaces:
 
 
 def _matters_afar(details: Details) -> bool:
-    """Tell whether a container has links, or settings that name hosts."""
+    """Whether a container has links, or settings that name hosts."""
     return bool(
         details.stored_links or details.references or any(each.links for each in details.endpoints)
     )
@@ -707,7 +709,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
 
 
 def _dials_by_dns(details: Details) -> bool:
-    """Tell whether a container has links or settings that the embedded DNS may answer."""
+    """Whether a container has links or settings that the embedded DNS may answer."""
     own = [each for each in details.endpoints if each.network not in _WITHOUT_DNS]
     return bool(own) and (bool(details.references) or any(each.links for each in own))
 
@@ -746,7 +748,7 @@ def _file(read: Callable[[], bytes], parse: Callable[[str], T], source: str) -> 
 
 
 def _whole_lines(content: bytes) -> tuple[str, str]:
-    """Give the lines of a file that were read to their ends, and whether there are more.
+    """Return the lines of a file that were read to their ends, and whether there are more.
 
     Half a line could be taken for another: `db` for the beginning of `db-replica`.
     """

@@ -52,7 +52,7 @@ def complaints_in(
 
 
 def names_of_containers(containers: Iterable[Container]) -> frozenset[str]:
-    """Give the names and addresses of an engine's containers, which any of them may dial."""
+    """Return the names and addresses of an engine's containers, which any of them may dial."""
     names: set[str] = set()
     for container in containers:
         names.add(container.name)
@@ -63,7 +63,7 @@ def names_of_containers(containers: Iterable[Container]) -> frozenset[str]:
 
 
 def known_hosts(container: Container, of_engine: Collection[str]) -> frozenset[str]:
-    """Give the hosts that one container may be said to complain of.
+    """Return the hosts that one container may be said to complain of.
 
     They are those of the engine and those that its own evidence names: links, settings, hosts
     lines. Its own names are left out: they stand in a log for many reasons.
@@ -301,7 +301,7 @@ def _complaint(text: str, names: dict[str, str]) -> tuple[ComplaintKind, str, in
 
 
 def _peer_of_proxy(kind: ComplaintKind, text: str) -> str:
-    """Give what names the peer; a proxy names its client, its server and the request beside it."""
+    """Return what names the peer; a proxy names client, server and request too."""
     if kind is ComplaintKind.UNRESOLVED:
         return text.partition(_PROXY_ERROR)[0]
     upstream = _UPSTREAM.search(text) if "connecting to upstream" in text else None
@@ -349,7 +349,7 @@ _WINDOW_FOR_PORT = 120
 
 
 def _known_place(text: str, names: dict[str, str]) -> tuple[str, int | None]:
-    """Give the first place whose host is known: one with a port before one without."""
+    """Return the first place whose host is known: one with a port before one without."""
     without_port = ""
     # A word with a loose @ may be the rest of a password, and the number before it a piece of it.
     trusts_ports = not _has_loose_at(text)
@@ -372,7 +372,7 @@ def _has_loose_at(text: str) -> bool:
 
 
 def _is_authority(word: str) -> bool:
-    """Tell whether the ``@`` of a URL ends its credentials, and no password goes on behind."""
+    """Whether the ``@`` of a URL ends its credentials, and no password goes on behind."""
     rest = word.partition("://")[2]
     return "@" not in re.split(r"[/?#]", rest, maxsplit=1)[-1] or "@" in re.split(r"[/?#]", rest)[0]
 

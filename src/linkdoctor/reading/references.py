@@ -45,7 +45,7 @@ _MOST_ARGUMENTS = 1024
 def references_in_environment(
     variables: Iterable[tuple[str, str]],
 ) -> tuple[HostReference, ...]:
-    """Give the hosts that environment variables name."""
+    """Return the hosts that environment variables name."""
     settings = [
         _Setting(name, _words(name), value)
         for name, value in variables
@@ -63,7 +63,7 @@ def references_in_environment(
 
 
 def references_in_arguments(arguments: Sequence[str]) -> tuple[HostReference, ...]:
-    """Give the hosts that the arguments of a command name; arguments are counted from 0."""
+    """Return the hosts that the arguments of a command name; arguments are counted from 0."""
     known = [
         argument if len(argument) <= _LONGEST_VALUE else ""
         for argument in arguments[:_MOST_ARGUMENTS]
@@ -73,7 +73,7 @@ def references_in_arguments(arguments: Sequence[str]) -> tuple[HostReference, ..
 
 
 def is_cut(values: Sequence[str], found: Sequence[HostReference]) -> bool:
-    """Tell whether settings or arguments may name more hosts than were found: a limit was reached.
+    """Whether settings or arguments may name more hosts than were found: a limit was reached.
 
     The limit to the number of arguments holds for variables as well here; nobody has as many.
     """
@@ -85,7 +85,7 @@ def is_cut(values: Sequence[str], found: Sequence[HostReference]) -> bool:
 
 
 def is_script_cut(reads: Sequence[VariableRead], hosts: Sequence[HostReference]) -> bool:
-    """Tell whether a script may read or name more than was found: a limit was reached."""
+    """Whether a script may read or name more than was found: a limit was reached."""
     return len(reads) >= _MOST_READS or len(hosts) >= _MOST_KEPT
 
 
@@ -229,7 +229,7 @@ def _is_label(label: str) -> bool:
 
 
 def _looks_random(label: str) -> bool:
-    """Tell whether a label is rather an identifier or a secret than a name."""
+    """Whether a label is rather an identifier or a secret than a name."""
     if not any(letter.isdigit() for letter in label):
         return False
     if len(label) >= 12 and _HEX.issuperset(label.lower()):
@@ -240,7 +240,7 @@ def _looks_random(label: str) -> bool:
 
 
 def _is_local(host: str) -> bool:
-    """Tell whether a host is the container itself, or no single host at all."""
+    """Whether a host is the container itself, or no single host at all."""
     host = host.lower()
     if host in _LOCAL or host.endswith((".localhost", ".localdomain")):
         return True
@@ -394,7 +394,7 @@ def _split_urls(value: str) -> list[str]:
 
 
 def _scheme(text: str) -> str | None:
-    """Give the scheme of a URL with an authority, in lower case."""
+    """Return the scheme of a URL with an authority, in lower case."""
     scheme, separator, _ = text[:40].partition("://")
     if not separator or not scheme.isascii() or not scheme[:1].isalpha():
         return None
@@ -695,7 +695,7 @@ def _is_dialled(words: tuple[str, ...]) -> bool:
 
 @_kept
 def _is_own_place(word: str) -> bool:
-    """Tell whether words that are written as one name the container's own address.
+    """Whether words that are written as one name the container's own address.
 
     ``CORE_PEER_GOSSIP_EXTERNALENDPOINT``, ``PUBLICURL``, ``CHAINCODELISTENADDRESS``.
     """
@@ -710,7 +710,7 @@ def _is_own_place(word: str) -> bool:
 
 @_kept
 def _names_hosts(words: tuple[str, ...]) -> bool:
-    """Tell whether a bare word is a host under this name: ``DB_HOST``, ``PGHOST``."""
+    """Whether a bare word is a host under this name: ``DB_HOST``, ``PGHOST``."""
     last = words[-1] if words else ""
     if last in _NAMES_HOSTS:
         if last.startswith("SERVER") and words[0] in ("WEB", "APP", "HTTP", "WSGI", "ASGI", "DEV"):
@@ -730,7 +730,7 @@ def _names_no_place(words: tuple[str, ...]) -> bool:
 
 
 def _ports_of(settings: Iterable[_Setting]) -> dict[tuple[str, ...], int]:
-    """Give the port that ``X_PORT`` sets for ``X``; one that is set twice gives none."""
+    """Return the port that ``X_PORT`` sets for ``X``; one that is set twice gives none."""
     ports: dict[tuple[str, ...], set[int]] = {}
     for setting in settings:
         port = _port(setting.value)
@@ -742,7 +742,7 @@ def _ports_of(settings: Iterable[_Setting]) -> dict[tuple[str, ...], int]:
 
 
 def _stem(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Give what ``X_HOST`` and ``X_PORT``, ``PGHOST`` and ``PGPORT`` have in common."""
+    """Return what ``X_HOST`` and ``X_PORT``, ``PGHOST`` and ``PGPORT`` have in common."""
     last = words[-1]
     for ending in ("HOSTADDR", "HOSTNAME", "HOST", "SERVER", "ADDRESS", "ADDR", "PORT"):
         if last.endswith(ending):
@@ -755,7 +755,7 @@ _LINK_NAME = re.compile(r"PORT_[0-9]{1,5}_(?:TCP|UDP|SCTP)")
 
 
 def _is_of_a_link(setting: _Setting) -> bool:
-    """Tell whether a link has set the variable; ``X_ENV_…`` are the source's own settings."""
+    """Whether a link has set the variable; ``X_ENV_…`` are the source's own settings."""
     if _LINK_NAME.search(setting.name) or "_ENV_" in setting.name:
         return True
     return setting.name.endswith("_NAME") and setting.value.startswith("/")
@@ -887,7 +887,7 @@ def _program(argument: str) -> str:
 
 
 def _in_command(arguments: Sequence[str]) -> Iterator[tuple[int, list[_Found]]]:
-    """Give what each argument names, with its number."""
+    """Yield what each argument names, with its number."""
     programs = {_program(argument) for argument in arguments}
     texts = set(_shell_texts(arguments))
     pairs = list(_options(arguments, texts))
@@ -915,7 +915,7 @@ def _in_command(arguments: Sequence[str]) -> Iterator[tuple[int, list[_Found]]]:
 
 
 def _shell_texts(arguments: Sequence[str]) -> Iterator[int]:
-    """Give the numbers of the arguments that a shell reads."""
+    """Yield the numbers of the arguments that a shell reads."""
     for number in range(1, len(arguments)):
         if arguments[number - 1] in _TEXT_FLAGS and any(
             _program(argument) in _SHELLS for argument in arguments[max(0, number - 4) : number]
@@ -926,7 +926,7 @@ def _shell_texts(arguments: Sequence[str]) -> Iterator[int]:
 
 
 def _options(arguments: Sequence[str], texts: set[int]) -> Iterator[tuple[int, _Setting]]:
-    """Give the named options, with the number of the argument that holds the value."""
+    """Yield the named options, with the number of the argument that holds the value."""
     for number, argument in enumerate(arguments):
         if number in texts or not argument.startswith("-"):
             continue
@@ -952,7 +952,7 @@ def _option_words(name: str) -> tuple[str, ...]:
 
 
 def _may_be_url(flag: str) -> bool:
-    """Tell whether what follows a short option may be a URL that is dialled."""
+    """Whether what follows a short option may be a URL that is dialled."""
     return _is_dialled(_words(flag)) and flag not in ("-H", "-A", "-e", "-b", "-p", "-l", "-d")
 
 
@@ -1043,7 +1043,7 @@ def _in_simple_command(words: list[str]) -> list[_Found]:
 
 
 def _is_loose(word: str) -> bool:
-    """Tell whether an ``@`` belongs to no URL.
+    """Whether an ``@`` belongs to no URL.
 
     It may be that of a password with a space, a quote or a semicolon in it; what looked like
     the host of the URL before is then a piece of that password.
@@ -1118,7 +1118,7 @@ _IS_A_TEST = re.compile(r"\]\s{0,8}(?:&&|\|\|)|\btest\s[^;&|]{1,200}(?:&&|\|\|)"
 
 
 def references_in_script(text: str, where: str) -> tuple[HostReference, ...]:
-    """Give the hosts that a shell script names outright: no variables, nothing conditional.
+    """Return the hosts that a shell script names outright: no variables, nothing conditional.
 
     Read are URLs, ``host:port`` with the port of a service, and what ``wait-for-it``, ``nc``,
     ``ping`` and the clients of databases are given. Comments, here-documents, texts of several
@@ -1149,7 +1149,7 @@ def _is_for_a_shell(text: str) -> bool:
 
 
 def _unconditional_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Give the lines, with their numbers, that run whatever the circumstances."""
+    """Yield the lines, with their numbers, that run whatever the circumstances."""
     depth, quote, end = 0, "", ""
     held, first = "", 0
     for number, piece in enumerate(text.split("\n"), start=1):
@@ -1175,7 +1175,7 @@ def _unconditional_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _quote_after(line: str, quote: str) -> str:
-    """Give the quote that is open after a line; '' for none."""
+    """Return the quote that is open after a line; '' for none."""
     escaped, before = False, " "
     for letter in line:
         if escaped:
@@ -1250,7 +1250,7 @@ _READS_IF_SET = ("environ.get(", "os.getenv(", "environ.setdefault(", "environ.p
 
 
 def link_variables_read(text: str, where: str) -> tuple[VariableRead, ...]:
-    """Give the link variables that a script reads, in the strict form with port and protocol.
+    """Return the link variables that a script reads, in the strict form with port and protocol.
 
     A variable is needed only if the script reads it without a condition: a test of any variable
     of that link, a guarded block, a default or an assignment make it optional. A plain ``X_PORT``
@@ -1293,7 +1293,7 @@ def link_variables_read(text: str, where: str) -> tuple[VariableRead, ...]:
 
 
 def _numbers_read(text: str, where: str) -> tuple[VariableRead, ...]:
-    """Give the ``X_PORT`` that a script takes for numbers: it has a number for their default.
+    """Return the ``X_PORT`` that a script takes for numbers: it has a number for their default.
 
     A script that knows a link's form of them (``tcp://…``), cuts them or sets them itself may
     well cope with it: then they are left out.
@@ -1326,7 +1326,7 @@ def _numbers_read(text: str, where: str) -> tuple[VariableRead, ...]:
 
 
 def _copes(code: str, match: re.Match[str]) -> bool:
-    """Tell whether a line sets a variable to something else, unsets it or cuts it."""
+    """Whether a line sets a variable to something else, unsets it or cuts it."""
     if code.split(maxsplit=1)[0] == "unset":
         return True
     if code[max(0, match.start() - 2) : match.start()] == "${":
@@ -1360,7 +1360,7 @@ def _link_variable(word: str) -> tuple[str, int, str] | None:
 
 
 def _prefix(word: str) -> str:
-    """Give the prefix of any variable that a link sets: testing one of them guards them all."""
+    """Return the prefix of any variable that a link sets: testing one of them guards them all."""
     variable = _link_variable(word)
     if variable is not None:
         return variable[0]
@@ -1400,7 +1400,7 @@ def _only_prints(code: str) -> bool:
 
 
 def _is_assignment(code: str, match: re.Match[str]) -> bool:
-    """Tell whether the script sets the variable: ``X=…``, ``export X=…``, ``environ["X"] = …``."""
+    """Whether the script sets the variable: ``X=…``, ``export X=…``, ``environ["X"] = …``."""
     before = code[max(0, match.start() - 1) : match.start()]
     after = code[match.end() : match.end() + 8]
     if after.startswith("=") and not after.startswith("=="):
@@ -1413,7 +1413,7 @@ def _is_assignment(code: str, match: re.Match[str]) -> bool:
 
 
 def _reads_if_set(code: str, match: re.Match[str]) -> bool | None:
-    """Tell whether a read allows for a variable that is not set; None if it is no read."""
+    """Whether a read allows for a variable that is not set; None if it is no read."""
     before = code[max(0, match.start() - _LOOK_AROUND) : match.start()]
     after = code[match.end() : match.end() + _LOOK_AROUND]
     if before.endswith(("\\$", "$$", "\\${", "$${")):

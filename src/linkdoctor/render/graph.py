@@ -254,8 +254,8 @@ class _Canvas:
         return arrow
 
     def _end_of(self, link: Link) -> tuple[tuple[str, Container | str], str]:
-        """Give where a link ends, with the host, and its state in a few words."""
-        shown = self._topology.source_shown(link)
+        """Return where a link ends, with the host, and its state in a few words."""
+        shown = self._topology.source_or_namesake(link)
         if shown is not None:
             return (link.host, shown), link_status(self._topology, link)
         for host, container in self._topology.elsewhere(link.host, link.source_name):
@@ -277,7 +277,7 @@ class _Canvas:
 
     def _found(self, host: str, name: str) -> Container | None:
         there = any(each.host == host for each in self._topology.snapshots())
-        return self._topology.named(host, name) if there and name else None
+        return self._topology.container_named(host, name) if there and name else None
 
     def _arrows_meant(self, target: _Spot, finding: Finding) -> list[_ArrowDraft]:
         own = self._of_target.get(target, [])
@@ -304,7 +304,7 @@ class _Canvas:
         return [self._add(finding.host, target, ends[0], finding.alias, ArrowKind.WANTED, status)]
 
     def finished(self, report: Report, severities: Mapping[int, Severity]) -> Picture:
-        """Give the picture; nodes are numbered in the order of hosts, networks and names."""
+        """Return the picture; nodes are numbered in the order of hosts, networks and names."""
         order = {host.name: place for place, host in enumerate(report.hosts)}
         drafts = sorted(
             self._nodes.items(),
@@ -344,7 +344,7 @@ def _spot(host: str, what: Container | str) -> _Spot:
 
 
 def _network_of(topology: Topology, host: str, container: Container) -> str:
-    """Give the network that a container is shown on: that of its links, else its first one."""
+    """Return the network that a container is shown on: that of its links, else its first one."""
     if not isinstance(container.details, Known):
         return _UNKNOWN_NETWORK
     try:
@@ -375,7 +375,7 @@ def _ports(link: Link, topology: Topology, source: Container | str) -> tuple[str
 
 
 def _merged(published: Iterable[Publication]) -> tuple[PublishedPort, ...]:
-    """Give each port once: the same on IPv4 and IPv6, on every address, is one door."""
+    """Return each port once: the same on IPv4 and IPv6, on every address, is one door."""
     seen: dict[tuple[str, int, str], PublishedPort] = {}
     for each in published:
         address = "" if each.host_address in _EVERY_ADDRESS else each.host_address
@@ -487,7 +487,7 @@ def _kept_groups(groups: Iterable[Group], kept: Collection[str]) -> Iterator[Gro
 
 
 def places_of(picture: Picture) -> dict[str, tuple[str, str, Node]]:
-    """Give host, network and node by the id of the node."""
+    """Return host, network and node by the id of the node."""
     return {
         node.id: (host.name, group.network, node)
         for host in picture.hosts
@@ -504,7 +504,7 @@ def _all_nodes(picture: Picture) -> Iterator[Node]:
 
 
 def arrow_label(arrow: Arrow) -> str:
-    """Give alias and ports: ``db:5432``, ``db:53/udp,80``; any of it may be hostile."""
+    """Return alias and ports: ``db:5432``, ``db:53/udp,80``; any of it may be hostile."""
     ports = [each.removesuffix("/tcp") for each in arrow.ports]
     more = [f"+{len(ports) - _MOST_PORTS}"] if len(ports) > _MOST_PORTS else []
     shown = ",".join([*ports[:_MOST_PORTS], *more])
@@ -512,7 +512,7 @@ def arrow_label(arrow: Arrow) -> str:
 
 
 def door_label(door: PublishedPort) -> str:
-    """Give a published port: ``8080``, ``8080→80`` or ``127.0.0.1:8080→80/udp``."""
+    """Return a published port: ``8080``, ``8080→80`` or ``127.0.0.1:8080→80/udp``."""
     inside = door.port.removesuffix("/tcp")
     address = f"[{door.host_address}]" if ":" in door.host_address else door.host_address
     outside = f"{address}:{door.host_port}" if address else str(door.host_port)
@@ -520,7 +520,7 @@ def door_label(door: PublishedPort) -> str:
 
 
 def doors_label(node: Node) -> str:
-    """Give the first published port of a container, and how many there are more."""
+    """Return the first published port of a container, and how many there are more."""
     if not node.published:
         return ""
     first, *others = node.published
@@ -528,24 +528,24 @@ def doors_label(node: Node) -> str:
 
 
 def numbers(findings: Sequence[int], severity: Severity | None) -> str:
-    """Give the sign of the worst finding and the numbers of all: ``✗1,4``; '' without any."""
+    """Return the sign of the worst finding and the numbers of all: ``✗1,4``; '' without any."""
     if severity is None:
         return ""
     return f"{SIGNS[severity]}{','.join(map(str, findings))}"
 
 
 def shown_state(node: Node) -> str:
-    """Give the state of a container that does not run; '' for one that does."""
+    """Return the state of a container that does not run; '' for one that does."""
     return "" if node.state in ("running", "") else node.state
 
 
 def is_broken(arrow: Arrow) -> bool:
-    """Tell whether an arrow is drawn dashed: a link that does not work, or none at all."""
+    """Whether an arrow is drawn dashed: a link that does not work, or none at all."""
     return arrow.status != "live" or arrow.kind is ArrowKind.WANTED
 
 
 def link_fault(arrow: Arrow, source: Node) -> str:
-    """Tell what is wrong with a link, unless its source's own state says it; '' if nothing."""
+    """Return what is wrong with a link, unless its source's own state says it; '' if nothing."""
     if not is_broken(arrow) or arrow.kind is ArrowKind.WANTED:
         return ""
     said = source.state == "gone" or arrow.status == f"source {source.state}"
@@ -553,7 +553,7 @@ def link_fault(arrow: Arrow, source: Node) -> str:
 
 
 def legend(picture: Picture) -> tuple[str, ...]:
-    """Give a line for each finding."""
+    """Return a line for each finding."""
     return tuple(
         f"{numbers((each.number,), each.severity)} {each.code} {each.name}: {each.subject}"
         for each in picture.findings
@@ -567,7 +567,7 @@ def unlinked_label(nodes: Sequence[Node], most: int = _UNLINKED_NAMED) -> str:
 
 
 def size_of(picture: Picture) -> str:
-    """Tell how much is drawn, and how much is not."""
+    """Return how much is drawn, and how much is not."""
     nodes = [each for each in _all_nodes(picture) if each.state != "gone"]
     links = [each for each in picture.arrows if each.kind is not ArrowKind.WANTED]
     words = f"{counted(len(nodes), 'container')}, {counted(len(links), 'link')}"

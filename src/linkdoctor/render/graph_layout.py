@@ -30,7 +30,7 @@ from linkdoctor.render.graph import (
     unlinked_label,
 )
 from linkdoctor.render.layout import width_of, wrapped
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = [
     "LINE",
@@ -108,7 +108,7 @@ class LabelLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def width(self) -> float:
-        """Give the width of text and badge."""
+        """Return the width of text and badge."""
         badge = width_of(self.badge) * _CELL + 14 if self.badge else 0
         return width_of(self.text) * _CELL + badge
 
@@ -203,7 +203,7 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def arranged(picture: Picture) -> Arrangement:
-    """Give everything in a picture its place."""
+    """Return everything in a picture its place."""
     places = places_of(picture)
     by_target: dict[str, list[Arrow]] = {}
     for arrow in picture.arrows:
@@ -271,7 +271,7 @@ def _unlinked(group: Group) -> tuple[str, ...]:
     if not group.unlinked:
         return ()
     text = unlinked_label(group.unlinked, _UNLINKED_NAMED)
-    return tuple(wrapped(neutral(text, 10_000), _UNLINKED_CELLS))
+    return tuple(wrapped(sanitize(text, 10_000), _UNLINKED_CELLS))
 
 
 def _set(blocks: Sequence[_Block]) -> tuple[tuple[tuple[_Block, float, float], ...], float, float]:
@@ -339,7 +339,7 @@ def _urgency(block: _Block) -> tuple[float, int, float]:
 
 
 def _door(node: Node) -> Box:
-    needed = width_of(neutral(doors_label(node))) * _CELL + 22
+    needed = width_of(sanitize(doors_label(node))) * _CELL + 22
     width = min(max(needed, _DOOR[0]), _DOOR[1])
     return Box(kind=BoxKind.DOOR, node=node, x=0, y=0, width=width, height=_DOOR_TALL)
 
@@ -413,7 +413,7 @@ def _block(boxes: Mapping[str, Box], strands: Sequence[_Strand]) -> _Block:
 
 
 def _turned(items: Mapping[str, _Item], strands: Sequence[_Strand]) -> set[int]:
-    """Give the strands that close a circle: turned round, all lead from left to right."""
+    """Return the strands that close a circle: turned round, all lead from left to right."""
     out: dict[str, list[tuple[int, str]]] = {key: [] for key in items}
     entered = {strand.right for strand in strands}
     for number, strand in enumerate(strands):
@@ -472,7 +472,7 @@ def _give_columns(
 
 
 def _chain(items: dict[str, _Item], number: int, strand: _Strand, turned: bool) -> tuple[str, ...]:
-    """Give the keys from left to right, with a bend in every column between."""
+    """Return the keys from left to right, with a bend in every column between."""
     left, right = _ends(strand, turned)
     bends = []
     for column in range(items[left].column + 1, items[right].column):
@@ -523,7 +523,7 @@ def _give_rows(items: Mapping[str, _Item], chains: Iterable[Sequence[str]]) -> N
 def _lefts(
     items: Mapping[str, _Item], strands: Sequence[_Strand], chains: Sequence[Sequence[str]]
 ) -> tuple[list[float], float]:
-    """Give where each column begins, and the width of all."""
+    """Return where each column begins, and the width of all."""
     count = max(item.column for item in items.values()) + 1
     widths, gaps = [0.0] * count, [0.0] * count
     for item in items.values():
@@ -565,7 +565,7 @@ def _points(
 def _label_lines(strand: _Strand, boxes: Mapping[str, Box]) -> tuple[LabelLine, ...]:
     lines = []
     for arrow in strand.arrows[:_LINES_SHOWN]:
-        text = neutral(arrow_label(arrow), _LABEL_CELLS)
+        text = sanitize(arrow_label(arrow), _LABEL_CELLS)
         lines.append(
             LabelLine(text=text, badge=numbers(arrow.findings, arrow.severity), arrow=arrow)
         )
@@ -608,7 +608,7 @@ class _Room:
     def _freest(
         self, places: Sequence[tuple[float, float]], half: float, rise: float
     ) -> tuple[float, float]:
-        """Give the first free place, else the one where the least is in the way."""
+        """Return the first free place, else the one where the least is in the way."""
         least: float = math.inf
         best = places[0]
         for x, y in places:
@@ -620,7 +620,7 @@ class _Room:
         return best
 
     def _met(self, left: float, top: float, right: float, bottom: float) -> float:
-        """Give the area that is taken already."""
+        """Return the area that is taken already."""
         return sum(
             max(min(right, other[2]) - max(left, other[0]), 0)
             * max(min(bottom, other[3]) - max(top, other[1]), 0)
@@ -632,7 +632,7 @@ class _Room:
 def _on_curve(
     start: tuple[float, float], end: tuple[float, float], place: float
 ) -> tuple[float, float]:
-    """Give a point of the curve that `curve_to` draws between two points."""
+    """Return a point of the curve that `curve_to` draws between two points."""
     rest = 1 - place
     middle = (start[0] + end[0]) / 2
     weights = (rest**3, 3 * place * rest**2 + 3 * place**2 * rest, place**3)

@@ -34,7 +34,7 @@ from linkdoctor.render.graph_layout import (
     arranged,
 )
 from linkdoctor.render.layout import text_of, width_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["picture_css", "render_svg", "svg_in_page"]
 
@@ -180,7 +180,7 @@ def _worst(wire: Wire) -> Severity | None:
 
 
 def _path(wire: Wire) -> str:
-    """Give the curve; it ends where the head begins, or its end would show beside the tip."""
+    """Return the curve; it ends where the head begins, or its end would show beside the tip."""
     points = list(wire.points)
     if wire.backwards:
         points[0] = (points[0][0] + _HEAD, points[0][1])
@@ -293,8 +293,8 @@ def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
 
 
 def _halves(name: str, room: float) -> tuple[str, str]:
-    """Give a name in one line, or in two where it is too long for one."""
-    whole = neutral(name)
+    """Return a name in one line, or in two where it is too long for one."""
+    whole = sanitize(name)
     first = whole[: _count(whole, room / _LETTER["name"])]
     if first == whole:
         return whole, ""
@@ -309,7 +309,7 @@ def _fitted(text: str, what: str, room: float) -> str:
 
     What is left out stood in the middle: names often differ at their ends only.
     """
-    whole = neutral(text)
+    whole = sanitize(text)
     letters = room / _LETTER[what]
     if _count(whole, letters) == len(whole):
         return whole
@@ -319,7 +319,7 @@ def _fitted(text: str, what: str, room: float) -> str:
 
 
 def _count(text: str, letters: float) -> int:
-    """Tell how many characters fit in the room of some ordinary letters."""
+    """Return how many characters fit in the room of some ordinary letters."""
     for place, character in enumerate(text):
         letters -= _breadth(character)
         if letters < 0:
@@ -328,7 +328,7 @@ def _count(text: str, letters: float) -> int:
 
 
 def _breadth(character: str) -> float:
-    """Tell how many ordinary letters wide a character is."""
+    """Return how many ordinary letters wide a character is."""
     cells = width_of(character)
     if cells != 1:
         return 0.9 * cells
@@ -336,14 +336,14 @@ def _breadth(character: str) -> float:
 
 
 def _n(number: float) -> str:
-    """Give a coordinate, which needs no more than a decimal."""
+    """Return a coordinate, which needs no more than a decimal."""
     return f"{round(number, 1):g}"
 
 
 def _text(text: str, limit: int = 1000) -> str:
-    return str(escape(neutral(text, limit)))
+    return str(escape(sanitize(text, limit)))
 
 
 def _title(text: str) -> str:
-    """Give a text of several lines, each of them harmless."""
+    """Return a text of several lines, each of them harmless."""
     return "\n".join(_text(line) for line in text.split("\n"))
