@@ -56,7 +56,7 @@ def _together(rules: Sequence[Rule], links: int, quick: bool) -> Iterator[Row]:
 def _diagnosed(
     rules: Sequence[Rule], snapshots: Sequence[Snapshot], times: int
 ) -> tuple[float, float, int]:
-    """Give the seconds of the diagnosis, those of joining the snapshots, and the findings."""
+    """Return the seconds of the diagnosis, those of joining the snapshots, and the findings."""
     knowledge = Knowledge(images=known_images())
     best, joined, findings = float("inf"), float("inf"), 0
     for _ in range(times):

@@ -28,7 +28,7 @@ _MOST_PUBLISHED = 40000
 
 
 def fleet(links: int, *, links_of_a_host: int, faulty: bool = False) -> tuple[Snapshot, ...]:
-    """Give hosts with so many links in all.
+    """Return hosts with so many links in all.
 
     Args:
         links: how many; a multiple of 100.

@@ -118,7 +118,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def _one_after_another(path: Path) -> float:
-    """Give the seconds of one archive and one top call for each target, one after another."""
+    """Return the seconds of one archive and one top call for each target, one after another."""
     connection = _Connection(path)
 
     def got(url: str) -> bytes:

@@ -40,7 +40,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Give the environment of measured programs: as installed, with compiled modules."""
+    """Return the environment of measured programs: as installed, with compiled modules."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "LINKDOCTOR_CONFIG"):
         kept.pop(name, None)
@@ -48,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def linkdoctor(*words: str) -> list[str]:
-    """Give the command line of the linkdoctor that this Python has."""
+    """Return the command line of the linkdoctor that this Python has."""
     return [str(Path(sys.executable).with_name("linkdoctor")), *words]
 
 

@@ -53,7 +53,7 @@ def replayed(quick: bool) -> Iterator[Row]:
 
 
 def _checked(containers: int, others: Sequence[Client], times: int) -> list[Cost]:
-    """Give the costs of `check` and of each client's dump."""
+    """Return the costs of `check` and of each client's dump."""
     with _engine(containers) as url:
         commands = (linkdoctor("check"), *(client.dump for client in others))
         return side_by_side(commands, environment(DOCKER_HOST=url), times)

@@ -27,7 +27,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def met(self) -> bool | None:
-        """Tell whether the target was met; None if there is none."""
+        """Whether the target was met; None if there is none."""
         return None if self.target is None else self.value <= self.target
 
 

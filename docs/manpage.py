@@ -21,7 +21,7 @@ from linkdoctor.cli import all_commands, app
 from linkdoctor.config import CONFIG_VARIABLE
 
 PAGE = Path(__file__).resolve().parent / "man" / "linkdoctor.1"
-SUMMARY = "find broken Docker links, prove each fault, and say what mends it"
+SUMMARY = "find broken Docker links, prove each fault, and say what fixes it"
 ENVIRONMENT = (
     (CONFIG_VARIABLE, "The configuration file, if --config does not name one."),
     ("DOCKER_HOST, DOCKER_CONTEXT", "The engine to ask if none is named, as for docker(1)."),

@@ -25,7 +25,7 @@ published, is meant. An IPv6 line takes nothing from a source that has only IPv4
 the other family. If the line of a legacy link is missing, and no extra host has the alias, it is
 LD303; if the engine's own line is wrong it is LD302.
 
-## How to mend it
+## How to fix it
 
 Create the target again without the extra host, or without the link, whichever is not meant. A line
 that somebody wrote into the file is gone after a restart of the target.
@@ -131,7 +131,7 @@ def _has_for_good(source: Container, address: str, topology: Topology) -> bool:
 def _leads_through_the_host(
     link: Link, source: Container, line: HostsLine, topology: Topology
 ) -> bool:
-    """Tell whether a line leads to the host, where a port of the source is published: meant so."""
+    """Whether a line leads to the host, where a port of the source is published: meant so."""
     published = topology.details(source).published
     if not any(each.host_address in ("", "0.0.0.0", "::", line.address) for each in published):
         return False

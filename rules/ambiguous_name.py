@@ -26,7 +26,7 @@ with the same image and names alike (`search1` and `search2`, `app-blue` and `ap
 how load is spread. A name of the hosts file comes before DNS. A target that has the name itself
 looks for its peers. On networks that span hosts nothing is said.
 
-## How to mend it
+## How to fix it
 
 Give the container that is meant a name that no other one on the network has, and dial that; or take
 the name from the other.
@@ -43,8 +43,8 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Need,
-    Place,
     Proof,
     Rule,
     Safety,
@@ -57,7 +57,7 @@ from linkdoctor.rulekit.fixes import compose_service
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each name that leads a running container to several services."""
     target = place.container
     if topology.details(target).status is not Status.RUNNING:

@@ -21,7 +21,7 @@ Something else may start the source at boot: a systemd unit, a cron line, Compos
 cannot see that; if it is so, ignore this warning for the target. A link on a user-defined network
 does not keep its target from starting.
 
-## How to mend it
+## How to fix it
 
 Give the source the same restart policy. Nothing is interrupted.
 """

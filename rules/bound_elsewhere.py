@@ -22,7 +22,7 @@ A listener on `0.0.0.0` or `::`, or one more on the link's own address, is reach
 address is LD503; a listener on every address of the other family is LD513. Containers that share
 the source's network namespace reach every address of it.
 
-## How to mend it
+## How to fix it
 
 Let the service bind to `0.0.0.0`: that is a setting of the program, often called *bind*, *listen*
 or *host*. Or let source and target meet on the network where it does listen.
@@ -48,7 +48,7 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import Door, bound_places, dialled_addresses, doors_of
+from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses, doors_of
 from linkdoctor.rulekit.world import World
 
 
@@ -58,7 +58,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     doors = doors_of(link, source, topology) if source is not None else None
     if source is None or doors is None:
         return
-    matter, others = doors.judged(Door.ELSEWHERE)
+    matter, others = doors.judged(PortState.ELSEWHERE)
     for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
         if ports:
             yield _hit(link, source, ports, topology, severity, key)
@@ -129,7 +129,7 @@ def _there() -> str:
 def _address(network: str) -> str:
     """Return the address that the source of the cases has on a network."""
     topology = Topology((_listening("0.0.0.0").snapshot(),))
-    app = topology.named("host1", "app")
+    app = topology.container_named("host1", "app")
     endpoint = topology.endpoint(app, network) if app is not None else None
     return endpoint.address if endpoint is not None else ""
 

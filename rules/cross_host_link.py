@@ -22,7 +22,7 @@ host's counts. A link on a network that spans hosts, such as an attachable overl
 other engines: whether it resolves is LD306's to say. A link on the default bridge whose source was
 removed is LD103, which shows the container on the other host too.
 
-## How to mend it
+## How to fix it
 
 Publish the source's port and dial the other host's address, put both containers on one overlay
 network, or run an ambassador on this host.
@@ -39,10 +39,10 @@ from linkdoctor.rulekit import (
     EachContainer,
     Expected,
     Hit,
+    HostContainer,
     Known,
     LinkKind,
     Need,
-    Place,
     Proof,
     Rule,
     Severity,
@@ -64,7 +64,7 @@ class _Reach(NamedTuple):
     where: str
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each name of a container that only another host has."""
     for reach in (*_links(place, topology), *_expected(place, topology)):
         target, source = place.container, reach.source
@@ -98,12 +98,12 @@ def _state(source: Container) -> str:
     return "runs" if known is not None and known.status is Status.RUNNING else "is"
 
 
-def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
+def _links(place: HostContainer, topology: Topology) -> Iterator[_Reach]:
     for link in topology.links_of(place.host, place.container):
         if not topology.is_running(place.container):
             return
         elsewhere = topology.elsewhere(place.host, link.source_name)
-        if not elsewhere or topology.named(place.host, link.source_name) is not None:
+        if not elsewhere or topology.container_named(place.host, link.source_name) is not None:
             continue
         if topology.source_of(link) is not None:
             continue
@@ -123,7 +123,7 @@ def _links(place: Place, topology: Topology) -> Iterator[_Reach]:
         )
 
 
-def _expected(place: Place, topology: Topology) -> Iterator[_Reach]:
+def _expected(place: HostContainer, topology: Topology) -> Iterator[_Reach]:
     linked = {link.alias.lower() for link in topology.links_of(place.host, place.container)}
     for unmet in unmet_expectations(place.host, place.container, topology):
         name = unmet.expectation.names[0]

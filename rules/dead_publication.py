@@ -24,7 +24,7 @@ for that very port. Another container that shares the network namespace may be t
 listens. UDP ports, paused containers and one-off jobs of Compose are not judged. Where a link to
 the container already reports the port as a fault (LD502, LD503), it is not reported again.
 
-## How to mend it
+## How to fix it
 
 Look into the container's log and at the ports that it does listen on: the program failed to start
 its service, uses another port, or binds to the loopback address.
@@ -44,9 +44,9 @@ from linkdoctor.rulekit import (
     Fix,
     Gap,
     Hit,
+    HostContainer,
     Listener,
     Need,
-    Place,
     Proof,
     Restart,
     Rule,
@@ -58,12 +58,12 @@ from linkdoctor.rulekit import (
     commands,
 )
 from linkdoctor.rulekit.fixes import doing
-from linkdoctor.rulekit.link_ports import Door, door_of, doors_of, judged_only_later
+from linkdoctor.rulekit.link_ports import PortState, door_of, doors_of, judged_only_later
 from linkdoctor.rulekit.sharers import listens_apart
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report bindings of the host that lead to no listener."""
     container = place.container
     details = topology.details(container)
@@ -72,14 +72,14 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         return
     listeners = topology.listeners(container)
     doors = {port: door_of(port, listeners) for port in bound}
-    if all(door is Door.OPEN for door in doors.values()):
+    if all(door is PortState.OPEN for door in doors.values()):
         return
     judged_only_later(place.host, container, topology)
     reported = _reported_by_links(place, topology)
     dead = tuple(
         _Dead(port=port, door=door, places=tuple(sorted(bound[port])))
         for port, door in sorted(doors.items())
-        if door is not Door.OPEN and port not in reported
+        if door is not PortState.OPEN and port not in reported
     )
     if dead:
         apart = [listens_apart(place.host, container, each.port, topology) for each in dead]
@@ -92,14 +92,14 @@ class _Dead(NamedTuple):
     """A published port without a listener that the host reaches."""
 
     port: int
-    door: Door
+    door: PortState
     places: tuple[str, ...]
 
 
 def _one_works(details: Details, listeners: Sequence[Listener]) -> bool:
     """Return whether any publication, asked for or not, leads to a listener."""
     return any(
-        door_of(each.port.number, listeners) is Door.OPEN
+        door_of(each.port.number, listeners) is PortState.OPEN
         if each.port.protocol == "tcp"
         else any(
             (found.port, found.protocol) == (each.port.number, each.port.protocol)
@@ -110,7 +110,7 @@ def _one_works(details: Details, listeners: Sequence[Listener]) -> bool:
 
 
 def _bound(details: Details) -> dict[int, list[str]]:
-    """Give the TCP ports whose bindings were asked for, each with the places of the host."""
+    """Return the TCP ports whose bindings were asked for, each with the places of the host."""
     asked = {each.port for each in details.requested}
     bound: dict[int, list[str]] = {}
     for each in details.published:
@@ -127,8 +127,8 @@ def _is_a_job(container: Container) -> bool:
     )
 
 
-def _reported_by_links(place: Place, topology: Topology) -> set[int]:
-    """Give the ports that LD502 or LD503 report as faults of a link to this container."""
+def _reported_by_links(place: HostContainer, topology: Topology) -> set[int]:
+    """Return the ports that LD502 or LD503 report as faults of a link to this container."""
     reported: set[int] = set()
     for link in topology.links_to(place.host, place.container):
         if not topology.is_running(link.target) or topology.source_of(link) is not place.container:
@@ -136,14 +136,14 @@ def _reported_by_links(place: Place, topology: Topology) -> set[int]:
         doors = doors_of(link, place.container, topology)
         if doors is None:
             continue
-        reported.update(doors.judged(Door.CLOSED)[0])
+        reported.update(doors.judged(PortState.CLOSED)[0])
         if not topology.details(link.target).network_mode.startswith("container:"):
-            reported.update(doors.judged(Door.LOOPBACK)[0])
+            reported.update(doors.judged(PortState.LOOPBACK)[0])
     return reported
 
 
 def _hit(
-    place: Place,
+    place: HostContainer,
     dead: Sequence[_Dead],
     sharer: Container | None,
     topology: Topology,
@@ -180,7 +180,7 @@ def _hit(
     )
 
 
-def _led(place: Place, dead: Sequence[_Dead]) -> str:
+def _led(place: HostContainer, dead: Sequence[_Dead]) -> str:
     if len(dead) == 1:
         (only,) = dead
         where = ", ".join(only.places)
@@ -190,14 +190,14 @@ def _led(place: Place, dead: Sequence[_Dead]) -> str:
 
 
 def _why(container: Container, dead: Sequence[_Dead]) -> str:
-    inward = [str(each.port) for each in dead if each.door is Door.LOOPBACK]
+    inward = [str(each.port) for each in dead if each.door is PortState.LOOPBACK]
     if not inward:
         which = "that port" if len(dead) == 1 else "those ports"
         return f"nothing there listens on {which}"
     if len(inward) == len(dead):
         which = "that port" if len(dead) == 1 else "those ports"
         return f"{container.name} serves {which} on its own loopback address only"
-    silent = ", ".join(str(each.port) for each in dead if each.door is not Door.LOOPBACK)
+    silent = ", ".join(str(each.port) for each in dead if each.door is not PortState.LOOPBACK)
     return (
         f"nothing there listens on {silent}, and {container.name} serves {', '.join(inward)} on "
         "its own loopback address only"
@@ -214,13 +214,13 @@ def _rejoin(container: Container, sharer: Container) -> Fix:
 
 def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
     doors = {each.door for each in dead}
-    if Door.LOOPBACK in doors:
+    if PortState.LOOPBACK in doors:
         yield Fix(
             title=f"let the service in {container.name} bind to 0.0.0.0 instead of a loopback "
             "address",
             safety=Safety.MANUAL,
         )
-    if doors != {Door.LOOPBACK}:
+    if doors != {PortState.LOOPBACK}:
         yield Fix(
             title=f"see why the service of {container.name} does not listen, or publish the port "
             "that it does listen on",

@@ -29,7 +29,7 @@ another with the same alias LD305. A name that something else gives the target b
 the source itself or a hosts line, is not missed; nor are the aliases that Compose adds to one that
 is still there.
 
-## How to mend it
+## How to fix it
 
 Create the target again, with the link asked for, once its source exists under the name.
 """
@@ -49,11 +49,11 @@ from linkdoctor.rulekit import (
     Fix,
     Gap,
     Hit,
+    HostContainer,
     HostsLine,
     LinkKind,
     MissingEvidence,
     Need,
-    Place,
     Proof,
     Rule,
     Safety,
@@ -69,13 +69,13 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.fixes import recreate_source
 from linkdoctor.rulekit.lost_links import lost_links
-from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.next_start import LinkOutcome, Registration, registrations
 from linkdoctor.rulekit.world import World
 
 _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each link that a running target of the default bridge was made with and has not."""
     target = place.container
     mode = topology.details(target).network_mode
@@ -97,7 +97,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         yield _asked_for(place, link, lost, stored, topology)
 
 
-def _on_a_network(place: Place, network: str, topology: Topology) -> Iterator[Hit]:
+def _on_a_network(place: HostContainer, network: str, topology: Topology) -> Iterator[Hit]:
     """Find links that were asked for on a user-defined network and hang on no endpoint."""
     target = place.container
     stored = {link.alias: link for link in reversed(topology.stored_links(target))}
@@ -125,7 +125,7 @@ def _on_a_network(place: Place, network: str, topology: Topology) -> Iterator[Hi
 
 
 def _fixes_on(
-    place: Place, network: str, links: Sequence[StoredLink], topology: Topology
+    place: HostContainer, network: str, links: Sequence[StoredLink], topology: Topology
 ) -> Iterator[Fix]:
     target = place.container
     endpoint = topology.endpoint(target, network)
@@ -159,29 +159,29 @@ def _fixes_on(
 def _dropped(
     stored: Sequence[Registration], has: set[str]
 ) -> Iterator[tuple[Registration, tuple[str, ...]]]:
-    """Give each dropped link, the first of its alias, and the later ones that were lost with it."""
+    """Yield each dropped link, the first of its alias, and those lost with it."""
     seen = set(has)
     failed = False
     for index, each in enumerate(stored):
-        if each.link.alias in seen or (failed and each.fate is Fate.LOST):
+        if each.link.alias in seen or (failed and each.fate is LinkOutcome.LOST):
             continue
         seen.add(each.link.alias)
         later: list[str] = []
-        if each.fate is Fate.FAILED:
+        if each.fate is LinkOutcome.FAILED:
             failed = True
             later = [one.link.alias for one in stored[index + 1 :] if one.link.alias not in seen]
         yield each, tuple(dict.fromkeys(later))
 
 
 def _asked_for(
-    place: Place,
+    place: HostContainer,
     dropped: Registration,
     lost: Sequence[str],
     stored: Sequence[Registration],
     topology: Topology,
 ) -> Hit:
     target, alias, typed = place.container, dropped.link.alias, dropped.link.source
-    failed = dropped.fate is Fate.FAILED
+    failed = dropped.fate is LinkOutcome.FAILED
     why = ""
     if failed and dropped.source is None:
         also = f" and gave up {', '.join(lost)} with it" if lost else ""
@@ -205,10 +205,10 @@ def _asked_for(
 
 
 def _fixes(
-    place: Place, dropped: Registration, stored: Sequence[Registration], topology: Topology
+    place: HostContainer, dropped: Registration, stored: Sequence[Registration], topology: Topology
 ) -> Iterator[Fix]:
     target = place.container
-    if dropped.fate is Fate.FAILED and dropped.source is not None:
+    if dropped.fate is LinkOutcome.FAILED and dropped.source is not None:
         yield Fix(
             title=f"give {dropped.source.name} a network of its own, since a container with the "
             f"host's cannot be linked to; then create {target.name} again",
@@ -236,7 +236,7 @@ def _fixes(
     yield recreate_source(topology, place.host, target, links=asked, why=why)
 
 
-def _by_its_traces(place: Place, has: set[str], topology: Topology) -> Iterator[Hit]:
+def _by_its_traces(place: HostContainer, has: set[str], topology: Topology) -> Iterator[Hit]:
     """Find dropped links by what the engine left in the target when it still had them."""
     target = place.container
     lines = {line.names[0]: line for line in _written_lines(place, topology)}
@@ -256,7 +256,7 @@ def _by_its_traces(place: Place, has: set[str], topology: Topology) -> Iterator[
 
 
 def _fixes_by_traces(
-    place: Place, alias: str, source: Container | None, topology: Topology
+    place: HostContainer, alias: str, source: Container | None, topology: Topology
 ) -> Iterator[Fix]:
     target = place.container
     if source is None:
@@ -271,14 +271,14 @@ def _fixes_by_traces(
 
 
 def _source_of(
-    place: Place, alias: str, line: HostsLine | None, topology: Topology
+    place: HostContainer, alias: str, line: HostsLine | None, topology: Topology
 ) -> Container | None:
     names = line.names[1:] if line is not None else (alias,)
-    found = (topology.looked_up(place.host, each) for each in names)
+    found = (topology.resolve_reference(place.host, each) for each in names)
     return next((each for each in found if each is not None), None)
 
 
-def _traces(place: Place, alias: str, topology: Topology) -> tuple[Proof, ...]:
+def _traces(place: HostContainer, alias: str, topology: Topology) -> tuple[Proof, ...]:
     target = place.container
     lines = tuple(
         Proof(
@@ -303,8 +303,8 @@ def _traces(place: Place, alias: str, topology: Topology) -> tuple[Proof, ...]:
     return (*variables, *lines)
 
 
-def _written_lines(place: Place, topology: Topology) -> Iterator[HostsLine]:
-    """Give the hosts lines that have the form of those that the engine writes for links."""
+def _written_lines(place: HostContainer, topology: Topology) -> Iterator[HostsLine]:
+    """Yield the hosts lines that have the form of those that the engine writes for links."""
     details = topology.details(place.container)
     try:
         lines = topology.hosts_file(place.container)
@@ -325,8 +325,8 @@ def _written_lines(place: Place, topology: Topology) -> Iterator[HostsLine]:
             yield line
 
 
-def _named(place: Place, topology: Topology) -> Iterator[Variable]:
-    """Give the variables of the process that name a link of this very target."""
+def _named(place: HostContainer, topology: Topology) -> Iterator[Variable]:
+    """Yield the variables of the process that name a link of this very target."""
     target = place.container
     own = {variable.name for variable in topology.details(target).environment}
     try:

@@ -7,7 +7,7 @@ The target was made with two links of one alias to two different containers, as 
 
 ## Why it matters
 
-The engine keeps the first and drops the second without a word: inspect prints one link, and the
+The engine keeps the first and drops the second silently: inspect prints one link, and the
 target never reaches the other container under that name.
 
 ## How it is proved
@@ -20,7 +20,7 @@ two different containers today.
 One source may have many aliases, and the same link may be typed twice, or once by name and once
 by id. On a user-defined network the links are the network's.
 
-## How to mend it
+## How to fix it
 
 Create the target again, with another alias for the source that was dropped.
 """
@@ -35,10 +35,10 @@ from linkdoctor.rulekit import (
     EachContainer,
     Expected,
     Hit,
+    HostContainer,
     LinkKind,
     MissingEvidence,
     Need,
-    Place,
     Proof,
     Rule,
     Severity,
@@ -46,11 +46,11 @@ from linkdoctor.rulekit import (
     Topology,
 )
 from linkdoctor.rulekit.fixes import recreate_source
-from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.next_start import LinkOutcome, Registration, registrations
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each alias of a target that is up, or comes up at boot, asked for with two sources."""
     target = place.container
     if not topology.is_running(target) and topology.details(target).restart_policy == "no":
@@ -64,7 +64,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     reported: set[str] = set()
     for dropped in stored:
         alias = dropped.link.alias
-        if dropped.fate is not Fate.TAKEN or alias in reported:
+        if dropped.fate is not LinkOutcome.TAKEN or alias in reported:
             continue
         first = next(each for each in stored if each.link.alias == alias)
         kept = live.get(alias, first.source)
@@ -74,8 +74,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         yield _hit(place, kept, dropped, stored, topology)
 
 
-def _live(place: Place, topology: Topology) -> dict[str, Container]:
-    """Give the containers to which the engine's pointers lead, by alias, as far as they do."""
+def _live(place: HostContainer, topology: Topology) -> dict[str, Container]:
+    """Return the containers to which the engine's pointers lead, by alias, as far as they do."""
     found: dict[str, Container] = {}
     for link in topology.links_of(place.host, place.container):
         try:
@@ -88,7 +88,7 @@ def _live(place: Place, topology: Topology) -> dict[str, Container]:
 
 
 def _hit(
-    place: Place,
+    place: HostContainer,
     kept: Container,
     dropped: Registration,
     stored: Sequence[Registration],
@@ -102,7 +102,7 @@ def _hit(
     links = (*details.stored_links, StoredLink(lost, other))
     return Hit(
         message=f"{target.name} was made with two links called {alias}, to {kept.name} and to "
-        f"{lost}; the engine kept {kept.name} and dropped {lost} without a word.",
+        f"{lost}; the engine kept {kept.name} and dropped {lost} silently.",
         evidence=(
             Proof(
                 what=f"links {alias} of {target.name} on the engine's disk",
@@ -128,7 +128,7 @@ def _hit(
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Give an alias that is not taken: the source's name, or the first numbered one."""
+    """Return an alias that is not taken: the source's name, or the first numbered one."""
     number, free = 2, name
     while free in taken:
         number, free = number + 1, f"{name}-{number}"

@@ -25,7 +25,7 @@ Two aliases of one source set equal variables. A script that cuts or replaces th
 the form `tcp:`, copes with it. A variable that the target sets itself wins over the link's (LD204).
 From engine 29 on links set no variables.
 
-## How to mend it
+## How to fix it
 
 Create the target again with another alias, or set the variable by hand.
 """
@@ -101,7 +101,7 @@ def _with_another(link: Link, source: Container, topology: Topology) -> Iterator
 def _set_differently(
     link: Link, source: Container, other: Link, theirs: Container, topology: Topology
 ) -> list[str]:
-    """Give the variables with an address or a port that two links set to different values."""
+    """Return the variables with an address or a port that two links set to different values."""
     ours = {each.name: each.value for each in topology.variables_today(link, source)}
     others = {each.name: each.value for each in topology.variables_today(other, theirs)}
     return sorted(
@@ -155,7 +155,7 @@ def _where_a_setting(name: str, link: Link, topology: Topology) -> str:
 
 
 def _free_alias(link: Link, topology: Topology) -> str:
-    """Give an alias with a prefix of its own."""
+    """Return an alias with a prefix of its own."""
     prefixes = {each.prefix for each in topology.links_of(link.host, link.target)}
     base = link.source_name if environment_prefix(link.source_name) not in prefixes else ""
     candidates = (base, *(f"{link.source_name}-{number}" for number in range(2, 1000)))

@@ -19,7 +19,7 @@ empty address.
 Variables that the image or the user set are theirs. A source that is in its restart loop still is
 LD106 as well.
 
-## How to mend it
+## How to fix it
 
 Restart the target once the source runs, provided that each of its links leads to a running
 container.

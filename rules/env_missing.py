@@ -22,7 +22,7 @@ process has none with the alias's prefix.
 Programs that use the name of the alias miss nothing. Variables that a script only tests for are
 optional. On older engines a link on the default bridge to a source that exposes no port is LD501.
 
-## How to mend it
+## How to fix it
 
 Create the target again with the variables set by hand, to names instead of addresses. On engine 29
 the variables can be had back for a while: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in

@@ -21,7 +21,7 @@ A value that equals the link's changes nothing. `<ALIAS>_NAME` and `<ALIAS>_ENV_
 they lead nobody anywhere. From engine 29 on links set no variables, and a link on a user-defined
 network never did.
 
-## How to mend it
+## How to fix it
 
 Drop one of the two, if it is not intended: the variable, or the link.
 """

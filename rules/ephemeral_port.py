@@ -22,7 +22,7 @@ of another container that name the host's address or name with the port of today
 A port that was asked for by its number stays. A port that nobody outside counts on may move. A
 program that looks the port up at each use, with `docker port`, needs no fixed one.
 
-## How to mend it
+## How to fix it
 
 Create the container again with a fixed port of the host. One below 32768 is out of the engine's
 own range; where the number of today is kept, another container may be given it first after a
@@ -41,9 +41,9 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Knowledge,
     Need,
-    Place,
     Proof,
     Publication,
     Rule,
@@ -64,14 +64,14 @@ from linkdoctor.rulekit.host_ports import (
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report ports that are counted on and will move."""
     yield from _meant_for_outside(place, topology)
     for host in hosts_dialled(place.container, topology):
         yield from _dialled(place, host, topology)
 
 
-def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     container = place.container
     for number, where in sorted(wanted_ports(container, topology).items()):
         found = published_as(container, number, topology)
@@ -91,7 +91,7 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
+def _dialled(place: HostContainer, host: str, topology: Topology) -> Iterator[Hit]:
     caller = place.container
     for dial, bindings in dials_at(host, caller, place.host, topology):
         found = [each.publication for each in bindings]

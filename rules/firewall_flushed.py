@@ -26,7 +26,7 @@ process is not known) and there are no chains at all, nothing is said either way
 there and reached, but miss a rule of a link, are LD603. A table of nftables whose form is not
 understood is not judged.
 
-## How to mend it
+## How to fix it
 
 Restart the engine; it makes its chains anew. Containers with a restart policy come back, others
 are stopped by it, unless live-restore is on. Let whatever flushed the firewall leave the

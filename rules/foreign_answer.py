@@ -24,7 +24,7 @@ that the source has elsewhere. A hosts line or another container with the alias 
 Where the source exists and has stopped (LD101), is on another network (LD402) or on another engine
 (LD401), that is the cause; where nothing answers, it is LD306.
 
-## How to mend it
+## How to fix it
 
 Create the source on the network of the link, and give it an alias that no DNS server outside knows.
 """
@@ -145,7 +145,7 @@ def _answer(link: Link, source: Container | None, topology: Topology) -> tuple[s
 
 
 def _is_away_for_good_reason(source: Details) -> bool:
-    """Tell whether nobody may miss the source: a job that has done its work, or a restart."""
+    """Whether nobody may miss the source: a job that has done its work, or a restart."""
     done = source.status is Status.EXITED and source.exit_code == 0
     return done or source.status is Status.RESTARTING
 

@@ -23,7 +23,7 @@ is looked for here, whoever has it elsewhere: that is LD208, which says so too. 
 ipvlan networks reach across hosts, and so do routes that somebody laid to the other host's
 containers. What the engine wrote for a link is LD302.
 
-## How to mend it
+## How to fix it
 
 Publish the port on the other host and let the setting hold that host's address, put both containers
 on one overlay network, or run an ambassador on this host.
@@ -41,9 +41,9 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     MissingEvidence,
     Need,
-    Place,
     Proof,
     Route,
     Rule,
@@ -71,7 +71,7 @@ class _Foreign(NamedTuple):
     network: str
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each address in a running container that only another host's container has."""
     if len(topology.snapshots()) < 2 or not topology.is_running(place.container):
         return
@@ -87,8 +87,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         topology.hosts_file(place.container)  # where it is missing, that is said
 
 
-def _hosts_lines(place: Place, topology: Topology) -> Iterator[Literal]:
-    """Give the lines of the hosts file that neither a link nor an extra host brought."""
+def _hosts_lines(place: HostContainer, topology: Topology) -> Iterator[Literal]:
+    """Yield the lines of the hosts file that neither a link nor an extra host brought."""
     details = topology.details(place.container)
     aliases = {link.alias for link in topology.links_of(place.host, place.container)}
     try:
@@ -104,7 +104,7 @@ def _hosts_lines(place: Place, topology: Topology) -> Iterator[Literal]:
 
 
 def _foreign(host: str, address: str, topology: Topology) -> _Foreign | None:
-    """Give the container of another host that alone can be meant by an address."""
+    """Return the container of another host that alone can be meant by an address."""
     found = next(_holders_elsewhere(host, address, topology), None)
     if found is None or topology.holder_of(host, address) is not None:
         return None
@@ -134,7 +134,7 @@ def _leads_to(route: Route, address: str) -> bool:
 
 
 def _hit(
-    place: Place, address: str, places: list[Literal], foreign: _Foreign, topology: Topology
+    place: HostContainer, address: str, places: list[Literal], foreign: _Foreign, topology: Topology
 ) -> Hit:
     target, source = place.container, foreign.source
     first = places[0]
@@ -167,9 +167,9 @@ def _hit(
 
 
 def _fixes(
-    place: Place, address: str, places: list[Literal], foreign: _Foreign, topology: Topology
+    place: HostContainer, address: str, places: list[Literal], foreign: _Foreign, topology: Topology
 ) -> Iterator[Fix]:
-    """Advise as for a link across hosts; a setting is mended by hand, an extra host is replaced."""
+    """Advise as for a link across hosts; a setting is fixed by hand, an extra host is replaced."""
     names = [literal.name for literal in places if literal.name]
     by_hand = [literal.where for literal in places if not literal.name]
     alias = names[0] if names else foreign.source.name

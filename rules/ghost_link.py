@@ -26,7 +26,7 @@ A source that was renamed is still linked: the engine follows it. A source that 
 address is still linked too (LD201). A link whose source's name nothing has any more is LD103. A
 target that was stopped for good (no restart policy) is not waited for by anyone.
 
-## How to mend it
+## How to fix it
 
 Create the target again, with the same links. **Never restart it:** the restart kills it. The old
 target is kept under another name until the new one works.

@@ -25,7 +25,7 @@ image that publishes the same port of its own was made later and runs. That is a
 be one; a sibling that was there before, or that Compose made, is a replica and no such sign. A
 range of ports that are all taken is not reported.
 
-## How to mend it
+## How to fix it
 
 If the port is free by now, start the container. Otherwise create it again at another port of the
 host, or let go whoever holds this one.
@@ -44,12 +44,12 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Link,
     LinkKind,
     Listener,
     MissingEvidence,
     Need,
-    Place,
     Proof,
     Publication,
     Rule,
@@ -82,7 +82,7 @@ class _Holder(NamedTuple):
     seen: bool = True
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a container whose last start failed because a port of the host was taken."""
     container = place.container
     details = topology.details(container)
@@ -124,14 +124,16 @@ def _protocol(conflict: PortConflict, details: Details) -> str:
     return conflict.protocol or (asked[0] if asked else "tcp")
 
 
-def _told(place: Place, conflict: PortConflict, holder: _Holder) -> str:
+def _told(place: HostContainer, conflict: PortConflict, holder: _Holder) -> str:
     port = f"port {conflict.port} of {place.host}"
     if holder.name:
         return f"{port} is taken by {holder.name}"
     return f"{port} was taken; {'it is free now' if holder.seen else 'by whom was not seen'}"
 
 
-def _holder(place: Place, conflict: PortConflict, protocol: str, topology: Topology) -> _Holder:
+def _holder(
+    place: HostContainer, conflict: PortConflict, protocol: str, topology: Topology
+) -> _Holder:
     for binding in bindings(place.host, topology):
         held = binding.publication
         if (
@@ -172,7 +174,7 @@ def _holds(listener: Listener, conflict: PortConflict, protocol: str) -> bool:
 def _owner_on_the_hosts_network(
     container: Container, conflict: PortConflict, protocol: str, topology: Topology
 ) -> str:
-    """Give the program of a container that listens on the port of the host, or ''.
+    """Return the program of a container that listens on the port of the host, or ''.
 
     All containers on the host's network see all its sockets; only those of its own programs have
     an owner.
@@ -190,8 +192,8 @@ def _owner_on_the_hosts_network(
     return next((owner for owner in owners if owner), "")
 
 
-def _missing_it(place: Place, topology: Topology) -> tuple[Link, ...]:
-    """Give the links whose targets run, or were refused because of the link."""
+def _missing_it(place: HostContainer, topology: Topology) -> tuple[Link, ...]:
+    """Return the links whose targets run, or were refused because of the link."""
     return tuple(
         link
         for link in topology.links_to(place.host, place.container)
@@ -199,13 +201,17 @@ def _missing_it(place: Place, topology: Topology) -> tuple[Link, ...]:
     )
 
 
-def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+def _severity(
+    place: HostContainer, stand_in: Container | None, topology: Topology
+) -> Severity | None:
     if is_kept(place.host, place.container, topology):
         return Severity.INFO
     return Severity.WARNING if stand_in is not None else None
 
 
-def _siblings(place: Place, conflict: PortConflict, topology: Topology) -> Iterator[Container]:
+def _siblings(
+    place: HostContainer, conflict: PortConflict, topology: Topology
+) -> Iterator[Container]:
     """Return the containers that publish the same port of their own."""
     details = topology.details(place.container)
     ports = {each.port for each in details.requested if each.host_port == conflict.port}
@@ -215,7 +221,7 @@ def _siblings(place: Place, conflict: PortConflict, topology: Topology) -> Itera
 
 
 def _evidence(
-    place: Place, conflict: PortConflict, protocol: str, holder: _Holder, topology: Topology
+    place: HostContainer, conflict: PortConflict, protocol: str, holder: _Holder, topology: Topology
 ) -> Iterator[Proof]:
     yield Proof(
         what=f"State.Error of {place.container.name}",
@@ -233,7 +239,7 @@ def _evidence(
 
 
 def _fixes(
-    place: Place,
+    place: HostContainer,
     conflict: PortConflict,
     protocol: str,
     holder: _Holder,
@@ -273,7 +279,7 @@ def _fixes(
 
 
 def _refused(links: tuple[Link, ...], topology: Topology) -> tuple[str, ...]:
-    """Give the targets that the engine refused to start while the source was down."""
+    """Return the targets that the engine refused to start while the source was down."""
     return tuple(
         sorted(
             {
@@ -286,7 +292,9 @@ def _refused(links: tuple[Link, ...], topology: Topology) -> tuple[str, ...]:
     )
 
 
-def _elsewhere(place: Place, conflict: PortConflict, protocol: str, topology: Topology) -> Fix:
+def _elsewhere(
+    place: HostContainer, conflict: PortConflict, protocol: str, topology: Topology
+) -> Fix:
     container = place.container
     try:
         port = free_port(place.host, conflict.port + 1, protocol, topology)

@@ -22,7 +22,7 @@ A port that is published under its own number. A source that does listen on that
 it. Where the sockets cannot be seen, the exposed ports decide. A source that started less than ten
 seconds ago, or whose health check says *starting*, is not judged yet: the rule is skipped.
 
-## How to mend it
+## How to fix it
 
 Let the target dial the container's port; the number of the host is for those outside it.
 """

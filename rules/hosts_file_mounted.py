@@ -19,7 +19,7 @@ Inspect of the target shows a mount at `/etc/hosts`, and the file has no line fo
 A mounted file that names the alias itself is someone's intention. A link on a user-defined network
 needs no hosts line.
 
-## How to mend it
+## How to fix it
 
 Create the target again without the mount; `--add-host` adds further lines.
 """

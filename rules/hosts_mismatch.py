@@ -21,7 +21,7 @@ address; after a rename of the target the engine no longer corrects it.
 A line that `--add-host` asked for is intended. A source without an address now is not running
 (LD101). IPv4 and IPv6 lines are each compared with the address of their own family.
 
-## How to mend it
+## How to fix it
 
 Restart the target, provided that each of its links leads to a running container; otherwise
 create it again.
@@ -58,7 +58,7 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose hosts line leads elsewhere than to the source."""
-    source = topology.source_of(link) or topology.named(link.host, link.source_name)
+    source = topology.source_of(link) or topology.container_named(link.host, link.source_name)
     if source is None or not topology.is_running(source):
         return
     now = topology.link_addresses(link, source)

@@ -23,7 +23,7 @@ A target that mounts a hosts file of its own never gets link entries (LD309). A 
 `--add-host` asked for gives the alias a meaning: if that is not the source, it is LD304. The line
 of another link to the same source serves as well.
 
-## How to mend it
+## How to fix it
 
 Restart the target, provided that each of its links leads to a running container; and see to it
 that nothing in the container rewrites the file.

@@ -26,7 +26,7 @@ a missing one. Where both containers are on another network too, and the alias i
 source there, it may mean that address. Where the engine keeps its rules with nftables, only its own
 table counts: what another table accepts does not make up for a drop there.
 
-## How to mend it
+## How to fix it
 
 Restart the target: its start adds the rules. On a user-defined network, move the target to another
 network with the source that does not keep them apart.
@@ -103,7 +103,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 
 
 def _means_another(link: Link, source: Container, topology: Topology) -> bool:
-    """Tell whether the alias is a name of the source on another network that both are on.
+    """Whether the alias is a name of the source on another network that both are on.
 
     The hosts line of a legacy link has the address on the bridge, whatever else there is.
     """

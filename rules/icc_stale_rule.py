@@ -28,7 +28,7 @@ a pair. An address that is nobody's is not reported while a stopped container co
 it (the source or the target of a link with that port), or while the target has a link whose
 source was removed, which LD102 and LD103 tell. The engine clears such rules when it starts.
 
-## How to mend it
+## How to fix it
 
 Restart the target, which adds the right pair; then delete exactly the two rules of the wrong
 pair, as root on the engine's host. The restart alone leaves them in place.
@@ -83,8 +83,8 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
 
 
 def _ends(link: Link, topology: Topology) -> Iterator[tuple[str, str]]:
-    """Give the addresses between which a link leads; a ghost that works by luck counts."""
-    source = topology.source_shown(link)
+    """Yield the addresses between which a link leads; a ghost that works by luck counts."""
+    source = topology.source_or_namesake(link)
     own = topology.endpoint(link.target, link.network)
     if source is not None and own is not None:
         for address in topology.link_addresses(link, source):
@@ -162,7 +162,7 @@ def _blocked_link(
     ways: Sequence[Way],
     topology: Topology,
 ) -> Link | None:
-    """Give the link that the rules were made for, as far as one is left without its own."""
+    """Return the link that the rules were made for, as far as one is left without its own."""
     for link in links:
         if target is None or link.target.id != target.id:
             continue
@@ -177,7 +177,7 @@ def _blocked_link(
 
 
 def _may_return(link: Link, wrong: Way, topology: Topology) -> bool:
-    """Tell whether rules may be for a link whose source or target is stopped, gone or recreated.
+    """Whether rules may be for a link whose source or target is stopped, gone or recreated.
 
     It may come back to its address; and other rules say already what became of the link.
     """

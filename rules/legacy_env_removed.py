@@ -24,7 +24,7 @@ with the escape variable modelled after its documentation.
 Images and programs that use the name of the alias lose nothing. Variables that the user sets stay.
 Links on user-defined networks have never set variables: that is LD203.
 
-## How to mend it
+## How to fix it
 
 Create the target again with the variables set by hand, to names instead of addresses. On engine 29
 the variables can be had back for a while: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in
@@ -131,7 +131,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 
 
 def _is_told_to_keep(host: str, topology: Topology) -> bool:
-    """Tell whether the engine is known to set the variables; it decides on the advice alone."""
+    """Whether the engine is known to set the variables; it decides on the advice alone."""
     try:
         return topology.keeps_link_variables(host)
     except MissingEvidence:

@@ -21,7 +21,7 @@ nobody has deprecated anything, and the rule is silent; from 29.6 on it is a war
 A link on a user-defined network is not deprecated. What is broken already is said by other rules:
 LD601 where the target reads variables that the engine sets no more.
 
-## How to mend it
+## How to fix it
 
 Make a network, connect the sources to it, and create the target again there, with the same links:
 on a user-defined network a link is a name that the engine's DNS answers to this target alone. To
@@ -37,9 +37,9 @@ from linkdoctor.rulekit import (
     EachContainer,
     Expected,
     Hit,
+    HostContainer,
     LinkKind,
     Need,
-    Place,
     Proof,
     Rule,
     Severity,
@@ -52,7 +52,7 @@ _DEPRECATED = (28, 4)
 _WARNS = (29, 6)
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a running target with legacy links, once, on an engine that deprecates them."""
     version = topology.engine_version(place.host)
     if version < _DEPRECATED or not topology.is_running(place.container):

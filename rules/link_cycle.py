@@ -22,7 +22,7 @@ it: by id, by name, by the beginning of an id, and no further than to the first 
 Two targets of one source, or a chain of links, are no circle. A renamed source whose name nothing
 took is LD110. Links of containers on user-defined networks are names, looked up at each query.
 
-## How to mend it
+## How to fix it
 
 Create one container of the circle again, with the links that it has now, or without the one that
 closes the circle, *before* the engine restarts. Containers that need each other belong on a
@@ -49,15 +49,15 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.cycles import Step, circles, leads_to
+from linkdoctor.rulekit.cycles import CycleLink, circles, leads_to
 from linkdoctor.rulekit.fixes import recreate_source
-from linkdoctor.rulekit.next_start import Fate, registrations
+from linkdoctor.rulekit.next_start import LinkOutcome, registrations
 from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:
     """Report each circle of stored links once, on the container whose recreation opens it."""
-    steps: dict[str, list[Step]] = {}
+    steps: dict[str, list[CycleLink]] = {}
     missing: MissingEvidence | None = None
     for _, container in topology.containers(host):
         try:
@@ -70,16 +70,19 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
         raise missing
 
 
-def _steps(host: str, target: Container, topology: Topology) -> list[Step]:
+def _steps(host: str, target: Container, topology: Topology) -> list[CycleLink]:
     return [
-        Step(target=target, alias=each.link.alias, typed=each.link.source, source=each.source)
+        CycleLink(target=target, alias=each.link.alias, typed=each.link.source, source=each.source)
         for each in registrations(topology, host, target)
-        if each.fate is Fate.KEPT and each.source is not None
+        if each.fate is LinkOutcome.KEPT and each.source is not None
     ]
 
 
 def _hit(
-    host: str, circle: Sequence[Step], steps: Mapping[str, Sequence[Step]], topology: Topology
+    host: str,
+    circle: Sequence[CycleLink],
+    steps: Mapping[str, Sequence[CycleLink]],
+    topology: Topology,
 ) -> Hit:
     opening = next((step for step in circle if _opens(host, step.target, steps, topology)), None)
     step = opening or circle[0]
@@ -115,19 +118,19 @@ def _hit(
 
 
 def _opens(
-    host: str, target: Container, steps: Mapping[str, Sequence[Step]], topology: Topology
+    host: str, target: Container, steps: Mapping[str, Sequence[CycleLink]], topology: Topology
 ) -> bool:
-    """Tell whether a container, created again with the links of today, is in no circle."""
+    """Whether a container, created again with the links of today, is in no circle."""
     links = topology.links_of(host, target)
-    shown = [topology.source_shown(link) for link in links if link.kind is LinkKind.LEGACY]
+    shown = [topology.source_or_namesake(link) for link in links if link.kind is LinkKind.LEGACY]
     sources = [source.id for source in shown if source is not None]
     return not leads_to(target.id, sources, steps)
 
 
-def _expected(host: str, step: Step, topology: Topology) -> str:
+def _expected(host: str, step: CycleLink, topology: Topology) -> str:
     for link in topology.links_of(host, step.target):
         if link.kind is LinkKind.LEGACY and link.alias == step.alias:
-            live = topology.source_shown(link)
+            live = topology.source_or_namesake(link)
             if live is not None and live is not step.source:
                 return f"{live.name}, to which the link leads now"
     return "no way back"

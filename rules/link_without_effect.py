@@ -22,7 +22,7 @@ A link on a user-defined network is printed at that network's endpoint and works
 joined a further network keeps its link as long as it is on the bridge too. A target that was
 created without a network is LD404.
 
-## How to mend it
+## How to fix it
 
 Connect the target to the default bridge again, or create it again on a network where the link
 works.
@@ -41,8 +41,8 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Need,
-    Place,
     Proof,
     Rule,
     Severity,
@@ -54,7 +54,7 @@ from linkdoctor.rulekit.fixes import recreate_on_bridge
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container that cannot work where the container is."""
     target = place.container
     details = topology.details(target)
@@ -90,7 +90,9 @@ def _without_effect(details: Details) -> Iterator[tuple[StoredLink, str]]:
                 yield link, "it was given to the bridge's endpoint, where the engine ignores it"
 
 
-def _fixes(place: Place, details: Details, link: StoredLink, topology: Topology) -> tuple[Fix, ...]:
+def _fixes(
+    place: HostContainer, details: Details, link: StoredLink, topology: Topology
+) -> tuple[Fix, ...]:
     links = tuple(sorted({*details.stored_links, link}))
     return (recreate_on_bridge(topology, place.host, place.container, links=links),)
 

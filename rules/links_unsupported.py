@@ -7,7 +7,7 @@ What answers at the endpoint is Podman. It speaks Docker's API, but of links it 
 ## Why it matters
 
 `docker run --link` is refused there (`link is not supported`). Links of a user-defined network, as
-Compose writes them, are accepted and dropped without a word: the alias never resolves. Programs
+Compose writes them, are accepted and dropped silently: the alias never resolves. Programs
 that rely on link variables or aliases do not work as they do under Docker.
 
 ## How it is proved
@@ -21,7 +21,7 @@ as root); its recorded answers are among the tests.
 Docker, of whatever version. What linkdoctor finds on Podman besides is proved as on Docker: names
 that a container expects, listeners, addresses.
 
-## How to mend it
+## How to fix it
 
 Let the containers share a network of their own, where each one's name and aliases resolve (Podman
 needs aardvark-dns or, with CNI, the dnsname plugin for that), or put them into one pod, where they

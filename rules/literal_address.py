@@ -26,7 +26,7 @@ engine. Somebody who puts machines of his own on the bridge of a Docker network 
 addresses aside (`--aux-address`). What a link put into the running process is LD201, an extra host
 for the alias of a link LD304, and an address of no network of this engine LD403.
 
-## How to mend it
+## How to fix it
 
 Let the setting hold the name: the alias of a link, or the container's name on a user-defined
 network.
@@ -45,10 +45,10 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     LinkKind,
     Need,
     Network,
-    Place,
     Proof,
     Rule,
     Safety,
@@ -82,7 +82,7 @@ class _Found(NamedTuple):
         return self.holder is None or self.meant not in (None, self.holder)
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each address of a container network in the settings of a running container."""
     by_address: dict[str, list[Literal]] = {}
     for literal in literals_of(place.container, topology):
@@ -95,8 +95,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             yield _hit(place, found, topology)
 
 
-def _is_of_a_link(place: Place, literal: Literal, topology: Topology) -> bool:
-    """Tell whether an extra host has the alias of a link on a network, which is LD304's affair."""
+def _is_of_a_link(place: HostContainer, literal: Literal, topology: Topology) -> bool:
+    """Whether an extra host has the alias of a link on a network, which is LD304's affair."""
     return bool(literal.name) and any(
         link.kind is LinkKind.NETWORK
         and link.alias.lower() == literal.name.lower()
@@ -106,7 +106,7 @@ def _is_of_a_link(place: Place, literal: Literal, topology: Topology) -> bool:
 
 
 def _judge(
-    place: Place, address: str, places: tuple[Literal, ...], topology: Topology
+    place: HostContainer, address: str, places: tuple[Literal, ...], topology: Topology
 ) -> _Found | None:
     network = bridge_of(place.host, address, topology)
     if network is None or is_of_the_host(place.host, address, topology):
@@ -129,7 +129,7 @@ def _judge(
     )
 
 
-def _hit(place: Place, found: _Found, topology: Topology) -> Hit:
+def _hit(place: HostContainer, found: _Found, topology: Topology) -> Hit:
     link = next(
         (
             link
@@ -182,7 +182,7 @@ def _elsewhere(host: str, found: _Found, topology: Topology) -> str:
     return ""
 
 
-def _fix(place: Place, found: _Found, topology: Topology) -> Fix:
+def _fix(place: HostContainer, found: _Found, topology: Topology) -> Fix:
     name, peer = place.container.name, found.meant or found.holder
     where = ", ".join(literal.where for literal in found.places[:_MOST_SHOWN])
     if peer is None:
@@ -192,7 +192,7 @@ def _fix(place: Place, found: _Found, topology: Topology) -> Fix:
             (
                 link.alias
                 for link in topology.links_of(place.host, place.container)
-                if topology.source_shown(link) is peer
+                if topology.source_or_namesake(link) is peer
             ),
             "",
         )

@@ -20,7 +20,7 @@ Containers that share the source's network namespace (`--network container:…`)
 port that is served on another address too is reachable. An exposed port that the target does not
 dial, while others are open, is info only.
 
-## How to mend it
+## How to fix it
 
 Let the service bind to `0.0.0.0` (or the container's own address): that is a setting of the
 program, often called *bind*, *listen* or *host*.
@@ -45,7 +45,7 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import Door, doors_of
+from linkdoctor.rulekit.link_ports import PortState, doors_of
 from linkdoctor.rulekit.world import World
 
 
@@ -57,7 +57,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     doors = doors_of(link, source, topology) if source is not None else None
     if source is None or doors is None:
         return
-    matter, others = doors.judged(Door.LOOPBACK)
+    matter, others = doors.judged(PortState.LOOPBACK)
     for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
         if not ports:
             continue

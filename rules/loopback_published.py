@@ -23,7 +23,7 @@ A binding on the loopback address that nobody outside needs is intended: a proxy
 stand before it. A port that is bound to another address too is reachable. A container on the
 host's own network may dial the loopback address.
 
-## How to mend it
+## How to fix it
 
 If it is intended, take the label away, or let a proxy on the host listen at its own address.
 Otherwise create the container again with the port published on every address, or on that of one
@@ -42,10 +42,10 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Knowledge,
     Listener,
     Need,
-    Place,
     Proof,
     Publication,
     Rule,
@@ -69,14 +69,14 @@ from linkdoctor.rulekit.link_ports import is_loopback
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report ports that are needed from outside and lead no further than the loopback address."""
     yield from _meant_for_outside(place, topology)
     for host in hosts_dialled(place.container, topology):
         yield from _dialled(place, host, topology)
 
 
-def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     container = place.container
     for number, where in sorted(wanted_ports(container, topology).items()):
         found = published_as(container, number, topology)
@@ -100,7 +100,7 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _dialled(place: Place, host: str, topology: Topology) -> Iterator[Hit]:
+def _dialled(place: HostContainer, host: str, topology: Topology) -> Iterator[Hit]:
     caller = place.container
     for dial, bindings in dials_at(host, caller, place.host, topology):
         found = [each.publication for each in bindings]

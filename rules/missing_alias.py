@@ -35,7 +35,7 @@ looked for by its name, its Compose service, its aliases on any network, its hos
 that a failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), those of the target's own Compose
 project first. Several that may be meant are named, and none is chosen.
 
-## How to mend it
+## How to fix it
 
 On a user-defined network, give the source the missing name as a network alias: the target need not
 be touched. On the default bridge, create the target again with the alias that it expects. A source
@@ -56,10 +56,10 @@ from linkdoctor.rulekit import (
     EachContainer,
     Expected,
     Hit,
+    HostContainer,
     ImageExpectation,
     Knowledge,
     Need,
-    Place,
     Proof,
     Reading,
     Rule,
@@ -77,7 +77,7 @@ from linkdoctor.rulekit.world import World
 _NO_NETWORK = "none"
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each name that a container expects and nothing provides."""
     undecided: list[str] = []
     for unmet in unmet_expectations(place.host, place.container, topology):
@@ -105,7 +105,7 @@ def _source_name(unmet: Unmet) -> str:
     return unmet.nearby[0].name if len(unmet.nearby) == 1 else ""
 
 
-def _message(place: Place, unmet: Unmet, topology: Topology) -> str:
+def _message(place: HostContainer, unmet: Unmet, topology: Topology) -> str:
     target = place.container.name
     names = " or ".join(unmet.expectation.names)
     if unmet.link is not None:
@@ -125,7 +125,7 @@ def _message(place: Place, unmet: Unmet, topology: Topology) -> str:
     return f"{target} expects {names}, which nothing provides."
 
 
-def _why_not(place: Place, candidate: Candidate, topology: Topology) -> str:
+def _why_not(place: HostContainer, candidate: Candidate, topology: Topology) -> str:
     """Return why the one container that is meant is not found under the name."""
     source, kind = candidate.container, candidate.known_as
     if not topology.is_inspected(source):
@@ -145,11 +145,11 @@ def _why_not(place: Place, candidate: Candidate, topology: Topology) -> str:
     )
 
 
-def _mode(place: Place, container: Container, topology: Topology) -> str:
+def _mode(place: HostContainer, container: Container, topology: Topology) -> str:
     return topology.details(owner_of(place.host, container, topology)).network_mode
 
 
-def _joined(place: Place, container: Container, topology: Topology) -> Iterator[str]:
+def _joined(place: HostContainer, container: Container, topology: Topology) -> Iterator[str]:
     for each in networks_of(place.host, container, topology):
         if each not in (DEFAULT_BRIDGE, HOST_MODE, _NO_NETWORK):
             yield each

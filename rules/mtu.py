@@ -20,7 +20,7 @@ of the default route. It is reported for networks on which containers run.
 Traffic between containers on the same bridge, as over links, is not concerned. A network that is
 internal never uses the uplink. A host without a default route has no uplink.
 
-## How to mend it
+## How to fix it
 
 Create the network again with the option `com.docker.network.driver.mtu` set to the uplink's MTU;
 for the default bridge set `mtu` in the engine's settings and restart the engine.
@@ -89,7 +89,7 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
 
 
 def _uplink(host: str, topology: Topology) -> Interface | None:
-    """Give the interface of the default route: IPv4's, else IPv6's."""
+    """Return the interface of the default route: IPv4's, else IPv6's."""
     routes = topology.routes(host)
     interfaces = {each.name: each for each in topology.interfaces(host)}
     for default in _DEFAULT_ROUTES:

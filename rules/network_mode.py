@@ -23,7 +23,7 @@ work from its next start on (LD303 until then). A target in the default mode tha
 LD112. A task of a swarm service has no links, whatever its network mode says. A *source* in
 container mode is reached through the container whose network it shares.
 
-## How to mend it
+## How to fix it
 
 Give the target a network: connect one that has none to the default bridge and restart it. One with
 the network of the host or of another container must be created again, on the default bridge or on
@@ -44,8 +44,8 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Need,
-    Place,
     Proof,
     Rule,
     Severity,
@@ -62,7 +62,7 @@ _HOST = "host"
 _OF_ANOTHER = "container:"
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container whose network mode knows no links."""
     target = place.container
     details = topology.details(target)
@@ -90,7 +90,7 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _why(place: Place, mode: str, topology: Topology) -> str:
+def _why(place: HostContainer, mode: str, topology: Topology) -> str:
     if mode == _NONE:
         return "the container has no network"
     if mode == _HOST:
@@ -100,13 +100,13 @@ def _why(place: Place, mode: str, topology: Topology) -> str:
     return f"the container has the network of {whose}"
 
 
-def _fixes(place: Place, details: Details, topology: Topology) -> tuple[Fix, ...]:
+def _fixes(place: HostContainer, details: Details, topology: Topology) -> tuple[Fix, ...]:
     # Whatever its mode, no engine lets it join a network as it is.
     target = place.container
     anew = recreate_on_bridge(topology, place.host, target)
     if details.network_mode != _HOST:
         return (anew,)
-    sources = [topology.named(place.host, link.source) for link in details.stored_links]
+    sources = [topology.container_named(place.host, link.source) for link in details.stored_links]
     there = (each for each in sources if each is not None and topology.is_inspected(each))
     dials = (from_the_host(topology, place.host, target, each) for each in there)
     return (anew, *dict.fromkeys(dials))

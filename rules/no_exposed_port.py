@@ -19,7 +19,7 @@ Inspect of the source shows no exposed port, and the link is one on the default 
 A link on a user-defined network needs no exposed port. From engine 29 on there are no variables
 to miss; with inter-container communication on, nothing is lost then.
 
-## How to mend it
+## How to fix it
 
 Create the source again with `--expose`, and then the target, whose link would be a ghost
 otherwise. Programs that use the name and know the port work as it is, unless `--icc=false`.

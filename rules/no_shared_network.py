@@ -25,7 +25,7 @@ hosts the target's own resolver decides. A target that left the network itself i
 start that was refused for this reason is LD104; a source that does not exist is LD306 or LD103.
 That both are on some *other* network does not help: the alias belongs to the link's own.
 
-## How to mend it
+## How to fix it
 
 Connect the source to the network of the link, which interrupts nothing. On a user-defined network
 the alias resolves at the next query. On the default bridge, engines before 28 leave the hosts line
@@ -93,7 +93,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 
 
 def _is_plainly_there(link: Link, source: Container, topology: Topology) -> bool:
-    """Tell whether the source has an endpoint of its own on the link's network."""
+    """Whether the source has an endpoint of its own on the link's network."""
     return (
         topology.endpoint(source, link.network) is not None
         and link.network != _NO_NETWORK

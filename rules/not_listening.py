@@ -24,7 +24,7 @@ that started less than ten seconds ago, or whose health check says *starting*, m
 way up. UDP ports are not judged. Some exposed ports without a listener are normal for images that
 expose all they could offer: that is info only. A listener on the loopback address is LD503.
 
-## How to mend it
+## How to fix it
 
 Look into the source's log and at the ports that it does listen on: the program failed to start its
 service, or uses another port than the image exposes.
@@ -54,7 +54,7 @@ from linkdoctor.rulekit import (
     commands,
 )
 from linkdoctor.rulekit.fixes import doing
-from linkdoctor.rulekit.link_ports import Door, dialled_ports, doors_of
+from linkdoctor.rulekit.link_ports import PortState, dialled_ports, doors_of
 from linkdoctor.rulekit.sharers import listens_apart
 from linkdoctor.rulekit.world import World
 
@@ -65,7 +65,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     doors = doors_of(link, source, topology) if source is not None else None
     if source is None or doors is None:
         return
-    matter, others = doors.judged(Door.CLOSED)
+    matter, others = doors.judged(PortState.CLOSED)
     if matter:
         apart = _apart(link, source, matter, topology)
         if apart is not None:

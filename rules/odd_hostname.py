@@ -24,7 +24,7 @@ in a hosts file, a label too long for the DNS of a user-defined network. Anythin
 Dots are part of names. `project_service_1` is what Compose itself called its containers: such an
 alias of a target that Compose made is nobody's choice.
 
-## How to mend it
+## How to fix it
 
 Create the target again with another alias, and let its program use that.
 """
@@ -132,7 +132,7 @@ def _is_too_long(alias: str) -> bool:
 
 
 def _better(link: Link, topology: Topology) -> str:
-    """Give a good name that the target does not have yet."""
+    """Return a good name that the target does not have yet."""
     taken = {"localhost", topology.details(link.target).hostname.lower()}
     taken |= {
         each.alias.lower()

@@ -24,7 +24,7 @@ when the owner of its processes ended, and nobody had stopped it.
 Two containers with the same namespace are healthy however often they were restarted. Two that are
 both stopped miss nothing. An owner on the network of the host keeps it over its restarts.
 
-## How to mend it
+## How to fix it
 
 Restart the container, after the other one: it joins the namespace of today. If the other one was
 removed or created again, this one has to be created again too, since it keeps the former's id.
@@ -43,11 +43,11 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Link,
     MissingEvidence,
     Namespaces,
     Need,
-    Place,
     Port,
     Proof,
     Publication,
@@ -78,7 +78,7 @@ class _Served(NamedTuple):
     """Ports of the host."""
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a container that does not live in the namespace that it is to share."""
     sharer = place.container
     orphan = orphan_of(place.host, sharer, topology)
@@ -161,7 +161,7 @@ def _told(sharer: Container, orphan: Orphan, topology: Topology) -> str:
             )
 
 
-def _fixes(place: Place, orphan: Orphan, topology: Topology) -> Iterator[Fix]:
+def _fixes(place: HostContainer, orphan: Orphan, topology: Topology) -> Iterator[Fix]:
     sharer, owner = place.container, orphan.owner
     if owner is None:
         service = compose_service(sharer)
@@ -191,7 +191,7 @@ def _fixes(place: Place, orphan: Orphan, topology: Topology) -> Iterator[Fix]:
         yield restart_target(topology, place.host, sharer)
 
 
-def _served(place: Place, orphan: Orphan, topology: Topology) -> _Served:
+def _served(place: HostContainer, orphan: Orphan, topology: Topology) -> _Served:
     """Return what leads to the owner's ports that the sharer serves, where nobody comes by now."""
     owner = orphan.owner
     runs = topology.is_running(place.container)

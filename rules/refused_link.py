@@ -24,7 +24,7 @@ same source under the same alias was made later and runs. That is a guess, and s
 sibling that was there before, or that Compose made, is a replica and no such sign. The predecessor
 that a recreation keeps under its name with `-before` is info only.
 
-## How to mend it
+## How to fix it
 
 It depends on the cause as it is today: start the source and then the target; connect the source
 to the default bridge; or, where the link leads to a removed container, create the target again. A
@@ -44,10 +44,10 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Link,
     LinkRefusal,
     Need,
-    Place,
     Proof,
     Refusal,
     Rule,
@@ -64,7 +64,7 @@ from linkdoctor.rulekit.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a container whose last start was refused because of a link."""
     target = place.container
     details = topology.details(target)
@@ -100,10 +100,10 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
     )
 
 
-def _link(place: Place, refusal: LinkRefusal, topology: Topology) -> Link | None:
+def _link(place: HostContainer, refusal: LinkRefusal, topology: Topology) -> Link | None:
     links = topology.links_of(place.host, place.container)
     for link in links:
-        source = topology.source_shown(link)
+        source = topology.source_or_namesake(link)
         by_id = source is not None and source.id.startswith(refusal.source or "-")
         by_address = refusal.refusal is Refusal.RULE_EXISTS and _names_address(
             topology.details(place.container).error, source, topology
@@ -130,7 +130,7 @@ def _today(
 
 
 def _fixes(
-    place: Place,
+    place: HostContainer,
     refusal: LinkRefusal,
     link: Link | None,
     source: Container | None,
@@ -152,7 +152,7 @@ def _fixes(
         )
     elif link is not None and source is None:
         yield recreate(
-            topology, place.host, target, why="it has a ghost link, which no start mends"
+            topology, place.host, target, why="it has a ghost link, which no start fixes"
         )
     elif source is not None and _is_off_the_bridge(source, topology):
         connected = doing(
@@ -183,13 +183,15 @@ def _is_off_the_bridge(source: Container, topology: Topology) -> bool:
     return topology.is_running(source) and topology.endpoint(source, DEFAULT_BRIDGE) is None
 
 
-def _severity(place: Place, stand_in: Container | None, topology: Topology) -> Severity | None:
+def _severity(
+    place: HostContainer, stand_in: Container | None, topology: Topology
+) -> Severity | None:
     if is_kept(place.host, place.container, topology):
         return Severity.INFO
     return Severity.WARNING if stand_in is not None else None
 
 
-def _siblings(place: Place, link: Link | None, topology: Topology) -> Iterator[Container]:
+def _siblings(place: HostContainer, link: Link | None, topology: Topology) -> Iterator[Container]:
     """Return the containers with a link to the same source under the same alias."""
     if link is not None:
         for other in topology.links(place.host):

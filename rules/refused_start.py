@@ -22,7 +22,7 @@ A start that was refused because of a link is LD104, because of a taken port LD5
 another container's namespace LD113. A source whose targets run is reported with them (LD101). A
 container without links that nobody is linked to is not looked at.
 
-## How to mend it
+## How to fix it
 
 Remove the cause and start the container. If the engine's firewall has a rule of it already, which
 is an error of the engine with nftables, only a restart of the engine clears it.
@@ -38,8 +38,8 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Need,
-    Place,
     Proof,
     Rule,
     Safety,
@@ -54,7 +54,7 @@ from linkdoctor.rulekit.world import World
 _ERROR = "{{.State.Error}}"
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a container with links whose last start failed for a reason that no other rule has."""
     container = place.container
     kind = unknown_start_error(topology.details(container))

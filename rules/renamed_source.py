@@ -7,7 +7,7 @@ stands the name that was typed, and that name nobody has today, or another conta
 
 ## Why it matters
 
-At its next start the engine does not find the typed name: the link is gone without a word, and
+At its next start the engine does not find the typed name: the link is gone silently, and
 with it every later link of the target. If another container took the name, the link leads there.
 
 ## How it is proved
@@ -22,7 +22,7 @@ A link that was typed with the source's id is found under any name. A hosts line
 the source's hostname, not its name. A source that was recreated is LD102. A link on a user-defined
 network is looked up at each query. A target that has stopped for good is not waited for by anyone.
 
-## How to mend it
+## How to fix it
 
 Give the source its old name back, if it is free, or create the target again, with a link to the
 name of today.
@@ -54,7 +54,7 @@ from linkdoctor.rulekit import (
     Unknown,
 )
 from linkdoctor.rulekit.fixes import doing, recreate_source
-from linkdoctor.rulekit.next_start import Fate, Registration, registrations
+from linkdoctor.rulekit.next_start import LinkOutcome, Registration, registrations
 from linkdoctor.rulekit.world import World
 
 
@@ -83,8 +83,14 @@ def _by_the_disk(
     typed, other = stored[index].link.source, stored[index].source
     if "/" in typed:  # the name of a link: whether it is there depends on the engine's order
         return
-    lost = sorted({each.link.alias for each in stored[index + 1 :] if each.fate is Fate.LOST})
-    also = f", and with it {', '.join(lost)}" if lost and stored[index].fate is Fate.FAILED else ""
+    lost = sorted(
+        {each.link.alias for each in stored[index + 1 :] if each.fate is LinkOutcome.LOST}
+    )
+    also = (
+        f", and with it {', '.join(lost)}"
+        if lost and stored[index].fate is LinkOutcome.FAILED
+        else ""
+    )
     whose = f"another container ({other.id[:12]})" if other is not None else "nobody"
     future = (
         f"the engine's next start lets {link.alias} lead to the {typed} of today instead"
@@ -147,10 +153,10 @@ def _recreate(link: Link, source: Container, topology: Topology) -> Fix:
 
 
 def _may_be_called(link: Link, source: Container, old: str, topology: Topology) -> bool:
-    """Tell whether the old name is free, and nothing leans on today's."""
+    """Whether the old name is free, and nothing leans on today's."""
     networks = {each.network for each in topology.details(source).endpoints}
     return (
-        topology.looked_up(link.host, old) is None
+        topology.resolve_reference(link.host, old) is None
         and not topology.is_typed(link.host, source.name)
         and networks <= {DEFAULT_BRIDGE}
     )

@@ -19,7 +19,7 @@ The variable `<ALIAS>_NAME` in the environment of the target's process holds the
 After a restart of the target the variable is right again and the fault can no longer be seen,
 though it is still there. From engine 29 on there is no such variable.
 
-## How to mend it
+## How to fix it
 
 Restart the target after each move of the source, or restart the engine once; better, move both
 containers to a user-defined network, where names are looked up at each query.

@@ -28,7 +28,7 @@ in the container does, gives the right answer; whether it does is not known unti
 On the default bridge there is no embedded DNS. musl and programs without a C library take no notice
 of `nsswitch.conf`; a service in it that linkdoctor does not know may have the name.
 
-## How to mend it
+## How to fix it
 
 Let the container use the engine's own file: drop the mount, or what writes it, and give further
 servers by `--dns`: the embedded DNS asks them for what it does not know. In `nsswitch.conf` the
@@ -46,10 +46,10 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Link,
     LinkKind,
     Need,
-    Place,
     Proof,
     Rule,
     Safety,
@@ -64,7 +64,7 @@ from linkdoctor.rulekit.world import World
 _PODMAN = "Podman"
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each name that a running container dials and does not ask for where it is known."""
     target = place.container
     running = topology.details(target).status is Status.RUNNING
@@ -82,8 +82,8 @@ def check(place: Place, topology: Topology) -> Iterator[Hit]:
             yield _without_dns(target, dialled, topology)
 
 
-def _is_astray(place: Place, dialled: DnsName, topology: Topology) -> bool:
-    """Tell whether the target's own servers do not lead to a container that has the name."""
+def _is_astray(place: HostContainer, dialled: DnsName, topology: Topology) -> bool:
+    """Whether the target's own servers do not lead to a container that has the name."""
     answer = topology.dns_answer_if_had(place.container, dialled.name)
     if answer is None and _may_forward(place, topology):
         topology.dns_answer(place.container, dialled.name)  # raises: it says what is missing
@@ -96,8 +96,8 @@ def _is_astray(place: Place, dialled: DnsName, topology: Topology) -> bool:
     return right.isdisjoint(answer or ())
 
 
-def _may_forward(place: Place, topology: Topology) -> bool:
-    """Tell whether a server of the target may ask the embedded DNS, or is it, further down."""
+def _may_forward(place: HostContainer, topology: Topology) -> bool:
+    """Whether a server of the target may ask the embedded DNS, or is it, further down."""
     return any(
         is_loopback(server) or topology.holder_of(place.host, server) is not None
         for server in topology.resolver(place.container).nameservers

@@ -23,7 +23,7 @@ the alias itself is tried first then, and answered by the embedded DNS. A link o
 has a hosts line, which comes before DNS, and so has an alias with an extra host. If the source is
 not on the network at all, what answers in its place is LD307.
 
-## How to mend it
+## How to fix it
 
 Create the target again without search domains (`--dns-search .`), or with `--dns-opt ndots:0`; or
 let its programs dial the alias with a dot at the end, which no search domain is added to.

@@ -22,7 +22,7 @@ and the like, word by word. **No value is read, kept or shown.**
 other words. A variable of that form that the target sets itself is its own affair. Links on
 user-defined networks, and those of engine 29, hand over no variables.
 
-## How to mend it
+## How to fix it
 
 Move the target and its link to a user-defined network, hand it only what it needs, and change the
 secrets: they may have been read.

@@ -21,7 +21,7 @@ of that name, it is shown: the source may have been moved there, and links do no
 If a container with the source's name exists, it is a ghost link (LD102). A target that was stopped
 for good (no restart policy) is not waited for by anyone.
 
-## How to mend it
+## How to fix it
 
 Create the source again, then create the target again: the link does not come back by itself.
 """

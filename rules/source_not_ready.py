@@ -28,7 +28,7 @@ died once or twice, is in no loop; nor is one that died some times at first and 
 minute, and twice as long as it did before. A job without a restart policy that ends with 0 and is
 started again may do so. A source that is down for good is LD101.
 
-## How to mend it
+## How to fix it
 
 Look at the source's last words and at all that its health check prints; the fault is inside it.
 """
@@ -143,7 +143,7 @@ def _times_of(source: Container, deaths: Sequence[Death]) -> Iterator[Proof]:
 
 
 def _last_check(source: Container, details: Details, topology: Topology) -> Iterator[Proof]:
-    """Tell how the last health check ended; of its output, what it says of peers."""
+    """Yield how the last health check ended; of its output, what it says of peers."""
     health = details.health
     if details.status is not Status.RUNNING or health is None or health.exit_code is None:
         return

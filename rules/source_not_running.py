@@ -22,7 +22,7 @@ A target that has stopped itself misses nothing and is not reported. A one-shot 
 expects to end (`service_completed_successfully`) is not missed on a user-defined network.
 A source in a restart loop is another fault (LD106).
 
-## How to mend it
+## How to fix it
 
 Start the source. Nothing else is interrupted; the engine corrects the target's hosts file at
 once. If the source came back with another address, the target's variables are stale then
@@ -105,7 +105,7 @@ def _state(details: Details) -> str:
     if details.status is not Status.CREATED:
         parts.append(f"exit code {details.exit_code}")
     if details.out_of_memory:
-        parts.append("killed for want of memory")
+        parts.append("killed (out of memory)")
     if details.error:
         parts.append(details.error)
     return ", ".join(parts)

@@ -18,7 +18,7 @@ The state of the container that the link leads to is *paused*, while the target 
 To the engine a paused source is running: `docker exec` in the target works, and the target can be
 restarted (engine lab).
 
-## How to mend it
+## How to fix it
 
 Unpause the source. Nothing is interrupted; what was sent meanwhile is still there.
 """

@@ -26,7 +26,7 @@ share a prefix, the one whose source exposes the port explains the address; if b
 `<PREFIX>_NAME` tells. What `docker exec` started is not looked at. From engine 29 on there are no
 link variables.
 
-## How to mend it
+## How to fix it
 
 Restart the target, provided that each of its links leads to a running container; if one does
 not, the target must be created again, since a restart would kill it. Better: let the program use
@@ -63,7 +63,7 @@ _MOST_SHOWN = 3
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report a legacy link whose variables in the process name an address of nobody's choice."""
-    source = topology.source_of(link) or topology.named(link.host, link.source_name)
+    source = topology.source_of(link) or topology.container_named(link.host, link.source_name)
     if source is None or not topology.is_running(source):
         return
     now = topology.link_addresses(link, source)
@@ -162,12 +162,12 @@ def _port_of(trace: TracedVariable) -> int:
 
 
 def _exposed(link: Link, topology: Topology) -> set[int]:
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     return {port.number for port in topology.details(source).exposed} if source else set()
 
 
 def _addresses(link: Link, topology: Topology) -> tuple[str, ...]:
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     return topology.link_addresses(link, source) if source is not None else ()
 
 

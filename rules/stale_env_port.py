@@ -22,7 +22,7 @@ Variables that the image or the user set (`Config.Env`) are not the link's. Two 
 prefix share their ports. A process without any such variable (engine 29 and later, or a program
 that dropped them) is LD203's matter. If the address is stale too, it is LD201 or LD302.
 
-## How to mend it
+## How to fix it
 
 Restart the target, provided that each of its links leads to a running container; otherwise create
 it again.
@@ -86,7 +86,7 @@ def _name(link: Link, port: Port) -> str:
 
 
 def _ports_of_prefix(link: Link, topology: Topology) -> set[Port] | None:
-    """Give the ports of the other links with this prefix; None if they cannot be told."""
+    """Return the ports of the other links with this prefix; None if they cannot be told."""
     ports: set[Port] = set()
     for other in topology.links_of(link.host, link.target):
         if other.prefix != link.prefix or other.alias == link.alias:

@@ -28,7 +28,7 @@ network's own, more specific one; companies do give parts of their own range to 
 Overlay networks live apart from the host's routes. Macvlan and ipvlan networks share the subnet
 of the uplink by intent.
 
-## How to mend it
+## How to fix it
 
 Give the network another subnet: create it again with `--subnet`. Let the engine choose from
 ranges that nothing else uses: `default-address-pools` in its settings (`bip` for the default
@@ -112,7 +112,7 @@ def _is_part(one: Subnet, of: Subnet) -> bool:
 
 
 def _thieves(network: Network, routes: Sequence[Route]) -> Iterator[Route]:
-    """Give one route for each interface that takes addresses of a network."""
+    """Yield one route for each interface that takes addresses of a network."""
     seen: set[str] = set()
     for route in routes:
         if route.interface in seen or not route.interface:

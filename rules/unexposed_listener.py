@@ -22,7 +22,7 @@ source that exposes nothing at all is LD501; a port without a listener LD502, on
 address LD503. On a user-defined network exposing means nothing. From engine 29 on there are no
 variables to miss; with inter-container communication on, nothing is lost then.
 
-## How to mend it
+## How to fix it
 
 Create the source again with `--expose`, and then the target, whose link would be a ghost
 otherwise. With inter-container communication on, a program that knows the port works as it is.
@@ -48,7 +48,7 @@ from linkdoctor.rulekit import (
     Topology,
 )
 from linkdoctor.rulekit.fixes import recreate_source
-from linkdoctor.rulekit.link_ports import Door, dialled_ports, doors_of
+from linkdoctor.rulekit.link_ports import PortState, dialled_ports, doors_of
 from linkdoctor.rulekit.world import World
 
 
@@ -67,7 +67,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     doors = doors_of(link, source, topology)
     answers = dict(doors.dialled) if doors is not None else {}
-    served = [port for port in hidden if answers.get(port) is Door.OPEN]
+    served = [port for port in hidden if answers.get(port) is PortState.OPEN]
     if not served:
         return
     listed = ", ".join(map(str, served))

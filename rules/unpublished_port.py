@@ -23,7 +23,7 @@ listening there, and a running container that exposes it.
 An exposed port that nobody outside needs. A port that a process of the host serves itself. A
 binding on the host's loopback address only is LD506.
 
-## How to mend it
+## How to fix it
 
 Create the container again with `--publish`. Containers that are linked to it must be created again
 after it, since their links become ghosts.
@@ -41,10 +41,10 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    HostContainer,
     Knowledge,
     Listener,
     Need,
-    Place,
     Port,
     Proof,
     Publication,
@@ -57,13 +57,13 @@ from linkdoctor.rulekit.host_ports import LABEL, dials, host_named, hosts_dialle
 from linkdoctor.rulekit.world import World
 
 
-def check(place: Place, topology: Topology) -> Iterator[Hit]:
+def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report ports that should be published and are not."""
     yield from _meant_for_outside(place, topology)
     yield from _dialled(place, topology)
 
 
-def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
+def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     container = place.container
     published = {each.port.number for each in topology.details(container).published}
     for number, where in sorted(wanted_ports(container, topology).items()):
@@ -86,7 +86,7 @@ def _meant_for_outside(place: Place, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _dialled(place: Place, topology: Topology) -> Iterator[Hit]:
+def _dialled(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     caller = place.container
     if not hosts_dialled(caller, topology):
         return

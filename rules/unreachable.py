@@ -31,7 +31,7 @@ it is where no port is known to be dialled and some of many exposed ones were no
 probed. Addresses outside the networks of the containers examined are dialled with
 `--probe-external` only; the target's own loopback never.
 
-## How to mend it
+## How to fix it
 
 It depends on the step that failed. Not reachable: look at the routes of the target, at who has the
 address, and for a REJECT. Refused though the
@@ -86,7 +86,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     ):
         return
     probes = [each for each in topology.probes(link.target) if each.alias == link.alias]
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     matter = probes_that_count(link, topology)
     failed = failed_probes(link, topology)
     if failed:
@@ -342,7 +342,7 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
 
 
 def _within(container: Container, *words: str) -> str:
-    """Give the command that runs a program of the host in a container's network namespace."""
+    """Return the command that runs a program of the host in a container's network namespace."""
     pid = commands.inspect_format("{{.State.Pid}}", container.name)
     return f'nsenter --net --target "$({pid})" {commands.shell(*words)}'
 

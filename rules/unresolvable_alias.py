@@ -25,7 +25,7 @@ A source that is on the network but has stopped is LD101. One that exists and is
 is LD402, one on another examined engine LD401. If something foreign answers in its place, it is
 LD307.
 
-## How to mend it
+## How to fix it
 
 Create the source on that network. The link starts to work at the next query; the target need not be
 restarted. A source that was renamed is found again under its old name. Where the source shares
@@ -131,12 +131,12 @@ def _candidates(link: Link, topology: Topology) -> tuple[Candidate, ...]:
 
 
 def _called_so_before(link: Link, topology: Topology) -> Iterator[Container]:
-    """Give the container that last had the name of the source, if it still exists (engine lab).
+    """Yield the container that last had the name of the source, if it still exists (engine lab).
 
     The engine's events have each container under its name then.
     """
     happened = topology.events(link.host, link.source_name)
-    holder = topology.looked_up(link.host, happened[-1].container_id) if happened else None
+    holder = topology.resolve_reference(link.host, happened[-1].container_id) if happened else None
     if holder is not None and holder is not link.target:
         yield holder
 
@@ -181,7 +181,7 @@ def _serves_on(link: Link, container: Container, topology: Topology) -> bool:
 
 
 def _hides_behind_another(link: Link, source: Container, topology: Topology) -> bool:
-    """Tell whether the source is on the network without a name of its own (engine lab)."""
+    """Whether the source is on the network without a name of its own (engine lab)."""
     own = topology.endpoint(source, link.network) is not None
     return not own and link.network in networks_of(link.host, source, topology)
 

@@ -24,7 +24,7 @@ A socket for both families, or a second one for the other family, is reachable. 
 addresses of both families, programs try one after the other: one that is served is enough. A single
 address that is not the link's is LD514, the loopback address LD503.
 
-## How to mend it
+## How to fix it
 
 Let the service bind to both families, or to `0.0.0.0` where the network has no IPv6.
 """
@@ -50,7 +50,7 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import Door, bound_places, dialled_addresses, doors_of
+from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses, doors_of
 from linkdoctor.rulekit.world import World
 
 
@@ -60,7 +60,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     doors = doors_of(link, source, topology) if source is not None else None
     if source is None or doors is None:
         return
-    matter, others = doors.judged(Door.WRONG_FAMILY)
+    matter, others = doors.judged(PortState.WRONG_FAMILY)
     for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
         if ports:
             yield _hit(link, source, ports, topology, severity, key)

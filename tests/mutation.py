@@ -90,7 +90,7 @@ def survivors(place: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Give 0 if every survivor has been looked at, else 1."""
+    """Return 0 if every survivor has been looked at, else 1."""
     known = tomllib.loads(LOOKED_AT.read_text())["survivor"]
     looked_at = {each["change"]: each["reason"] for each in known}
     with tempfile.TemporaryDirectory(prefix="linkdoctor-mutants-") as directory:

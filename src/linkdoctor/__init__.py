@@ -1,4 +1,4 @@
-"""linkdoctor: finds broken Docker links, proves each fault and says what mends it.
+"""linkdoctor: finds broken Docker links, proves each fault and says what fixes it.
 
 The public Python API stands here. Nothing of it is loaded before it is used.
 

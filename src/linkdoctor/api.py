@@ -29,7 +29,7 @@ import msgspec
 
 from linkdoctor import __version__
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
-from linkdoctor.collect.collector import Further, collect
+from linkdoctor.collect.collector import CollectOptions, collect
 from linkdoctor.collect.contexts import DEFAULT, current_context
 from linkdoctor.collect.engine import (
     ContextName,
@@ -42,12 +42,12 @@ from linkdoctor.collect.engine import (
     endpoint_of,
 )
 from linkdoctor.collect.names import names_of
-from linkdoctor.collect.unknown_reasons import mistake
+from linkdoctor.collect.unknown_reasons import internal_error
 from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import baseline_of
 from linkdoctor.model.changes import changes_between
-from linkdoctor.model.coverage import EngineSeen, SelfCheck, SilentEngine, sights_of
+from linkdoctor.model.coverage import EngineSeen, SelfCheck, SilentEngine, coverage_of
 from linkdoctor.model.differences import (
     Comparison,
     Kept,
@@ -71,12 +71,12 @@ __all__ = [
     "DEMO_FILES",
     "TOOL",
     "BaselineError",
+    "CollectOptions",
     "Comparison",
     "ContextName",
     "EndpointError",
     "EngineError",
     "Examination",
-    "Further",
     "Inventory",
     "LoadedRule",
     "Override",
@@ -120,8 +120,8 @@ _LONGEST_VERSION = 9
 _LONGEST_WORDS = 300
 _GZIP = b"\x1f\x8b"
 
-_A_BREATH = 0.2
-_TO_GIVE_UP = 1.5
+_POLL_INTERVAL = 0.2
+_INTERRUPT_GRACE = 1.5
 """Seconds that a reader may take to give up after an interruption."""
 
 Progress = Callable[[str], None]
@@ -149,7 +149,7 @@ def examine(
     engines: Sequence[Url | ContextName] = (Url(),),
     *,
     timeout: float = DEFAULT_TIMEOUT,
-    further: Further = Further(),  # noqa: B008 - frozen
+    further: CollectOptions = CollectOptions(),  # noqa: B008 - frozen
     environment: Mapping[str, str] | None = None,
     progress: Progress = lambda _: None,
     keep_what_is_known: bool = False,
@@ -191,7 +191,7 @@ def examine(
         except EngineError as error:
             failed[number] = _unreachable(where, environment, str(error))
         except Exception as error:  # one engine must not hide the others
-            failed[number] = _unreachable(where, environment, mistake(error))
+            failed[number] = _unreachable(where, environment, internal_error(error))
         finally:
             done.put(number)
 
@@ -214,7 +214,7 @@ def examine(
             deadline.end()
         for client in tuple(clients):
             client.hang_up()
-        _wait(waiting, done, _TO_GIVE_UP)
+        _wait(waiting, done, _INTERRUPT_GRACE)
         waiting |= failed.keys() - failed_before
     for number in waiting:
         failed[number] = _unreachable(engines[number], environment, late)
@@ -234,7 +234,7 @@ def _wait(waiting: set[int], done: SimpleQueue[int], seconds: float) -> None:
     clock = Deadline(seconds)
     while waiting:
         try:
-            waiting.discard(done.get(timeout=min(clock.left(), _A_BREATH)))
+            waiting.discard(done.get(timeout=min(clock.left(), _POLL_INTERVAL)))
         except Empty:
             if clock.left() <= 0:
                 return
@@ -246,7 +246,7 @@ def container_names(
     timeout: float = 1.0,
     environment: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Give the names of all containers, for completion; an engine that does not answer has none.
+    """Return the names of all containers, for completion; an engine that does not answer has none.
 
     Args:
         engines: where the engines are; by default the one that the docker CLI would use.
@@ -284,7 +284,7 @@ def _unreachable(
 
 
 def _distinct(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
-    """Give each snapshot a host name of its own: engines on one machine share theirs."""
+    """Return each snapshot a host name of its own: engines on one machine share theirs."""
     counts = Counter(snapshot.host for snapshot in snapshots)
     distinct: dict[str, Snapshot] = {}
     for snapshot in snapshots:
@@ -333,7 +333,7 @@ def diagnose_engines(
 
 
 def seen_from_here(examination: Examination) -> SelfCheck:
-    """Tell which evidence was had of each engine by this user, on this machine."""
+    """Return which evidence was had of each engine by this user, on this machine."""
     return SelfCheck(
         tool=TOOL,
         python=platform.python_version(),
@@ -344,7 +344,7 @@ def seen_from_here(examination: Examination) -> SelfCheck:
                 endpoint=each.endpoint,
                 engine=each.engine,
                 containers=len(each.containers),
-                sights=sights_of(each),
+                sights=coverage_of(each),
             )
             for each in examination.snapshots
         ),
@@ -365,7 +365,7 @@ def _now() -> str:
 
 
 def default_engine(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """Tell which engine is asked if none is named, and what decides that; '' for nothing does.
+    """Return which engine is asked if none is named, and what decides that; '' for nothing does.
 
     Raises:
         EndpointError: it is named in a way that cannot be right.
@@ -577,7 +577,7 @@ def compare(
     selection: Selection = Selection(),  # noqa: B008 - frozen
     declarations: Sequence[Declaration] = (),
 ) -> Comparison:
-    """Tell what changed between two snapshots of one host, two reports, or one of each.
+    """Return what changed between two snapshots of one host, two reports, or one of each.
 
     Snapshots are diagnosed with these rules and declarations; a report is what it was.
 
@@ -607,7 +607,7 @@ def compare(
 def _why_not(
     snapshot: Snapshot, rules: Sequence[LoadedRule], selection: Selection, code: str
 ) -> str:
-    """Tell why a rule could find nothing in a snapshot; '' if it could."""
+    """Return why a rule could find nothing in a snapshot; '' if it could."""
     if selection.ignores(code) or not selection.selects(code):
         return f"{code} is left out"
     needs = {each.rule.code: each.rule.needs for each in rules}

@@ -75,7 +75,7 @@ class Ignore(
     ] = None
 
     def suppression(self) -> Suppression:
-        """Give it as the diagnosis takes it."""
+        """Return it as the diagnosis takes it."""
         host, target, alias = (
             "" if glob == "*" else glob for glob in (self.host, self.target, self.alias)
         )
@@ -138,12 +138,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Give the rules that are ignored as with ``--ignore``, which takes their place."""
+        """Return the rules that are ignored as with ``--ignore``, which takes their place."""
         return tuple(each for each in self.ignore if isinstance(each, str))
 
     @property
     def suppressions(self) -> tuple[Suppression, ...]:
-        """Give what is known and accepted; it holds whatever ``--ignore`` says."""
+        """Return what is known and accepted; it holds whatever ``--ignore`` says."""
         return tuple(each.suppression() for each in self.ignore if isinstance(each, Ignore))
 
 
@@ -180,7 +180,7 @@ def load_with_origin(
 
 
 def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | None:
-    """Give the file to read: one that is named must be there, the usual places may be empty."""
+    """Return the file to read: one that is named must be there, the usual places may be empty."""
     if given is not None:
         return given
     if named := environment.get(CONFIG_VARIABLE):
@@ -189,7 +189,7 @@ def find_config(given: Path | None, environment: Mapping[str, str]) -> Path | No
 
 
 def usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Give the places where a file is looked for that nobody names, in order."""
+    """Yield the places where a file is looked for that nobody names, in order."""
     # Relative paths are void by the XDG specification, and would be the working directory's.
     base = environment.get("XDG_CONFIG_HOME", "")
     home = environment.get("HOME", "")
@@ -308,5 +308,5 @@ def _beside(path: Path, directory: str) -> str:
 
 
 def is_timeout(seconds: float) -> bool:
-    """Tell whether a number can be a time to wait."""
+    """Whether a number can be a time to wait."""
     return math.isfinite(seconds) and 0 < seconds <= LONGEST_TIMEOUT

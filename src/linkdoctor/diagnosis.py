@@ -48,7 +48,7 @@ from linkdoctor.model.suppression import (
     label_suppressions,
 )
 from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.rulekit import EachHost, EachLink, Hit, Place, Rule
+from linkdoctor.rulekit import EachHost, EachLink, Hit, HostContainer, Rule
 from linkdoctor.rulekit.history import with_history
 from linkdoctor.rulekit.printed_fixes import printed
 
@@ -56,7 +56,7 @@ __all__ = [
     "CRASH_CODE",
     "OWN_NAMES",
     "UNREACHABLE_CODE",
-    "Outcome",
+    "Evaluation",
     "Override",
     "Selection",
     "Unreachable",
@@ -128,15 +128,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Keep in the report what is only counted."""
 
     def selects(self, code: str) -> bool:
-        """Tell whether a rule is applied."""
+        """Whether a rule is applied."""
         return not self.select or code.startswith(tuple(self.select))
 
     def ignores(self, code: str) -> bool:
-        """Tell whether a rule's findings are only counted."""
+        """Whether a rule's findings are only counted."""
         return bool(self.ignore) and code.startswith(tuple(self.ignore))
 
     def concerns(self, finding: Finding) -> bool:
-        """Tell whether a finding is about the wanted containers."""
+        """Whether a finding is about the wanted containers."""
         return (
             not self.containers
             or finding.code == CRASH_CODE
@@ -146,7 +146,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """What applying rules gave, before anything is folded or left out."""
 
     findings: tuple[Finding, ...]
@@ -239,17 +239,17 @@ class _Policy(msgspec.Struct, frozen=True, kw_only=True):
     accept_missing: frozenset[str] = frozenset()
 
     def severity_of(self, code: str) -> Severity:
-        """Give the severity of a rule as it is here; ERROR for what no rule stands behind."""
+        """Return the severity of a rule as it is here; ERROR for what no rule stands behind."""
         rule = self.rules.get(code)
         return self.severities.get(code, rule.severity) if rule else Severity.ERROR
 
     def judged(self, finding: Finding) -> Finding:
-        """Give a finding the severity that it has here."""
+        """Return a finding the severity that it has here."""
         severity = self.severities.get(finding.code, finding.severity)
         return msgspec.structs.replace(finding, severity=severity)
 
     def explains(self, cause: Finding, code: str, severity: Severity) -> bool:
-        """Tell whether a finding follows from a cause; what is graver than the cause does not.
+        """Whether a finding follows from a cause; what is graver than the cause does not.
 
         What follows from what is decided by the rules' own severities. Only a consequence that was
         itself made graver than its cause stands beside it: that is what was asked for.
@@ -280,7 +280,7 @@ def _suppressions(
 
 def _examined(
     topology: Topology,
-    outcome: Outcome,
+    outcome: Evaluation,
     rules: Iterable[Rule],
     selection: Selection,
     unreachable: Sequence[Unreachable],
@@ -293,14 +293,14 @@ def _examined(
     )
 
 
-def evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
+def evaluate(topology: Topology, rules: Iterable[Rule]) -> Evaluation:
     """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
     with without_collector():
         return _evaluate(topology, rules)
 
 
-def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
-    outcome = _Outcome()
+def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Evaluation:
+    outcome = _Evaluation()
     subjects = _Subjects(topology)
     hosts = [snapshot.host for snapshot in topology.snapshots()]
     for rule in rules:
@@ -316,7 +316,7 @@ def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Outcome:
                 _apply(rule, _is_up, subjects.unknown, topology, _subject_of_place, outcome)
             places = subjects.up if check.up else subjects.places
             _apply(rule, check.check, places, topology, _subject_of_place, outcome)
-    return Outcome(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
+    return Evaluation(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
 
 
 class _Subjects:
@@ -325,10 +325,12 @@ class _Subjects:
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._links: dict[tuple[LinkKind | None, bool], list[Link]] = {}
-        self.places = [Place(host=host, container=each) for host, each in topology.containers()]
+        self.places = [
+            HostContainer(host=host, container=each) for host, each in topology.containers()
+        ]
 
     def links(self, kind: LinkKind | None, up: bool) -> list[Link]:
-        """Give the links of a kind, or of any; those of targets that are up, or all."""
+        """Return the links of a kind, or of any; those of targets that are up, or all."""
         found = self._links.get((kind, up))
         if found is None:
             found = self._links[kind, up] = [
@@ -340,13 +342,13 @@ class _Subjects:
         return found
 
     @cached_property
-    def unknown(self) -> list[Place]:
-        """Give the containers of which nothing is known."""
+    def unknown(self) -> list[HostContainer]:
+        """Return the containers of which nothing is known."""
         return [each for each in self.places if isinstance(each.container.details, Unknown)]
 
     @cached_property
-    def up(self) -> list[Place]:
-        """Give the containers that are known to be up."""
+    def up(self) -> list[HostContainer]:
+        """Return the containers that are known to be up."""
         return [
             each
             for each in self.places
@@ -355,13 +357,13 @@ class _Subjects:
         ]
 
 
-def _is_up(place: Place, topology: Topology) -> Iterable[Hit]:
+def _is_up(place: HostContainer, topology: Topology) -> Iterable[Hit]:
     """Ask what is not known: it raises, and the rule is skipped with the reason."""
     topology.is_running(place.container)
     return ()
 
 
-class _Outcome:
+class _Evaluation:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.skipped: dict[Skipped, str] = {}
@@ -384,7 +386,7 @@ def _subject_of_host(host: str) -> _Subject:
     return _Subject(host=host)
 
 
-def _subject_of_place(place: Place) -> _Subject:
+def _subject_of_place(place: HostContainer) -> _Subject:
     return _Subject(host=place.host, target=place.container.name)
 
 
@@ -394,7 +396,7 @@ def _apply(
     subjects: Iterable[T],
     topology: Topology,
     named: Callable[[T], _Subject],
-    outcome: _Outcome,
+    outcome: _Evaluation,
 ) -> None:
     crashed = False
     for subject in subjects:
@@ -526,7 +528,7 @@ def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
 
 
 def _skips(
-    outcome: Outcome,
+    outcome: Evaluation,
     findings: Iterable[Finding],
     policy: _Policy,
     added: AliasesOfCompose,
@@ -562,19 +564,19 @@ def _skips(
 
 
 def _links_meant(topology: Topology, names: Collection[str]) -> list[Link]:
-    """Give the links of the wanted containers, as target or as source; all if none is named."""
+    """Return the links of the wanted containers, as target or as source; all if none is named."""
     return [
         link
         for link in topology.links()
         if not names
         or link.target.name in names
         or link.source_name in names
-        or ((shown := topology.source_shown(link)) is not None and shown.name in names)
+        or ((shown := topology.source_or_namesake(link)) is not None and shown.name in names)
     ]
 
 
 def _is_meant(skip: Skipped, links: Iterable[Link], names: Collection[str]) -> bool:
-    """Tell whether a skipped check is about the wanted containers, their links, or the host."""
+    """Whether a skipped check is about the wanted containers, their links, or the host."""
     if not names or skip.subject == skip.host or skip.subject.partition("/")[0] in names:
         return True
     return any(

@@ -13,7 +13,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
 
-__all__ = ["MOVED", "OldNames", "understand_old_names"]
+__all__ = ["MOVED", "RENAMED", "OldNames", "renamed", "understand_old_names"]
 
 MOVED: Mapping[str, str] = MappingProxyType(
     {
@@ -67,6 +67,23 @@ MOVED: Mapping[str, str] = MappingProxyType(
 )
 """The modules that a rule could import, and where they are now."""
 
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "Alike": "SimilarNames",
+        "Door": "PortState",
+        "Doors": "LinkPorts",
+        "Fate": "LinkOutcome",
+        "Likeness": "Similarity",
+        "Place": "HostContainer",
+        "WITHIN": "CONTAINS",
+        "likeness": "similarity",
+        "looked_up": "resolve_reference",
+        "named": "container_named",
+        "source_shown": "source_or_namesake",
+    }
+)
+"""The names that a rule could use, and what they are called now."""
+
 
 class OldNames(MetaPathFinder, Loader):
     """Finds a module under its old name: asked last, for what nothing else finds."""
@@ -83,13 +100,33 @@ class OldNames(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Fill the old name with what stands under the new one, and warn."""
         new = MOVED[module.__name__]
-        warnings.warn(
-            f"{module.__name__} is now {new}; the old name will be removed in linkdoctor 0.3",
-            FutureWarning,
-            stacklevel=2,
-        )
+        _warn(module.__name__, new, stacklevel=3)
         found = importlib.import_module(new)
-        module.__dict__.update({name: getattr(found, name) for name in found.__all__})
+        names = {name: getattr(found, name) for name in found.__all__}
+        old = {old: names[now] for old, now in RENAMED.items() if now in names}
+        module.__dict__.update(names | old)
+
+
+def renamed(owner: object, name: str) -> object:
+    """Return what an old name stands for in a module or an object, and warn.
+
+    Raises:
+        AttributeError: the name never stood for anything there.
+    """
+    now = RENAMED.get(name, "")
+    whose = owner.__name__ if isinstance(owner, ModuleType) else type(owner).__name__
+    if not now or not hasattr(owner, now):
+        raise AttributeError(f"{whose!r} has no attribute {name!r}")
+    _warn(f"{whose}.{name}", f"{whose}.{now}", stacklevel=4)
+    return getattr(owner, now)
+
+
+def _warn(old: str, new: str, *, stacklevel: int) -> None:
+    warnings.warn(
+        f"{old} is now {new}; the old name will be removed in linkdoctor 0.3",
+        FutureWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def understand_old_names() -> None:

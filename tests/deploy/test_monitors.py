@@ -150,7 +150,10 @@ def validated(directory: Path, *included: Path) -> str:
     given = icinga_constants(directory)
     icinga = program("icinga2")
     own = icinga_environment()
-    run([icinga, "daemon", "-C", "-c", main, *given], environment=own)
+    # Without being asked to, Icinga writes its objects down until 2.13.
+    options = run([icinga, "daemon", "--help"], environment=own).stdout
+    dump = ["--dump-objects"] if "--dump-objects" in options else []
+    run([icinga, "daemon", "-C", *dump, "-c", main, *given], environment=own)
     listing = run([icinga, "object", "list", *given[:4]], environment=own)
     return re.sub(r"\x1b\[[0-9;]*m", "", listing.stdout)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from linkdoctor.api import Examination, Further, Url, examine, load_rules, report_on
+from linkdoctor.api import CollectOptions, Examination, Url, examine, load_rules, report_on
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
 from linkdoctor.model.snapshot import Snapshot
@@ -27,7 +27,7 @@ STARTING = timedelta(minutes=1)
 def look(
     *where: Lab | str,
     timeout: float = 30.0,
-    further: Further = Further(),  # noqa: B008 - frozen
+    further: CollectOptions = CollectOptions(),  # noqa: B008 - frozen
 ) -> Examination:
     """Examine engines, given as labs or URLs; whatever runs has had a minute to come up."""
     engines = [Url(each if isinstance(each, str) else each.url) for each in where]

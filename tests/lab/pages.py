@@ -175,7 +175,7 @@ def _ended(text: str) -> str:
 
 
 def prepare(lab: Lab) -> None:
-    """Give a host the one image that the pages use."""
+    """Return a host the one image that the pages use."""
     lab.image(f"{IMAGE}:latest")
 
 

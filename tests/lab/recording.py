@@ -87,7 +87,7 @@ def record() -> tuple[Snapshot, ...]:
 
 
 def settled(seen: Examination) -> tuple[Snapshot, ...]:
-    """Give the snapshots as they would be an hour later, without a path of the lab."""
+    """Return the snapshots as they would be an hour later, without a path of the lab."""
     assert not seen.unreachable, seen.unreachable
     return tuple(
         msgspec.structs.replace(each, endpoint="unix:///var/run/docker.sock")

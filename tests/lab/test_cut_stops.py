@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from linkdoctor.collect import control as control_module
-from linkdoctor.fix.journal import Step, read, steps
+from linkdoctor.fix.journal import JournalStep, read, steps
 from linkdoctor.fix.outcome import Result
 from linkdoctor.model.actions import Recreate
 
 from .cutting import AMID, Cut, When, cutting
-from .mending import QUICK, control_of, create, leftovers_of, mend
+from .fixing import QUICK, control_of, create, fix, leftovers_of
 from .situations import Lab
 from .test_kill_anywhere import MOST_REQUESTS, Victim
 
@@ -85,7 +85,7 @@ CUTS = {
 BOTH_DIE = Cut(When.AMID, 1, writes=True, at="/stop", with_guardian=True)
 
 
-def last_step(victim: Victim) -> Step:
+def last_step(victim: Victim) -> JournalStep:
     return steps(read(victim.journal))[-1]
 
 
@@ -173,7 +173,7 @@ def test_a_stop_that_outlasts_the_patience_of_its_client(
     ghost(lab)
     with monkeypatch.context() as shorter:
         shorter.setattr(control_module, "_stopping", lambda _: AMID)
-        outcome = mend(lab, Recreate(container="web"), tmp_path / "journal")
+        outcome = fix(lab, Recreate(container="web"), tmp_path / "journal")
     assert lab.inspect("web")["State"]["Running"]
     assert lab.links("web") == ["/app:/web/helloapp"]
     assert "The new container was left in its place" in " ".join(outcome.notes)
@@ -195,7 +195,7 @@ def test_a_cut_return_of_an_old_container_is_brought_to_an_end(lab: Lab, victim:
         BOTH_DIE,
     ):
         old = lab.inspect("web")["Id"]
-        kept = mend(lab, Recreate(container="web"), victim.next_journal, keep_old=True)
+        kept = fix(lab, Recreate(container="web"), victim.next_journal, keep_old=True)
         assert kept.kept == old
         assert victim.recreate("web", how, "undo")
         results = victim.clean_up(by_undo=False)

@@ -66,9 +66,9 @@ def test_a_source_that_moved_is_a_new_fault_and_a_moved_address(lab: Lab, tmp_pa
     assert move.before != move.after != ""
 
     lab.restart("web")
-    mended = compare(after, seen(lab), RULES)
-    assert {each.finding.code: each.absence for each in mended.findings.gone} == {
-        "LD201": Absence.MENDED
+    fixed = compare(after, seen(lab), RULES)
+    assert {each.finding.code: each.absence for each in fixed.findings.gone} == {
+        "LD201": Absence.FIXED
     }
 
 

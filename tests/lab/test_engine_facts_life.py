@@ -125,14 +125,14 @@ def test_a_ghost_link_works_by_luck_until_the_target_restarts(linked: Lab) -> No
     assert refusal(lambda: linked.start("web")) == NOT_RUNNING
 
 
-def test_a_ghost_link_is_mended_by_making_the_target_anew(linked: Lab) -> None:
+def test_a_ghost_link_is_fixed_by_making_the_target_anew(linked: Lab) -> None:
     linked.recreate("app")
     linked.recreate("web")
     assert linked.names("app") == ["/app", "/web/helloapp"]
     assert linked.fetch("web", "http://helloapp:5000/") == (0, "app\n")
 
 
-def test_a_ghost_link_is_mended_by_an_engine_restart(lab: Lab) -> None:
+def test_a_ghost_link_is_fixed_by_an_engine_restart(lab: Lab) -> None:
     lab.run("app", listen=5000, restart="always")
     lab.run("web", link="app:helloapp", restart="always")
     new = lab.recreate("app")

@@ -112,7 +112,7 @@ def test_a_missing_source_leaves_nothing_but_a_destroy_event(lab: Lab) -> None:
 
 
 def test_of_two_sources_for_one_alias_the_second_is_dropped_without_a_word(lab: Lab) -> None:
-    """Of two sources for one alias the second is dropped without a word."""
+    """Of two sources for one alias the second is dropped silently."""
     lab.run("app", listen=5000)
     lab.run("app9", listen=5000)
     lab.run("web", link=["app:same", "app9:same"])

@@ -21,8 +21,8 @@ from linkdoctor.fix.undo import resume
 
 from .cutting import AMID
 from .engine import SEARCH_PATH, Engine
+from .fixing import leftovers_of
 from .kill_driver import PATIENCE
-from .mending import leftovers_of
 from .situations import Lab
 from .test_cut_stops import KINDS
 from .test_kill_anywhere import ROOT

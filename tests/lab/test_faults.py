@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from linkdoctor.api import Further, Url, examine, load_rules, report_on
-from linkdoctor.collect.workers import at_once
+from linkdoctor.api import CollectOptions, Url, examine, load_rules, report_on
+from linkdoctor.collect.workers import map_concurrently
 from linkdoctor.model.report import Report, Verdict
 from tests.faulty import Fault, Kind, faulty
 from tests.replay import replayed, situations
@@ -29,7 +29,7 @@ from .situations import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = load_rules()
-WITH_LOGS = Further(logs=True)
+WITH_LOGS = CollectOptions(logs=True)
 TIMEOUT = 4.0
 GRACE = 5.0
 """Seconds after which an examination ends whatever happens, and what a busy machine needs."""
@@ -88,7 +88,7 @@ def try_each(engine: Path, directory: Path, faults: Sequence[Fault]) -> list[Tri
             path = proxy.asked[fault.nth - 1] if len(proxy.asked) >= fault.nth else ""
         return Tried(fault, path, report_on(examination, RULES), took)
 
-    return at_once(SIDE_BY_SIDE, attempt, list(enumerate(faults)))
+    return map_concurrently(SIDE_BY_SIDE, attempt, list(enumerate(faults)))
 
 
 def requests_of(engine: Path, directory: Path) -> list[str]:
@@ -168,7 +168,7 @@ def test_each_request_that_fails_is_an_exit_code_of_the_command(
             return f"{fault}: exit code {done.returncode}\n{done.stderr}"
         return ""
 
-    assert [each for each in at_once(2, attempt, range(1, count + 1)) if each] == []
+    assert [each for each in map_concurrently(2, attempt, range(1, count + 1)) if each] == []
 
 
 def checked(url: str, *arguments: str, program: str = COMMAND) -> Process:

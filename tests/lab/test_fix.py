@@ -1,4 +1,4 @@
-"""`linkdoctor fix` on a real engine: each fault that it can mend is mended, and nothing is lost."""
+"""`linkdoctor fix` on a real engine: each fault that it can fix is fixed, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import linkdoctor
 from linkdoctor.fix.lock import locked
 
 from .examining import codes, diagnose, told
-from .mending import command_line, control_of, environment, mended, steps_of
+from .fixing import command_line, control_of, environment, fixed, steps_of
 from .situations import Lab, refusal
 
 PAGE = (0, "app\n")
@@ -176,7 +176,7 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[each.code for each in FAULTS])
-def test_a_fault_is_mended_and_nothing_is_lost(fault: Fault, lab: Lab, tmp_path: Path) -> None:
+def test_a_fault_is_fixed_and_nothing_is_lost(fault: Fault, lab: Lab, tmp_path: Path) -> None:
     fault.make(lab)
     assert [each.split()[0] for each in codes(diagnose(lab))] == [fault.code]
     done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "recreate", "--yes")
@@ -286,7 +286,7 @@ def test_a_blocked_link_is_opened_by_a_restart(quiet_lab: Lab, tmp_path: Path) -
         if rule.startswith("-A DOCKER -s "):
             quiet_lab.engine.inside("iptables", *rule.replace("-A", "-D", 1).split())
     assert codes(diagnose(quiet_lab)) == ["LD603 web/helloapp"]
-    mended(quiet_lab, tmp_path, "restart")
+    fixed(quiet_lab, tmp_path, "restart")
     assert told(diagnose(quiet_lab)) == []
     assert quiet_lab.fetch("web", "http://helloapp:5000/") == PAGE
 
@@ -323,7 +323,7 @@ def test_a_source_is_replaced_with_its_data_and_its_targets_after_it(
     # For a while after its start a container is not blamed for what it listens on.
     quiet_lab.wait_for(lambda: bool(replaced()), 20.0)
     assert replaced() == ["app", "shop", "web"]
-    mended(quiet_lab, tmp_path, "recreate")
+    fixed(quiet_lab, tmp_path, "recreate")
     quiet_lab.wait_listening("app", 9000)
     # The engine may forget to delete the rules of a link whose source goes before its target.
     assert set(told(diagnose(quiet_lab))) <= {"LD602 /"}
@@ -341,7 +341,7 @@ def test_a_source_that_a_ghost_keeps_down_is_replaced_before_its_target(
     lab.recreate("db")
     refusal(lambda: lab.restart("app"))
     assert "LD101 web/helloapp" in codes(diagnose(lab))
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert lab.fetch("web", "http://helloapp:5000/") == PAGE
     assert lab.exec("app", ["cat", MARK]) == (0, "kept\n")
@@ -396,7 +396,7 @@ def test_two_runs_at_once_exclude_each_other(lab: Lab, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert f"process {os.getpid()}" in done.stderr
     assert not lab.pid("app")
-    mended(lab, tmp_path, "safe")
+    fixed(lab, tmp_path, "safe")
 
 
 def at_a_terminal(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .examining import codes, diagnose, remarks, told
-from .mending import command_line, mended, steps_of
+from .fixing import command_line, fixed, steps_of
 from .nameserver import nameserver
 from .situations import Lab
 
@@ -37,7 +37,7 @@ def test_variables_that_no_link_sets_are_set_by_hand(lab: Lab, tmp_path: Path) -
     lab.run("pg", network="back", listen=5432)
     target(lab, network="back", link="pg:db", command=READS)
     assert codes(diagnose(lab)) == ["LD203 web/db"]
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert lab.process_environment("web")["DB_PORT_5432_TCP_ADDR"] == "db"
     assert lab.fetch("web", "http://db:5432/") == (0, "pg\n")
@@ -84,7 +84,7 @@ def test_a_pin_that_means_the_same_is_dropped(lab: Lab, tmp_path: Path) -> None:
     lab.run("app", listen=5000)
     target(lab, link="app:helloapp", extra_hosts=[f"helloapp:{lab.address('app')}"])
     assert codes(diagnose(lab)) == ["LD304 web/helloapp"]
-    mended(lab, tmp_path, "recreate", "--fail-on", "warning")
+    fixed(lab, tmp_path, "recreate", "--fail-on", "warning")
     assert told(diagnose(lab)) == []
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     assert is_kept(lab)
@@ -106,7 +106,7 @@ def test_a_source_behind_another_container_is_linked_by_its_owner(lab: Lab, tmp_
     lab.run("inner", network_mode="container:app")
     target(lab, network="back", link="inner:helloapp")
     assert codes(diagnose(lab)) == ["LD306 web/helloapp"]
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     assert is_kept(lab)
@@ -140,7 +140,7 @@ def test_a_port_on_the_loopback_is_opened_and_its_target_follows(lab: Lab, tmp_p
     target(lab, "app", listen=5000, publish={5000: "127.0.0.1:18000"}, labels=MEANT)
     target(lab, link="app:helloapp")
     assert codes(diagnose(lab)) == ["LD506 app/"]
-    mended(lab, tmp_path, "recreate", "--fail-on", "warning")
+    fixed(lab, tmp_path, "recreate", "--fail-on", "warning")
     assert told(diagnose(lab)) == []
     assert {each["HostIp"] for each in bound(lab)} == {"0.0.0.0", "::"}
     lab.wait_listening("app", 5000)
@@ -153,7 +153,7 @@ def test_a_taken_port_is_given_up_for_a_free_one(lab: Lab, tmp_path: Path) -> No
     lab.run("db", listen=5432, publish={5432: 18000})
     lab.run("app", listen=5000, publish={5000: 18000}, refused=True)
     assert codes(diagnose(lab)) == ["LD508 app/"]
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert {each["HostPort"] for each in bound(lab)} == {"18001"}
 
@@ -165,9 +165,9 @@ def test_a_port_of_the_engines_choice_that_is_counted_on_is_fixed(
     lab.run("app", listen=5000, labels=MEANT, publish={5000: given})
     number = bound(lab)[0]["HostPort"]
     assert remarks(diagnose(lab)) == ["LD511 app/"]
-    # Remarks are mended only if they are asked for.
+    # Remarks are fixed only if they are asked for.
     assert command_line(lab, tmp_path, "fix", "--format", "json").returncode == 0
-    mended(lab, tmp_path, "recreate", "--select", "LD511")
+    fixed(lab, tmp_path, "recreate", "--select", "LD511")
     assert told(diagnose(lab)) == []
     lab.restart("app")
     assert {each["HostPort"] for each in bound(lab)} == {number}
@@ -180,7 +180,7 @@ def test_ports_of_the_engines_choice_are_kept_if_that_is_asked_for(
     target(lab, link="app:helloapp", listen=80, publish={80: None})
     number = bound(lab, "web", 80)[0]["HostPort"]
     lab.recreate("app")
-    mended(lab, tmp_path, "recreate", "--pin-ports")
+    fixed(lab, tmp_path, "recreate", "--pin-ports")
     lab.wait_listening("web", 80)
     assert told(diagnose(lab)) == []
     assert {each["HostPort"] for each in bound(lab, "web", 80)} == {number}
@@ -202,7 +202,7 @@ def test_a_circle_by_names_is_opened(lab: Lab, tmp_path: Path) -> None:
     lab.rename("app", "app-old")
     lab.rename("web", "app")
     assert codes(diagnose(lab))[0] == "LD108 app/helloapp"
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert lab.stored_links("app") == ["app-old:helloapp"]
     assert lab.fetch("app", "http://helloapp:5000/") == (0, "app\n")
@@ -217,7 +217,7 @@ def test_a_source_that_is_gone_comes_first(lab: Lab, tmp_path: Path) -> None:
     assert (done.returncode, steps_of(done)) == (1, [])
     assert "there is no container app" in done.stdout
     lab.run("app", listen=5000)
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert told(diagnose(lab)) == []
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
     assert is_kept(lab)
@@ -234,7 +234,7 @@ def test_a_source_of_another_host_is_published_there_and_named_here(
     target(first, network="back", link="billing:billing")
     target(second, "billing", listen=9000)
     assert codes(diagnose(first, second)) == ["LD401 web/billing"]
-    mended(first, tmp_path, "recreate", beside=second)
+    fixed(first, tmp_path, "recreate", beside=second)
     second.wait_listening("billing", 9000)
     assert told(diagnose(first, second)) == []
     assert first.fetch("web", "http://billing:9000/") == (0, "billing\n")
@@ -250,7 +250,7 @@ def test_a_pin_to_a_container_of_another_host_becomes_one_to_the_host(
     target(second, "db", network="back", listen=5432)
     target(first, extra_hosts=[f"db:{second.address('db', 'back')}"])
     assert codes(diagnose(first, second)) == ["LD403 web/"]
-    mended(first, tmp_path, "recreate", beside=second)
+    fixed(first, tmp_path, "recreate", beside=second)
     second.wait_listening("db", 5432)
     assert told(diagnose(first, second)) == []
     assert first.fetch("web", "http://db:5432/") == (0, "db\n")

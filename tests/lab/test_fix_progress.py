@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .mending import command_line
+from .fixing import command_line
 from .situations import Lab
 from .test_fix import at_a_terminal
 

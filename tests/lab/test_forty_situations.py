@@ -22,8 +22,8 @@ import msgspec
 import pytest
 
 from linkdoctor.api import (
+    CollectOptions,
     Examination,
-    Further,
     add_snapshots,
     redact_names,
     snapshot_bytes,
@@ -417,7 +417,7 @@ def host(tree: Path | None) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def diagnosis(host: Lab) -> Report:
     """What linkdoctor says of the host, with everything that it can be asked to read."""
-    return report(look(host, further=Further(logs=True, probe=True)))
+    return report(look(host, further=CollectOptions(logs=True, probe=True)))
 
 
 def test_there_are_forty_and_more(host: Lab) -> None:
@@ -479,7 +479,7 @@ def test_no_secret_is_in_any_output(host: Lab, tmp_path: Path) -> None:
 
 
 def test_a_saved_host_is_diagnosed_as_the_live_one(host: Lab, tmp_path: Path) -> None:
-    seen = look(host, further=Further(logs=True, probe=True))
+    seen = look(host, further=CollectOptions(logs=True, probe=True))
     files = [tmp_path / f"{each.host}.json.gz" for each in seen.snapshots]
     for path, each in zip(files, seen.snapshots, strict=True):
         path.write_bytes(snapshot_bytes(each))
@@ -516,7 +516,7 @@ _TIMES = re.compile(
 
 
 def test_under_pseudonyms_the_host_has_the_same_findings(host: Lab, tmp_path: Path) -> None:
-    seen = look(host, further=Further(logs=True, probe=True))
+    seen = look(host, further=CollectOptions(logs=True, probe=True))
     (plain,) = seen.snapshots
     replaced = redact_names(plain, KEY)
     # Under other names nobody can make a container again by hand: those commands are left out.

@@ -26,8 +26,8 @@ from linkdoctor.fix.undo import resume, undo
 
 from .cutting import Cut, CuttingProxy, When, cutting
 from .engine import SEARCH_PATH
+from .fixing import create, leftovers_of
 from .kill_driver import INTERRUPTED, PATIENCE
-from .mending import create, leftovers_of
 from .situations import Lab
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from linkdoctor.fix import lock as lock_module
 from linkdoctor.fix.lock import Locked, guarding, locked
 
 from .cutting import cutting
-from .mending import control_of, environment
+from .fixing import control_of, environment
 from .situations import Lab
 
 E = f"engine of {os.getpid()}"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from linkdoctor.api import Examination
-from linkdoctor.collect.collector import Further
+from linkdoctor.collect.collector import CollectOptions
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.report import Finding, Report, Safety, Severity
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Event
@@ -30,7 +30,7 @@ def asking(url: str) -> list[str]:
 
 def listening_to(lab: Lab) -> Examination:
     """What is seen with `--logs`."""
-    return look(lab, further=Further(logs=True))
+    return look(lab, further=CollectOptions(logs=True))
 
 
 def container(examination: Examination, name: str) -> Container:

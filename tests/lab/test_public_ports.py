@@ -11,7 +11,7 @@ from linkdoctor.model.actions import Recreate
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Publication
 
-from .mending import command_line, leftovers_of, mend, mended, steps_of
+from .fixing import command_line, fix, fixed, leftovers_of, steps_of
 from .situations import Lab
 
 RANGE = "18000-18010"
@@ -42,7 +42,7 @@ def test_a_restart_moves_the_port_and_the_step_says_so(
     lab.move("app")
     done = command_line(lab, tmp_path, "fix")
     assert f"its public port {before} will change" in done.stdout
-    mended(lab, tmp_path, "restart")
+    fixed(lab, tmp_path, "restart")
     assert public(lab) != before
 
 
@@ -57,11 +57,11 @@ def test_a_replacement_keeps_the_port_unless_told_otherwise(
     assert f"its public port {before} will change" in done.stdout
     done = command_line(lab, tmp_path, "fix")
     assert f"keeps its public port {before}, if still free" in done.stdout
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert public(lab) == before
     assert lab.fetch("web", "http://helloapp:5000/")[0] == 0
     lab.recreate("app")
-    mended(lab, tmp_path, "recreate", "--no-pin-ports")
+    fixed(lab, tmp_path, "recreate", "--no-pin-ports")
     asked = lab.inspect("web")["HostConfig"]["PortBindings"] or {}
     # It was pinned by then: a fixed port is no port of the engine's choice any more.
     assert public(lab) == before
@@ -92,7 +92,7 @@ def test_a_port_that_was_taken_meanwhile_is_no_failure(
         for address in ("0.0.0.0", "::")
     )
     order = Recreate(container="web", published=fixed, pinned=chosen)
-    outcome = mend(lab, order, tmp_path / "journal.jsonl")
+    outcome = fix(lab, order, tmp_path / "journal.jsonl")
     assert outcome.result is Result.FIXED, outcome.reason
     assert any(f"public port {before} was taken meanwhile" in each for each in outcome.notes)
     assert public(lab) != before
@@ -109,7 +109,7 @@ def test_a_port_that_a_fix_asks_for_is_not_given_up(lab: Lab, tmp_path: Path) ->
     lab.run("thief", listen=81, publish={81: 18081})
     asked = (Publication(port=Port(80), host_address="", host_port=18081),)
     before = lab.inspect("web")["Id"]
-    outcome = mend(lab, Recreate(container="web", publish=asked), tmp_path / "journal.jsonl")
+    outcome = fix(lab, Recreate(container="web", publish=asked), tmp_path / "journal.jsonl")
     assert outcome.result is Result.UNDONE
     assert "port is already allocated" in outcome.reason
     assert lab.inspect("web")["Id"] == before

@@ -28,7 +28,7 @@ from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.snapshot import Publication
 
 from . import leftovers
-from .mending import QUICK, api_version, control_of, create, leftovers_of, mend
+from .fixing import QUICK, api_version, control_of, create, fix, leftovers_of
 from .situations import Lab
 
 SLEEP = ["sleep", "100000"]
@@ -259,7 +259,7 @@ def test_a_container_that_sets_everything_is_the_same_afterwards(full: Lab, jour
     for path in written:
         assert full.exec("full", f"rm -f {path}/of-image; echo kept > {path}/file")[0] == 0
     before = full.inspect("full")
-    outcome = mend(full, Recreate(container="full"), journal)
+    outcome = fix(full, Recreate(container="full"), journal)
     assert (outcome.result, outcome.reason, outcome.notes) == (Result.FIXED, "", ())
     after = full.inspect("full")
     assert after["Id"] == outcome.container != before["Id"]
@@ -276,9 +276,9 @@ def test_a_container_that_sets_everything_is_the_same_afterwards(full: Lab, jour
 
 
 def test_a_second_recreation_changes_nothing_more(full: Lab, journal: Path) -> None:
-    mend(full, Recreate(container="full"), journal)
+    fix(full, Recreate(container="full"), journal)
     before = full.inspect("full")
-    assert mend(full, Recreate(container="full"), journal).result is Result.FIXED
+    assert fix(full, Recreate(container="full"), journal).result is Result.FIXED
     after = full.inspect("full")
     assert sorted(after["HostConfig"]["Binds"]) == sorted(before["HostConfig"]["Binds"])
     assert differences(comparable(before), comparable(after)) == []
@@ -322,7 +322,7 @@ def test_an_odd_container_is_the_same_afterwards(lab: Lab, journal: Path, kind: 
     create(lab, "odd", body)
     lab.start("odd")
     before = lab.inspect("odd")
-    outcome = mend(lab, Recreate(container="odd"), journal)
+    outcome = fix(lab, Recreate(container="odd"), journal)
     assert (outcome.result, outcome.reason) == (Result.FIXED, "")
     assert differences(comparable(before), comparable(lab.inspect("odd"))) == []
 
@@ -343,7 +343,7 @@ def test_an_image_that_lost_its_name_is_taken_by_id(lab: Lab, journal: Path) -> 
     lab.run("web", image="lab:moving", command=SLEEP)
     before = lab.inspect("web")
     lab.image("lab:moving", env={"WHICH": "second"})
-    assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+    assert fix(lab, Recreate(container="web"), journal).result is Result.FIXED
     after = lab.inspect("web")
     assert after["Image"] == before["Image"] == after["Config"]["Image"]
     assert "WHICH=first" in after["Config"]["Env"]
@@ -352,14 +352,14 @@ def test_an_image_that_lost_its_name_is_taken_by_id(lab: Lab, journal: Path) -> 
 # What the action changes
 
 
-def test_a_ghost_is_mended_with_the_links_of_today(lab: Lab, journal: Path) -> None:
+def test_a_ghost_is_fixed_with_the_links_of_today(lab: Lab, journal: Path) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
-    assert mend(lab, Recreate(container="app"), journal).result is Result.FIXED
+    assert fix(lab, Recreate(container="app"), journal).result is Result.FIXED
     # the engine now calls the source of the ghost by the name under which it was put aside
     assert lab.links("web") == ["/app-linkdoctor-old:/web/helloapp"]
     assert lab.find("web/helloapp") is None
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.interrupted) == (Result.FIXED, 0.0)
     assert lab.links("web") == ["/app:/web/helloapp"]
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
@@ -370,7 +370,7 @@ def test_a_ghost_is_mended_with_the_links_of_today(lab: Lab, journal: Path) -> N
 def test_the_new_target_follows_its_source(lab: Lab, journal: Path) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
-    assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+    assert fix(lab, Recreate(container="web"), journal).result is Result.FIXED
     old, new = lab.move("app")
     assert old != new
     assert lab.hosts_lines("web", "helloapp")[0].split()[0] == new
@@ -394,7 +394,7 @@ def test_ports_hosts_links_and_network_are_added(lab: Lab, journal: Path) -> Non
         extra_hosts=(HostsLine(address="10.2.2.2", names=("new",)),),
         drop_extra_hosts=("old",),
     )
-    assert mend(lab, action, journal).result is Result.FIXED
+    assert fix(lab, action, journal).result is Result.FIXED
     after = lab.inspect("web")
     assert after["HostConfig"]["PortBindings"] == {
         "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18000"}],
@@ -434,7 +434,7 @@ def test_a_new_one_that_ends_at_once_is_put_back(lab: Lab, journal: Path) -> Non
         publish={80: 18081},
     )
     lab.wait_for(lambda: lab.exec("web", "test -e /data/began")[0] == 0)
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert outcome.result is Result.UNDONE
     assert outcome.reason == "it ended at once, with exit code 3"
     assert_back(lab, "web", identity)
@@ -448,7 +448,7 @@ def test_an_unhealthy_new_one_is_put_back(lab: Lab, journal: Path) -> None:
         health="test ! -e /tmp/sick",
         binds=["sick:/data"],
     )
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.reason) == (Result.UNDONE, "its health check fails")
     assert_back(lab, "web", identity)
 
@@ -457,7 +457,7 @@ def test_a_port_that_was_grabbed_puts_the_old_one_back(lab: Lab, journal: Path) 
     lab.run("thief", publish={80: 18082})
     identity = lab.run("web")
     grabbed = Publication(port=Port(80), host_address="", host_port=18082)
-    outcome = mend(lab, Recreate(container="web", publish=(grabbed,)), journal)
+    outcome = fix(lab, Recreate(container="web", publish=(grabbed,)), journal)
     assert outcome.result is Result.UNDONE
     assert "18082" in outcome.reason
     assert "port is already allocated" in outcome.reason
@@ -466,7 +466,7 @@ def test_a_port_that_was_grabbed_puts_the_old_one_back(lab: Lab, journal: Path) 
 
 def test_links_that_are_not_clean_put_the_old_one_back(lab: Lab, journal: Path) -> None:
     identity = lab.run("web", restart="always")
-    outcome = mend(lab, Recreate(container="web"), journal, verify=lambda: "LD204 is still there")
+    outcome = fix(lab, Recreate(container="web"), journal, verify=lambda: "LD204 is still there")
     assert (outcome.result, outcome.reason) == (Result.UNDONE, "LD204 is still there")
     assert_back(lab, "web", identity)
     assert lab.inspect("web")["HostConfig"]["RestartPolicy"]["Name"] == "always"
@@ -479,7 +479,7 @@ def test_an_interruption_from_the_keyboard_puts_the_old_one_back(lab: Lab, journ
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        mend(lab, Recreate(container="web"), journal, verify=interrupted)
+        fix(lab, Recreate(container="web"), journal, verify=interrupted)
     assert_back(lab, "web", identity)
 
 
@@ -489,7 +489,7 @@ def test_a_ghost_that_cannot_start_again_is_not_stopped_for_a_new_one_that_fails
     lab.run("app", listen=5000)
     identity = lab.run("web", link="app:helloapp")
     lab.recreate("app")
-    outcome = mend(lab, Recreate(container="web"), journal, verify=lambda: "not clean")
+    outcome = fix(lab, Recreate(container="web"), journal, verify=lambda: "not clean")
     assert outcome.result is Result.UNDONE
     assert_back(lab, "web", identity)
 
@@ -500,7 +500,7 @@ def test_a_failed_start_where_the_old_one_cannot_start_either_loses_nothing(
     lab.run("app", listen=5000)
     identity = lab.run("web", link="app:helloapp", publish={80: 18083})
     lab.recreate("app")
-    outcome = mend(lab, Recreate(container="web"), journal, verify=lambda: "not clean")
+    outcome = fix(lab, Recreate(container="web"), journal, verify=lambda: "not clean")
     assert (outcome.result, outcome.kept) == (Result.NOT_FIXED, identity)
     assert lab.inspect("web")["State"]["Running"]
     assert lab.inspect("web-linkdoctor-old")["Id"] == identity
@@ -514,7 +514,7 @@ def test_a_name_that_is_taken_meanwhile_is_said(lab: Lab, journal: Path) -> None
         lab.run("web", command=["sleep", "99999"])
         return "not clean"
 
-    outcome = mend(lab, Recreate(container="web"), journal, verify=steal)
+    outcome = fix(lab, Recreate(container="web"), journal, verify=steal)
     assert outcome.result is Result.UNDONE
     assert "was taken by another container" in outcome.notes[0]
     assert lab.inspect("web-linkdoctor-old")["Id"] == identity
@@ -529,8 +529,8 @@ def test_a_full_disk_under_the_journal_puts_the_old_one_back(lab: Lab, tmp_path:
         journal = tmp_path / "journal.jsonl"
         policies = itertools.cycle(("always", "no"))
         while not journal.exists() or journal.stat().st_size < 2300:  # a recreation begins
-            mend(lab, SetRestartPolicy(container="web", policy=next(policies)), journal)
-        outcome = mend(lab, Recreate(container="web"), journal)
+            fix(lab, SetRestartPolicy(container="web", policy=next(policies)), journal)
+        outcome = fix(lab, Recreate(container="web"), journal)
         assert "No space left on device" in outcome.reason or "disk is full" in outcome.reason
         assert outcome.result is Result.UNDONE
         assert_back(lab, "web", identity)
@@ -548,7 +548,7 @@ def test_an_engine_that_goes_away_midway_costs_nothing(lab: Lab, journal: Path) 
         return "not clean"
 
     try:
-        outcome = mend(lab, Recreate(container="web"), journal, verify=go_away)
+        outcome = fix(lab, Recreate(container="web"), journal, verify=go_away)
     finally:
         back.join()
         lab.client.close()
@@ -562,7 +562,7 @@ def test_an_engine_that_goes_away_midway_costs_nothing(lab: Lab, journal: Path) 
 
 def refused(lab: Lab, journal: Path, name: str) -> str:
     before = lab.listed()
-    outcome = mend(lab, Recreate(container=name), journal)
+    outcome = fix(lab, Recreate(container=name), journal)
     assert (outcome.result, outcome.step) == (Result.NOT_FIXED, None)
     assert lab.listed() == before
     return outcome.reason
@@ -600,12 +600,12 @@ def test_leftovers_of_an_earlier_run_are_named(lab: Lab, journal: Path) -> None:
 def test_a_restart_never_kills_a_target(lab: Lab, journal: Path) -> None:
     lab.run("app", listen=5000)
     lab.run("web", link="app:helloapp")
-    assert mend(lab, Restart(container="web"), journal).result is Result.FIXED
+    assert fix(lab, Restart(container="web"), journal).result is Result.FIXED
     lab.stop("app")
-    outcome = mend(lab, Restart(container="web"), journal)
+    outcome = fix(lab, Restart(container="web"), journal)
     assert "app, the source of web's link helloapp, does not run" in outcome.reason
     lab.recreate("app")
-    outcome = mend(lab, Restart(container="web"), journal)
+    outcome = fix(lab, Restart(container="web"), journal)
     assert outcome.result is Result.NOT_FIXED
     assert "ghost link" in outcome.reason
     assert lab.inspect("web")["State"]["Running"]
@@ -634,8 +634,8 @@ def test_every_step_is_taken_back_in_reverse_order(lab: Lab, journal: Path) -> N
         ConnectNetwork(network="shop", container="thawed", aliases=("warm",)),
     ]
     for action in actions:
-        assert mend(lab, action, journal).result is Result.FIXED
-    kept = mend(lab, Recreate(container="web"), journal, keep_old=True)
+        assert fix(lab, action, journal).result is Result.FIXED
+    kept = fix(lab, Recreate(container="web"), journal, keep_old=True)
     assert (kept.result, kept.kept) == (Result.FIXED, identity)
     old = lab.inspect("web-linkdoctor-old")
     assert (old["State"]["Running"], old["HostConfig"]["RestartPolicy"]["Name"]) == (False, "no")
@@ -664,6 +664,6 @@ def test_a_recreation_whose_old_container_is_gone_is_not_taken_back(
     lab: Lab, journal: Path
 ) -> None:
     lab.run("web")
-    mend(lab, Recreate(container="web"), journal)
+    fix(lab, Recreate(container="web"), journal)
     assert take_back(lab, journal) == ["Recreate not-fixed"]
     assert lab.inspect("web")["State"]["Running"]

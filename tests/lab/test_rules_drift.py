@@ -41,7 +41,7 @@ def bounce(lab: Lab, name: str) -> tuple[str, str]:
 # LD201
 
 
-def test_a_source_that_moved_leaves_stale_variables_and_a_restart_mends_them(linked: Lab) -> None:
+def test_a_source_that_moved_leaves_stale_variables_and_a_restart_fixes_them(linked: Lab) -> None:
     old, new = linked.move("app")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD201", "web", "helloapp")
@@ -71,7 +71,7 @@ def test_exec_shows_fresh_variables_where_the_process_has_stale_ones(linked: Lab
     assert codes(diagnose(linked)) == ["LD201 web/helloapp"]
 
 
-def test_stale_variables_of_a_target_with_a_ghost_are_mended_by_recreation_only(lab: Lab) -> None:
+def test_stale_variables_of_a_target_with_a_ghost_are_fixed_by_recreation_only(lab: Lab) -> None:
     client = lab.image("lab:web", command=["sleep", "100000"])
     lab.run("app", listen=5000)
     lab.run("db", listen=5432)
@@ -163,7 +163,7 @@ def test_a_source_that_went_off_the_bridge_and_back_leaves_a_wrong_line(linked: 
     assert linked.fetch("web", "http://helloapp:5000/") == (0, "app\n")
 
 
-def test_a_line_edited_by_hand_is_wrong_and_a_restart_mends_it(linked: Lab) -> None:
+def test_a_line_edited_by_hand_is_wrong_and_a_restart_fixes_it(linked: Lab) -> None:
     edit_hosts(linked, "web", linked.address("app"), "10.9.9.9")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD302", "web", "helloapp")
@@ -206,7 +206,7 @@ def test_a_line_appended_by_hand_for_another_name_is_nobodys_business(linked: La
 # LD303
 
 
-def test_a_line_deleted_by_hand_is_missing_and_a_restart_mends_it(linked: Lab) -> None:
+def test_a_line_deleted_by_hand_is_missing_and_a_restart_fixes_it(linked: Lab) -> None:
     (line,) = linked.hosts_lines("web", "helloapp")
     edit_hosts(linked, "web", f"{line}\n", "")
     found = only_fault(diagnose(linked))

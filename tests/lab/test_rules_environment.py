@@ -66,7 +66,7 @@ def test_equal_values_override_nothing(lab: Lab) -> None:
 # LD206
 
 
-def test_two_aliases_with_one_prefix_collide_and_another_alias_mends_it(
+def test_two_aliases_with_one_prefix_collide_and_another_alias_fixes_it(
     lab: Lab, client: str
 ) -> None:
     lab.run("one", listen=80)

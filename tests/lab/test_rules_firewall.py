@@ -46,7 +46,7 @@ def linked(quiet_lab: Lab) -> Lab:
 # LD602
 
 
-def test_a_source_that_moved_leaves_a_wrong_pair_and_its_deletion_mends_it(linked: Lab) -> None:
+def test_a_source_that_moved_leaves_a_wrong_pair_and_its_deletion_fixes_it(linked: Lab) -> None:
     client = linked.image("lab:sleep", command=["sleep", "100000"])
     linked.run("shop", image=client, command=[], link="app:store")
     linked.stop("app")
@@ -159,7 +159,7 @@ def forget_rules(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("how", ["these rules", "the whole chain"])
-def test_a_link_without_its_rules_is_blocked_and_a_restart_mends_it(linked: Lab, how: str) -> None:
+def test_a_link_without_its_rules_is_blocked_and_a_restart_fixes_it(linked: Lab, how: str) -> None:
     if how == "these rules":
         forget_rules(linked)
     else:
@@ -266,7 +266,7 @@ def flushed(linked: Lab) -> Iterator[Lab]:
     linked.restart_engine()
 
 
-def test_a_flushed_firewall_is_one_fault_and_the_engines_restart_mends_it(flushed: Lab) -> None:
+def test_a_flushed_firewall_is_one_fault_and_the_engines_restart_fixes_it(flushed: Lab) -> None:
     assert flushed.fetch("web", "http://helloapp:5000/", timeout=1)[0] == TIMED_OUT
     found = only_fault(diagnose(flushed))
     assert (found.code, found.target, found.alias) == ("LD604", "", "")

@@ -60,7 +60,7 @@ def test_an_empty_host_is_healthy(lab: Lab) -> None:
 # LD101
 
 
-def test_a_stopped_source_is_one_fault_and_its_start_mends_it(linked: Lab) -> None:
+def test_a_stopped_source_is_one_fault_and_its_start_fixes_it(linked: Lab) -> None:
     linked.stop("app")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD101", "web", "helloapp")
@@ -112,7 +112,7 @@ def test_a_source_that_came_back_at_its_old_address_is_healthy(linked: Lab) -> N
 # LD102
 
 
-def test_a_recreated_source_is_a_ghost_and_a_recreated_target_mends_it(linked: Lab) -> None:
+def test_a_recreated_source_is_a_ghost_and_a_recreated_target_fixes_it(linked: Lab) -> None:
     recreate_source(linked)
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD102", "web", "helloapp")
@@ -186,7 +186,7 @@ def test_a_recreated_target_is_linked_to_the_source_of_today(linked: Lab) -> Non
     assert (report.findings, report.skipped) == ((), ())
 
 
-def test_an_engine_restart_mends_a_ghost(lab: Lab) -> None:
+def test_an_engine_restart_fixes_a_ghost(lab: Lab) -> None:
     lab.run("app", listen=5000, restart="always")
     lab.run("web", link="app:helloapp", restart="always")
     lab.recreate("app")
@@ -207,7 +207,7 @@ def test_a_removed_source_is_gone(linked: Lab) -> None:
     assert found.source == "app"
 
 
-def test_the_advice_for_a_source_that_is_gone_mends_it_in_its_order(linked: Lab) -> None:
+def test_the_advice_for_a_source_that_is_gone_fixes_it_in_its_order(linked: Lab) -> None:
     linked.remove("app")
     found = only_fault(diagnose(linked))
     create, recreate = found.fixes
@@ -231,7 +231,7 @@ def test_a_removed_container_that_nobody_is_linked_to_is_not_missed(linked: Lab)
 # LD104
 
 
-def test_a_refusal_because_the_source_was_down_is_mended_by_two_starts(lab: Lab) -> None:
+def test_a_refusal_because_the_source_was_down_is_fixed_by_two_starts(lab: Lab) -> None:
     lab.run("app", listen=5000)
     lab.stop("app")
     lab.run("web", link="app:helloapp", refused=True)
@@ -247,7 +247,7 @@ def test_a_refusal_because_the_source_was_down_is_mended_by_two_starts(lab: Lab)
     assert (report.findings, report.skipped) == ((), ())
 
 
-def test_a_refusal_whose_source_runs_meanwhile_is_mended_by_one_start(lab: Lab) -> None:
+def test_a_refusal_whose_source_runs_meanwhile_is_fixed_by_one_start(lab: Lab) -> None:
     lab.run("app", listen=5000)
     lab.stop("app")
     lab.run("web", link="app:helloapp", refused=True)
@@ -259,7 +259,7 @@ def test_a_refusal_whose_source_runs_meanwhile_is_mended_by_one_start(lab: Lab) 
     assert codes(diagnose(lab)) == []
 
 
-def test_a_refusal_because_the_source_is_off_the_bridge_is_mended_by_connecting(lab: Lab) -> None:
+def test_a_refusal_because_the_source_is_off_the_bridge_is_fixed_by_connecting(lab: Lab) -> None:
     lab.network("back")
     lab.run("app", network="back", listen=5000)
     lab.run("web", link="app:helloapp", refused=True)
@@ -278,7 +278,7 @@ def test_a_refusal_because_the_source_is_off_the_bridge_is_mended_by_connecting(
     assert (report.findings, report.skipped) == ((), ())
 
 
-def test_a_restart_with_a_ghost_link_is_mended_by_a_recreated_target(linked: Lab) -> None:
+def test_a_restart_with_a_ghost_link_is_fixed_by_a_recreated_target(linked: Lab) -> None:
     recreate_source(linked)
     with pytest.raises(APIError, match="Cannot link to a non running container"):
         linked.restart("web")

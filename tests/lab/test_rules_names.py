@@ -119,7 +119,7 @@ def expects_by_image(lab: Lab) -> None:
         (expects_by_image, "image"),
     ],
 )
-def test_a_link_under_another_alias_than_expected_is_mended_by_recreation(
+def test_a_link_under_another_alias_than_expected_is_fixed_by_recreation(
     lab: Lab, expects: Callable[[Lab], None], origin: str
 ) -> None:
     lab.run("app", listen=5000)
@@ -136,7 +136,7 @@ def test_a_link_under_another_alias_than_expected_is_mended_by_recreation(
     assert lab.fetch("web", "http://app:5000/") == (0, "app\n")
 
 
-def test_a_configured_expectation_that_nothing_meets_is_mended_by_recreation(lab: Lab) -> None:
+def test_a_configured_expectation_that_nothing_meets_is_fixed_by_recreation(lab: Lab) -> None:
     image = lab.image("lab:sleep", command=SLEEP)
     declarations = [Declaration(container="web*", expects=("helloapp",))]
     lab.run("app", listen=5000)
@@ -193,7 +193,7 @@ def test_a_container_of_the_expected_name_out_of_reach_is_brought_near(lab: Lab)
     assert lab.fetch("web", "http://app:5000/") == (0, "app\n")
 
 
-def test_a_wrong_alias_on_a_user_defined_network_is_mended_at_the_source(lab: Lab) -> None:
+def test_a_wrong_alias_on_a_user_defined_network_is_fixed_at_the_source(lab: Lab) -> None:
     lab.network("back")
     lab.run("app", network="back", listen=5000, aliases=["service"])
     lab.run("web", network="back", link="app:api", env={"API_URL": "http://helloapp:5000/"})
@@ -260,7 +260,7 @@ def test_a_link_on_a_network_to_a_source_that_does_not_exist_resolves_nowhere(la
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
 
 
-def test_a_source_on_another_network_is_mended_by_connecting_it(lab: Lab) -> None:
+def test_a_source_on_another_network_is_fixed_by_connecting_it(lab: Lab) -> None:
     lab.network("back")
     lab.network("front")
     lab.run("app", network="front", listen=5000)
@@ -345,7 +345,7 @@ def the_one(report: Report, code: str, target: str, alias: str) -> Finding:
     return found
 
 
-def test_a_link_to_a_container_of_the_other_host_is_mended_by_publishing_it(
+def test_a_link_to_a_container_of_the_other_host_is_fixed_by_publishing_it(
     two_hosts: tuple[Lab, Lab],
 ) -> None:
     first, second = two_hosts

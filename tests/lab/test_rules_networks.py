@@ -20,7 +20,7 @@ def back(lab: Lab) -> Lab:
     return lab
 
 
-def assert_mended(lab: Lab, page: str = "app\n") -> None:
+def assert_fixed(lab: Lab, page: str = "app\n") -> None:
     """Nothing is wrong any more, and the target reaches its source."""
     report = diagnose(lab)
     assert (codes(report), report.skipped) == ([], ())
@@ -40,7 +40,7 @@ def test_a_source_that_left_the_bridge_is_found_and_brought_back(back: Lab) -> N
     assert (found.code, found.target, found.alias) == ("LD402", "web", "helloapp")
     assert words(advised(found, Safety.SAFE)) == [["docker", "network", "connect", "bridge", "app"]]
     apply(back, advised(found, Safety.SAFE))
-    assert_mended(back)
+    assert_fixed(back)
 
 
 def test_a_source_that_comes_back_elsewhere_is_the_next_fault(lab: Lab) -> None:
@@ -54,7 +54,7 @@ def test_a_source_that_comes_back_elsewhere_is_the_next_fault(lab: Lab) -> None:
     found = only_fault(diagnose(lab))
     assert found.code in ("LD302", "LD201")  # engines before 28 leave the hosts line too
     apply(lab, advised(found, Safety.RESTART))
-    assert_mended(lab)
+    assert_fixed(lab)
 
 
 def test_a_further_network_of_both_does_not_help_the_alias(back: Lab) -> None:
@@ -75,7 +75,7 @@ def test_a_source_in_the_network_of_a_container_elsewhere_is_brought_with_its_na
     found = only_fault(diagnose(back))
     assert (found.code, found.source) == ("LD402", "inner")
     apply(back, advised(found, Safety.SAFE))
-    assert_mended(back)
+    assert_fixed(back)
 
 
 def test_a_source_in_the_network_of_a_container_there_has_no_name_of_its_own(back: Lab) -> None:
@@ -86,7 +86,7 @@ def test_a_source_in_the_network_of_a_container_there_has_no_name_of_its_own(bac
     found = only_fault(diagnose(back))
     assert (found.code, found.source) == ("LD306", "inner")
     apply(back, advised(found, Safety.RECREATE))
-    assert_mended(back)
+    assert_fixed(back)
 
 
 def test_a_source_without_network_is_given_one(back: Lab) -> None:
@@ -96,7 +96,7 @@ def test_a_source_without_network_is_given_one(back: Lab) -> None:
     assert (found.code, found.evidence[0].observed) == ("LD402", "none")
     assert not any("network connect" in each for fix in found.fixes for each in fix.commands)
     apply(back, advised(found, Safety.RECREATE))
-    assert_mended(back)
+    assert_fixed(back)
 
 
 def test_a_source_with_the_hosts_network_cannot_be_connected(back: Lab) -> None:
@@ -141,7 +141,7 @@ def test_a_target_without_network_is_recreated_with_one(lab: Lab) -> None:
     # What is in this mode is never connected to a network as it is.
     assert not any("network connect" in each for fix in found.fixes for each in fix.commands)
     apply(lab, advised(found, Safety.RECREATE))
-    assert_mended(lab)
+    assert_fixed(lab)
 
 
 def test_a_target_that_joined_the_bridge_needs_its_next_start(lab: Lab) -> None:
@@ -152,7 +152,7 @@ def test_a_target_that_joined_the_bridge_needs_its_next_start(lab: Lab) -> None:
     # Since 28 the engine writes the hosts line at once.
     assert set(codes(diagnose(lab))) <= {"LD303 web/helloapp"}
     lab.restart("web")
-    assert_mended(lab)
+    assert_fixed(lab)
 
 
 def test_a_container_without_network_and_links_is_quiet(lab: Lab) -> None:

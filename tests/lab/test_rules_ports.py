@@ -21,7 +21,7 @@ TWO_LISTENERS = "httpd -p 127.0.0.1:5000; exec httpd -f -p 172.17.0.2:5000"
 # LD501
 
 
-def test_a_source_that_exposes_nothing_is_a_warning_and_is_mended_by_exposing(lab: Lab) -> None:
+def test_a_source_that_exposes_nothing_is_a_warning_and_is_fixed_by_exposing(lab: Lab) -> None:
     client = lab.image("lab:sleep", command=SLEEP)
     server = lab.image("lab:app", command=SERVE, files=PAGE)
     lab.run("app", image=server, command=[])
@@ -249,7 +249,7 @@ def serve_two_ports(lab: Lab) -> None:
     lab.wait_listening("app", 5000)
 
 
-def test_a_dialled_port_that_is_not_exposed_is_a_remark_and_is_mended_by_exposing(lab: Lab) -> None:
+def test_a_dialled_port_that_is_not_exposed_is_a_remark_and_is_fixed_by_exposing(lab: Lab) -> None:
     serve_two_ports(lab)
     client = lab.image("lab:sleep", command=SLEEP)
     lab.run("web", image=client, command=[], link="app:api", env={"API_URL": "http://api:9000/"})
@@ -342,7 +342,7 @@ def test_a_container_that_nobody_uses_is_not_searched_for_owners(lab: Lab) -> No
 # LD505
 
 
-def test_a_port_meant_for_outside_is_mended_by_publishing_it(lab: Lab) -> None:
+def test_a_port_meant_for_outside_is_fixed_by_publishing_it(lab: Lab) -> None:
     server = lab.image("lab:app", expose=[5000], command=SERVE, files=PAGE)
     lab.run("app", image=server, command=[], labels={"linkdoctor.publish": "5000"})
     lab.wait_listening("app", 5000)
@@ -372,7 +372,7 @@ def test_a_port_meant_for_outside_that_is_published_anywhere_is_right(
     assert (report.findings, report.skipped) == ((), ())
 
 
-def test_a_port_that_the_other_host_dials_is_mended_by_publishing_it_there(
+def test_a_port_that_the_other_host_dials_is_fixed_by_publishing_it_there(
     two_hosts: tuple[Lab, Lab],
 ) -> None:
     first, second = two_hosts

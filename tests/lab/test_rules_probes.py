@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from linkdoctor.api import Further
+from linkdoctor.api import CollectOptions
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Safety, Severity
 from linkdoctor.model.snapshot import Probe, ProbeCause, ProbeOutcome
@@ -18,17 +18,17 @@ from .leftovers import wait_until
 from .nameserver import nameserver
 from .situations import Lab
 
-PROBE = Further(probe=True)
-OUTSIDE = Further(probe=True, probe_external=True)
+PROBE = CollectOptions(probe=True)
+OUTSIDE = CollectOptions(probe=True, probe_external=True)
 TO_THE_SERVICE = ("-p", "tcp", "--dport", "5000")
 
 
-def probed(lab: Lab, further: Further = PROBE) -> Report:
+def probed(lab: Lab, further: CollectOptions = PROBE) -> Report:
     """Examine an engine with probes and apply every rule."""
     return report(look(lab, further=further))
 
 
-def probes(lab: Lab, name: str, further: Further = PROBE) -> tuple[Probe, ...]:
+def probes(lab: Lab, name: str, further: CollectOptions = PROBE) -> tuple[Probe, ...]:
     """What the probes of one target met."""
     (snapshot,) = look(lab, further=further).snapshots
     found = next(each.probes for each in snapshot.containers if each.name == name)

@@ -48,7 +48,7 @@ def program_of_the_host(lab: Lab, port: int) -> Iterator[None]:
 # LD506
 
 
-def test_a_loopback_publication_meant_for_outside_is_mended_by_opening_it(
+def test_a_loopback_publication_meant_for_outside_is_fixed_by_opening_it(
     lab: Lab, server: str
 ) -> None:
     lab.run("app", image=server, command=[], publish={5000: "127.0.0.1:18000"}, labels=MEANT)
@@ -66,7 +66,7 @@ def test_a_loopback_publication_meant_for_outside_is_mended_by_opening_it(
     assert {each["HostIp"] for each in ports} == {"0.0.0.0", "::"}
 
 
-def test_a_loopback_publication_that_the_other_host_dials_is_mended_there(
+def test_a_loopback_publication_that_the_other_host_dials_is_fixed_there(
     two_hosts: tuple[Lab, Lab],
 ) -> None:
     first, second = two_hosts
@@ -199,7 +199,7 @@ def test_a_published_container_that_has_only_just_started_may_be_on_its_way(lab:
 # LD508
 
 
-def test_a_port_that_another_container_has_is_mended_by_another_port(lab: Lab, server: str) -> None:
+def test_a_port_that_another_container_has_is_fixed_by_another_port(lab: Lab, server: str) -> None:
     lab.run("db", listen=5432, publish={5432: 18000})
     lab.run("app", image=server, command=[], publish={5000: 18000}, refused=True)
     found = only_fault(diagnose(lab))
@@ -224,7 +224,7 @@ def test_the_kept_container_of_that_fix_is_a_remark_at_most(lab: Lab, server: st
     assert (codes(report), told(report)) == ([], ["LD508 app-before/"])
 
 
-def test_a_port_that_another_container_has_is_mended_by_stopping_that(lab: Lab) -> None:
+def test_a_port_that_another_container_has_is_fixed_by_stopping_that(lab: Lab) -> None:
     lab.run("app", listen=5000, publish={5000: 18000})
     lab.stop("app")
     lab.run("db", listen=5432, publish={5432: "127.0.0.1:18000"})

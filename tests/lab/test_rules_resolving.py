@@ -12,7 +12,7 @@ import pytest
 from linkdoctor.model.report import Safety, Severity
 
 from .examining import advised, apply, codes, diagnose, only_fault, remarks
-from .mending import mended
+from .fixing import fixed
 from .nameserver import nameserver
 from .situations import Lab
 
@@ -291,7 +291,7 @@ def test_a_reconnected_target_is_fixed_by_linkdoctor_itself(back: Lab, tmp_path:
     back.run("web", image=image, command=[], network="back", link="app:helloapp")
     back.disconnect("back", "web")
     back.connect("back", "web")
-    mended(back, tmp_path, "recreate")
+    fixed(back, tmp_path, "recreate")
     assert back.fetch("web", "http://helloapp:5000/") == (0, "app\n")
 
 

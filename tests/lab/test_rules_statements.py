@@ -29,7 +29,7 @@ def waiting(lab: Lab) -> str:
 
 
 def made_up(lab: Lab, name: str) -> str:
-    """Give a container the name that a failed attempt of Compose v1 leaves; gives that name."""
+    """Return a container the name that a failed attempt of Compose v1 leaves; gives that name."""
     new = f"{str(lab.inspect(name)['Id'])[:12]}_{name}"
     lab.rename(name, new)
     return new

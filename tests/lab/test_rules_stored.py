@@ -18,7 +18,7 @@ from linkdoctor.model.report import Safety, Severity
 
 from .engine import Engine
 from .examining import advised, apply, codes, diagnose, look, only_fault, report, told, words
-from .mending import mended
+from .fixing import fixed
 from .situations import Lab
 
 CLIENT = "lab:web"
@@ -118,7 +118,7 @@ def test_links_are_read_as_typed_of_containers_in_every_state(linked: Lab) -> No
 # LD110
 
 
-def test_a_renamed_source_is_warned_of_and_its_old_name_mends_it(linked: Lab) -> None:
+def test_a_renamed_source_is_warned_of_and_its_old_name_fixes_it(linked: Lab) -> None:
     linked.rename("app", "app2")
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD110", "web", "helloapp")
@@ -186,7 +186,7 @@ def test_a_renamed_source_on_a_user_defined_network_is_no_matter_of_the_disk(lab
 # LD109
 
 
-def test_a_link_removed_from_the_engine_alone_is_dropped_and_recreation_mends_it(
+def test_a_link_removed_from_the_engine_alone_is_dropped_and_recreation_fixes_it(
     linked: Lab,
 ) -> None:
     linked.api.remove_container("web/helloapp", link=True)
@@ -303,7 +303,7 @@ def test_a_link_on_a_user_defined_network_is_on_disk_and_not_dropped(lab: Lab) -
 # LD305
 
 
-def test_of_two_sources_for_one_alias_one_is_dropped_and_another_alias_mends_it(lab: Lab) -> None:
+def test_of_two_sources_for_one_alias_one_is_dropped_and_another_alias_fixes_it(lab: Lab) -> None:
     lab.image(CLIENT, command=["sleep", "100000"])
     lab.run("app", listen=5000)
     lab.run("app9", listen=5009)
@@ -413,11 +413,11 @@ def test_a_source_that_came_back_with_another_port_leaves_the_old_one_in_the_pro
     assert (told(outcome), outcome.skipped) == ([], ())
 
 
-def test_old_ports_are_mended_by_a_restart_through_fix(living_lab: Lab, tmp_path: Path) -> None:
+def test_old_ports_are_fixed_by_a_restart_through_fix(living_lab: Lab, tmp_path: Path) -> None:
     run_pair(living_lab, "stable")
     come_back_with(living_lab, 6000, "stable")
     assert codes(diagnose(living_lab)) == ["LD202 web/helloapp"]
-    mended(living_lab, tmp_path, "restart")
+    fixed(living_lab, tmp_path, "restart")
     assert told(diagnose(living_lab)) == []
     assert living_lab.fetch("web", "http://helloapp:6000/") == (0, "app\n")
 

@@ -23,7 +23,7 @@ from linkdoctor.rulekit.run_words import connect_words, words_of
 
 from .engine import SEARCH_PATH
 from .examining import advised, codes, diagnose, look, only_fault
-from .mending import api_version, command_line, create
+from .fixing import api_version, command_line, create
 from .situations import Lab
 from .test_recreate import ODD, SECRET, SLEEP, comparable, differences, everything, second_network
 

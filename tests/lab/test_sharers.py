@@ -21,15 +21,15 @@ from linkdoctor.model.report import Safety
 
 from .examining import advised, codes, diagnose, only_fault, told
 from .examining import apply as type_commands
-from .mending import (
+from .fixing import (
     QUICK,
     command_line,
     control_of,
     create,
     environment,
+    fix,
+    fixed,
     leftovers_of,
-    mend,
-    mended,
     steps_of,
 )
 from .situations import Lab, refusal
@@ -182,7 +182,7 @@ def test_sharers_are_restarted_after_their_owner(lab: Lab, tmp_path: Path) -> No
     after = [(each["action"]["type"], each["action"]["container"]) for each in others]
     assert sorted(after) == [("restart", "inner"), ("restart", "net"), ("restart", "pid")]
     assert after.index(("restart", "net")) < after.index(("restart", "inner"))
-    mended(lab, tmp_path, "restart")
+    fixed(lab, tmp_path, "restart")
     assert told(diagnose(lab)) == []
     assert_joined(lab)
     assert lab.fetch("web", "http://helloapp:5000/") == PAGE
@@ -197,7 +197,7 @@ def test_sharers_are_replaced_after_their_owner(lab: Lab, tmp_path: Path) -> Non
     plan = command_line(lab, tmp_path, "fix")
     assert "interrupts web, inner, net and pid" in plan.stdout
     assert "recreate inner (in the network namespace of the new net)" in plan.stdout
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     assert lab.inspect("idle")["Id"] != idle
     assert_joined(lab)
     assert leftovers_of(lab) == []
@@ -227,7 +227,7 @@ def test_a_sharer_of_compose_is_restarted_as_any(lab: Lab, tmp_path: Path) -> No
     owner(lab)
     share(lab, "side", labels=COMPOSE, NetworkMode="container:web")
     lab.move("app")
-    mended(lab, tmp_path, "restart")
+    fixed(lab, tmp_path, "restart")
     assert together(lab, "web", "side")
 
 
@@ -260,7 +260,7 @@ def test_who_waits_for_an_owner_that_is_started_joins_it(lab: Lab, tmp_path: Pat
     assert "non running" in refusal(lambda: lab.api.start("late"))
     done = command_line(lab, tmp_path, "fix", "--allow", "safe")
     assert "side shares its namespaces and has to be restarted after it" in done.stdout
-    mended(lab, tmp_path, "restart")
+    fixed(lab, tmp_path, "restart")
     assert together(lab, "app", "side", "late")
     assert not lab.pid("idle"), "it was stopped on purpose"
 
@@ -283,7 +283,7 @@ def test_a_restart_in_vain_leaves_nobody_behind(lab: Lab, tmp_path: Path) -> Non
     share(lab, "side", NetworkMode="container:web")
     lab.move("app")
     journal = tmp_path / "journal.jsonl"
-    outcome = mend(lab, Restart(container="web"), journal, verify=lambda: "it is still there")
+    outcome = fix(lab, Restart(container="web"), journal, verify=lambda: "it is still there")
     assert outcome.result is Result.NOT_FIXED
     assert not together(lab, "web", "side")
     with control_of(lab) as control:
@@ -291,7 +291,7 @@ def test_a_restart_in_vain_leaves_nobody_behind(lab: Lab, tmp_path: Path) -> Non
         joined = Joined(namespace=Namespace.NETWORK, container="web")
         order = Recreate(container="side", joins=(joined,))
         assert still_due(control, order) == Restart(container="side")
-        mend(lab, Restart(container="side"), journal)
+        fix(lab, Restart(container="side"), journal)
         assert still_due(control, order) is None, "it has joined its owner again"
     assert together(lab, "web", "side")
 
@@ -353,7 +353,7 @@ def test_who_shares_what_is_put_back_is_restarted(lab: Lab, tmp_path: Path) -> N
     share(lab, "stranger", NetworkMode="container:app")
     untouched = lab.inspect("stranger")["State"]["StartedAt"]
     journal = tmp_path / "journal.jsonl"
-    outcome = mend(lab, Recreate(container="web"), journal, verify=lambda: "it is still there")
+    outcome = fix(lab, Recreate(container="web"), journal, verify=lambda: "it is still there")
     assert outcome.result is Result.UNDONE
     assert together(lab, "web", "net", "inner")
     assert together(lab, "web", "pid", kind="pid")
@@ -371,7 +371,7 @@ def test_a_run_that_was_cut_off_leaves_nobody_behind(lab: Lab, tmp_path: Path) -
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        mend(lab, Recreate(container="web"), journal, verify=cut)
+        fix(lab, Recreate(container="web"), journal, verify=cut)
     with control_of(lab) as control, Journal(journal, continued=True) as written:
         resume(written, control, patience=QUICK)
     assert together(lab, "web", "side")
@@ -386,10 +386,10 @@ def test_owner_and_sharer_are_taken_back_together(lab: Lab, tmp_path: Path) -> N
         namespaces = (Namespace.PID, Namespace.IPC) if name == "pid" else (Namespace.NETWORK,)
         joins = tuple(Joined(namespace=each, container=owner_name) for each in namespaces)
         order = Recreate(container=name, joins=joins if owner_name else ())
-        assert mend(lab, order, journal, keep_old=True).result is Result.FIXED, name
+        assert fix(lab, order, journal, keep_old=True).result is Result.FIXED, name
     joins = (Joined(namespace=Namespace.NETWORK, container="web"),)
     order = Recreate(container="idle", joins=joins, stays_down=True)
-    assert mend(lab, order, journal, keep_old=True).result is Result.FIXED
+    assert fix(lab, order, journal, keep_old=True).result is Result.FIXED
     assert together(lab, "web", "net", "inner")
     assert not identities.items() & {(each, lab.inspect(each)["Id"]) for each in identities}
     with control_of(lab) as control, Journal(journal, continued=True) as written:
@@ -408,13 +408,13 @@ def test_a_sharer_that_wrote_files_keeps_them_and_is_no_fault_aside(
     share(lab, "idle", start=False, NetworkMode="container:web")
     assert lab.exec("net", "echo precious > /state")[0] == 0
     lab.recreate("app")
-    mended(lab, tmp_path, "recreate", *([option] if option else []))
+    fixed(lab, tmp_path, "recreate", *([option] if option else []))
     assert together(lab, "web", "net")
     carried = option == "--carry-files"
     assert (lab.exec("net", "cat /state") == (0, "precious\n")) == carried
     assert ("/net-linkdoctor-old" in leftovers_of(lab)) != carried
     assert codes(diagnose(lab)) == []
-    mended(lab, tmp_path, "recreate")
+    fixed(lab, tmp_path, "recreate")
     new = lab.inspect("net")["Id"]
     done = command_line(lab, tmp_path, "fix", "--undo", "--yes")
     assert done.returncode == 1, "its owner is gone or cannot start, so it stays as it is"
@@ -428,11 +428,11 @@ def test_a_sharer_is_never_restarted_without_its_owner(lab: Lab, tmp_path: Path)
     lab.stop("web")
     journal = tmp_path / "journal.jsonl"
     for action in (Restart(container="side"), Recreate(container="side")):
-        outcome = mend(lab, action, journal)
+        outcome = fix(lab, action, journal)
         assert (outcome.result, outcome.step) == (Result.NOT_FIXED, None)
         assert "does not run" in outcome.reason
     lab.remove("web")
-    outcome = mend(lab, Restart(container="side"), journal)
+    outcome = fix(lab, Restart(container="side"), journal)
     assert "there is no container" in outcome.reason
     assert lab.pid("side")
 

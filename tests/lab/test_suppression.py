@@ -61,7 +61,7 @@ def test_cron_hears_only_what_is_new(lab: Lab, home: Path) -> None:
     assert errors(told) == ["LD201 report/db"]
     assert json.loads(told.stdout)["summary"]["suppressed"] >= 1
 
-    lab.restart("web")  # what is known is mended
+    lab.restart("web")  # what is known is fixed
     after = check(lab, home, "--baseline", known)
     assert after.returncode == 1
     assert "of the baseline stand for nothing that is found any more" in after.stderr

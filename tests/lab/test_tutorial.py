@@ -1,4 +1,4 @@
-"""The classic tutorial, broken in three ways and mended, through the command line."""
+"""The classic tutorial, broken in three ways and fixed, through the command line."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def first_fix(finding: dict[str, Any]) -> Fix:
     return next(fix for fix in fixes if not fix.commands[0].startswith("linkdoctor "))
 
 
-def test_each_fault_is_named_proved_and_mended_by_its_printed_fix(lab: Lab, tmp_path: Path) -> None:
+def test_each_fault_is_named_proved_and_fixed_by_its_printed_fix(lab: Lab, tmp_path: Path) -> None:
     server = lab.image(
         "shop/app:1",
         expose=[5000],

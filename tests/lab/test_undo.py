@@ -22,7 +22,7 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 
-from .mending import command_line, control_of, create, environment, mend
+from .fixing import command_line, control_of, create, environment, fix
 from .situations import Lab
 
 
@@ -174,8 +174,8 @@ def test_the_newest_journal_of_this_engine_is_taken_without_being_named(
     lab.run("first", start=False)
     lab.run("second", start=False)
     here = journal_at(tmp_path).parent
-    mend(lab, Start(container="first"), here / "fix-2.jsonl")
-    mend(lab, Start(container="second"), here / "fix-1.jsonl")
+    fix(lab, Start(container="first"), here / "fix-2.jsonl")
+    fix(lab, Start(container="second"), here / "fix-1.jsonl")
     (here / "fix-3.jsonl").touch()
     (here / "fix-4.jsonl").write_text("no journal\n")
     with Journal(here / "fix-5.jsonl") as foreign, control_of(lab) as control:
@@ -225,7 +225,7 @@ def undone_after(
     lab: Lab, home: Path, action: Action, later: Prepare, *, keep_old: bool = False
 ) -> tuple[int, str, str]:
     """Carry out one action, let something happen, and take the action back."""
-    outcome = mend(lab, action, journal_at(home), keep_old=keep_old)
+    outcome = fix(lab, action, journal_at(home), keep_old=keep_old)
     assert outcome.result == "fixed", outcome
     later(lab)
     return undo(lab, home, "--yes")
@@ -353,7 +353,7 @@ def test_a_name_stays_that_is_used_since(lab: Lab, tmp_path: Path) -> None:
 def test_a_policy_and_a_pause_are_taken_back(lab: Lab, tmp_path: Path) -> None:
     lab.run("app")
     lab.pause("app")
-    mend(lab, SetRestartPolicy(container="app", policy="always"), journal_at(tmp_path))
+    fix(lab, SetRestartPolicy(container="app", policy="always"), journal_at(tmp_path))
     code, out, err = undone_after(lab, tmp_path, Unpause(container="app"), lambda _: None)
     assert (code, out) == (0, "unpause app: undone\nsetrestartpolicy app: undone\n"), err
     assert lab.inspect("app")["State"]["Paused"]
@@ -361,7 +361,7 @@ def test_a_policy_and_a_pause_are_taken_back(lab: Lab, tmp_path: Path) -> None:
 
 def test_nothing_is_asked_of_the_engine_of_another_home(lab: Lab, tmp_path: Path) -> None:
     """The state directory is the user's own: without one there is nothing to take back."""
-    mend(lab, Start(container=lab.run("app", start=False)), journal_at(tmp_path))
+    fix(lab, Start(container=lab.run("app", start=False)), journal_at(tmp_path))
     other = tmp_path / "other"
     other.mkdir()
     assert environment(other)["HOME"] == str(other)

@@ -16,7 +16,7 @@ from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import ExitCode, exit_code
 
 from .examining import codes, diagnose, look, report
-from .mending import command_line, create
+from .fixing import command_line, create
 from .nameserver import ANYTHING, nameserver
 from .situations import Lab
 

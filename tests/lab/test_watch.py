@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .mending import command_line, environment
+from .fixing import command_line, environment
 from .situations import Lab
 
 LOOKS = "0.3"

@@ -31,7 +31,7 @@ from linkdoctor.model.plan import Files
 from linkdoctor.model.snapshot import Publication
 
 from .cutting import Cut, CuttingProxy, When, cutting
-from .mending import BARE, QUICK, command_line, control_of, create, leftovers_of, mend, steps_of
+from .fixing import BARE, QUICK, command_line, control_of, create, fix, leftovers_of, steps_of
 from .releases import series
 from .situations import Lab
 from .test_kill_anywhere import MOST_REQUESTS, Victim, every_cut
@@ -77,7 +77,7 @@ def assert_kept(lab: Lab, outcome: Outcome, name: str = KEPT) -> None:
 def test_what_was_written_stays_in_the_old_container(lab: Lab, journal: Path) -> None:
     lab.run("web", restart="always", binds=["/own"])
     do(lab, "web", "echo precious > /tmp/data.db; echo kept > /own/file")
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.reason) == (Result.FIXED, "")
     assert_kept(lab, outcome)
     assert digest(lab, KEPT, "/tmp/data.db") == sha("precious\n")
@@ -93,7 +93,7 @@ def test_what_was_written_stays_in_the_old_container(lab: Lab, journal: Path) ->
 def test_the_kept_one_is_taken_back_with_all_that_it_wrote(lab: Lab, journal: Path) -> None:
     lab.run("web")
     do(lab, "web", "echo precious > /tmp/data.db")
-    mend(lab, Recreate(container="web"), journal)
+    fix(lab, Recreate(container="web"), journal)
     with control_of(lab) as control, Journal(journal, continued=True) as written:
         assert [each.result for each in undo(written, control, patience=QUICK)] == [Result.UNDONE]
     assert do(lab, "web", "cat /tmp/data.db") == "precious\n"
@@ -105,7 +105,7 @@ def test_each_kept_one_has_a_name_of_its_own(lab: Lab, journal: Path) -> None:
     lab.run("web", link="app:helloapp")
     for number in range(1, 4):
         do(lab, "web", f"echo {number} > /tmp/data.db")
-        assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+        assert fix(lab, Recreate(container="web"), journal).result is Result.FIXED
     for number, name in enumerate((KEPT, f"{KEPT}-2", f"{KEPT}-3"), start=1):
         assert digest(lab, name, "/tmp/data.db") == sha(f"{number}\n")
     assert lab.links("web") == ["/app:/web/helloapp"]
@@ -118,8 +118,8 @@ def test_a_link_to_what_was_put_aside_under_another_name_is_made_again(
     lab.run("web", link="app:helloapp")
     for _ in range(2):
         do(lab, "app", "echo precious > /tmp/data.db")
-        mend(lab, Recreate(container="app"), journal)
-        assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+        fix(lab, Recreate(container="app"), journal)
+        assert fix(lab, Recreate(container="web"), journal).result is Result.FIXED
     assert leftovers_of(lab) == ["/app-linkdoctor-old", "/app-linkdoctor-old-2"]
     assert lab.links("web") == ["/app:/web/helloapp"]
     assert lab.fetch("web", "http://helloapp:5000/") == (0, "app\n")
@@ -169,7 +169,7 @@ def test_where_nothing_was_written_nothing_is_kept(lab: Lab, journal: Path, scri
     create(lab, "web", body_with_mounts(lab))
     lab.start("web")
     do(lab, "web", script)
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.notes, outcome.kept) == (Result.FIXED, (), "")
     assert leftovers_of(lab) == []
 
@@ -182,13 +182,13 @@ def test_what_every_start_makes_again_is_nothing_that_is_lost(lab: Lab, journal:
     )
     lab.run("web", command=["sh", "-c", script], binds=["/own"])
     lab.wait_for(lambda: lab.exec("web", "test -e /var/cache/lock")[0] == 0)
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.notes, outcome.kept) == (Result.FIXED, (), "")
     # The second one wrote one more file, and its successor writes the same.
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.notes, outcome.kept) == (Result.FIXED, (), "")
     do(lab, "web", "echo other > /root/which")
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert_kept(lab, outcome)
 
 
@@ -209,7 +209,7 @@ def test_whatever_was_written_is_kept(lab: Lab, journal: Path, script: str) -> N
     create(lab, "web", body_with_mounts(lab))
     lab.start("web")
     do(lab, "web", script)
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert outcome.result is Result.FIXED
     assert_kept(lab, outcome)
 
@@ -218,7 +218,7 @@ def test_a_stopped_container_keeps_what_it_wrote(lab: Lab, journal: Path) -> Non
     lab.run("web")
     do(lab, "web", "echo precious > /tmp/data.db")
     lab.stop("web")
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert_kept(lab, outcome)
     assert digest(lab, KEPT, "/tmp/data.db") == sha("precious\n")
 
@@ -226,7 +226,7 @@ def test_a_stopped_container_keeps_what_it_wrote(lab: Lab, journal: Path) -> Non
 def test_dropped_files_are_gone(lab: Lab, journal: Path) -> None:
     lab.run("web")
     do(lab, "web", "echo precious > /tmp/data.db")
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.DROP)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.DROP)
     assert (outcome.result, outcome.notes, outcome.kept) == (Result.FIXED, (), "")
     assert leftovers_of(lab) == []
 
@@ -261,7 +261,7 @@ def test_files_are_carried_over_as_they_were(lab: Lab, journal: Path) -> None:
     do(lab, "web", ZOO)
     before = do(lab, "web", LISTING)
     assert "srv/large" in before
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.CARRY)
     assert (outcome.result, outcome.reason, outcome.kept) == (Result.FIXED, "", "")
     assert do(lab, "web", LISTING) == before
     assert do(lab, "web", "stat -c %h /srv/other-name") == "2\n"
@@ -287,7 +287,7 @@ def test_files_are_carried_over_too_where_the_public_port_was_taken(
         for engines in (True, False)
     )
     order = Recreate(container="web", published=fixed, pinned=pinned)
-    outcome = mend(lab, order, journal, files=Files.CARRY)
+    outcome = fix(lab, order, journal, files=Files.CARRY)
     assert outcome.result is Result.FIXED, outcome.reason
     assert public(lab) != before
     assert do(lab, "web", "cat /state") == "precious\n"
@@ -301,7 +301,7 @@ def test_files_are_there_before_the_new_one_starts(lab: Lab, journal: Path) -> N
     script = "cat /state >> /own/seen 2>/dev/null; exec sleep 100000"
     lab.run("web", command=["sh", "-c", script], binds=["/own"])
     do(lab, "web", "echo precious > /state")
-    assert mend(lab, Recreate(container="web"), journal, files=Files.CARRY).kept == ""
+    assert fix(lab, Recreate(container="web"), journal, files=Files.CARRY).kept == ""
     assert do(lab, "web", "cat /own/seen") == "precious\n"
 
 
@@ -319,13 +319,13 @@ def last_words(lab: Lab, link: tuple[str, ...] = ()) -> None:
 
 def test_what_is_written_while_it_stops_is_carried_over(lab: Lab, journal: Path) -> None:
     last_words(lab)
-    assert mend(lab, Recreate(container="web"), journal, files=Files.CARRY).kept == ""
+    assert fix(lab, Recreate(container="web"), journal, files=Files.CARRY).kept == ""
     assert do(lab, "web", "cat /state") == "last words\n"
 
 
 def test_what_is_written_while_it_stops_is_kept(lab: Lab, journal: Path) -> None:
     last_words(lab)
-    assert_kept(lab, mend(lab, Recreate(container="web"), journal))
+    assert_kept(lab, fix(lab, Recreate(container="web"), journal))
     assert digest(lab, KEPT, "/state") == sha("last words\n")
 
 
@@ -345,7 +345,7 @@ def test_nothing_is_carried_into_what_is_mounted(lab: Lab, journal: Path, link: 
     do(lab, "web", "chown 5:6 /far/deep/volume; chmod 750 /far/deep/volume; echo x > /far/own")
     do(lab, "web", "echo kept > /far/deep/volume/file")
     before = lab.inspect("web")
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.CARRY)
     if link == "/far" and series() >= (28,):
         # This engine refuses every archive of such a container; nothing is stopped for it.
         assert (outcome.result, outcome.interrupted) == (Result.UNDONE, 0.0)
@@ -365,7 +365,7 @@ def test_what_an_archive_cannot_carry_is_named_and_kept(lab: Lab, journal: Path)
         "mkfifo /tmp/pipe; mknod /tmp/null c 1 3; rm /etc/nsswitch.conf; echo x > /tmp/x",
     )
     do(lab, "web", "rm -r /var && mkdir /var && echo y > /var/y")
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.CARRY)
     assert outcome.result is Result.FIXED
     assert_kept(lab, outcome)
     said = " ".join(outcome.notes)
@@ -388,7 +388,7 @@ def ghost(lab: Lab, **web: Any) -> None:
 
 def test_a_ghost_that_is_quiet_is_carried_over_while_it_runs(lab: Lab, journal: Path) -> None:
     ghost(lab)
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.CARRY)
     assert (outcome.result, outcome.kept, outcome.interrupted) == (Result.FIXED, "", 0.0)
     assert do(lab, "web", "cat /state") == "precious\n"
     assert "while the old one was running" in outcome.notes[0]
@@ -399,7 +399,7 @@ def test_a_ghost_that_writes_on_is_kept(lab: Lab, journal: Path) -> None:
     last_words(lab, ("app:helloapp",))
     do(lab, "web", "echo precious > /other")
     lab.recreate("app")
-    outcome = mend(lab, Recreate(container="web"), journal, files=Files.CARRY)
+    outcome = fix(lab, Recreate(container="web"), journal, files=Files.CARRY)
     assert outcome.result is Result.FIXED
     assert_kept(lab, outcome)
     assert "wrote on after its files were copied" in " ".join(outcome.notes)
@@ -409,7 +409,7 @@ def test_a_ghost_that_writes_on_is_kept(lab: Lab, journal: Path) -> None:
 
 def test_a_ghost_is_kept_with_what_it_wrote(lab: Lab, journal: Path) -> None:
     ghost(lab)
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert_kept(lab, outcome)
     assert digest(lab, KEPT, "/state") == sha("precious\n")
 
@@ -421,7 +421,7 @@ def test_a_ghost_is_kept_with_what_it_wrote(lab: Lab, journal: Path) -> None:
 def test_what_is_put_back_has_all_that_it_wrote(lab: Lab, journal: Path, files: Files) -> None:
     identity = lab.run("web")
     do(lab, "web", "echo precious > /state")
-    outcome = mend(lab, Recreate(container="web"), journal, files=files, verify=lambda: "not clean")
+    outcome = fix(lab, Recreate(container="web"), journal, files=files, verify=lambda: "not clean")
     assert outcome.result is Result.UNDONE
     assert lab.inspect("web")["Id"] == identity
     assert do(lab, "web", "cat /state") == "precious\n"
@@ -431,7 +431,7 @@ def test_what_is_put_back_has_all_that_it_wrote(lab: Lab, journal: Path, files: 
 @pytest.mark.parametrize("files", Files)
 def test_what_can_only_be_left_aside_is_kept(lab: Lab, journal: Path, files: Files) -> None:
     ghost(lab, publish={80: 18084}, restart="always")
-    outcome = mend(lab, Recreate(container="web"), journal, files=files, verify=lambda: "not clean")
+    outcome = fix(lab, Recreate(container="web"), journal, files=files, verify=lambda: "not clean")
     assert outcome.result is Result.NOT_FIXED
     assert_kept(lab, outcome)
     assert digest(lab, KEPT, "/state") == sha("precious\n")
@@ -618,7 +618,7 @@ def test_memory_is_said_to_be_lost(lab: Lab, tmp_path: Path) -> None:
 def test_what_replaced_it_is_kept_where_it_wrote_more(lab: Lab, journal: Path) -> None:
     lab.run("web", restart="always")
     do(lab, "web", "echo precious > /state")
-    mend(lab, Recreate(container="web"), journal)
+    fix(lab, Recreate(container="web"), journal)
     do(lab, "web", "echo newer > /tmp/newer")
     with control_of(lab) as control, Journal(journal, continued=True) as written:
         (outcome,) = undo(written, control, patience=QUICK)
@@ -628,7 +628,7 @@ def test_what_replaced_it_is_kept_where_it_wrote_more(lab: Lab, journal: Path) -
     assert digest(lab, "web-linkdoctor-undone", "/tmp/newer") == sha("newer\n")
     assert lab.inspect("web-linkdoctor-undone")["HostConfig"]["RestartPolicy"]["Name"] == "no"
     assert "/tmp/newer" in " ".join(outcome.notes)
-    assert mend(lab, Recreate(container="web"), journal).result is Result.FIXED
+    assert fix(lab, Recreate(container="web"), journal).result is Result.FIXED
 
 
 @pytest.mark.parametrize("when", [When.DURING, When.AFTER])
@@ -639,7 +639,7 @@ def test_an_undo_that_is_killed_anywhere_loses_nothing_either(
     for nth in itertools.count(1):
         assert nth < MOST_REQUESTS
         do(lab, "web", "echo precious > /state; rm -f /newer")
-        assert mend(lab, Recreate(container="web"), victim.next_journal).kept
+        assert fix(lab, Recreate(container="web"), victim.next_journal).kept
         do(lab, "web", "echo precious > /newer")
         cut = victim.recreate("web", Cut(when, nth, writes=True), "undo")
         victim.clean_up(by_undo=False)
@@ -660,7 +660,7 @@ def test_a_target_that_was_unhealthy_before_may_be_so_afterwards(lab: Lab, journ
     lab.run("web", health="false")
     lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
     for action in (Restart(container="web"), Recreate(container="web")):
-        outcome = mend(lab, action, journal)
+        outcome = fix(lab, action, journal)
         assert (outcome.result, outcome.reason) == (Result.FIXED, "")
         assert outcome.notes == ("Its health check fails, as it did before.",)
         lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
@@ -670,6 +670,6 @@ def test_a_target_that_gets_healthy_by_the_step_is_waited_for(lab: Lab, journal:
     script = "test -e /own/first && touch /own/well; touch /own/first; exec sleep 100000"
     lab.run("web", command=["sh", "-c", script], health="test -e /own/well", binds=["/own"])
     lab.wait_for(lambda: lab.inspect("web")["State"]["Health"]["Status"] == "unhealthy")
-    outcome = mend(lab, Recreate(container="web"), journal)
+    outcome = fix(lab, Recreate(container="web"), journal)
     assert (outcome.result, outcome.notes) == (Result.FIXED, ())
     assert lab.inspect("web")["State"]["Health"]["Status"] == "healthy"

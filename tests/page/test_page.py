@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.rulekit.world import World
 
 from ..hostile import HOSTILE, hostile_report
@@ -284,4 +284,4 @@ def test_hostile_names_do_nothing(visit: Visit, text: str) -> None:
         for each in look.page.locator(".picture a.node").all()[:1]:
             each.click()
         assert look.is_quiet()
-        assert neutral(text) in look.page.locator("body").inner_text()
+        assert sanitize(text) in look.page.locator("body").inner_text()

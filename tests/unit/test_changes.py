@@ -38,12 +38,12 @@ def test_the_same_report_has_no_changes() -> None:
     assert not has_new_at(changes_between(STALE, STALE), Severity.INFO)
 
 
-def test_a_fault_that_came_is_new_and_one_that_went_is_mended() -> None:
+def test_a_fault_that_came_is_new_and_one_that_went_is_fixed() -> None:
     came, went = changes_between(HEALTHY, STALE), changes_between(STALE, HEALTHY)
     assert came.new == STALE.findings
     assert not came.gone
     assert [each.finding for each in went.gone] == list(STALE.findings)
-    assert {each.absence for each in went.gone} == {Absence.MENDED}
+    assert {each.absence for each in went.gone} == {Absence.FIXED}
     assert not went.new
 
 
@@ -56,7 +56,7 @@ def test_a_fault_with_other_proof_is_changed() -> None:
     assert not changes.gone
 
 
-def test_what_could_not_be_looked_for_is_not_mended() -> None:
+def test_what_could_not_be_looked_for_is_not_fixed() -> None:
     blind = pair().move("app")
     for field in ("process_environment", "hosts_file"):
         blind.unknown("web", field, Unknown(gap=Gap.DENIED, detail="only root may"))
@@ -65,14 +65,14 @@ def test_what_could_not_be_looked_for_is_not_mended() -> None:
     assert gone.reason == "environment of the running process of web: only root may"
 
 
-def test_a_fault_that_another_one_explains_is_not_mended() -> None:
+def test_a_fault_that_another_one_explains_is_not_fixed() -> None:
     worse = report(pair().move("app").hosts("web", "helloapp", address="172.17.0.99"))
     (gone,) = changes_between(STALE, worse).gone
     assert (gone.finding.code, gone.absence, gone.reason) == ("LD201", Absence.EXPLAINED, "LD302")
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_faults_of_a_host_that_was_not_examined_are_not_mended(reached: bool) -> None:
+def test_faults_of_a_host_that_was_not_examined_are_not_fixed(reached: bool) -> None:
     lost = Unreachable(host="host1", endpoint="tcp://host1:2376", reason="it does not answer")
     after = report(pair("host2")) if reached else report(pair("host2"), lost=(lost,))
     changes = changes_between(report(pair().move("app"), pair("host2")), after)

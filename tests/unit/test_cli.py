@@ -18,7 +18,7 @@ from linkdoctor import __version__
 from linkdoctor import cli as module
 from linkdoctor.api import load_rules, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.cli.output import Progress, emit
+from linkdoctor.cli.output import ProgressLine, emit
 from linkdoctor.rulekit.world import World
 
 CALL = [sys.executable, "-m", "linkdoctor"]
@@ -270,10 +270,10 @@ def test_progress_stays_silent_for_a_second(capsys: pytest.CaptureFixture[str]) 
             pass
 
     fast, slow = Terminal(), Terminal()
-    with Progress(fast):  # type: ignore[arg-type]
+    with ProgressLine(fast):  # type: ignore[arg-type]
         pass
     assert fast.written == ""
-    with Progress(slow) as progress:  # type: ignore[arg-type]
+    with ProgressLine(slow) as progress:  # type: ignore[arg-type]
         progress("reading \x1b[2J")
         time.sleep(1.1)
     assert "reading \\x1b[2J ... 1 s" in slow.written

@@ -17,7 +17,7 @@ from linkdoctor.fix.journal import Before, Journal
 from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
 from linkdoctor.model.actions import Start
 from linkdoctor.model.evidence import Gap, Unknown
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.rulekit.world import World
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,7 +51,7 @@ def test_a_ghost_is_planned_for_and_nothing_is_changed(run: Run, tmp_path: Path)
     file = saved(tmp_path, World.tutorial().recreate("app"))
     code, out, err = run("--snapshot", file)
     assert (code, err) == (1, "")
-    assert "1 step would mend" in out
+    assert "1 step would fix" in out
     assert "step 1: recreate web" in out
     assert "[recreate]" in out
     # No engine would start the old container again, because of its ghost link.
@@ -67,8 +67,8 @@ def test_a_narrower_permission_counts_what_a_wider_one_would_do(run: Run, tmp_pa
     assert "--allow recreate would take 1 more step" in out
 
 
-def test_a_healthy_host_has_nothing_to_mend(run: Run, tmp_path: Path) -> None:
-    assert run("--snapshot", saved(tmp_path, World.tutorial()))[:2] == (0, "nothing to mend\n")
+def test_a_healthy_host_has_nothing_to_fix(run: Run, tmp_path: Path) -> None:
+    assert run("--snapshot", saved(tmp_path, World.tutorial()))[:2] == (0, "nothing to fix\n")
 
 
 def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
@@ -85,7 +85,10 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
         (("--apply",), "add --yes"),
         (("--apply", "--yes", "--undo", "x"), "cannot be used together"),
         (("--undo", "x", "--resume", "y"), "cannot be used together"),
-        (("--apply", "--yes", "--snapshot", "{file}"), "a snapshot cannot be mended"),
+        (
+            ("--apply", "--yes", "--snapshot", "{file}"),
+            "--apply needs a live engine, not a snapshot",
+        ),
         (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
         (("--select", "LD9"), "no rule is called"),
         # --interactive is --apply with its questions: it needs no --apply beside it.
@@ -174,7 +177,7 @@ def test_an_engine_that_cannot_be_asked_is_said_first(
     assert (code, err) == (3, "")
     assert out.splitlines()[0] == first_line_of_check(capsys, "-H", engine)
     assert "could not be asked" in out.splitlines()[0]
-    assert "nothing to mend" not in out
+    assert "nothing to fix" not in out
     assert "errors" not in out, "of an engine that was not asked nothing is known"
 
 
@@ -189,7 +192,7 @@ def test_an_engine_that_cannot_be_asked_is_named_beside_others(
     assert out.splitlines()[0] == first_line_of_check(capsys, *engines)
     assert "1 of 2 engines could not be asked" in out.splitlines()[0]
     assert "none.sock" in "".join(out.split())
-    assert "nothing to mend" not in out
+    assert "nothing to fix" not in out
     assert ("step 1: restart web" in out) == broken
 
 
@@ -241,7 +244,7 @@ class Terminal(io.StringIO):
 def asking(monkeypatch: pytest.MonkeyPatch, keys: str, *, pick: bool = False) -> Asking:
     """What asks at a terminal where these keys are typed."""
     monkeypatch.setattr("sys.stdin", Terminal(keys))
-    return Asking(Medium(width=80, colour=False), several=False, pick=pick, silent=False)
+    return Asking(TextStyle(width=80, colour=False), several=False, pick=pick, silent=False)
 
 
 def plan_of(world: World) -> Plan:
@@ -287,8 +290,8 @@ def test_progress_counts_the_steps_and_what_is_left(
     ask = asking(monkeypatch, "")
     ask.plan(planned)
     for step in planned.steps:
-        ask.told(step, None)
-        ask.told(step, Done(step=step, result=Result.FIXED))
+        ask.on_step(step, None)
+        ask.on_step(step, Done(step=step, result=Result.FIXED))
     assert capsys.readouterr().err.splitlines() == [
         "linkdoctor: step 1 of 2: restart one ...",
         "linkdoctor: step 1 of 2: fixed; 1 step left",

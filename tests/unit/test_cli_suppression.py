@@ -88,10 +88,10 @@ def test_several_hosts_are_told_apart(run: Run, seen: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        ("LD201@", "names no finding: it can be LD201@TARGET,"),
-        ("LD201@a b", "names no finding"),
+        ("LD201@", "is not a valid finding token: it can be LD201@TARGET,"),
+        ("LD201@a b", "is not a valid finding token"),
         ("LD999@web", "no rule is called 'LD999'; did you mean LD"),
-        ("\x1b[2J@web", "names no finding"),
+        ("\x1b[2J@web", "is not a valid finding token"),
     ],
 )
 def test_tokens_that_cannot_be_read(run: Run, seen: Path, token: str, said: str) -> None:
@@ -221,7 +221,7 @@ def test_options_take_the_place_of_the_list_and_not_of_tables(
 def test_fix_leaves_alone_what_is_accepted(run: Run, tmp_path: Path) -> None:
     labelled = saved(tmp_path / "labelled", stale(linkdoctor_ignore="LD201"))
     code, out, _ = run("fix", "--snapshot", labelled)
-    assert (code, out) == (0, "nothing to mend\n")
+    assert (code, out) == (0, "nothing to fix\n")
 
 
 # --- severities -----------------------------------------------------------------------------------

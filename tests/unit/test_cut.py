@@ -14,7 +14,7 @@ from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.shares import in_turn
 from linkdoctor.diagnosis import diagnose
-from linkdoctor.model.coverage import sights_of
+from linkdoctor.model.coverage import coverage_of
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.report import ExitCode, Report, exit_code
 from linkdoctor.model.snapshot import (
@@ -296,6 +296,6 @@ def test_a_script_is_not_called_absent_where_its_path_is_too_long_to_be_searched
 
 def test_the_self_check_says_what_was_cut() -> None:
     snapshot = with_hosts(World.tutorial(), "web", lambda lines: Known(lines, "hosts", "too large"))
-    (sight,) = (each for each in sights_of(snapshot) if each.what == "hosts file")
+    (sight,) = (each for each in coverage_of(snapshot) if each.what == "hosts file")
     assert (sight.had, sight.of) == (1, 2)
     assert [(each.gap, each.reason) for each in sight.hindrances] == [(Gap.CUT, "too large")]

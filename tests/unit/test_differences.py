@@ -34,7 +34,7 @@ from linkdoctor.model.report import Severity, Skipped
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot, Status
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.diff import render_diff
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
@@ -157,7 +157,7 @@ def compared(before: Snapshot, after: Snapshot) -> Comparison:
     return compare(before, after, RULES)
 
 
-def test_findings_that_only_probes_make_are_not_mended_by_not_probing() -> None:
+def test_findings_that_only_probes_make_are_not_fixed_by_not_probing() -> None:
     refused = Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.REFUSED, address="172.17.0.2")
     probed = (
         World()
@@ -169,7 +169,7 @@ def test_findings_that_only_probes_make_are_not_mended_by_not_probing() -> None:
     assert (gone.finding.code, gone.absence) == ("LD510", Absence.UNSEEN)
 
 
-def test_what_is_left_out_now_is_not_mended() -> None:
+def test_what_is_left_out_now_is_not_fixed() -> None:
     before = report_on(Examination(snapshots=(host().move("app").snapshot(),)), RULES)
     for selection in (Selection(ignore=frozenset({"LD2"})), Selection(select=frozenset({"LD1"}))):
         comparison = compare(before, host().snapshot(), RULES, selection=selection)
@@ -360,7 +360,7 @@ def test_hostile_names_do_nothing_to_a_terminal() -> None:
         .run(f"{evil}4")
     )
     comparison = compared(before.snapshot(), after.snapshot())
-    for shown in (render_diff(comparison, Medium()), render_json(comparison)):
+    for shown in (render_diff(comparison, TextStyle()), render_json(comparison)):
         assert all(each.isprintable() or each == "\n" for each in shown)
         assert "owned" in shown
 
@@ -378,7 +378,7 @@ def test_a_hostile_report_does_nothing_to_a_terminal() -> None:
     )
     for before, after in ((good, bad), (bad, good), (milder, bad)):
         comparison = compare(before, after, RULES)
-        for shown in (render_diff(comparison, Medium()), render_json(comparison)):
+        for shown in (render_diff(comparison, TextStyle()), render_json(comparison)):
             assert all(each.isprintable() or each == "\n" for each in shown)
             assert "owned" in shown
 

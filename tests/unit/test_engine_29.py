@@ -67,7 +67,7 @@ def test_the_engine_sets_no_link_variable(situation: str, tmp_path: Path) -> Non
     ]
     topology = Topology([snapshot])
     (link,) = topology.links(snapshot.host)
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     assert source is not None
     assert topology.variables_today(link, source) == ()
 

@@ -14,7 +14,7 @@ import pytest
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
 from linkdoctor.collect.answers import ContainerAnswer
 from linkdoctor.collect.translate import Commands, details_of
-from linkdoctor.collect.workers import at_once
+from linkdoctor.collect.workers import map_concurrently
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Report, Verdict
 from linkdoctor.model.snapshot import Details
@@ -68,7 +68,7 @@ def test_no_fault_is_taken_for_health(tmp_path: Path) -> None:
         return found(directory, fault, timeout=0.6), time.monotonic() - started
 
     faults = [Fault(kind, nth) for kind, nth in zip(KINDS, cycle(range(1, 12)), strict=False)]
-    for fault, (report, took) in zip(faults, at_once(8, tried, faults), strict=True):
+    for fault, (report, took) in zip(faults, map_concurrently(8, tried, faults), strict=True):
         assert took < 0.6 + 3, fault
         assert report.summary.verdict is not Verdict.HEALTHY, fault
         assert codes(report) <= {"LD102"}, fault
@@ -110,7 +110,7 @@ def test_one_request_leaves_half_of_the_time_to_the_others(tmp_path: Path) -> No
         return found(directory, Fault(kind, 1, path=APP), timeout=1.5)
 
     kinds = (Kind.SILENT, Kind.TRICKLE, Kind.TRICKLED_HEAD, Kind.CONTINUED)
-    for kind, report in zip(kinds, at_once(4, tried, kinds), strict=True):
+    for kind, report in zip(kinds, map_concurrently(4, tried, kinds), strict=True):
         assert codes(report) == {"LD102"}, kind
 
 
@@ -234,8 +234,8 @@ def test_results_come_in_order() -> None:
         time.sleep(0.02 if number == 0 else 0)
         return number * 2
 
-    assert at_once(4, slow_at_first, range(20)) == list(range(0, 40, 2))
-    assert at_once(4, slow_at_first, ()) == []
+    assert map_concurrently(4, slow_at_first, range(20)) == list(range(0, 40, 2))
+    assert map_concurrently(4, slow_at_first, ()) == []
 
 
 def test_the_first_failure_is_told() -> None:
@@ -245,8 +245,8 @@ def test_the_first_failure_is_told() -> None:
         return number
 
     with pytest.raises(ValueError, match=r"^1$"):
-        at_once(3, failing, range(9))
+        map_concurrently(3, failing, range(9))
 
 
 def test_no_thread_of_it_holds_up_the_end() -> None:
-    assert all(at_once(2, lambda _: threading.current_thread().daemon, range(4)))
+    assert all(map_concurrently(2, lambda _: threading.current_thread().daemon, range(4)))

@@ -36,7 +36,7 @@ from linkdoctor.render.junit import render_junit
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.nagios import Range, State, parse_range, render_nagios, state_of
 from linkdoctor.render.prometheus import MOST_FINDINGS, render_prometheus
-from linkdoctor.render.sanitize import is_harmless, neutral
+from linkdoctor.render.sanitize import is_harmless, sanitize
 from linkdoctor.render.sarif import render_sarif
 from linkdoctor.rulekit.world import World
 from tests.hostile import hostile_report, with_each_hostile_text
@@ -158,7 +158,7 @@ def shown_in(text: str) -> str:
     return "\n".join("".join(each.content for each in token.children or ()) for token in inlines)
 
 
-def test_markdown_says_what_is_wrong_and_what_mends_it() -> None:
+def test_markdown_says_what_is_wrong_and_what_fixes_it() -> None:
     shown = render_markdown(STALE)
     assert shown.startswith(
         "# linkdoctor report\n\n"
@@ -275,7 +275,7 @@ def test_github_takes_no_commands_from_names(text: str) -> None:
     found = annotated(shown)
     assert [each[0] for each in found] == ["error", "error", "notice"]
     assert len(shown.splitlines()) == 4
-    assert found[0][2].startswith(f"{neutral(text)}\n".lstrip("\n"))
+    assert found[0][2].startswith(f"{sanitize(text)}\n".lstrip("\n"))
 
 
 # --- junit ----------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_junit_stays_xml(text: str) -> None:
     assert kinds.count("testcase") == 3
     assert "evil" not in kinds
     assert "script" not in kinds
-    assert failure.get("message", "") == neutral(text)
+    assert failure.get("message", "") == sanitize(text)
 
 
 # --- nagios ---------------------------------------------------------------------------------------
@@ -545,7 +545,7 @@ def test_prometheus_has_no_series_twice() -> None:
 def test_prometheus_stays_readable(text: str) -> None:
     found = metrics_of(render_prometheus(hostile_report(text)))
     ((labels, value),) = found["linkdoctor_finding_info"]
-    assert (dict(labels)["alias"], value) == (neutral(text, 64), 1)
+    assert (dict(labels)["alias"], value) == (sanitize(text, 64), 1)
     # A time that is none is not told, rather than told wrong.
     assert "linkdoctor_last_run_timestamp_seconds" not in found
 
@@ -582,10 +582,10 @@ def test_sarif_describes_the_rules() -> None:
     stale = described["LD201"]
     assert stale["name"] == "stale-env"
     assert stale["defaultConfiguration"] == {"level": "error"}
-    assert "How to mend it" in stale["help"]["text"]
+    assert "How to fix it" in stale["help"]["text"]
 
 
-def test_sarif_places_and_mends() -> None:
+def test_sarif_places_and_fixes() -> None:
     (result,) = sarif_of(STALE)["runs"][0]["results"]
     ((place,),) = (each["logicalLocations"] for each in result["locations"])
     assert place["fullyQualifiedName"] == "host1/web/helloapp"

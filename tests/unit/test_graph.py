@@ -43,7 +43,7 @@ from linkdoctor.render.graph_mermaid import render_mermaid
 from linkdoctor.render.graph_svg import render_svg
 from linkdoctor.render.graph_text import render_graph_text
 from linkdoctor.render.layout import width_of
-from linkdoctor.render.sanitize import is_harmless, neutral
+from linkdoctor.render.sanitize import is_harmless, sanitize
 from linkdoctor.rulekit.world import World
 from tests.hostile import HOSTILE as HOSTILE_TO_ANY
 
@@ -590,12 +590,12 @@ def test_hostile_texts_in_dot() -> None:
     assert all(is_harmless(line) for line in content.splitlines())
     labels, edges = parsed_dot(content)
     assert len(labels) == len(HOSTILE) + len(groups) + 1
-    assert labels["legend"].splitlines() == [neutral(each, 300) for each in legend(picture)]
+    assert labels["legend"].splitlines() == [sanitize(each, 300) for each in legend(picture)]
     for i, each in enumerate(HOSTILE):
-        assert labels[f"n{i}"].partition("\n")[0] == neutral(each, 64)
+        assert labels[f"n{i}"].partition("\n")[0] == sanitize(each, 64)
     told = {start: label.partition("\n")[0] for start, label, _ in edges}
     for i, arrow in enumerate(arrows):
-        assert told[f"n{i}"] == neutral(arrow_label(arrow), 64)
+        assert told[f"n{i}"] == sanitize(arrow_label(arrow), 64)
 
 
 def test_hostile_names_in_mermaid(hostile: str) -> None:
@@ -606,7 +606,7 @@ def test_hostile_names_in_mermaid(hostile: str) -> None:
     names = node_names(lines)
     for id_, (_, _, node) in places_of(picture).items():
         if id_ in names:
-            assert names[id_].partition("\n")[0] == neutral(node.name, 64)
+            assert names[id_].partition("\n")[0] == sanitize(node.name, 64)
 
 
 def test_hostile_names_in_svg(hostile: str) -> None:

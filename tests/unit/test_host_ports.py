@@ -124,7 +124,7 @@ def test_the_ports_dialled_at_a_host_are_those_of_other_containers() -> None:
     found = {
         caller: [dial.port for dial, _ in dials_at("host1", container, "host1", topology)]
         for caller in ("app", "web", "own")
-        if (container := topology.named("host1", caller)) is not None
+        if (container := topology.container_named("host1", caller)) is not None
     }
     assert found == {"app": [], "web": [18000], "own": []}
 
@@ -134,7 +134,7 @@ def test_a_stopped_container_is_recreated_with_the_ports_that_it_asked_for() -> 
     near = Publication(port=Port(81), host_address="127.0.0.1", host_port=0, ephemeral=True)
     world = World().run("app", publish={5000: 18000}).stop("app")
     topology = Topology([world.snapshot()])
-    app = topology.named("host1", "app")
+    app = topology.container_named("host1", "app")
     assert app is not None
     assert "--publish 18000:5000/tcp" in recreate(topology, "host1", app).commands[-1]
     chosen = recreate(topology, "host1", app, published=(choice, near)).commands[-1]
@@ -152,7 +152,7 @@ def test_a_source_is_recreated_with_the_targets_that_wait_for_it() -> None:
         .refuse("refused", "Cannot link to a non running container: /app AS /refused/helloapp")
     )
     topology = Topology([world.snapshot()])
-    app = topology.named("host1", "app")
+    app = topology.container_named("host1", "app")
     assert app is not None
     fix = recreate_source(topology, "host1", app, expose=(Port(9000),), why="exposed")
     renamed = [each.split()[2] for each in fix.commands if each.startswith("docker rename")]

@@ -26,8 +26,8 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Unknown
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
-from linkdoctor.rulekit.cycles import Step, circles, leads_to
-from linkdoctor.rulekit.next_start import Fate, registrations
+from linkdoctor.rulekit.cycles import CycleLink, circles, leads_to
+from linkdoctor.rulekit.next_start import LinkOutcome, registrations
 from linkdoctor.rulekit.world import World
 
 MARKER = "s3cr3t-marker"
@@ -174,9 +174,9 @@ def test_an_engine_that_cannot_be_seen_is_none(tmp_path: Path) -> None:
 # --- what the next start makes of it --------------------------------------------------------------
 
 
-def futures(world: World, name: str) -> list[tuple[str, Fate, str]]:
+def futures(world: World, name: str) -> list[tuple[str, LinkOutcome, str]]:
     topology = Topology([world.snapshot()])
-    target = topology.named("host1", name)
+    target = topology.container_named("host1", name)
     assert target is not None
     return [
         (each.link.alias, each.fate, each.source.name if each.source else "")
@@ -191,23 +191,27 @@ def two() -> World:
 def test_at_the_first_name_that_is_not_found_the_rest_is_lost() -> None:
     world = two().retype("web", "one:a", "gone:b", "two:c")
     assert futures(world, "web") == [
-        ("a", Fate.KEPT, "one"),
-        ("b", Fate.FAILED, ""),
-        ("c", Fate.LOST, "two"),
+        ("a", LinkOutcome.KEPT, "one"),
+        ("b", LinkOutcome.FAILED, ""),
+        ("c", LinkOutcome.LOST, "two"),
     ]
 
 
 def test_of_two_links_with_one_alias_the_first_is_kept() -> None:
     world = two().retype("web", "one:a", "two:a", "two:b")
-    assert [fate for _, fate, _ in futures(world, "web")] == [Fate.KEPT, Fate.TAKEN, Fate.KEPT]
+    assert [fate for _, fate, _ in futures(world, "web")] == [
+        LinkOutcome.KEPT,
+        LinkOutcome.TAKEN,
+        LinkOutcome.KEPT,
+    ]
 
 
 def test_a_source_is_found_by_id_by_name_and_by_the_beginning_of_an_id() -> None:
     world = two().retype("web", f"{1:012x}{1:052x}:a", "two:b", f"{0:011x}:c")
     assert futures(world, "web") == [
-        ("a", Fate.KEPT, "one"),
-        ("b", Fate.KEPT, "two"),
-        ("c", Fate.FAILED, ""),  # three ids begin like that
+        ("a", LinkOutcome.KEPT, "one"),
+        ("b", LinkOutcome.KEPT, "two"),
+        ("c", LinkOutcome.FAILED, ""),  # three ids begin like that
     ]
 
 
@@ -218,7 +222,10 @@ def test_the_beginning_of_one_id_is_enough() -> None:
         msgspec.structs.replace(each, id=identities[each.name]) for each in snapshot.containers
     )
     topology = Topology([msgspec.structs.replace(snapshot, containers=containers)])
-    found = [topology.looked_up("host1", each) for each in ("abab", "cd", "e", "a0", "", "ef" * 33)]
+    found = [
+        topology.resolve_reference("host1", each)
+        for each in ("abab", "cd", "e", "a0", "", "ef" * 33)
+    ]
     assert [each.name if each else None for each in found] == [
         *("one", "two", "web"),
         *(None, None, None),
@@ -227,12 +234,12 @@ def test_the_beginning_of_one_id_is_enough() -> None:
 
 def test_a_source_with_the_hosts_network_cannot_be_linked_to() -> None:
     world = two().run("bare", mode="host").retype("web", "bare:a", "one:b")
-    assert [fate for _, fate, _ in futures(world, "web")] == [Fate.FAILED, Fate.LOST]
+    assert [fate for _, fate, _ in futures(world, "web")] == [LinkOutcome.FAILED, LinkOutcome.LOST]
 
 
 def test_a_source_that_shares_a_network_leads_to_its_owner() -> None:
     world = two().run("sidecar", mode="container:two").retype("web", "sidecar:a")
-    assert futures(world, "web") == [("a", Fate.KEPT, "two")]
+    assert futures(world, "web") == [("a", LinkOutcome.KEPT, "two")]
 
 
 def test_on_a_user_defined_network_nothing_is_looked_up() -> None:
@@ -251,7 +258,7 @@ def test_without_the_disk_nothing_is_told() -> None:
 UNSEEN = Unknown(gap=Gap.NOT_COLLECTED, detail="of no matter here")
 
 
-def steps(*links: tuple[str, str]) -> dict[str, list[Step]]:
+def steps(*links: tuple[str, str]) -> dict[str, list[CycleLink]]:
     """Links from one name to another, sorted as in a snapshot; an id is the name here."""
     containers = {
         name: Container(
@@ -267,9 +274,9 @@ def steps(*links: tuple[str, str]) -> dict[str, list[Step]]:
         for link in links
         for name in link
     }
-    found: dict[str, list[Step]] = {name: [] for name in sorted(containers)}
+    found: dict[str, list[CycleLink]] = {name: [] for name in sorted(containers)}
     for target, source in links:
-        step = Step(
+        step = CycleLink(
             target=containers[target], alias=source, typed=source, source=containers[source]
         )
         found[target].append(step)

@@ -23,7 +23,7 @@ from linkdoctor.model.topology import Topology
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.card import CardList, card_of, render_cards
 from linkdoctor.render.evidence_lines import sightings
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.render.plan import render_plan
 from linkdoctor.render.sanitize import is_harmless
 from linkdoctor.render.text import render_text
@@ -77,12 +77,12 @@ def examined(text: str) -> tuple[tuple[Examination, Report, Plan], ...]:
 
 def shown(text: str, *, colour: bool = False) -> Iterator[str]:
     """All that a person may get to see of those worlds and of a report full of the text."""
-    medium = Medium(width=60, colour=colour)
+    medium = TextStyle(width=60, colour=colour)
     for seen, report, plan in examined(text):
         places = sightings(seen.snapshots)
         yield render_text(report, width=60, colour=colour, verbose=True, seen=places, note=text)
         yield render_plan(
-            [(step, None) for step in plan.steps], plan.advice, head=text, wider={}, medium=medium
+            [(step, None) for step in plan.steps], plan.advice, head=text, more={}, medium=medium
         )
         topology = Topology(seen.snapshots)
         cards = [card_of(topology, host, each) for host, each in topology.containers()]
@@ -129,7 +129,7 @@ def commands(text: str) -> list[str]:
         )
         for command in commands
     )
-    printed = map(Medium().command, dict.fromkeys(found))
+    printed = map(TextStyle().command, dict.fromkeys(found))
     return [each for each in printed if each.startswith("(eval ") or not each.startswith("(")]
 
 

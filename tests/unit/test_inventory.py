@@ -26,8 +26,8 @@ from linkdoctor.model.snapshot import Snapshot, Variable
 from linkdoctor.privacy.fields import KINDS, Kind, leaves
 from linkdoctor.privacy.inventory import AGAINST
 from linkdoctor.render.inventory import render_inventory
-from linkdoctor.render.layout import Medium
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.layout import TextStyle
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
@@ -112,9 +112,9 @@ def test_every_string_of_the_file_is_in_the_list(tmp_path: Path, number: int) ->
     listed = {value.value for group in held.groups for value in group.values}
     there = set(strings_in(json.loads(gzip.decompress(path.read_bytes()))))
     assert there <= listed
-    lines = set(render_inventory(held, Medium(width=40)).splitlines())
+    lines = set(render_inventory(held, TextStyle(width=40)).splitlines())
     for text in there:
-        shown = neutral(text, 1 << 30) or "(empty)"
+        shown = sanitize(text, 1 << 30) or "(empty)"
         assert any(shown in line for line in lines), text
 
 
@@ -165,7 +165,7 @@ def test_a_value_that_should_not_be_there_is_marked(tmp_path: Path, variable: Va
 def test_hostile_names_do_nothing_to_a_terminal(tmp_path: Path) -> None:
     evil = "evil\x1b]0;owned\x07\x1b[2J\x9b\u202e\n"
     snapshot = World(f"host{evil}").run(evil, expose=[1]).run("web", link=f"{evil}:a").snapshot()
-    shown = render_inventory(contents_of(written(tmp_path / "file", snapshot)), Medium())
+    shown = render_inventory(contents_of(written(tmp_path / "file", snapshot)), TextStyle())
     assert all(each.isprintable() or each == "\n" for each in shown)
     assert "owned" in shown
 

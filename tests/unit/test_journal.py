@@ -16,7 +16,7 @@ from linkdoctor.fix.journal import (
     Event,
     Journal,
     JournalError,
-    Step,
+    JournalStep,
     default_path,
     read,
     state_directory,
@@ -145,7 +145,7 @@ def test_a_step_of_a_call_that_failed_has_no_new_container(tmp_path: Path) -> No
 OLD, NEW = "a" * 64, "b" * 64
 
 
-def asked(path: Path, *calls: tuple[Call, str, bool]) -> Step:
+def asked(path: Path, *calls: tuple[Call, str, bool]) -> JournalStep:
     """A step whose calls were made in this order, each answered or not."""
     with Journal(path) as journal:
         step = journal.begin(ACTION, WEB, engine="E1")
@@ -219,7 +219,9 @@ def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
 # Whether it can be taken back
 
 
-def ended(path: Path, action: Action, result: str, *, acted: bool = True, kept: str = "") -> Step:
+def ended(
+    path: Path, action: Action, result: str, *, acted: bool = True, kept: str = ""
+) -> JournalStep:
     with Journal(path) as journal:
         step = journal.begin(action, WEB, engine="E1")
         journal.before(step, Call.START, WEB.id)

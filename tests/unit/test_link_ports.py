@@ -9,7 +9,7 @@ import pytest
 
 from linkdoctor.collect.sockets import listeners_here
 from linkdoctor.model.snapshot import Listener
-from linkdoctor.rulekit.link_ports import Door, door_of, place_of
+from linkdoctor.rulekit.link_ports import PortState, door_of, place_of
 
 HERE = frozenset({"172.18.0.2"})
 BOTH = frozenset({"172.18.0.2", "fd00::2"})
@@ -29,28 +29,28 @@ def listener(address: str, *, ipv6_only: bool = False, on: str = "") -> Listener
 @pytest.mark.parametrize(
     ("bound", "at", "door"),
     [
-        ([], HERE, Door.CLOSED),
-        ([listener("0.0.0.0")], HERE, Door.OPEN),
-        ([listener("::")], HERE, Door.OPEN),
-        ([listener("::ffff:0.0.0.0")], HERE, Door.OPEN),
-        ([listener("172.18.0.2")], HERE, Door.OPEN),
-        ([listener("::ffff:172.18.0.2")], HERE, Door.OPEN),
-        ([listener("fd00::2")], BOTH, Door.OPEN),
-        ([listener("::", ipv6_only=True)], BOTH, Door.OPEN),
-        ([listener("::", ipv6_only=True)], HERE, Door.WRONG_FAMILY),
-        ([listener("0.0.0.0")], frozenset({"fd00::2"}), Door.WRONG_FAMILY),
-        ([listener("172.19.0.2")], HERE, Door.ELSEWHERE),
-        ([listener("fd00::9")], HERE, Door.ELSEWHERE),
-        ([listener("0.0.0.0", on="172.19.0.2")], HERE, Door.ELSEWHERE),
-        ([listener("0.0.0.0", on="172.18.0.2")], HERE, Door.OPEN),
-        ([listener("127.0.0.1"), listener("172.19.0.2")], HERE, Door.ELSEWHERE),
-        ([listener("172.19.0.2"), listener("0.0.0.0")], HERE, Door.OPEN),
-        ([listener("::1")], HERE, Door.LOOPBACK),
-        ([listener("172.19.0.2")], frozenset[str](), Door.OPEN),
-        ([listener("garbage")], HERE, Door.OPEN),
+        ([], HERE, PortState.CLOSED),
+        ([listener("0.0.0.0")], HERE, PortState.OPEN),
+        ([listener("::")], HERE, PortState.OPEN),
+        ([listener("::ffff:0.0.0.0")], HERE, PortState.OPEN),
+        ([listener("172.18.0.2")], HERE, PortState.OPEN),
+        ([listener("::ffff:172.18.0.2")], HERE, PortState.OPEN),
+        ([listener("fd00::2")], BOTH, PortState.OPEN),
+        ([listener("::", ipv6_only=True)], BOTH, PortState.OPEN),
+        ([listener("::", ipv6_only=True)], HERE, PortState.WRONG_FAMILY),
+        ([listener("0.0.0.0")], frozenset({"fd00::2"}), PortState.WRONG_FAMILY),
+        ([listener("172.19.0.2")], HERE, PortState.ELSEWHERE),
+        ([listener("fd00::9")], HERE, PortState.ELSEWHERE),
+        ([listener("0.0.0.0", on="172.19.0.2")], HERE, PortState.ELSEWHERE),
+        ([listener("0.0.0.0", on="172.18.0.2")], HERE, PortState.OPEN),
+        ([listener("127.0.0.1"), listener("172.19.0.2")], HERE, PortState.ELSEWHERE),
+        ([listener("172.19.0.2"), listener("0.0.0.0")], HERE, PortState.OPEN),
+        ([listener("::1")], HERE, PortState.LOOPBACK),
+        ([listener("172.19.0.2")], frozenset[str](), PortState.OPEN),
+        ([listener("garbage")], HERE, PortState.OPEN),
     ],
 )
-def test_a_listener_answers(bound: list[Listener], at: frozenset[str], door: Door) -> None:
+def test_a_listener_answers(bound: list[Listener], at: frozenset[str], door: PortState) -> None:
     assert door_of(80, bound, at) is door
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkdoctor.api import Url, examine
-from linkdoctor.collect.collector import Further
+from linkdoctor.collect.collector import CollectOptions
 from linkdoctor.collect.logs import lines_of_log
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Container, Health, Snapshot
@@ -56,7 +56,10 @@ def test_any_answer_is_taken_apart(content: bytes) -> None:
 def seen(situation: dict[str, Any], directory: Path) -> Snapshot:
     with replayed(situation, directory / "s"):
         examination = examine(
-            [Url(f"unix://{directory}/s")], timeout=20, environment={}, further=Further(logs=True)
+            [Url(f"unix://{directory}/s")],
+            timeout=20,
+            environment={},
+            further=CollectOptions(logs=True),
         )
     (snapshot,) = examination.snapshots
     assert SECRET not in msgspec.json.encode(snapshot).decode()

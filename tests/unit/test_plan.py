@@ -240,7 +240,7 @@ def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> Non
     assert [str(each) for each in app.action.expose] == ["9000/tcp"]
     assert (web.after, shop.after) == ((1,), (2,))
     assert shop.reason == "its link to web, which is replaced, would be a ghost."
-    assert (app.mends, web.mends != ()) == ((), True)
+    assert (app.fixes, web.fixes != ()) == ((), True)
 
 
 def test_what_a_replaced_source_broke_is_looked_for_when_its_target_is_replaced_too() -> None:
@@ -257,8 +257,8 @@ def test_what_a_replaced_source_broke_is_looked_for_when_its_target_is_replaced_
     assert steps(found) == [("Recreate", "app"), ("Recreate", "web")]
     app, web = found.steps
     assert [each.partition("@")[0] for each in web.codes] == ["LD101"]
-    assert set(web.mends) == set(web.fingerprints)
-    assert not set(app.mends) & set(web.mends)
+    assert set(web.fixes) == set(web.fingerprints)
+    assert not set(app.fixes) & set(web.fixes)
 
 
 def test_a_source_is_not_replaced_where_compose_owns_a_target_of_it() -> None:
@@ -297,7 +297,7 @@ def test_a_restart_that_a_replacement_makes_needless_disappears() -> None:
     found = planned(world)
     assert steps(found) == [("Recreate", "web")]
     assert found.steps[0].codes == ("LD102", "LD201")
-    assert len(found.steps[0].mends) == 2
+    assert len(found.steps[0].fixes) == 2
 
 
 def test_a_source_that_is_gone_is_for_a_person_to_create() -> None:

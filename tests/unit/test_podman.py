@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from linkdoctor.api import Examination, Url, examine, load_rules, report_on
-from linkdoctor.collect.collector import Further
+from linkdoctor.collect.collector import CollectOptions
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.report import Safety, Severity
 from linkdoctor.model.snapshot import Container, Details, Snapshot, Status
@@ -29,7 +29,7 @@ def examined(situation: dict[str, Any], directory: Path) -> Examination:
             [Url(f"unix://{directory}/s")],
             timeout=20,
             environment={},
-            further=Further(logs=True),
+            further=CollectOptions(logs=True),
         )
     assert not found.unreachable
     return found

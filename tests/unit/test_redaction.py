@@ -373,7 +373,7 @@ def test_a_link_typed_by_the_beginning_of_an_id_still_leads_to_its_container() -
     new_app, new_web = became.containers
     (link,) = topology.stored_links(new_web)
     assert link.source != "c0ffe"
-    assert topology.looked_up(became.host, link.source) is new_app
+    assert topology.resolve_reference(became.host, link.source) is new_app
 
 
 def test_what_a_label_asks_to_ignore_is_kept_and_nothing_else_in_it() -> None:

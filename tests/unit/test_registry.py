@@ -26,7 +26,7 @@ x
 
 x
 
-## How to mend it
+## How to fix it
 
 x
 """

@@ -26,7 +26,7 @@ def world() -> World:
 def card(of: World | Snapshot, name: str = "web") -> Card:
     snapshot = of.snapshot() if isinstance(of, World) else of
     topology = Topology([snapshot])
-    container = topology.named(snapshot.host, name)
+    container = topology.container_named(snapshot.host, name)
     assert container is not None
     return card_of(topology, snapshot.host, container)
 

@@ -206,7 +206,7 @@ def test_a_finding_in_full() -> None:
         "ERROR   LD201 stale-env   web → app as helloapp\n"
         "  web was started when app had 172.17.0.2; app has 172.17.0.4 today.\n"
         "  HELLOAPP_PORT_5000_TCP_ADDR: 172.17.0.2 ≠ 172.17.0.4  (/proc/4929/environ)\n"
-        "  also explains: LD302 hosts-mismatch\n"
+        "  also causes: LD302 hosts-mismatch\n"
         "  fix: restart web [restart]\n"
         "      docker restart web\n"
         "  to ignore it: --ignore LD201@web/helloapp\n"

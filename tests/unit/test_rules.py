@@ -105,7 +105,7 @@ def test_without_any_evidence_it_is_skipped_with_a_reason(loaded: LoadedRule, ca
     seen = evaluate(topology(case), [loaded.rule])
     assert not {each.code for each in blind.findings} - {loaded.rule.code}
     if len(blind.findings) < len(seen.findings):
-        assert blind.skipped, "a finding disappeared without a word"
+        assert blind.skipped, "a finding disappeared silently"
         assert all(skip.reason for skip, _ in blind.skipped)
 
 

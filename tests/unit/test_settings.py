@@ -20,7 +20,7 @@ from linkdoctor import config as module
 from linkdoctor.config import Config, ConfigError, Ignore, read_config
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.render.settings import Setting, SettingList, render_settings
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -132,7 +132,7 @@ def test_where_the_engine_comes_from(
     [
         ("fail_on = 1", "did you mean 'fail-on'?"),
         ("select = ['LD999']", "no rule is called 'LD999'"),
-        ("ignore = ['LD201@']", "names no finding"),
+        ("ignore = ['LD201@']", "is not a valid finding token"),
         ("[severity]\nLD999 = 'info'", "[severity]: no rule is called 'LD999'"),
         ("rules = ['nowhere']", "no such directory of rules"),
     ],
@@ -205,7 +205,7 @@ def test_the_text_can_be_read_again(
             for key, value in plain.items()
         ),
     )
-    text = render_settings(shown, Medium(ascii_only=ascii_only))
+    text = render_settings(shown, TextStyle(ascii_only=ascii_only))
     assert all(each.isprintable() or each == "\n" for each in text)
     file = tmp_path_factory.getbasetemp() / "again.toml"
     file.write_text(text)

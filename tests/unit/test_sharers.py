@@ -45,7 +45,7 @@ def topology_of(world: World) -> Topology:
 
 def sharers(world: World, name: str = "web") -> list[str]:
     topology = topology_of(world)
-    container = topology.named("host1", name)
+    container = topology.container_named("host1", name)
     assert container is not None
     return [each.container.name for each in all_sharers_of(topology, "host1", container)]
 
@@ -267,7 +267,7 @@ def test_a_sharer_is_not_restarted_without_its_owner() -> None:
 def test_the_printed_restart_names_the_sharers_and_restarts_them() -> None:
     world = tutorial().run("side", mode="container:web").run("inner", mode="container:side")
     topology = topology_of(world)
-    web = topology.named("host1", "web")
+    web = topology.container_named("host1", "web")
     assert web is not None
     fix = restart_target(topology, "host1", web)
     assert fix.title == ("restart web; after it restart side, inner, which share its namespaces")
@@ -286,7 +286,7 @@ def test_the_printed_start_is_safe_only_without_sharers() -> None:
         .stop("app")
     )
     topology = topology_of(world)
-    app = topology.named("host1", "app")
+    app = topology.container_named("host1", "app")
     assert app is not None
     assert start_source(app).commands == ("docker start app",)
     alone = start_source(app, topology_of(tutorial().stop("app")), "host1")
@@ -305,7 +305,7 @@ def test_the_printed_recreation_names_the_new_owner() -> None:
         .change("idle", status=Status.EXITED)
     )
     topology = topology_of(world)
-    web = topology.named("host1", "web")
+    web = topology.container_named("host1", "web")
     assert web is not None
     fix = recreate(topology, "host1", web)
     assert "run gone again by hand" in fix.title
@@ -321,7 +321,7 @@ def test_the_printed_recreation_names_the_new_owner() -> None:
 
 def test_a_sharer_of_compose_is_recreated_by_compose() -> None:
     topology = topology_of(tutorial().run("side", mode="container:web", labels=COMPOSE))
-    web = topology.named("host1", "web")
+    web = topology.container_named("host1", "web")
     assert web is not None
     fix = recreate(topology, "host1", web)
     assert fix.commands[-1] == (
@@ -332,7 +332,7 @@ def test_a_sharer_of_compose_is_recreated_by_compose() -> None:
 def test_what_was_not_seen_is_said_and_hides_no_fix() -> None:
     world = tutorial().run("other").unknown("other", "details", LOST)
     topology = topology_of(world)
-    web = topology.named("host1", "web")
+    web = topology.container_named("host1", "web")
     assert web is not None
     for fix in (restart_target(topology, "host1", web), recreate(topology, "host1", web)):
         assert "whether others share its namespaces was not seen" in fix.title
@@ -342,7 +342,7 @@ def test_what_was_not_seen_is_said_and_hides_no_fix() -> None:
 def test_a_port_that_will_move_is_said() -> None:
     world = World().run("app").run("web", link="app:x", publish={80: 32770}, ephemeral=True)
     topology = topology_of(world)
-    web = topology.named("host1", "web")
+    web = topology.container_named("host1", "web")
     assert web is not None
     title = restart_target(topology, "host1", web).title
     assert title == "restart web (its public port 32770 will change)"
@@ -351,7 +351,7 @@ def test_a_port_that_will_move_is_said() -> None:
 def test_the_printed_restart_of_a_sharer_needs_its_owner() -> None:
     world = tutorial().run("side", ipc="container:web").change("web", status=Status.EXITED, pid=0)
     topology = topology_of(world)
-    side = topology.named("host1", "side")
+    side = topology.container_named("host1", "side")
     assert side is not None
     assert restart_target(topology, "host1", side).commands == (
         "docker start web",

@@ -10,7 +10,7 @@ from linkdoctor.api import Examination, load_rules, report_on
 from linkdoctor.cli import main
 from linkdoctor.model.changes import changes_between
 from linkdoctor.model.report import Report
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.render.watching import render_look
 from linkdoctor.rulekit.world import World
 
@@ -23,7 +23,7 @@ def reported(world: World) -> Report:
 
 def told(before: Report, after: Report, width: int = 100) -> str:
     changes = changes_between(before, after)
-    return render_look(after, changes, Medium(width=width), clock="03:00:00")
+    return render_look(after, changes, TextStyle(width=width), clock="03:00:00")
 
 
 def test_nothing_is_told_if_nothing_changed() -> None:

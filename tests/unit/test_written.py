@@ -24,7 +24,7 @@ from linkdoctor.fix.written import above, leaves, mount_places, tmpfs_of
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.plan import Files, Written, in_words
-from linkdoctor.render.layout import Medium
+from linkdoctor.render.layout import TextStyle
 from linkdoctor.render.plan import step_lines
 from linkdoctor.rulekit.world import World
 
@@ -286,7 +286,7 @@ def test_hostile_names_of_files_do_no_harm_in_a_plan() -> None:
     hostile = "/tmp/\x1b[2J\u202eevil\nstep 9: "
     written = Written(files=1, deleted=0, size=1, paths=(hostile,))
     step = msgspec.structs.replace(step, written=Known(written, "GET"), tmpfs=(hostile,))
-    lines = list(step_lines(step, Medium(width=100, colour=False, ascii_only=False)))
+    lines = list(step_lines(step, TextStyle(width=100, colour=False, ascii_only=False)))
     assert any("wrote outside volumes 1 file" in line for line in lines)
     assert not any("\x1b" in line or "\u202e" in line for line in lines)
     assert not any(line.startswith("step 9") for line in lines)

@@ -47,13 +47,13 @@ class _Group(typer.core.TyperGroup):
     """All commands, each imported when it is called, with one answer to Ctrl-C."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Give the names of all commands, and make them known."""
+        """Return the names of all commands, and make them known."""
         for name in _COMMANDS:
             self.get_command(ctx, name)
         return list(_COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give a command by its name, or None."""
+        """Return a command by its name, or None."""
         if cmd_name in _COMMANDS and cmd_name not in self.commands:
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
             import_module(f"linkdoctor.cli.{_COMMANDS[cmd_name]}").register(alone)
@@ -81,11 +81,11 @@ class _Group(typer.core.TyperGroup):
 app = typer.Typer(
     name="linkdoctor",
     cls=_Group,
-    help="Find broken Docker links, prove each fault, and say what mends it.",
+    help="Find broken Docker links, prove each fault, and say how to fix it.",
     epilog=examples(
         "linkdoctor check                 examine this machine's engine",
         "linkdoctor check web             only what concerns the container web",
-        "linkdoctor fix                   the plan that mends it; --apply carries it out",
+        "linkdoctor fix                   the plan that fixes it; --apply carries it out",
         "linkdoctor show web              what web is linked to, and what it really got",
         "linkdoctor graph                 draw the links, and what is wrong with them",
         "linkdoctor explain LD201         the page of a diagnosis",
@@ -124,7 +124,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 
 
 def all_commands() -> dict[str, Any]:
-    """Give every command by its name, as its pages need them."""
+    """Return every command by its name, as its pages need them."""
     group: Any = get_command(app)
     group.list_commands(None)
     return dict(group.commands)
@@ -150,10 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _print_trace(error: BaseException) -> None:
-    """Print where an exception and those behind it were raised, without a word of their texts."""
+    """Print where an exception and those behind it were raised, silently of their texts."""
     import traceback
 
-    from linkdoctor.render.sanitize import neutral
+    from linkdoctor.render.sanitize import sanitize
 
     seen: list[BaseException] = []
     each: BaseException | None = error
@@ -163,7 +163,7 @@ def _print_trace(error: BaseException) -> None:
     for each in reversed(seen):
         frames = "".join(traceback.format_tb(each.__traceback__)).splitlines()
         for line in ("Traceback (most recent call last):", *frames, type(each).__name__):
-            sys.stderr.write(f"{neutral(line)}\n")
+            sys.stderr.write(f"{sanitize(line)}\n")
 
 
 def _complain_of_ourselves(error: Exception) -> None:

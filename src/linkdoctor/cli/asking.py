@@ -11,7 +11,7 @@ from linkdoctor.cli import output
 
 if TYPE_CHECKING:
     from linkdoctor.fix.use_cases import Answer, Done, Plan, Step
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
 
 __all__ = ["Asking", "step_numbers"]
 
@@ -19,7 +19,7 @@ __all__ = ["Asking", "step_numbers"]
 class Asking:
     """Asks before each step, or once for all that are picked from a plan, and tells how it goes."""
 
-    def __init__(self, medium: Medium, *, several: bool, pick: bool, silent: bool) -> None:
+    def __init__(self, medium: TextStyle, *, several: bool, pick: bool, silent: bool) -> None:
         self._medium, self._several, self._pick, self._silent = medium, several, pick, silent
         self._picked: frozenset[int] = frozenset()
         self._last = 0
@@ -43,7 +43,7 @@ class Asking:
             self._explain(_PICKING)
 
     def about(self, step: Step) -> Answer:
-        """Tell whether a step is wanted."""
+        """Whether a step is wanted."""
         from linkdoctor.fix.use_cases import Answer
 
         if self._silent:
@@ -59,7 +59,7 @@ class Asking:
                 return answer
             self._explain(_ANSWERS)
 
-    def told(self, step: Step, done: Done | None) -> None:
+    def on_step(self, step: Step, done: Done | None) -> None:
         """Say which of how many steps begins, how it ended, and how many are left."""
         if done is None:
             text = f"step {step.number} of {self._last}: {step.title} ..."

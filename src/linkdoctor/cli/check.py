@@ -28,20 +28,20 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     VerboseOption,
+    build_selection,
     check_timeout,
     complete_code,
     complete_container,
     complete_kind,
     configuration,
-    containers_meant,
-    engines_meant,
+    examine_targets,
     examples,
-    look,
     own_codes,
+    resolve_containers,
+    resolve_engines,
     rules_of,
-    selection_meant,
 )
-from linkdoctor.cli.formats import Ordered, exit_code_of, in_order, render
+from linkdoctor.cli.formats import RenderRequest, exit_code_of, in_order, render
 from linkdoctor.cli.settling import settled
 from linkdoctor.cli.watch import watch as keep_watching
 from linkdoctor.model.report import ExitCode
@@ -184,7 +184,7 @@ def check(
     """Examine engines and report every broken link, its proof and its fix."""
     settings = configuration(config)
     loaded = rules_of(rules, settings)
-    selection = selection_meant(
+    selection = build_selection(
         select=select,
         ignore=ignore,
         fail_on=fail_on,
@@ -198,7 +198,7 @@ def check(
         # Among tests, what is left out would look as if it had passed.
         show_suppressed=show_suppressed or format_ is CheckFormat.JUNIT,
     )
-    engines = engines_meant(
+    engines = resolve_engines(
         host,
         context,
         snapshot,
@@ -224,7 +224,7 @@ def check(
 
     look_now = partial(_seen, engines, keep_what_is_known=True)
     examination = look_now()
-    names = containers_meant(containers or (), examination) if examination.snapshots else ()
+    names = resolve_containers(containers or (), examination) if examination.snapshots else ()
     selection = msgspec.structs.replace(selection, containers=frozenset(names))
 
     def reported(seen: Examination, wanted: Selection) -> Report:
@@ -236,7 +236,7 @@ def check(
     )
     if examination.interrupted:
         output.complain("interrupted: this is what was known by then")
-    ordered = Ordered(
+    ordered = RenderRequest(
         report=report,
         examination=examination,
         rules=loaded,
@@ -336,8 +336,8 @@ def _range(option: str, text: str | None) -> Range:
 
 
 def _seen(engines: Engines, *, keep_what_is_known: bool = False) -> Examination:
-    with output.Progress() as progress:
-        return look(engines, progress, keep_what_is_known=keep_what_is_known)
+    with output.ProgressLine() as progress:
+        return examine_targets(engines, progress, keep_what_is_known=keep_what_is_known)
 
 
 def report_text(
@@ -354,7 +354,7 @@ def report_text(
     from linkdoctor.render.evidence_lines import sightings
     from linkdoctor.render.text import render_text
 
-    width, colour, ascii_only = output.paper(to_file=to_file)
+    width, colour, ascii_only = output.output_style(to_file=to_file)
     names = {each.rule.code: each.rule.name for each in rules}
     names |= {each.code: each.name for each in own_codes()}
     return render_text(

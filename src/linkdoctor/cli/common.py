@@ -40,21 +40,21 @@ __all__ = [
     "SnapshotOption",
     "TimeoutOption",
     "VerboseOption",
+    "build_selection",
     "check_timeout",
     "codes_meant",
     "complete_code",
     "complete_container",
     "complete_kind",
     "configuration",
-    "containers_meant",
-    "engines_meant",
     "engines_named",
+    "examine_targets",
     "examples",
-    "look",
     "own_codes",
+    "resolve_containers",
+    "resolve_engines",
     "rule_names",
     "rules_of",
-    "selection_meant",
 ]
 
 DEFAULT_TIMEOUT = 30.0
@@ -190,7 +190,7 @@ class OwnCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def own_codes() -> tuple[OwnCode, ...]:
-    """Give the codes of linkdoctor itself."""
+    """Return the codes of linkdoctor itself."""
     from linkdoctor.diagnosis import OWN_NAMES
 
     return tuple(OwnCode(code=code, name=name) for name, code in OWN_NAMES.items())
@@ -208,7 +208,7 @@ def rules_of(directories: Sequence[Path] | None, config: Config) -> tuple[Loaded
 
 
 def rule_names(rules: Sequence[LoadedRule]) -> dict[str, str]:
-    """Give the names of all rules and of linkdoctor's own codes, with the code of each."""
+    """Return the names of all rules and of linkdoctor's own codes, with the code of each."""
     names = {each.rule.name.lower(): each.rule.code for each in rules}
     return names | {each.name: each.code for each in own_codes()}
 
@@ -238,7 +238,7 @@ def _code_meant(word: str, names: dict[str, str], beginnings: bool) -> str:
     return meant
 
 
-def selection_meant(
+def build_selection(
     *,
     select: Sequence[str] | None,
     ignore: Sequence[str] | None,
@@ -262,7 +262,7 @@ def selection_meant(
         try:
             token = parse_token(word)
         except ValueError as error:
-            raise CliError(f"{_quoted(word)} names no finding: {error}") from None
+            raise CliError(f"{_quoted(word)} is not a valid finding token: {error}") from None
         if token is None:
             plain.append(word)
         else:
@@ -338,7 +338,7 @@ def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
     given = ctx.params
     config = given.get("config")
     try:
-        engines = engines_meant(
+        engines = resolve_engines(
             given.get("host"),
             given.get("context"),
             # Not every version of typer makes paths of them here.
@@ -382,7 +382,7 @@ class Engines(msgspec.Struct, frozen=True, kw_only=True):
     probe_external: bool = False
 
 
-def engines_meant(
+def resolve_engines(
     hosts: Sequence[str] | None,
     contexts: Sequence[str] | None,
     snapshots: Sequence[Path] | None,
@@ -414,7 +414,7 @@ def engines_meant(
     )
 
 
-def look(
+def examine_targets(
     engines: Engines, progress: Callable[[str], None], *, keep_what_is_known: bool = False
 ) -> Examination:
     """Ask every engine and read every file; raises CliError for what cannot be used."""
@@ -423,7 +423,7 @@ def look(
     try:
         # Files first: one that is damaged should not cost the time of asking engines.
         saved = api.read_snapshots(engines.snapshots)
-        further = api.Further(
+        further = api.CollectOptions(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
         seen = api.examine(
@@ -439,7 +439,7 @@ def look(
 
 
 def engines_named(engines: Engines) -> list[Url | ContextName]:
-    """Give the engines to ask as the use cases take them."""
+    """Return the engines to ask as the use cases take them."""
     from linkdoctor import api
 
     named: list[api.Url | api.ContextName] = [api.Url(url) for url in engines.hosts]
@@ -447,7 +447,7 @@ def engines_named(engines: Engines) -> list[Url | ContextName]:
     return named + ([api.Url()] if engines.default else [])
 
 
-def containers_meant(words: Iterable[str], examination: Examination) -> frozenset[str]:
+def resolve_containers(words: Iterable[str], examination: Examination) -> frozenset[str]:
     """Translate what the user calls containers, names or ids, into names; raises CliError."""
     return frozenset(_container_meant(word, examination) for word in words)
 
@@ -468,7 +468,7 @@ def _container_meant(word: str, examination: Examination) -> str:
 
 
 def _sources_of(examination: Examination) -> set[str]:
-    """Give the names that links lead to: one that is gone can still be asked about."""
+    """Return the names that links lead to: one that is gone can still be asked about."""
     from linkdoctor.model.topology import Topology
 
     return {link.source_name for link in Topology(examination.snapshots).links()}

@@ -15,10 +15,10 @@ from linkdoctor.cli.common import (
     Format,
     FormatOption,
     RulesOption,
+    build_selection,
     configuration,
     examples,
     rules_of,
-    selection_meant,
 )
 from linkdoctor.model.report import ExitCode
 
@@ -33,7 +33,7 @@ def diff(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell what changed between two snapshots or reports: findings, addresses, containers.
+    """Return what changed between two snapshots or reports: findings, addresses, containers.
 
     Either may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
     Only two snapshots tell which containers were restarted or recreated and which addresses moved.
@@ -44,7 +44,7 @@ def diff(
     from linkdoctor.api import SnapshotError, compare, read_kept
     from linkdoctor.model.changes import has_new_at
 
-    selection = selection_meant(
+    selection = build_selection(
         select=None, ignore=None, fail_on=fail_on, config=settings, rules=loaded
     )
     try:
@@ -63,10 +63,10 @@ def diff(
         output.emit_bytes(render_json(comparison).encode())
     else:
         from linkdoctor.render.diff import render_diff
-        from linkdoctor.render.layout import Medium
+        from linkdoctor.render.layout import TextStyle
 
-        width, colour, ascii_only = output.paper()
-        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        width, colour, ascii_only = output.output_style()
+        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
         output.emit(render_diff(comparison, medium))
     found = has_new_at(comparison.findings, selection.fail_on)
     raise typer.Exit(ExitCode.FINDINGS if found else ExitCode.OK)

@@ -35,7 +35,7 @@ _OWN_PAGES = {
         "The finding names the rule, the kind of error and the line of the rule's own file. The "
         "error's text is left out, since it may hold what the rule was looking at.",
         "Please report it with the output of `linkdoctor --version` and the finding. Until it is "
-        "mended, leave the rule out with --ignore and its code; a pack of your own is mended in "
+        "fixed, leave the rule out with --ignore and its code; a pack of your own is fixed in "
         "the file that the finding names.",
     ),
     "engine-unreachable": (
@@ -61,7 +61,7 @@ def explain(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show the page of a diagnosis: what it means, how it is proved, how to mend it."""
+    """Show the page of a diagnosis: what it means, how it is proved, how to fix it."""
     from linkdoctor.render.as_json import render_json
     from linkdoctor.render.listing import render_page
 
@@ -69,7 +69,7 @@ def explain(
     if format_ is Format.JSON:
         output.emit_bytes(render_json(page).encode())
         return
-    width, colour, ascii_only = output.paper()
+    width, colour, ascii_only = output.output_style()
     output.emit(render_page(page, width=width, colour=colour, ascii_only=ascii_only))
 
 
@@ -84,7 +84,7 @@ def _page(asked: str, rules: tuple[LoadedRule, ...]) -> PageView:
 
 
 def pages_of(rules: Sequence[LoadedRule]) -> tuple[PageView, ...]:
-    """Give the pages of rules and those of linkdoctor's own codes."""
+    """Return the pages of rules and those of linkdoctor's own codes."""
     own = tuple(_own_page(each.code, each.name) for each in own_codes())
     return (*own, *map(_page_of_rule, rules))
 
@@ -111,7 +111,7 @@ def _page_of_rule(loaded: LoadedRule) -> PageView:
 def _own_page(code: str, name: str) -> PageView:
     from linkdoctor.render.listing import PageView, Section
 
-    title, meaning, proof, mending = _OWN_PAGES[name]
+    title, meaning, proof, fixing = _OWN_PAGES[name]
     return PageView(
         code=code,
         name=name,
@@ -124,7 +124,7 @@ def _own_page(code: str, name: str) -> PageView:
         sections=(
             Section(heading="What it means", text=meaning),
             Section(heading="How it is proved", text=proof),
-            Section(heading="How to mend it", text=mending),
+            Section(heading="How to fix it", text=fixing),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""``linkdoctor fix``: plan what mends the findings, and carry it out if told to."""
+"""``linkdoctor fix``: plan what fixes the findings, and carry it out if told to."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from linkdoctor.cli.common import (
     RulesOption,
     SnapshotOption,
     TimeoutOption,
+    build_selection,
     complete_code,
     complete_container,
     configuration,
-    containers_meant,
-    engines_meant,
     engines_named,
+    examine_targets,
     examples,
-    look,
+    resolve_containers,
+    resolve_engines,
     rules_of,
-    selection_meant,
 )
 from linkdoctor.cli.journals import (
     FixCommand,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from linkdoctor.api import Examination
     from linkdoctor.fix.use_cases import Applied, Done, Plan, Scope
     from linkdoctor.model.report import Report
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.plan import Mark
 
 __all__ = ["Allowed", "fix", "register"]
@@ -66,7 +66,7 @@ def fix(
         list[str] | None,
         typer.Argument(
             metavar="CONTAINER",
-            help="Mend only what concerns these containers, by name or id.",
+            help="Fix only what concerns these containers, by name or id.",
             show_default=False,
             autocompletion=complete_container,
         ),
@@ -159,7 +159,7 @@ def fix(
         list[str] | None,
         typer.Option(
             metavar="CODES",
-            help="Mend only what these rules find: codes, names or beginnings like LD2.",
+            help="Fix only what these rules find: codes, names or beginnings like LD2.",
             autocompletion=complete_code,
         ),
     ] = None,
@@ -169,7 +169,7 @@ def fix(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Plan what mends broken links; with --apply, do it and prove it.
+    """Plan what fixes broken links; with --apply, do it and prove it.
 
     Without --apply nothing is changed. A container that is replaced is kept until the new one has
     proved itself, and is put back if it does not.
@@ -184,20 +184,26 @@ def fix(
     )
     if plan_out is not None:
         output.refuse_unwritable(plan_out)
-    engines = engines_meant(host, context, snapshot, timeout, settings)
+    engines = resolve_engines(host, context, snapshot, timeout, settings)
     if undo is not None or resume is not None:
         raise typer.Exit(from_journal(engines, undo, resume, wait, yes=yes))
     loaded = rules_of(rules, settings)
-    selection = selection_meant(
+    selection = build_selection(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
     )
 
-    from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, read_written, wider
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.fix.use_cases import (
+        Scope,
+        diagnosed,
+        make_plan,
+        read_written,
+        steps_with_more_permission,
+    )
+    from linkdoctor.render.layout import TextStyle
 
-    with output.Progress() as progress:
-        seen = look(engines, progress)
-    names = containers_meant(containers or (), seen) if seen.snapshots else frozenset()
+    with output.ProgressLine() as progress:
+        seen = examine_targets(engines, progress)
+    names = resolve_containers(containers or (), seen) if seen.snapshots else frozenset()
     scope = Scope(
         engines=tuple(engines_named(engines)),
         rules=tuple(loaded),
@@ -208,9 +214,9 @@ def fix(
     )
     acting = apply and not dry_run
     if acting and engines.snapshots:
-        raise CliError("a snapshot cannot be mended: give --apply an engine, with -H or --context")
-    width, colour, ascii_only = output.paper()
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        raise CliError("--apply needs a live engine, not a snapshot: name it with -H or --context")
+    width, colour, ascii_only = output.output_style()
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     permitted = Safety(allow or (Allowed.SAFE if acting else Allowed.RECREATE))
     if plan_out is not None or not acting:
         report = diagnosed(seen, scope)
@@ -219,7 +225,10 @@ def fix(
         if plan_out is not None:
             output.write_atomically(plan_out, _json(planned))
         if not acting:
-            more = {each.allow: each.steps for each in wider(seen, scope, permitted, report)}
+            more = {
+                each.allow: each.steps
+                for each in steps_with_more_permission(seen, scope, permitted, report)
+            }
             _print_plan(planned, report, medium, format_, more)
             raise typer.Exit(exit_code(report))
     ask = Asking(medium, several=len(seen.snapshots) > 1, pick=interactive, silent=yes)
@@ -260,7 +269,7 @@ def _applied(
     scope: Scope,
     seen: Examination,
     allow: Safety,
-    medium: Medium,
+    medium: TextStyle,
     *,
     ask: Asking,
     keep_old: bool,
@@ -278,7 +287,7 @@ def _applied(
             allow=allow,
             confirm=ask.about,
             planned=ask.plan,
-            told=ask.told,
+            on_step=ask.on_step,
             keep_old=keep_old,
             files=files,
             journal=journal,
@@ -292,7 +301,7 @@ def _applied(
 def _print_plan(
     planned: Plan,
     report: Report,
-    medium: Medium,
+    medium: TextStyle,
     format_: Format,
     more: dict[Safety, int],
 ) -> None:
@@ -304,11 +313,11 @@ def _print_plan(
 
     count = counted(len(planned.steps), "step")
     if planned.steps:
-        head = f"{count} would mend what is listed here; nothing has been changed (--apply does it)"
+        head = f"{count} would fix what is listed here; nothing has been changed (--apply does it)"
     elif planned.advice:
-        head = "nothing can be mended without you"
+        head = "no automatic fix available; see the advice below"
     elif _is_whole(report):
-        head = "nothing to mend"
+        head = "nothing to fix"
     else:
         head = "no step is planned: not everything could be seen"
     text = render_plan(
@@ -316,7 +325,7 @@ def _print_plan(
         planned.advice,
         head=head,
         before=_verdict(report, medium),
-        wider=more,
+        more=more,
         medium=medium,
         several=len(report.hosts) > 1,
     )
@@ -330,7 +339,7 @@ def _is_whole(report: Report) -> bool:
     return not is_incomplete(report)
 
 
-def _verdict(report: Report, medium: Medium) -> list[str]:
+def _verdict(report: Report, medium: TextStyle) -> list[str]:
     """Return what `check` says first, where not everything was seen."""
     if _is_whole(report):
         return []
@@ -339,7 +348,7 @@ def _verdict(report: Report, medium: Medium) -> list[str]:
     return [*verdict_lines(report, medium), ""]
 
 
-def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
+def _print_applied(applied: Applied, medium: TextStyle, format_: Format) -> None:
     if format_ is Format.JSON:
         output.emit_bytes(_json(applied))
         return
@@ -361,7 +370,7 @@ def _print_applied(applied: Applied, medium: Medium, format_: Format) -> None:
         applied.left.advice,
         head=head,
         before=_verdict(applied.report, medium),
-        wider={each.allow: each.steps for each in applied.wider},
+        more={each.allow: each.steps for each in applied.wider},
         medium=medium,
         several=len(applied.report.hosts) > 1,
     )
@@ -427,7 +436,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "fix",
         cls=FixCommand,
-        short_help="Plan what mends broken links, and do it if told to.",
+        short_help="Plan how to fix broken links, and do it if told to.",
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",

@@ -19,10 +19,10 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     configuration,
-    containers_meant,
-    engines_meant,
+    examine_targets,
     examples,
-    look,
+    resolve_containers,
+    resolve_engines,
     rules_of,
 )
 from linkdoctor.model.report import ExitCode
@@ -92,7 +92,7 @@ def graph(
     loaded = rules_of(rules, settings)
     if depth is not None and not focus:
         raise CliError("--depth is for --focus")
-    engines = engines_meant(host, context, snapshot, timeout, settings)
+    engines = resolve_engines(host, context, snapshot, timeout, settings)
     path = None if output_ is None or str(output_) == "-" else output_
     if path is not None:
         output.refuse_unwritable(path)
@@ -102,15 +102,15 @@ def graph(
     from linkdoctor.render.graph import focused
     from linkdoctor.render.graph_from_topology import picture_of
 
-    with output.Progress() as progress:
-        examination = look(engines, progress)
+    with output.ProgressLine() as progress:
+        examination = examine_targets(engines, progress)
     unreachable = examination.unreachable
     if not examination.snapshots:
         raise CliError("; ".join(each.reason for each in unreachable), ExitCode.INCOMPLETE)
     report = report_on(examination, loaded, declarations=settings.container)
     picture = picture_of(report, Topology(examination.snapshots))
     if focus:
-        names = containers_meant(focus, examination)
+        names = resolve_containers(focus, examination)
         picture = focused(picture, names, _DEFAULT_DEPTH if depth is None else depth)
     text = _drawn(picture, format_, to_file=path is not None)
     if path is not None:
@@ -128,7 +128,7 @@ def _drawn(picture: Picture, format_: GraphFormat, *, to_file: bool) -> str:
     if format_ is GraphFormat.TEXT:
         from linkdoctor.render.graph_text import render_graph_text
 
-        width, colour, ascii_only = output.paper(to_file=to_file)
+        width, colour, ascii_only = output.output_style(to_file=to_file)
         return render_graph_text(picture, width=width, colour=colour, ascii_only=ascii_only)
     return _RENDERERS[format_](picture)
 

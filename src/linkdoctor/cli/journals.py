@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linkdoctor.api import ContextName, Url
     from linkdoctor.fix.from_journal import Undoing
     from linkdoctor.fix.use_cases import Outcome
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
 
 __all__ = [
     "AUTO",
@@ -69,7 +69,7 @@ def tell_of_interrupted(engines: Iterable[Url | ContextName]) -> None:
                 output.complain(f"an earlier run {where}was interrupted; finish it with: {command}")
 
 
-def undo_lines(commands: Sequence[str], journals: Sequence[str], medium: Medium) -> list[str]:
+def undo_lines(commands: Sequence[str], journals: Sequence[str], medium: TextStyle) -> list[str]:
     """Say where it was written down what was done, and what takes it back."""
     lines: list[str] = []
     for path in journals:
@@ -129,7 +129,7 @@ class _Asking:
         self.declined = False
 
     def agree(self, undoing: Undoing) -> bool:
-        """Tell whether it is wanted; nothing is asked where nothing would be done."""
+        """Whether it is wanted; nothing is asked where nothing would be done."""
         todo = [each for each in undoing.reversals if not each.why_not]
         if not (todo or undoing.interrupted):
             return True
@@ -156,10 +156,10 @@ def _named(action: Any) -> str:
 
 
 def _outcomes(outcomes: Sequence[Outcome]) -> str:
-    from linkdoctor.render.layout import Medium, text_of
+    from linkdoctor.render.layout import TextStyle, text_of
 
-    width, colour, ascii_only = output.paper()
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    width, colour, ascii_only = output.output_style()
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     if not outcomes:
         return "nothing was left to do\n"
     lines: list[str] = []

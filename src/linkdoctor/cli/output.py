@@ -15,15 +15,15 @@ from types import TracebackType
 from typing import TextIO
 
 from linkdoctor.cli.errors import CliError
-from linkdoctor.render.sanitize import neutral, to_ascii
+from linkdoctor.render.sanitize import sanitize, to_ascii
 
 __all__ = [
-    "Progress",
+    "ProgressLine",
     "complain",
     "emit",
     "emit_bytes",
     "is_terminal",
-    "paper",
+    "output_style",
     "reader_has_gone",
     "refuse_unwritable",
     "write_atomically",
@@ -72,7 +72,7 @@ def complain(text: str) -> None:
     if sys.stderr is None:
         return
     encoding = sys.stderr.encoding or "utf-8"
-    line = _fitting(f"linkdoctor: {neutral(text)}\n", encoding)
+    line = _fitting(f"linkdoctor: {sanitize(text)}\n", encoding)
     with contextlib.suppress(OSError):
         sys.stderr.write(line)
         sys.stderr.flush()
@@ -90,10 +90,10 @@ def _knows_signs(encoding: str) -> bool:
     return True
 
 
-def paper(
+def output_style(
     *, to_file: bool = False, environment: Mapping[str, str] | None = None
 ) -> tuple[int, bool, bool]:
-    """Tell what a text is laid out for: its width, whether in colour, whether in ASCII."""
+    """Return what a text is laid out for: its width, whether in colour, whether in ASCII."""
     environment = os.environ if environment is None else environment
     if to_file:
         return _WIDTH_ELSEWHERE, False, False
@@ -177,7 +177,7 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         raise
 
 
-class Progress:
+class ProgressLine:
     """One line on a terminal that tells what is being done, if it takes more than a second."""
 
     _PATIENCE = 1.0
@@ -194,7 +194,7 @@ class Progress:
         """Take note of what is being done."""
         self._doing = doing
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         if self._stream is not None and is_terminal(self._stream):
             self._thread = threading.Thread(target=self._show, args=(self._stream,), daemon=True)
             self._thread.start()
@@ -218,7 +218,7 @@ class Progress:
             for _ in self._periods():
                 seconds = int(time.monotonic() - started)
                 width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
-                line = f"{neutral(self._doing)} ... {seconds} s"[: max(width - 1, 8)]
+                line = f"{sanitize(self._doing)} ... {seconds} s"[: max(width - 1, 8)]
                 stream.write(f"\r\x1b[K{line}")
                 stream.flush()
             stream.write("\r\x1b[K")

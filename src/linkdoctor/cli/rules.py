@@ -43,7 +43,7 @@ def rules_command(
     if format_ is Format.JSON:
         output.emit_bytes(render_json(catalogue).encode())
         return
-    width, colour, ascii_only = output.paper()
+    width, colour, ascii_only = output.output_style()
     output.emit(render_rules(catalogue, width=width, colour=colour, ascii_only=ascii_only))
 
 

@@ -16,9 +16,9 @@ from linkdoctor.cli.common import (
     RulesOption,
     TimeoutOption,
     configuration,
-    engines_meant,
+    examine_targets,
     examples,
-    look,
+    resolve_engines,
     rules_of,
 )
 from linkdoctor.model.report import ExitCode
@@ -36,32 +36,32 @@ def self_check(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Tell which engine answers, which evidence can be had from here, and how to get the rest.
+    """Return which engine answers, which evidence can be had from here, and how to get the rest.
 
     It reads what `check` would read, and changes nothing.
     """
     settings = configuration(config)
-    engines = engines_meant(host, context, None, timeout, settings, logs=logs, probe=probe)
+    engines = resolve_engines(host, context, None, timeout, settings, logs=logs, probe=probe)
     loaded = rules_of(rules, settings)
 
     from linkdoctor.api import seen_from_here
     from linkdoctor.model.coverage import is_complete
     from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.self_check import render_self_check
 
-    with output.Progress() as progress:
-        found = seen_from_here(look(engines, progress))
+    with output.ProgressLine() as progress:
+        found = seen_from_here(examine_targets(engines, progress))
     if format_ is Format.JSON:
         output.emit_bytes(render_json(found).encode())
     else:
-        width, colour, ascii_only = output.paper()
+        width, colour, ascii_only = output.output_style()
         readers = {
             need: sorted(each.rule.code for each in loaded if need in each.rule.needs)
             for each in loaded
             for need in each.rule.needs
         }
-        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
         output.emit(render_self_check(found, readers, medium))
     raise typer.Exit(ExitCode.OK if is_complete(found) else ExitCode.INCOMPLETE)
 

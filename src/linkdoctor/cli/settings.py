@@ -17,10 +17,10 @@ from linkdoctor.cli.common import (
     Format,
     FormatOption,
     RulesOption,
+    build_selection,
     examples,
     rule_names,
     rules_of,
-    selection_meant,
 )
 from linkdoctor.config import (
     CONFIG_VARIABLE,
@@ -46,7 +46,7 @@ def config_command(
     """
     from linkdoctor.model.suppression import remarks
     from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.settings import SettingList, render_settings
 
     try:
@@ -54,7 +54,7 @@ def config_command(
     except ConfigError as error:
         raise CliError(str(error)) from None
     there = rules_of(rules, loaded.config)
-    selection_meant(select=None, ignore=None, fail_on=None, config=loaded.config, rules=there)
+    build_selection(select=None, ignore=None, fail_on=None, config=loaded.config, rules=there)
     named = "--config" if config else f"${CONFIG_VARIABLE}"
     usual = tuple(map(str, usual_places(os.environ)))
     settings = SettingList(
@@ -66,8 +66,8 @@ def config_command(
     if format_ is Format.JSON:
         output.emit_bytes(render_json(settings).encode())
     else:
-        width, colour, ascii_only = output.paper()
-        medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+        width, colour, ascii_only = output.output_style()
+        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
         output.emit(render_settings(settings, medium))
     today = datetime.now(UTC).date()
     for note in remarks(loaded.config.suppressions, rule_names(there), today):
@@ -75,7 +75,7 @@ def config_command(
 
 
 def _values(loaded: Loaded) -> dict[str, Any]:
-    """Give every key with its value; what is not set is as it is by default."""
+    """Return every key with its value; what is not set is as it is by default."""
     plain: dict[str, Any] = msgspec.to_builtins(loaded.config, builtin_types=(date,))
     plain["fail-on"] = plain["fail-on"] or Severity.ERROR.value
     plain["timeout"] = plain["timeout"] or DEFAULT_TIMEOUT

@@ -22,7 +22,7 @@ _PAUSE = 2.0
 def settled(
     seconds: float,
     first: tuple[Examination, Report],
-    look: Callable[[], Examination],
+    examine_targets: Callable[[], Examination],
     diagnose: Callable[[Examination], Report],
 ) -> tuple[Examination, Report]:
     """Examine and diagnose again while something is too early, for so many seconds at most.
@@ -39,7 +39,7 @@ def settled(
             time.sleep(min(_PAUSE, left))
         except KeyboardInterrupt:
             return msgspec.structs.replace(examination, interrupted=True), report
-        examination = look()
+        examination = examine_targets()
         report = diagnose(examination)
     return examination, report
 

@@ -18,10 +18,10 @@ from linkdoctor.cli.common import (
     TimeoutOption,
     complete_container,
     configuration,
-    containers_meant,
-    engines_meant,
+    examine_targets,
     examples,
-    look,
+    resolve_containers,
+    resolve_engines,
 )
 from linkdoctor.model.report import ExitCode
 
@@ -43,18 +43,18 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Show what a container is linked to, and what its process really got."""
-    engines = engines_meant(host, context, snapshot, timeout, configuration(config))
+    engines = resolve_engines(host, context, snapshot, timeout, configuration(config))
 
     from linkdoctor.model.topology import Topology
     from linkdoctor.render.as_json import render_json
     from linkdoctor.render.card import CardList, card_of, render_cards
 
-    with output.Progress() as progress:
-        examination = look(engines, progress)
+    with output.ProgressLine() as progress:
+        examination = examine_targets(engines, progress)
     unreachable = examination.unreachable
     if not examination.snapshots:
         raise CliError("; ".join(each.reason for each in unreachable), ExitCode.INCOMPLETE)
-    (name,) = containers_meant([container], examination)
+    (name,) = resolve_containers([container], examination)
     topology = Topology(examination.snapshots)
     cards = CardList(
         cards=tuple(
@@ -66,7 +66,7 @@ def show(
     if format_ is Format.JSON:
         output.emit_bytes(render_json(cards).encode())
     else:
-        width, colour, ascii_only = output.paper()
+        width, colour, ascii_only = output.output_style()
         output.emit(render_cards(cards, width=width, colour=colour, ascii_only=ascii_only))
     for lost in unreachable:
         output.complain(f"{lost.host} could not be asked: {lost.reason}")

@@ -22,9 +22,9 @@ from linkdoctor.cli.common import (
     ProbeOption,
     TimeoutOption,
     configuration,
-    engines_meant,
+    examine_targets,
     examples,
-    look,
+    resolve_engines,
 )
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.report import ExitCode
@@ -99,7 +99,7 @@ def snapshot(
     if not redact_names and (redact_key is not None or saved is not None):
         option = "--redact-key" if redact_key is not None else "--snapshot"
         raise CliError(f"{option} is for --redact-names")
-    engines = engines_meant(
+    engines = resolve_engines(
         host,
         context,
         [saved] if saved is not None else None,
@@ -120,8 +120,8 @@ def snapshot(
 
     from linkdoctor import api
 
-    with output.Progress() as progress:
-        examination = look(engines, progress)
+    with output.ProgressLine() as progress:
+        examination = examine_targets(engines, progress)
     if not examination.snapshots:
         lost = examination.unreachable[0]
         raise CliError(f"no snapshot: {lost.reason}", ExitCode.INCOMPLETE)
@@ -156,7 +156,7 @@ def _show(path: Path, format_: Format) -> None:
     from linkdoctor.api import SnapshotError, contents_of
     from linkdoctor.render.as_json import render_json
     from linkdoctor.render.inventory import render_inventory
-    from linkdoctor.render.layout import Medium
+    from linkdoctor.render.layout import TextStyle
 
     try:
         held = contents_of(path)
@@ -165,8 +165,10 @@ def _show(path: Path, format_: Format) -> None:
     if format_ is Format.JSON:
         output.emit_bytes(render_json(held).encode())
         return
-    width, colour, ascii_only = output.paper()
-    output.emit(render_inventory(held, Medium(width=width, colour=colour, ascii_only=ascii_only)))
+    width, colour, ascii_only = output.output_style()
+    output.emit(
+        render_inventory(held, TextStyle(width=width, colour=colour, ascii_only=ascii_only))
+    )
 
 
 def register(app: typer.Typer) -> None:

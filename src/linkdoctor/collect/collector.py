@@ -51,8 +51,8 @@ from linkdoctor.collect.translate import (
     script_places,
     status_of,
 )
-from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, mistake, unanswered
-from linkdoctor.collect.workers import Begun, at_once
+from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, internal_error, unanswered
+from linkdoctor.collect.workers import BackgroundTask, map_concurrently
 from linkdoctor.model.evidence import (
     NOT_ASKED_AFAR,
     NOT_LOOKED_UP_AFAR,
@@ -84,7 +84,7 @@ from linkdoctor.reading.limits import is_script_cut
 from linkdoctor.reading.scripts import references_in_script
 from linkdoctor.reading.variable_reads import link_variables_read
 
-__all__ = ["Further", "Progress", "collect"]
+__all__ = ["CollectOptions", "Progress", "collect"]
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -106,12 +106,10 @@ _NOT_RUNNING = Unknown(gap=Gap.NOT_COLLECTED, detail="it does not run")
 _MOVED = Unknown(
     gap=Gap.VANISHED, detail="it, or what it is linked to, changed each time that it was read"
 )
-_NO_DIRECTORY = Unknown(
-    gap=Gap.UNSUPPORTED, detail="the engine does not tell where it keeps its files"
-)
+_NO_DIRECTORY = Unknown(gap=Gap.UNSUPPORTED, detail="the engine does not report its data directory")
 
 
-class Further(msgspec.Struct, frozen=True, kw_only=True):
+class CollectOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is read or tried only if the user asks for it."""
 
     logs: bool = False
@@ -159,7 +157,7 @@ class _Glance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def needs_the_engine(self) -> bool:
-        """Tell whether the engine is asked for what could not be seen."""
+        """Whether the engine is asked for what could not be seen."""
         if isinstance(self.details, Unknown):
             return False
         unseen = isinstance(self.seen, Unknown) or bool(_denied_fields(self.seen))
@@ -171,7 +169,7 @@ def collect(
     deadline: Deadline,
     *,
     tool: Tool,
-    further: Further = Further(),  # noqa: B008 - frozen
+    further: CollectOptions = CollectOptions(),  # noqa: B008 - frozen
     progress: Progress = lambda _: None,
 ) -> Snapshot:
     """Read everything that a diagnosis needs of one engine, with GET requests only.
@@ -185,8 +183,8 @@ def collect(
     """
     engine_pid = sockets.peer_pid(client.socket_path) if client.socket_path else None
     # The engine takes as long for these as for many containers, and so does the firewall.
-    informed = Begun(lambda: _info(client, deadline))
-    surrounded = Begun(lambda: _surroundings(client, informed, engine_pid))
+    informed = BackgroundTask(lambda: _info(client, deadline))
+    surrounded = BackgroundTask(lambda: _surroundings(client, informed, engine_pid))
 
     def read_containers(listed: Sequence[ListAnswer]) -> list[Container]:
         with hostconfig.opened(engine_pid) as disk, without_collector():
@@ -255,7 +253,7 @@ def _settled_containers(
 def _moved(
     before: Iterable[ListAnswer], containers: Iterable[Container], after: Iterable[ListAnswer]
 ) -> set[str]:
-    """Give the ids of the containers that came, went or changed while they were read.
+    """Return the ids of the containers that came, went or changed while they were read.
 
     One that was stopped and started between two looks had another state when it was inspected,
     or has other endpoints now.
@@ -282,7 +280,7 @@ def _state_of(listed: ListAnswer) -> tuple[Status, tuple[str, ...], tuple[str, .
 def _linked_to(
     moved: Collection[str], before: Iterable[ListAnswer], after: Sequence[ListAnswer]
 ) -> set[str]:
-    """Give the ids of the targets of links to some containers: the engine writes to them, too."""
+    """Return the ids of the targets of links to some containers: the engine writes to them, too."""
     links = (
         parse_link_name(name)
         for each in (*before, *after)
@@ -306,7 +304,7 @@ def _those_that_held_still(
 
 
 def _surroundings(
-    client: EngineClient, informed: Begun[InfoAnswer], engine_pid: int | None
+    client: EngineClient, informed: BackgroundTask[InfoAnswer], engine_pid: int | None
 ) -> tuple[Evidence[tuple[Network, ...]], Host]:
     """Read what is neither a container nor the engine itself."""
     backend = informed.result().FirewallBackend
@@ -326,7 +324,7 @@ def _info(client: EngineClient, deadline: Deadline) -> InfoAnswer:
 
 
 def _no_engine(client: EngineClient) -> EngineError:
-    return EngineError(f"{client.endpoint} answers, but it is no Docker engine")
+    return EngineError(f"{client.endpoint} answered, but is not a Docker engine")
 
 
 def _engine(client: EngineClient, info: InfoAnswer) -> Engine:
@@ -361,7 +359,7 @@ def _containers(
     client: EngineClient,
     listed: Sequence[ListAnswer],
     disk: procfs.Proc | None,
-    informed: Begun[InfoAnswer],
+    informed: BackgroundTask[InfoAnswer],
     deadline: Deadline,
     progress: Progress,
 ) -> list[Container]:
@@ -401,11 +399,15 @@ def _containers(
             return _unread(each.listed, _failed(error))
 
     # That thread goes from one network namespace to the next, and ends then.
-    glances = Begun(lambda: [glanced_at(each) for each in inspected]).result()
+    glances = BackgroundTask(lambda: [glanced_at(each) for each in inspected]).result()
     pairs = list(zip(inspected, glances, strict=True))
     slow = [number for number, (_, glance) in enumerate(pairs) if glance.needs_the_engine]
     asked = dict(
-        zip(slow, at_once(_WORKERS, lambda number: container_of(*pairs[number]), slow), strict=True)
+        zip(
+            slow,
+            map_concurrently(_WORKERS, lambda number: container_of(*pairs[number]), slow),
+            strict=True,
+        )
     )
     containers = [
         asked[number] if number in asked else container_of(*pair)
@@ -415,11 +417,11 @@ def _containers(
 
 
 def _failed(error: Exception) -> Unknown:
-    return Unknown(gap=Gap.UNSUPPORTED, detail=mistake(error))
+    return Unknown(gap=Gap.UNSUPPORTED, detail=internal_error(error))
 
 
 def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
-    """Give the names, or ids, of the sources of a container's links."""
+    """Return the names, or ids, of the sources of a container's links."""
     if isinstance(answer, Unknown):
         return set()
     endpoints = (answer.NetworkSettings.Networks or {}).values()
@@ -428,7 +430,7 @@ def _sources_of(answer: ContainerAnswer | Unknown) -> set[str]:
 
 
 def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
-    """Tell whether the ports of a container are anyone's: then it matters who listens there."""
+    """Whether the ports of a container are anyone's: then it matters who listens there."""
     listed, answer = inspected.listed, inspected.answer
     if isinstance(answer, Unknown):
         return False
@@ -514,7 +516,7 @@ def _container(
 
 
 def _unread(listed: ListAnswer, reason: Unknown) -> Container:
-    """Give a container of which no more is known than that it is there."""
+    """Return a container of which no more is known than that it is there."""
     names = _names_of(listed)
     own = [name for name in names if parse_link_name(name) is None]
     return Container(
@@ -663,7 +665,7 @@ def _namespaces(held: procfs.Proc) -> Namespaces:
 
 
 def _matters_afar(details: Details) -> bool:
-    """Tell whether a container has links, or settings that name hosts."""
+    """Whether a container has links, or settings that name hosts."""
     return bool(
         details.stored_links or details.references or any(each.links for each in details.endpoints)
     )
@@ -709,7 +711,7 @@ def _afar(client: EngineClient, answer: ContainerAnswer, details: Details, near:
 
 
 def _dials_by_dns(details: Details) -> bool:
-    """Tell whether a container has links or settings that the embedded DNS may answer."""
+    """Whether a container has links or settings that the embedded DNS may answer."""
     own = [each for each in details.endpoints if each.network not in _WITHOUT_DNS]
     return bool(own) and (bool(details.references) or any(each.links for each in own))
 
@@ -748,7 +750,7 @@ def _file(read: Callable[[], bytes], parse: Callable[[str], T], source: str) -> 
 
 
 def _whole_lines(content: bytes) -> tuple[str, str]:
-    """Give the lines of a file that were read to their ends, and whether there are more.
+    """Return the lines of a file that were read to their ends, and whether there are more.
 
     Half a line could be taken for another: `db` for the beginning of `db-replica`.
     """

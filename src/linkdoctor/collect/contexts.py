@@ -52,7 +52,7 @@ class _Configuration(msgspec.Struct):
 
 
 def current_context(environment: Mapping[str, str]) -> str:
-    """Give the name of the context that the docker CLI would use."""
+    """Return the name of the context that the docker CLI would use."""
     if name := environment.get("DOCKER_CONTEXT"):
         return name
     file = _directory(environment) / "config.json"

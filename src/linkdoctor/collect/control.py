@@ -1,4 +1,4 @@
-"""The engine's API, writing: what mends a link. An examination never uses it."""
+"""The engine's API, writing: what fixes a link. An examination never uses it."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ class Control:
     # What there is
 
     def engine_id(self) -> str:
-        """Give the engine's own id."""
+        """Return the engine's own id."""
         return self._get("/info", _Info).ID
 
     def installation(self) -> str:
@@ -227,7 +227,7 @@ class Control:
         return "\0".join((info.ID, info.DockerRootDir, info.Name))
 
     def host_name(self) -> str:
-        """Give the host's name, as the engine sees it."""
+        """Return the host's name, as the engine sees it."""
         return self._get("/info", _Info).Name
 
     def find(self, container: str) -> Seen | None:
@@ -251,11 +251,11 @@ class Control:
             return None
 
     def inspect_raw(self, container: str) -> Raw:
-        """Give all that the engine knows of a container. It holds secrets: keep it in memory."""
+        """Return all that the engine knows of a container. It holds secrets: keep it in memory."""
         return self._get(f"/containers/{segment(container)}/json", Raw)
 
     def image_raw(self, reference: str) -> Raw | None:
-        """Give all that the engine knows of an image, by id or name; None if there is none."""
+        """Return all that the engine knows of an image, by id or name; None if there is none."""
         try:
             return self._get(f"/images/{_reference(reference)}/json", Raw)
         except Missing:
@@ -335,7 +335,7 @@ class Control:
         self._act(container, "unpause")
 
     def rename(self, container: str, name: str) -> None:
-        """Give it another name; raises Conflict if that is taken."""
+        """Return it another name; raises Conflict if that is taken."""
         self._act(container, "rename", name=name)
 
     def update_restart_policy(self, container: str, policy: str) -> None:
@@ -474,7 +474,7 @@ def _beginning(answer: Piecewise) -> bytes:
 
 
 def _words(answer: bytes) -> str:
-    """Give the engine's message as one printable line."""
+    """Return the engine's message as one printable line."""
     try:
         message = msgspec.json.decode(answer, type=_Message).message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -484,7 +484,7 @@ def _words(answer: bytes) -> str:
 
 
 def _stopping(timeout: int) -> float:
-    """Give the time that a request to stop may take."""
+    """Return the time that a request to stop may take."""
     return _LONGEST_STOP if timeout < 0 else min(timeout + _SLOW, _LONGEST_STOP)
 
 

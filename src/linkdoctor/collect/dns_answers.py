@@ -16,7 +16,7 @@ from linkdoctor.collect.namespace import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
 from linkdoctor.collect.unknown_reasons import LATE, ONLY_NEAR
-from linkdoctor.collect.workers import at_once
+from linkdoctor.collect.workers import map_concurrently
 from linkdoctor.model.evidence import Evidence, Gap, MissingEvidence, Unknown
 from linkdoctor.model.snapshot import Container, DnsAnswer, Snapshot, Status
 from linkdoctor.model.topology import Topology
@@ -51,7 +51,7 @@ def with_dns_answers(snapshot: Snapshot, deadline: Deadline, *, near: bool = Tru
     left_out = [question for each in wanted for question in each[MOST_OF_ONE:]]
     asked, too_many = questions[:MOST_OF_ALL], questions[MOST_OF_ALL:]
     found = (
-        at_once(_WORKERS, lambda question: _answer(question, deadline), asked)
+        map_concurrently(_WORKERS, lambda question: _answer(question, deadline), asked)
         if near
         else [ONLY_NEAR] * len(asked)
     )
@@ -74,7 +74,7 @@ def with_dns_answers(snapshot: Snapshot, deadline: Deadline, *, near: bool = Tru
 
 
 def _wanted(snapshot: Snapshot) -> Iterator[list[_Question]]:
-    """Give what each container's resolver is to be asked for."""
+    """Yield what each container's resolver is to be asked for."""
     topology = Topology([snapshot])
     for host, container in topology.containers():
         try:

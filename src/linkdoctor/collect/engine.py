@@ -95,7 +95,7 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Give the seconds that are left; never below zero."""
+        """Return the seconds that are left; never below zero."""
         return max(0.0, self._end - time.monotonic())
 
     def end(self) -> None:
@@ -273,7 +273,7 @@ class EngineClient:
         try:
             return self.get("/version", VersionAnswer)
         except NotThere:
-            raise EngineError(f"{self.endpoint} answers, but it is no Docker engine") from None
+            raise EngineError(f"{self.endpoint} answered, but is not a Docker engine") from None
 
 
 def _no_time_left(deadline: Deadline) -> EngineError:
@@ -332,7 +332,7 @@ def connect(
 
 
 def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] | None = None) -> str:
-    """Give the endpoint to show for an engine, without asking it; raises EndpointError."""
+    """Return the endpoint to show for an engine, without asking it; raises EndpointError."""
     environment = os.environ if environment is None else environment
     base_url, tls = _locate(where, environment)
     _refuse_ssh(base_url)
@@ -347,7 +347,7 @@ def endpoint_of(where: Url | ContextName, environment: Mapping[str, str] | None 
 
 
 def _is_plain(base_url: str | None, tls: Tls | None) -> bool:
-    """Tell whether an engine is asked without the SDK: on a unix socket, named in the usual way."""
+    """Whether an engine is asked without the SDK: on a unix socket, named in the usual way."""
     return tls is None and (not base_url or _PLAIN_SOCKET.fullmatch(base_url) is not None)
 
 

@@ -49,7 +49,7 @@ def read_archived(client: EngineClient, container_id: str, path: str, limit: int
 
 
 def first_file(archive: bytes, path: str) -> bytes:
-    """Give the content of the one file that an archive of the engine holds.
+    """Return the content of the one file that an archive of the engine holds.
 
     The library's reader understands all that ever was in an archive, for which it takes time
     that grows with the square of the size. Here each header is looked at once.

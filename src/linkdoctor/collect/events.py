@@ -95,7 +95,7 @@ def _exit_code(text: str) -> int:
 
 
 def _time(answer: EventAnswer) -> str:
-    """Give the time to the microsecond: a restart's events follow one another within a second."""
+    """Return the time to the microsecond: a restart's events follow one another within a second."""
     microseconds = answer.nanoseconds // 1000 or answer.time * 1_000_000
     try:
         then = _EPOCH + timedelta(microseconds=microseconds)

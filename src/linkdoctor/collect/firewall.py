@@ -99,7 +99,7 @@ def _kernel_has_nf_tables() -> bool:
 
 
 def filters_bridges_here() -> bool:
-    """Tell whether traffic within a bridge passes the firewall of this namespace."""
+    """Whether traffic within a bridge passes the firewall of this namespace."""
     return _text("/proc/sys/net/bridge/bridge-nf-call-iptables").strip() == "1"
 
 
@@ -121,7 +121,7 @@ def _listed(backend: str) -> str:
 
 
 def _plain(backend: str) -> str | None:
-    """Give the program without a kind in its name, if it is of that kind."""
+    """Return the program without a kind in its name, if it is of that kind."""
     teller, program = program_here("iptables"), program_here("iptables-save")
     if teller is None or program is None:
         return None

@@ -144,7 +144,7 @@ def _keeps_link_variables(pid: int) -> Evidence[bool]:
 
 
 def _manages_firewall(pid: int) -> bool | None:
-    """Tell whether the engine manages the firewall, by its command line and its settings file."""
+    """Whether the engine manages the firewall, by its command line and its settings file."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
         settings = _settings(pid, words)

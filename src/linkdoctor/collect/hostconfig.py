@@ -59,7 +59,7 @@ def opened(pid: int | None, proc: Path = Path("/proc")) -> Generator[procfs.Proc
 
 
 def directory_of(answer: ContainerAnswer, data_root: str = "") -> str | None:
-    """Give the directory of a container on the engine's disk, as the engine's process names it.
+    """Return the directory of a container on the engine's disk, as the engine's process names it.
 
     It is the directory of the files that the engine mounts into the container. A container that
     was never started has no such file, and one that shares another's network shows the other's:
@@ -79,7 +79,7 @@ def _is_plain(path: str) -> bool:
 
 
 def read_stored_links(engine: procfs.Proc, directory: str) -> tuple[StoredLink, ...]:
-    """Give the links of a container as typed, in the file's order.
+    """Return the links of a container as typed, in the file's order.
 
     Raises:
         Damaged: the file is not what the engine writes.

@@ -23,7 +23,7 @@ from linkdoctor.collect.engine import (
     segment,
 )
 from linkdoctor.collect.unknown_reasons import GONE, LATE
-from linkdoctor.collect.workers import at_once
+from linkdoctor.collect.workers import map_concurrently
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.snapshot import Complaint, Container, Details, Snapshot, Status
 
@@ -104,7 +104,7 @@ def with_log_complaints(
         complaints = _complaints(client, container, snapshot.taken_at, names, deadline)
         return msgspec.structs.replace(container, complaints=complaints)
 
-    containers = at_once(_WORKERS, heard, snapshot.containers)
+    containers = map_concurrently(_WORKERS, heard, snapshot.containers)
     return msgspec.structs.replace(snapshot, containers=tuple(containers))
 
 

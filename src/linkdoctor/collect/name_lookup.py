@@ -59,7 +59,7 @@ def _near_text(held: procfs.Proc, path: str) -> str:
 
 
 def libc_of(held: procfs.Proc) -> Libc:
-    """Tell which C library the container's programs have loaded.
+    """Return which C library the container's programs have loaded.
 
     One that has none may be of a kind that reads ``nsswitch.conf`` by itself; where glibc is not
     even there, none of the container's programs does.

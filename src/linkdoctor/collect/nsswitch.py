@@ -100,7 +100,7 @@ def parse_nsswitch(text: str) -> NameLookup:
 
 
 def _returns(action: str) -> bool:
-    """Tell whether an action ends the search for a name that is not found."""
+    """Whether an action ends the search for a name that is not found."""
     ends = False
     for word in action.strip("[]").lower().split():
         status, _, what = word.partition("=")

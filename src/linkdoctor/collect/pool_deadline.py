@@ -13,10 +13,10 @@ import threading
 import time
 from typing import Any, Protocol
 
-__all__ = ["Until", "end_in_time"]
+__all__ = ["RequestDeadline", "end_in_time"]
 
 
-class Until(threading.local):
+class RequestDeadline(threading.local):
     """The moment by which the request of this thread must be answered, by the monotonic clock."""
 
     moment = float("inf")
@@ -26,7 +26,7 @@ class _Pool(Protocol):
     def _new_conn(self) -> Any: ...
 
 
-def end_in_time(pool: _Pool, until: Until) -> None:
+def end_in_time(pool: _Pool, until: RequestDeadline) -> None:
     """Make the answers that come through a pool's connections end in time, or with TimeoutError."""
     make = pool._new_conn
 

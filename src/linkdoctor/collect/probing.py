@@ -19,7 +19,7 @@ from linkdoctor.collect.hops import cause_of_failure
 from linkdoctor.collect.namespace import inside
 from linkdoctor.collect.resolver import ask
 from linkdoctor.collect.shares import in_turn
-from linkdoctor.collect.workers import at_once
+from linkdoctor.collect.workers import map_concurrently
 from linkdoctor.model.evidence import (
     PROBES_ONLY_NEAR,
     Evidence,
@@ -106,7 +106,7 @@ def with_probes(
 
 
 def may_be_dialled(address: str, *, subnets: tuple[str, ...], external: bool) -> bool:
-    """Tell whether a probe may connect to an address.
+    """Whether a probe may connect to an address.
 
     Never to one that leads back into the target itself (loopback), to many hosts or to none.
     """
@@ -167,12 +167,12 @@ def _plans(host: str, target: Container, topology: Topology) -> list[_Plan]:
 
 
 def _plan(link: Link, topology: Topology) -> _Plan:
-    """Give the ports that a link promises: those that the target dials, then the exposed ones.
+    """Return the ports that a link promises: those that the target dials, then the exposed ones.
 
     Of many exposed ones those come first that are known to be listened on.
     """
     dialled = sorted(dialled_ports(link, topology))
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     exposed = () if source is None else topology.details(source).exposed
     heard = set() if source is None else {each.port for each in topology.listeners_if_had(source)}
     offered = sorted(
@@ -203,7 +203,7 @@ def _tried(
     results += [
         (each.link, _left_out(each.link, each.left_out[0])) for each in plans if each.left_out
     ]
-    addresses = at_once(_WORKERS, address_of, plans)
+    addresses = map_concurrently(_WORKERS, address_of, plans)
     for plan, address in zip(plans, addresses, strict=True):
         if isinstance(address, Unknown):
             results.append((plan.link, address))
@@ -222,7 +222,7 @@ def _tried(
     wanted = in_turn([each[:MOST_OF_ONE] for each in of_targets])
     tried, too_many = wanted[:MOST_OF_ALL], wanted[MOST_OF_ALL:]
     too_many += [attempt for each in of_targets for attempt in each[MOST_OF_ONE:]]
-    answers = at_once(_WORKERS, answer_to, tried)
+    answers = map_concurrently(_WORKERS, answer_to, tried)
     results += zip((each.link for each in tried), answers, strict=True)
     results += [(each.link, _left_out(each.link, each.port)) for each in too_many]
     return results
@@ -237,7 +237,7 @@ def _untried(link: Link, port: int, address: str = "") -> Probe:
 
 
 def _address(link: Link, deadline: Deadline) -> str | Unknown | None:
-    """Give the address that the alias means in the target.
+    """Return the address that the alias means in the target.
 
     '' if the name does not resolve, None if no time was left. The hosts file comes before DNS,
     and IPv4 before IPv6; of several addresses the first one counts.

@@ -93,7 +93,7 @@ def prove(pid: int, container_id: str, proc: Path = Path("/proc")) -> Generator[
 
 
 def _mounts_name(mountinfo: bytes, container_id: bytes) -> bool:
-    """Tell whether a process has the files that the engine mounts into this container."""
+    """Whether a process has the files that the engine mounts into this container."""
     for line in mountinfo.split(b"\n"):
         _, _, _, root, point, *_ = [*line.split(b" ", 5), b"", b"", b"", b"", b""]
         if point in _MOUNTED and container_id in root.split(b"/"):
@@ -140,7 +140,7 @@ def _slurp(descriptor: int, name: str, limit: int = 1 << 20) -> bytes:
 
 
 def owners_of(held: Proc, inodes: Collection[int]) -> dict[int, str]:
-    """Give the names of the processes that hold sockets, by the sockets' inodes.
+    """Return the names of the processes that hold sockets, by the sockets' inodes.
 
     Only a process and its descendants are asked, parents before children; what another process
     holds, or one that may not be looked at, is left out. A pid that changed hands meanwhile does
@@ -236,7 +236,7 @@ def _sockets_of(process: int, wanted: Collection[int]) -> set[int]:
 
 
 def _children_of(process: int) -> Iterator[int]:
-    """Give the pids of the children, which each thread of a process has for itself."""
+    """Yield the pids of the children, which each thread of a process has for itself."""
     for thread in _entries(process, "task", _MOST_THREADS):
         for word in _little(process, f"task/{thread}/children", _LONGEST_LIST).split():
             if word.isdigit():

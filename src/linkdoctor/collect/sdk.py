@@ -19,10 +19,10 @@ import urllib3
 from docker.utils import kwargs_from_env, parse_host
 
 from linkdoctor.collect.contexts import Context
-from linkdoctor.collect.pool_deadline import Until, end_in_time
+from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
 from linkdoctor.collect.streams import Streamed, headers_of
 from linkdoctor.collect.unix_http import BrokenOff, Overlong, TooSlow
-from linkdoctor.collect.workers import at_once
+from linkdoctor.collect.workers import map_concurrently
 
 __all__ = ["PooledWire", "Tls", "Unusable", "check_url", "from_environment", "tls_of"]
 
@@ -44,7 +44,7 @@ def from_environment(environment: Mapping[str, str]) -> tuple[str | None, Tls | 
 
 
 def tls_of(context: Context) -> Tls | None:
-    """Give the TLS settings of a context, if it has any; raises Unusable."""
+    """Return the TLS settings of a context, if it has any; raises Unusable."""
     if context.authority is None and context.certificate is None:
         return None
     pair = (str(context.certificate), str(context.key)) if context.certificate else None
@@ -81,7 +81,7 @@ class PooledWire:
         except BaseException:
             self._client.close()
             raise
-        self._until = Until()
+        self._until = RequestDeadline()
         end_in_time(self._pool, self._until)
 
     def hang_up(self) -> None:
@@ -194,7 +194,7 @@ class PooledWire:
                 return error
 
         for first in range(0, len(urls), _MOST_AHEAD):
-            yield from at_once(_SIDE_BY_SIDE, answer, urls[first : first + _MOST_AHEAD])
+            yield from map_concurrently(_SIDE_BY_SIDE, answer, urls[first : first + _MOST_AHEAD])
 
 
 class _Body(Protocol):

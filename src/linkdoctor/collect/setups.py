@@ -9,7 +9,7 @@ import msgspec
 
 from linkdoctor.collect.answers import InfoAnswer, ListAnswer
 from linkdoctor.collect.engine import EngineClient, EngineError, NotThere, segment
-from linkdoctor.collect.unknown_reasons import mistake
+from linkdoctor.collect.unknown_reasons import internal_error
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.setup import Setup, withheld
 from linkdoctor.rulekit.run_options import Defaults
@@ -75,7 +75,7 @@ def _setup(
             raw, image, image_name=named if same else raw["Image"], defaults=defaults, gone=gone
         )
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        return Unknown(gap=Gap.UNSUPPORTED, detail=mistake(error))
+        return Unknown(gap=Gap.UNSUPPORTED, detail=internal_error(error))
     return Known(withheld(setup), "inspect")
 
 

@@ -171,7 +171,7 @@ def _denial(number: int) -> str:
 
 
 def listeners_here() -> tuple[Listener, ...]:
-    """Give the listening sockets of the namespace of this thread, sorted.
+    """Return the listening sockets of the namespace of this thread, sorted.
 
     Raises:
         OSError: the kernel does not answer.
@@ -180,7 +180,7 @@ def listeners_here() -> tuple[Listener, ...]:
 
 
 def sockets_here() -> tuple[tuple[Listener, int], ...]:
-    """Give the listening sockets of the namespace of this thread, each with its inode, sorted.
+    """Return the listening sockets of the namespace of this thread, each with its inode, sorted.
 
     Several sockets may listen at one place (``SO_REUSEPORT``). A process that holds a socket has
     a descriptor that leads to its inode; no two sockets of this machine share one.
@@ -243,7 +243,7 @@ def _interface(payload: bytes) -> int:
 
 
 def _is_ipv6_only(payload: bytes) -> bool:
-    """Tell whether a socket takes no IPv4; kernels before 4.3 do not say so."""
+    """Whether a socket takes no IPv4; kernels before 4.3 do not say so."""
     return any(
         kind == _INET_DIAG_SKV6ONLY and any(value)
         for kind, value in _attributes(payload, _ATTRIBUTES_AT)
@@ -251,7 +251,7 @@ def _is_ipv6_only(payload: bytes) -> bool:
 
 
 def addresses_here() -> tuple[str, ...]:
-    """Give the addresses of the namespace of this thread, loopback left out, sorted.
+    """Return the addresses of the namespace of this thread, loopback left out, sorted.
 
     Raises:
         OSError: the kernel does not answer.
@@ -286,7 +286,7 @@ def _interface_addresses(
 
 
 def _attributes(payload: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-    """Give the attributes of a netlink answer, which begin at a position."""
+    """Yield the attributes of a netlink answer, which begin at a position."""
     while position + 4 <= len(payload):
         length, kind = struct.unpack_from("=HH", payload, position)
         if length < 4:
@@ -296,7 +296,7 @@ def _attributes(payload: bytes, position: int) -> Iterator[tuple[int, bytes]]:
 
 
 def interfaces_here() -> tuple[Interface, ...]:
-    """Give the interfaces of the namespace of this thread, sorted.
+    """Return the interfaces of the namespace of this thread, sorted.
 
     Raises:
         OSError: the kernel does not answer.
@@ -317,7 +317,7 @@ def _numbered_interfaces() -> Iterator[tuple[int, Interface]]:
 
 
 def routes_here() -> tuple[Route, ...]:
-    """Give the routes of the main table of the namespace of this thread, sorted.
+    """Return the routes of the main table of the namespace of this thread, sorted.
 
     Those of link-local addresses are left out: every interface has one.
 
@@ -362,7 +362,7 @@ def _routes(payload: bytes, names: Mapping[int, str]) -> Iterator[Route]:
 
 
 def _hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give the interface and the gateway of each way that a route has."""
+    """Yield the interface and the gateway of each way that a route has."""
     if _RTA_OIF in attributes:
         number = int.from_bytes(attributes[_RTA_OIF], sys.byteorder)
         yield number, attributes.get(_RTA_GATEWAY, b"")
@@ -440,7 +440,7 @@ def shut(stream: Shut) -> None:
 
 
 def is_silent(stream: Peeked) -> bool:
-    """Tell whether the other side has neither said anything nor hung up.
+    """Whether the other side has neither said anything nor hung up.
 
     The stream does not wait any more, until it is given a time-out.
     """
@@ -529,7 +529,7 @@ def claimant(name: str) -> int | None:
 
 
 def peer_pid(path: Path) -> int | None:
-    """Give the pid of the process that listens on a unix socket, or None.
+    """Return the pid of the process that listens on a unix socket, or None.
 
     With socket activation that is the service manager, which lives in the host's namespaces too.
     """

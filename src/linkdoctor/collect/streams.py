@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from linkdoctor.collect import sockets
-from linkdoctor.collect.pool_deadline import Until, end_in_time
+from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
 from linkdoctor.collect.unix_http import BrokenOff
 
 __all__ = ["Streamed", "headers_of", "stream_through_socket"]
@@ -65,7 +65,7 @@ def stream_through_socket(
     Raises:
         OSError: there is no answer, as whoever reads it learns too.
     """
-    until = Until()
+    until = RequestDeadline()
     until.moment = time.monotonic() + seconds
     connections = _Connections(path, seconds)
     end_in_time(connections, until)

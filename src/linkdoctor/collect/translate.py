@@ -54,7 +54,7 @@ class Commands:
         self._read: dict[tuple[str, ...], _Told] = {}
 
     def told_by(self, arguments: tuple[str, ...]) -> _Told:
-        """Give the hosts that a command line names and the link variables that it reads."""
+        """Return the hosts that a command line names and the link variables that it reads."""
         told = self._read.get(arguments)
         if told is None:
             reads = chain.from_iterable(
@@ -211,7 +211,7 @@ def _endpoints(answer: ContainerAnswer) -> tuple[Endpoint, ...]:
 
 
 def _network_name(name: str, network_id: str) -> str:
-    """Give the network's name; Podman's inspect calls its default network otherwise than its list.
+    """Return the network's name; Podman's inspect and list call its default network differently.
 
     Its id is no id there, so that a network of Docker's that is called so is not taken for it.
     """
@@ -231,7 +231,7 @@ def _readable_ports(texts: Iterable[str]) -> Iterator[Port]:
 
 
 def _publications(answer: ContainerAnswer) -> Iterator[Publication]:
-    """Give the bindings that there are: of a container that does not run, none."""
+    """Yield the bindings that there are: of a container that does not run, none."""
     host = answer.HostConfig
     for text, bindings in (answer.NetworkSettings.Ports or {}).items():
         asked = (host.PortBindings or {}).get(text) or ()
@@ -306,7 +306,7 @@ def _mtu(text: str) -> int | None:
 
 
 def program_of(answer: ContainerAnswer) -> str:
-    """Give the program that the container starts: a shell's or an init's first argument counts."""
+    """Return the program that the container starts: a shell's or init's first argument counts."""
     words: Sequence[str] = [answer.Path, *(answer.Args or ())]
     if words[0].rpartition("/")[2] in _STARTERS:
         words = [word for word in words[1:] if word != "--"] or words
@@ -314,7 +314,7 @@ def program_of(answer: ContainerAnswer) -> str:
 
 
 def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
-    """Give the paths at which a script that the container starts may lie."""
+    """Return the paths at which a script that the container starts may lie."""
     if not program or "\0" in program or len(program) > _LONGEST_TEXT or program.startswith("-"):
         return ()
     if program.startswith("/"):

@@ -343,7 +343,7 @@ class _Pending:
 
 
 def _header(headers: bytes, name: bytes) -> bytes:
-    """Give the value of a header, b"" if it is not there; the headers are in lower case."""
+    """Return the value of a header, b"" if it is not there; the headers are in lower case."""
     begin = headers.find(b"\r\n" + name + b":")
     if begin < 0:
         return b""

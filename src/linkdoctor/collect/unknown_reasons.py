@@ -5,19 +5,19 @@ from __future__ import annotations
 from linkdoctor.collect.engine import TooLarge
 from linkdoctor.model.evidence import ONLY_NEAR, Gap, Unknown
 
-__all__ = ["GONE", "LATE", "ONLY_NEAR", "mistake", "unanswered"]
+__all__ = ["GONE", "LATE", "ONLY_NEAR", "internal_error", "unanswered"]
 
-GONE = Unknown(gap=Gap.VANISHED, detail="it was gone when it was to be read")
+GONE = Unknown(gap=Gap.VANISHED, detail="it disappeared before it could be read")
 LATE = Unknown(gap=Gap.TIMED_OUT, detail="no time was left (--timeout sets how long to wait)")
 
 
 def unanswered(error: Exception) -> Unknown:
-    """Give the reason for an answer of the engine that could not be used."""
+    """Return the reason for an answer of the engine that could not be used."""
     return Unknown(
         gap=Gap.CUT if isinstance(error, TooLarge) else Gap.UNSUPPORTED, detail=str(error)
     )
 
 
-def mistake(error: Exception) -> str:
+def internal_error(error: Exception) -> str:
     """Tell of a mistake of linkdoctor itself: without its text, which may hold anything."""
     return f"linkdoctor failed on it: {type(error).__name__}; please report it"

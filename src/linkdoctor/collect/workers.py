@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-__all__ = ["Begun", "at_once"]
+__all__ = ["BackgroundTask", "map_concurrently"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Begun(Generic[R]):
+class BackgroundTask(Generic[R]):
     """A piece of work that was begun beside others."""
 
     def __init__(self, action: Callable[[], R]) -> None:
@@ -42,7 +42,7 @@ class Begun(Generic[R]):
         return self._outcome[0]
 
 
-def at_once(workers: int, action: Callable[[T], R], things: Iterable[T]) -> list[R]:
+def map_concurrently(workers: int, action: Callable[[T], R], things: Iterable[T]) -> list[R]:
     """Do something with each thing, several at once; the results have the order of the things.
 
     Raises:
@@ -65,7 +65,7 @@ def at_once(workers: int, action: Callable[[T], R], things: Iterable[T]) -> list
             except BaseException as failure:
                 failures[number] = failure
 
-    crew = [Begun(work) for _ in range(min(workers, waiting.qsize()))]
+    crew = [BackgroundTask(work) for _ in range(min(workers, waiting.qsize()))]
     for each in crew:
         each.result()
     if failures:

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 
 from linkdoctor.collect.control import Control, Missing
-from linkdoctor.fix.journal import Step
+from linkdoctor.fix.journal import JournalStep
 from linkdoctor.model.actions import (
     ConnectNetwork,
     Recreate,
@@ -29,8 +29,8 @@ _TIME = re.compile(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]{1,6})?")
 _MODES = ("NetworkMode", "PidMode", "IpcMode")
 
 
-def namespace_sharers(step: Step, control: Control) -> tuple[str, ...]:
-    """Give the names of the containers that live in a namespace of a step's container.
+def namespace_sharers(step: JournalStep, control: Control) -> tuple[str, ...]:
+    """Return the names of the containers that live in a namespace of a step's container.
 
     Without it they run on in a dead one, and cannot be started again.
     """
@@ -47,8 +47,8 @@ def namespace_sharers(step: Step, control: Control) -> tuple[str, ...]:
     return tuple(found)
 
 
-def dependents(step: Step, topology: Topology, host: str) -> tuple[str, ...]:
-    """Give the names of the containers that rely on what a step did.
+def dependents(step: JournalStep, topology: Topology, host: str) -> tuple[str, ...]:
+    """Return the names of the containers that rely on what a step did.
 
     Those that were there before it got along without it, and do so again: only who was started
     since counts, but for links to a container that would be removed, which become ghosts.
@@ -71,7 +71,9 @@ def _by_id(topology: Topology, host: str, identity: str) -> Container | None:
     return next((each for _, each in topology.containers(host) if each.id == identity), None)
 
 
-def _relies(step: Step, other: Container, result: Container, topology: Topology, host: str) -> bool:
+def _relies(
+    step: JournalStep, other: Container, result: Container, topology: Topology, host: str
+) -> bool:
     details = _details(other)
     if details is None:
         return False
@@ -90,13 +92,15 @@ def _has_live_link(other: Container, result: Container, topology: Topology, host
         try:
             source = topology.source_of(link)
         except MissingEvidence:
-            source = topology.named(host, link.source_name)  # not seen: it may well be so
+            source = topology.container_named(host, link.source_name)  # not seen: it may well be so
         if source is not None and source.id == result.id:
             return True
     return False
 
 
-def _uses(step: Step, other: Container, result: Container, topology: Topology, host: str) -> bool:
+def _uses(
+    step: JournalStep, other: Container, result: Container, topology: Topology, host: str
+) -> bool:
     """Whether a container that was started since uses what the step gave."""
     match step.action:
         case Start() | Unpause():
@@ -136,7 +140,7 @@ def _uses_network(
 
 
 def _named(other: Container, result: Container, topology: Topology, host: str) -> set[str]:
-    """Give the names by which `other` may ask for a container, in lower case."""
+    """Return the names by which `other` may ask for a container, in lower case."""
     asked = {
         link.source_name.lower()
         for link in topology.links_to(host, result)
@@ -151,7 +155,7 @@ def _named(other: Container, result: Container, topology: Topology, host: str) -
 
 
 def _names(result: Container, other: Container) -> set[str]:
-    """Give the names under which `other` finds a container on the networks that they share."""
+    """Return the names under which `other` finds a container on the networks that they share."""
     return {name for each in _networks(result) for name in _names_on(result, other, each)}
 
 

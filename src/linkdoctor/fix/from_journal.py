@@ -12,8 +12,7 @@ import msgspec
 from linkdoctor.api import ContextName, EngineError, Url, examine, known_images
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.fix.dependents import dependents, namespace_sharers
-from linkdoctor.fix.journal import Journal, JournalError, journals, state_directory
-from linkdoctor.fix.journal import Step as JournalStep
+from linkdoctor.fix.journal import Journal, JournalError, JournalStep, journals, state_directory
 from linkdoctor.fix.journal import read as read_journal
 from linkdoctor.fix.journal import steps as steps_of
 from linkdoctor.fix.lock import Lock, LockError, locked
@@ -151,7 +150,7 @@ def interrupted(
 
 
 def _newest(engine: str, environment: Mapping[str, str]) -> Path:
-    """Give the newest journal of an engine in the state directory."""
+    """Return the newest journal of an engine in the state directory."""
     for path, known in reversed(journals(environment)):
         if any(each.engine == engine for each in known):
             return path

@@ -95,7 +95,7 @@ class Guardian:
             raise
 
     def __enter__(self) -> Self:
-        """Give the guardian itself."""
+        """Return the guardian itself."""
         return self
 
     def __exit__(

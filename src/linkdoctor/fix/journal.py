@@ -30,7 +30,7 @@ __all__ = [
     "Event",
     "Journal",
     "JournalError",
-    "Step",
+    "JournalStep",
     "default_path",
     "journals",
     "read",
@@ -75,7 +75,7 @@ class Call(StrEnum):
     PAUSE = "pause"
     UNPAUSE = "unpause"
     RENAME = "rename"
-    POLICY = "set-restart-policy"
+    RESTART_POLICY = "set-restart-policy"
     CREATE = "create"
     REMOVE = "remove"
     CONNECT = "connect-network"
@@ -144,7 +144,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The id of the old container that is still there, at the end."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class JournalStep(msgspec.Struct, frozen=True, kw_only=True):
     """A step, put together from its lines."""
 
     number: int
@@ -213,7 +213,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return any(each.call is Call.STOP and each.container == container for each in self.pending)
 
     def called(self, call: Call) -> bool:
-        """Tell whether a call was made, answered or not."""
+        """Whether a call was made, answered or not."""
         return any(each.call is call for each in self.calls)
 
 
@@ -259,7 +259,7 @@ class Journal:
         os.close(self._file)
 
     def __enter__(self) -> Self:
-        """Give the journal itself."""
+        """Return the journal itself."""
         return self
 
     def __exit__(
@@ -325,7 +325,7 @@ class Journal:
         """Note that a finished step was taken back."""
         self._note(step, Event.UNDONE)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[JournalStep, ...]:
         """Read what stands in it so far."""
         return steps(read(self.path))
 
@@ -369,7 +369,7 @@ class Journal:
 
 
 def state_directory(environment: Mapping[str, str] | None = None) -> Path:
-    """Give the directory for journals and locks: ``$XDG_STATE_HOME/linkdoctor``."""
+    """Return the directory for journals and locks: ``$XDG_STATE_HOME/linkdoctor``."""
     environment = os.environ if environment is None else environment
     given = environment.get("XDG_STATE_HOME", "")
     base = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
@@ -377,7 +377,7 @@ def state_directory(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def default_path(environment: Mapping[str, str] | None = None) -> Path:
-    """Give the path of a new journal, named after the time and this process."""
+    """Return the path of a new journal, named after the time and this process."""
     environment = os.environ if environment is None else environment
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return state_directory(environment) / f"fix-{stamp}-{os.getpid()}.jsonl"
@@ -385,13 +385,13 @@ def default_path(environment: Mapping[str, str] | None = None) -> Path:
 
 def journals(
     environment: Mapping[str, str] | None = None,
-) -> tuple[tuple[Path, tuple[Step, ...]], ...]:
-    """Give the journals in the state directory that hold a step, the newest last.
+) -> tuple[tuple[Path, tuple[JournalStep, ...]], ...]:
+    """Return the journals in the state directory that hold a step, the newest last.
 
     What cannot be read, and what is no journal, is left out.
     """
     environment = os.environ if environment is None else environment
-    found: list[tuple[str, Path, tuple[Step, ...]]] = []
+    found: list[tuple[str, Path, tuple[JournalStep, ...]]] = []
     for path in sorted(state_directory(environment).glob("fix-*.jsonl")):
         with contextlib.suppress(JournalError):
             if (entries := read(path)) and (known := steps(entries)):
@@ -426,12 +426,12 @@ def _entries(path: Path, content: bytes) -> Iterator[Entry]:
         yield entry
 
 
-def steps(entries: Sequence[Entry]) -> tuple[Step, ...]:
+def steps(entries: Sequence[Entry]) -> tuple[JournalStep, ...]:
     """Put a journal's lines together into steps, in the order of their beginning."""
-    found: dict[int, Step] = {}
+    found: dict[int, JournalStep] = {}
     for entry in entries:
         if entry.event is Event.BEGIN and entry.action is not None and entry.before is not None:
-            found[entry.step] = Step(
+            found[entry.step] = JournalStep(
                 number=entry.step,
                 engine=entry.engine,
                 action=entry.action,
@@ -445,7 +445,7 @@ def steps(entries: Sequence[Entry]) -> tuple[Step, ...]:
     return tuple(found.values())
 
 
-def _with(step: Step, entry: Entry) -> Step:
+def _with(step: JournalStep, entry: Entry) -> JournalStep:
     change = msgspec.structs.replace
     match entry.event:
         case Event.BEFORE | Event.AFTER:

@@ -10,7 +10,7 @@ import msgspec
 from linkdoctor.collect.control import Control
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.carrying import Copied, is_unchanged
-from linkdoctor.fix.journal import Step
+from linkdoctor.fix.journal import JournalStep
 from linkdoctor.fix.written import nothing_lost, written_outside_volumes
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.plan import Files, in_words
@@ -43,7 +43,7 @@ class Copies(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def why_kept(control: Control, step: Step, copies: Copies | None) -> str:
+def why_kept(control: Control, step: JournalStep, copies: Copies | None) -> str:
     """Say why an old container, which is stopped, must be kept; '' if nothing is lost with it."""
     if step.files is Files.DROP or step.carried:
         return ""
@@ -66,7 +66,7 @@ def holds_more(control: Control, container: str, other: str) -> str:
     return f"it holds what was written outside volumes: {in_words(written.value)}"
 
 
-def _why_not_carried(control: Control, step: Step, copies: Copies) -> str:
+def _why_not_carried(control: Control, step: JournalStep, copies: Copies) -> str:
     if not copies.copied.complete:
         return not_carried_in_words(copies.copied)
     if not copies.running:

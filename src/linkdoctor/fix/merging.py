@@ -29,7 +29,7 @@ class Contradiction(Exception):
 
 
 def merged(old: Action, new: Action, present: tuple[StoredLink, ...] = ()) -> Action:
-    """Give the action that does what two of one kind do; raises Contradiction.
+    """Return the action that does what two of one kind do; raises Contradiction.
 
     `present` are the links that the container has now.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from linkdoctor.collect.control import Control, Seen
-from linkdoctor.fix.journal import Step
+from linkdoctor.fix.journal import JournalStep
 
 __all__ = ["asked_to_stop", "wait_for_stop"]
 
@@ -20,7 +20,7 @@ _ENDLESS_STOP = 30.0
 """Seconds for which a container is waited for that has no time limit to stop."""
 
 
-def asked_to_stop(step: Step, container: Seen) -> bool:
+def asked_to_stop(step: JournalStep, container: Seen) -> bool:
     """Whether a stop may still be at work on a container, in the life that it has now."""
     started_anew = (
         container.id == step.before.id
@@ -30,7 +30,9 @@ def asked_to_stop(step: Step, container: Seen) -> bool:
     return step.is_stopping(container.id) and not started_anew
 
 
-def wait_for_stop(control: Control, step: Step, container: Seen, glance: float) -> Seen | None:
+def wait_for_stop(
+    control: Control, step: JournalStep, container: Seen, glance: float
+) -> Seen | None:
     """Wait until a stop whose answer was not seen has done its work; give what is there then.
 
     Counted from now, not from when it was asked for: the engine may have been held up since.

@@ -16,7 +16,7 @@ from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.carrying import LARGEST, carry, made_by_engine
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.interruption import come_to_an_end
-from linkdoctor.fix.journal import Call, Journal, JournalError, Step
+from linkdoctor.fix.journal import Call, Journal, JournalError, JournalStep
 from linkdoctor.fix.left_behind import Copies
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
@@ -225,7 +225,7 @@ def _set_policy(run: _Run, action: SetRestartPolicy) -> Outcome:
     if seen.restart_policy == action.policy:
         return _nothing_to_do(run, action, seen)
     act = partial(run.control.update_restart_policy, seen.id, action.policy)
-    return _one_call(run, action, seen, Call.POLICY, action.policy, act)
+    return _one_call(run, action, seen, Call.RESTART_POLICY, action.policy, act)
 
 
 def _connect(run: _Run, action: ConnectNetwork) -> Outcome:
@@ -313,7 +313,7 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
 
 
 def _live_sources(control: Control, target: Seen) -> Iterator[str]:
-    """Give the ids of the running containers without which a target cannot start.
+    """Yield the ids of the running containers without which a target cannot start.
 
     These are the sources of its links, and the owners of the namespaces that it shares.
     """
@@ -495,7 +495,7 @@ def _refuse_too_large(control: Control, seen: Seen) -> None:
 
 
 def _clashes(order: Recreation) -> bool:
-    """Tell whether two such containers get into each other's way when both run."""
+    """Whether two such containers get into each other's way when both run."""
     host = order.body["HostConfig"]
     mode = host["NetworkMode"]
     own = order.body.get("NetworkingConfig", {}).get("EndpointsConfig", {})
@@ -726,7 +726,7 @@ def _fall_back(run: _Run, action: Recreate, number: int, reason: str, clock: _Cl
     )
 
 
-def _step(journal: Journal, number: int) -> Step:
+def _step(journal: Journal, number: int) -> JournalStep:
     return next(each for each in journal.steps() if each.number == number)
 
 

@@ -71,7 +71,7 @@ class _Phase(IntEnum):
 
     RENAME = 0
     UNPAUSE = 1
-    POLICY = 2
+    RESTART_POLICY = 2
     CONNECT = 3
     START = 4
     RESTART = 5
@@ -101,7 +101,7 @@ _RANKS = (Safety.SAFE, Safety.RESTART, Safety.RECREATE)
 
 
 def rank(safety: Safety) -> int:
-    """Give how far a step goes: 0 interrupts nothing."""
+    """Return how far a step goes: 0 interrupts nothing."""
     return _RANKS.index(safety)
 
 
@@ -112,9 +112,9 @@ def plan(
     allow: Safety = Safety.RECREATE,
     remarks: bool = False,
     pin_ports: bool = True,
-    unmendable: frozenset[str] = frozenset(),
+    tried_in_vain: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan what mends the findings of a report.
+    """Plan what fixes the findings of a report.
 
     Args:
         report: of the topology, as the diagnosis made it.
@@ -122,7 +122,7 @@ def plan(
         allow: the widest steps that may be planned.
         remarks: plan for findings of severity `info`, too.
         pin_ports: a container that is replaced keeps the ports of the host that the engine chose.
-        unmendable: fingerprints for which nothing is to be planned: it was tried in vain.
+        tried_in_vain: fingerprints for which nothing is to be planned: it was tried in vain.
     """
     seen = _Seen(topology)
     work: _Work = {}
@@ -134,7 +134,9 @@ def plan(
         if finding.severity is Severity.INFO and not remarks:
             continue
         reason = (
-            "its step was not carried out, or in vain" if finding.fingerprint in unmendable else ""
+            "its step was not carried out, or in vain"
+            if finding.fingerprint in tried_in_vain
+            else ""
         )
         if not reason:
             reason = _take(draft, finding, number, report.findings)
@@ -198,12 +200,12 @@ class _Seen:
         self.topology = topology
         self._links_to: dict[tuple[str, str], list[Link]] = {}
         for link in topology.links():
-            source = topology.source_shown(link)
+            source = topology.source_or_namesake(link)
             if source is not None:
                 self._links_to.setdefault((link.host, source.id), []).append(link)
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
-        """Give the links that lead to a container."""
+        """Return the links that lead to a container."""
         return tuple(self._links_to.get((host, source.id), ()))
 
 
@@ -257,7 +259,7 @@ class _Draft:
         why: str = "",
     ) -> _Key:
         key = (host, action.container)
-        container = self._topology.named(host, action.container)
+        container = self._topology.container_named(host, action.container)
         if container is None:
             raise _Refused(f"there is no container {action.container} on {host}")
         phase = _phase(action, afterwards)
@@ -297,7 +299,7 @@ class _Draft:
             ) from None
 
     def _links_of(self, key: _Key) -> tuple[StoredLink, ...]:
-        container = self._topology.named(*key)
+        container = self._topology.container_named(*key)
         details = container.details if container is not None else None
         return present_links(details.value) if isinstance(details, Known) else ()
 
@@ -413,7 +415,7 @@ class _Draft:
         tasks = self._tasks((host, container.name))
         orders = (each.action for each in tasks if isinstance(each.action, Recreate))
         for link in links_to_make(self._topology, host, container, next(orders)):
-            source = self._topology.named(host, link.source)
+            source = self._topology.container_named(host, link.source)
             if source is None:
                 raise _Refused(
                     f"there is no container {link.source} on {host} to link {container.name} to"
@@ -424,7 +426,7 @@ class _Draft:
         """See to it that the engine will let a container into the namespaces that it shares."""
         joined = {each.namespace: each.container for each in joins}
         for namespace, reference in references_of(self._topology.details(sharer)):
-            owner = self._topology.looked_up(host, joined.get(namespace, reference))
+            owner = self._topology.resolve_reference(host, joined.get(namespace, reference))
             what = f"{sharer.name} shares the {namespace.value} namespace of "
             if owner is None:
                 raise _Refused(f"{what}a container that is gone, and could not be started again")
@@ -453,7 +455,7 @@ def _lost(sharer: Sharer, owner: Container) -> str:
 
 def _pinned(topology: Topology, key: _Key, task: _Task) -> _Task:
     """Let a recreation keep the host ports of today, those of the engine's choice included."""
-    container = topology.named(*key)
+    container = topology.container_named(*key)
     if not isinstance(task.action, Recreate) or container is None:
         return task
     action = task.action
@@ -477,7 +479,7 @@ def _phase(action: Action, afterwards: bool) -> _Phase:
         case Unpause():
             return _Phase.UNPAUSE
         case SetRestartPolicy():
-            return _Phase.POLICY
+            return _Phase.RESTART_POLICY
         case ConnectNetwork():
             return _Phase.CONNECT_AFTERWARDS if afterwards else _Phase.CONNECT
         case Start():
@@ -505,7 +507,7 @@ def _with(
                 kept.append(each)
             else:
                 new = _joined(each, new, present)
-        elif (new.phase, each.phase) in _NEEDLESS:
+        elif (new.phase, each.phase) in _SUPERSEDED:
             new = msgspec.structs.replace(
                 new, findings=_union(each.findings, new.findings), why=_union(each.why, new.why)
             )
@@ -514,7 +516,7 @@ def _with(
     return tuple(sorted([*kept, new], key=_task_order))
 
 
-_NEEDLESS = {
+_SUPERSEDED = {
     (_Phase.RECREATE, _Phase.START),
     (_Phase.RECREATE, _Phase.RESTART),
     (_Phase.START, _Phase.RESTART),
@@ -587,7 +589,7 @@ def _steps(
                 task,
                 number=number,
                 after=(*sorted(previous), *own),
-                mends=proved.get(number, []),
+                fixes=proved.get(number, []),
                 renamed={old: new for (host, old), new in renamed.items() if host == key[0]},
                 replaced=replaced,
                 notes=_notes(topology, key, task, work),
@@ -609,13 +611,13 @@ def _proved_by(finding: Finding, last: int, recreations: Mapping[_Key, int]) -> 
 def _before(
     topology: Topology, key: _Key, work: _Work, explicit: Iterable[_Key]
 ) -> tuple[_Key, ...]:
-    """Give the containers with work of their own that come before one: its sources, mostly."""
+    """Return the containers with work of their own that come before one: its sources, mostly."""
     host, name = key
-    container = topology.named(host, name)
+    container = topology.container_named(host, name)
     found = set(explicit)
     if container is not None and isinstance(container.details, Known):
         for link in topology.links_of(host, container):
-            source = topology.source_shown(link)
+            source = topology.source_or_namesake(link)
             if source is not None:
                 found.add((host, source.name))
         found |= {(host, owner.name) for owner in owners_of(topology, host, container)}
@@ -626,7 +628,7 @@ def _before(
 
 
 def _ordered(needs: Mapping[_Key, tuple[_Key, ...]]) -> Iterator[_Key]:
-    """Give each key after those that it needs; a circle is opened at its first name."""
+    """Yield each key after those that it needs; a circle is opened at its first name."""
     done: set[_Key] = set()
     entered: set[_Key] = set()
     for start in sorted(needs):
@@ -657,17 +659,17 @@ def _step(
     *,
     number: int,
     after: tuple[int, ...],
-    mends: list[int],
+    fixes: list[int],
     renamed: Mapping[str, str],
     replaced: frozenset[_Key],
     notes: tuple[str, ...],
 ) -> Step:
     (host, name), topology = key, seen.topology
     findings = [report.findings[each] for each in task.findings]
-    proved = [report.findings[each] for each in mends]
+    proved = [report.findings[each] for each in fixes]
     served = [*findings, *proved]
     safety = _SAFETY.get(task.phase, Safety.SAFE)
-    container = topology.named(host, name)
+    container = topology.container_named(host, name)
     quiet = safety is Safety.SAFE or (isinstance(task.action, Recreate) and task.action.stays_down)
     interrupts = () if quiet else (name, *_waiting(seen, host, container))
     action = task.action if isinstance(task.action, Rename) else _renamed(task.action, renamed)
@@ -681,7 +683,7 @@ def _step(
         reason=_reason(findings, task.why),
         codes=tuple(sorted({each.code for each in served})),
         fingerprints=tuple(sorted({each.fingerprint for each in served})),
-        mends=tuple(sorted(each.fingerprint for each in proved)),
+        fixes=tuple(sorted(each.fingerprint for each in proved)),
         action=action,
         interrupts=tuple(renamed.get(each, each) for each in interrupts),
         seconds=0 if quiet else _seconds(container),
@@ -701,7 +703,7 @@ def _never_back(seen: _Seen, key: _Key, task: _Task, replaced: frozenset[_Key]) 
     linked to the new one would lose its source.
     """
     host, topology = key[0], seen.topology
-    container = topology.named(*key)
+    container = topology.container_named(*key)
     if not isinstance(task.action, Recreate) or container is None:
         return ""
     if topology.is_running(container):
@@ -731,7 +733,7 @@ def _is_dead_end(topology: Topology, link: Link, replaced: frozenset[_Key]) -> b
 
 def _notes(topology: Topology, key: _Key, task: _Task, work: _Work) -> tuple[str, ...]:
     """Say what will be different after a step, and what it leaves to do."""
-    container = topology.named(*key)
+    container = topology.container_named(*key)
     if container is None:
         return ()
     match task.action:
@@ -770,7 +772,7 @@ def _seconds(container: Container | None) -> int:
 
 
 def _renamed(action: Action, names: Mapping[str, str]) -> Action:
-    """Give an action as it is when other steps have given containers their new names."""
+    """Return an action as it is when other steps have given containers their new names."""
     name = names.get(action.container)
     if name is not None:
         action = msgspec.structs.replace(action, container=name)
@@ -882,7 +884,7 @@ def _whole_policy(details: Details) -> str:
 
 
 def _undo(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
-    container = topology.named(host, action.container)
+    container = topology.container_named(host, action.container)
     details = container.details if container is not None else None
     policy = _whole_policy(details.value) if isinstance(details, Known) else "no"
     match action:

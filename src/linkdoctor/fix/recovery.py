@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
-from linkdoctor.fix.journal import Before, Call, Journal, JournalError, Step
+from linkdoctor.fix.journal import Before, Call, Journal, JournalError, JournalStep
 from linkdoctor.fix.left_behind import Copies, holds_more, why_kept
 from linkdoctor.fix.pending_stop import asked_to_stop, wait_for_stop
 from linkdoctor.fix.recreation import NEW_SUFFIX, UNDONE_SUFFIX, aside_name, is_copy_of
@@ -140,7 +140,7 @@ class Recorder:
         return lambda each: self.call(Call.RESTART, each, "", partial(control.restart, each))
 
     def relaxed(self) -> Recorder:
-        """Give one for putting things back, which a full disk must not prevent."""
+        """Return one for putting things back, which a full disk must not prevent."""
         return Recorder(self.journal, self.step, strict=False)
 
     def _note(self, write: Callable[[], None]) -> None:
@@ -168,7 +168,7 @@ def state_before(seen: Seen, sources: Iterable[str] = ()) -> Before:
 
 
 def can_start(control: Control, container: Seen) -> bool:
-    """Tell whether each link on the default bridge leads to a running source.
+    """Whether each link on the default bridge leads to a running source.
 
     And whether the containers run whose namespaces it shares. Otherwise the engine refuses to start
     it, or to start it again (engine lab).
@@ -220,7 +220,7 @@ def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
 
 
 def _health_time(control: Control, container: str) -> float:
-    """Give the time after which a health check must have spoken, from its own settings."""
+    """Return the time after which a health check must have spoken, from its own settings."""
     check = control.inspect_raw(container)["Config"].get("Healthcheck") or {}
     interval = (check.get("Interval") or 0) * _NANO or _HEALTH_INTERVAL
     timeout = (check.get("Timeout") or 0) * _NANO or _HEALTH_INTERVAL
@@ -229,7 +229,7 @@ def _health_time(control: Control, container: str) -> float:
     return float(start + (interval + timeout) * retries + _LATE)
 
 
-def put_back(control: Control, step: Step, do: Recorder, patience: Patience) -> Ended:
+def put_back(control: Control, step: JournalStep, do: Recorder, patience: Patience) -> Ended:
     """Bring the old container back to its name, and to run if it did.
 
     Where the old one cannot be started again (its link's source is gone) the new one is started
@@ -261,7 +261,7 @@ def put_back(control: Control, step: Step, do: Recorder, patience: Patience) -> 
     return _swap_back(control, step, old, new, do, patience)
 
 
-def _stays_up(control: Control, step: Step, old: Seen) -> bool:
+def _stays_up(control: Control, step: JournalStep, old: Seen) -> bool:
     """Whether the old container runs and will go on to."""
     if old.status == "restarting":
         return can_start(control, old)
@@ -283,7 +283,12 @@ def start_sources(control: Control, before: Before, do: Recorder) -> None:
 
 
 def _swap_back(
-    control: Control, step: Step, old: Seen, new: Seen | None, do: Recorder, patience: Patience
+    control: Control,
+    step: JournalStep,
+    old: Seen,
+    new: Seen | None,
+    do: Recorder,
+    patience: Patience,
 ) -> Ended:
     """Start the old container in the new one's place; remove the new one only after that."""
     before = step.before
@@ -309,7 +314,7 @@ def _swap_back(
 
 def _forward(
     control: Control,
-    step: Step,
+    step: JournalStep,
     old: Seen | None,
     new: Seen,
     do: Recorder,
@@ -356,7 +361,7 @@ def _restore_policy(control: Control, before: Before, old: Seen, do: Recorder) -
     if old.restart_policy != before.restart_policy:
         policy = before.restart_policy
         act = partial(control.update_restart_policy, old.id, policy)
-        do.call(Call.POLICY, old.id, policy, act)
+        do.call(Call.RESTART_POLICY, old.id, policy, act)
 
 
 def _halt(control: Control, container: Seen, do: Recorder) -> None:
@@ -375,7 +380,7 @@ def _retire(control: Control, container: Seen, do: Recorder) -> None:
         pass  # gone already
 
 
-def _retire_new(control: Control, step: Step, new: Seen, do: Recorder) -> tuple[str, ...]:
+def _retire_new(control: Control, step: JournalStep, new: Seen, do: Recorder) -> tuple[str, ...]:
     """Remove the new container; one that served is kept where it wrote what the old one has not.
 
     Returns clauses on one that is kept.
@@ -412,10 +417,10 @@ def _silence(control: Control, container: Seen, do: Recorder) -> None:
     """Keep a container from coming back at the next boot."""
     if container.restart_policy != "no":
         act = partial(control.update_restart_policy, container.id, "no")
-        do.call(Call.POLICY, container.id, "no", act)
+        do.call(Call.RESTART_POLICY, container.id, "no", act)
 
 
-def _new_one(control: Control, step: Step) -> Seen | None:
+def _new_one(control: Control, step: JournalStep) -> Seen | None:
     """Find the new container, even if the engine's answer to its creation was never seen."""
     found = control.find(step.new_id) if step.new_id else None
     if found is not None:
@@ -433,7 +438,7 @@ def _new_one(control: Control, step: Step) -> Seen | None:
     return None
 
 
-def _is_ours(control: Control, found: Seen, step: Step) -> bool:
+def _is_ours(control: Control, found: Seen, step: JournalStep) -> bool:
     # A stranger may have taken the name: ours never ran, and is set up as the old one is.
     if not found.never_started:
         return False
@@ -443,7 +448,7 @@ def _is_ours(control: Control, found: Seen, step: Step) -> bool:
         return False
 
 
-def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> Ended | None:
+def watch(control: Control, step: JournalStep, do: Recorder, patience: Patience) -> Ended | None:
     """Wait for what a call may still bring about whose answer was not seen, and put it right.
 
     Stops are waited for before anything is decided. Gives the last end that was reached, or None
@@ -462,7 +467,7 @@ def watch(control: Control, step: Step, do: Recorder, patience: Patience) -> End
     return ended
 
 
-def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) -> Ended:
+def restart_sharers(control: Control, step: JournalStep, do: Recorder, ended: Ended) -> Ended:
     """Restart those whom the old container's stop left behind, when it was put back."""
     if ended.which is not Which.OLD or not step.called(Call.STOP):
         return ended
@@ -470,7 +475,7 @@ def restart_sharers(control: Control, step: Step, do: Recorder, ended: Ended) ->
     return msgspec.structs.replace(ended, notes=(*ended.notes, *notes))
 
 
-def _is_put_back(control: Control, step: Step) -> bool:
+def _is_put_back(control: Control, step: JournalStep) -> bool:
     old = control.find(step.before.id)
     if old is None or (step.before.running and not old.wanted_up):
         return False
@@ -480,7 +485,7 @@ def _is_put_back(control: Control, step: Step) -> bool:
     return named and (new is None or (UNDONE_SUFFIX in new.name and not new.wanted_up))
 
 
-def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = None) -> Kept:
+def finish(control: Control, step: JournalStep, do: Recorder, copies: Copies | None = None) -> Kept:
     """Remove the old container, or keep it, stopped: also where it holds what nobody else has.
 
     Args:
@@ -501,7 +506,9 @@ def finish(control: Control, step: Step, do: Recorder, copies: Copies | None = N
     return Kept(id=old.id, notes=_on_kept(control, step, old, do, why) if why else ())
 
 
-def _on_kept(control: Control, step: Step, old: Seen, do: Recorder, why: str) -> tuple[str, ...]:
+def _on_kept(
+    control: Control, step: JournalStep, old: Seen, do: Recorder, why: str
+) -> tuple[str, ...]:
     undo = undo_command(control.where, str(do.journal.path), os.environ)
     lasting = step.before.running and step.before.stranded
     return (
@@ -511,17 +518,19 @@ def _on_kept(control: Control, step: Step, old: Seen, do: Recorder, why: str) ->
     )
 
 
-def keep_quiet(control: Control, step: Step, do: Recorder) -> Kept:
+def keep_quiet(control: Control, step: JournalStep, do: Recorder) -> Kept:
     """Keep the old container from coming back beside the new one at the next boot."""
     quiet = msgspec.structs.replace(step, keep_old=True, files=Files.DROP)
     return finish(control, quiet, do)
 
 
-def _stays_down(step: Step) -> bool:
+def _stays_down(step: JournalStep) -> bool:
     return isinstance(step.action, Recreate) and step.action.stays_down
 
 
-def resume_recreation(control: Control, journal: Journal, step: Step, patience: Patience) -> Ended:
+def resume_recreation(
+    control: Control, journal: Journal, step: JournalStep, patience: Patience
+) -> Ended:
     """Bring an interrupted recreation to an end, and note it.
 
     Raises:
@@ -551,7 +560,7 @@ def resume_recreation(control: Control, journal: Journal, step: Step, patience: 
     return msgspec.structs.replace(ended, notes=notes)
 
 
-def _still_serves(control: Control, step: Step, do: Recorder) -> bool:
+def _still_serves(control: Control, step: JournalStep, do: Recorder) -> bool:
     """Return whether the proved new container is as it is to be; one that went down is started."""
     new = control.find(step.new_id) if step.new_id else None
     if new is None or new.running or _stays_down(step):
@@ -564,7 +573,7 @@ def _still_serves(control: Control, step: Step, do: Recorder) -> bool:
 
 
 def _left_unproved(
-    control: Control, journal: Journal, step: Step, new: str, ended: Ended, why: str
+    control: Control, journal: Journal, step: JournalStep, new: str, ended: Ended, why: str
 ) -> Ended:
     """End with a new container that runs unproved, where the old one cannot run at all."""
     seen = control.find(new)

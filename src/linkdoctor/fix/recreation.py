@@ -106,7 +106,7 @@ def unrepeatable(raw: Raw) -> str | None:
 
 
 def is_copy_of(candidate: Raw, old: Raw) -> bool:
-    """Tell whether a container is set up just as another one, in all that no action changes."""
+    """Whether a container is set up just as another one, in all that no action changes."""
     same = ("Cmd", "Entrypoint", "Labels", "User", "WorkingDir")
     return (
         candidate.get("Image") == old.get("Image")
@@ -119,7 +119,7 @@ def is_copy_of(candidate: Raw, old: Raw) -> bool:
 
 
 def recreation(raw: Raw, action: Recreate, around: Surroundings) -> Recreation:
-    """Give the order for a container like the one described, changed as the action says."""
+    """Return the order for a container like the one described, changed as the action says."""
     mode, endpoints = _networks(raw, action, around)
     host = _host_config(raw, action, around, mode)
     config = _config(raw, action, around, mode)
@@ -261,7 +261,7 @@ def _bind(mount: Raw, destination: str) -> str:
 
 
 def _volume(mount: Raw) -> str:
-    """Give a volume's name; engine 28 leaves it out where ``Binds`` holds a mere destination."""
+    """Return a volume's name; engine 28 leaves it out where ``Binds`` holds a mere destination."""
     if name := mount.get("Name"):
         return str(name)
     match = _VOLUME_PATH.search(mount.get("Source", ""))
@@ -300,7 +300,7 @@ def _bindings(present: Mapping[str, Any], publish: Sequence[Publication]) -> Raw
 def _replaced(
     present: Mapping[str, Any], published: Sequence[Publication], *, by_itself: bool
 ) -> Raw:
-    """Give the bindings that take the place of those there are, in the words of these if it can.
+    """Return the bindings that take the place of those there are, in the words of these if it can.
 
     Args:
         present: what was asked for, port by port.
@@ -328,7 +328,7 @@ def _replaced(
 
 
 def _is_asked_by(seen: Publication, asked: Raw) -> bool:
-    """Tell whether a binding is what was asked for in these words."""
+    """Whether a binding is what was asked for in these words."""
     address = asked.get("HostIp") or ""
     port = asked.get("HostPort") or ""
     fits = address == seen.host_address or (address == "" and seen.host_address in _ANY_ADDRESS)
@@ -351,12 +351,12 @@ def _legacy_links(raw: Raw, action: Recreate) -> list[str]:
 
 
 def _own_links(raw: Raw) -> list[str]:
-    """Give the links on the default bridge, as inspect writes them."""
+    """Return the links on the default bridge, as inspect writes them."""
     return list(raw["HostConfig"].get("Links") or ())
 
 
 def _present_links(raw: Raw) -> tuple[StoredLink, ...]:
-    """Give all links of a container, by the names that their sources have today."""
+    """Return all links of a container, by the names that their sources have today."""
     found = _own_links(raw)
     for endpoint in (raw["NetworkSettings"].get("Networks") or {}).values():
         found += endpoint.get("Links") or ()
@@ -372,7 +372,7 @@ def _today(link: StoredLink) -> StoredLink:
 
 
 def _networks(raw: Raw, action: Recreate, around: Surroundings) -> tuple[str, dict[str, Raw]]:
-    """Give the network mode of the new container, and its endpoints."""
+    """Return the network mode of the new container, and its endpoints."""
     mode = str(raw["HostConfig"].get("NetworkMode") or "default")
     for each in action.joins:
         if each.namespace is Namespace.NETWORK:
@@ -479,12 +479,12 @@ def _endpoint(raw: Raw, name: str, present: Raw, around: Surroundings, *, primar
 
 
 def _aliases(raw: Raw, present: Raw) -> list[str]:
-    """Give the aliases that were asked for; older engines add the short id."""
+    """Return the aliases that were asked for; older engines add the short id."""
     return [each for each in present.get("Aliases") or () if each != raw["Id"][:_SHORT_ID]]
 
 
 def _asked_mac(raw: Raw, present: Raw, *, primary: bool) -> str:
-    """Give the MAC that was asked for at an endpoint, or ''.
+    """Return the MAC that was asked for at an endpoint, or ''.
 
     For the network mode's own network ``Config.MacAddress`` tells (20.10 to 28.5). For others only
     the address is shown: one that is made of the IPv4 address is the engine's own, any other is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from linkdoctor.collect.engine import ContextName, Url
-from linkdoctor.fix.journal import Step
+from linkdoctor.fix.journal import JournalStep
 from linkdoctor.fix.outcome import Result
 from linkdoctor.model.actions import Action, Recreate, Restart
 from linkdoctor.model.plan import Files
@@ -72,14 +72,14 @@ def with_files(said: str, action: Action, files: Files) -> str:
     return beforehand(action, files)
 
 
-def changed_something(step: Step) -> bool:
+def changed_something(step: JournalStep) -> bool:
     """Whether a step of a journal left a change behind, whether or not it helped."""
     last = step.calls[-1] if step.calls else None
     acted = last is not None and not last.failed
     return step.result == Result.FIXED or (step.result == Result.NOT_FIXED and acted)
 
 
-def why_irreversible(step: Step) -> str:
+def why_irreversible(step: JournalStep) -> str:
     """Say why a step of a journal cannot be taken back, a clause; '' if nothing speaks against it.
 
     The journal alone is asked. What depends on the step by now, only the engine knows.
@@ -102,7 +102,7 @@ def why_irreversible(step: Step) -> str:
 
 
 def engine_words(where: Url | ContextName, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the options that name an engine again, in another shell too; none for the default."""
+    """Return the options that name an engine again, in another shell too; none for the default."""
     if isinstance(where, ContextName):
         return ("--context", where.name)
     by_environment = environment.get("DOCKER_HOST", "")
@@ -111,5 +111,5 @@ def engine_words(where: Url | ContextName, environment: Mapping[str, str]) -> tu
 
 
 def undo_command(where: Url | ContextName, journal: str, environment: Mapping[str, str]) -> str:
-    """Give the command that takes back what a journal says was done."""
+    """Return the command that takes back what a journal says was done."""
     return shell("linkdoctor", "fix", *engine_words(where, environment), "--undo", journal)

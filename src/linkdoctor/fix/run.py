@@ -21,7 +21,7 @@ from linkdoctor.model.actions import Action, Recreate
 from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report, Safety
 
-__all__ = ["Answer", "Confirm", "Done", "Examine", "Hand", "Told", "carry_out"]
+__all__ = ["Answer", "Confirm", "Done", "EngineSession", "Examine", "Told", "carry_out"]
 
 _PAUSE = 0.5
 
@@ -42,7 +42,7 @@ Examine = Callable[[str], Report]
 """Examines a host once more; raises EngineError if it cannot be asked."""
 
 
-class Hand(msgspec.Struct, frozen=True, kw_only=True):
+class EngineSession(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine is changed with."""
 
     control: Control
@@ -75,11 +75,11 @@ Told = Callable[[Step, Done | None], None]
 
 def carry_out(
     plan: Plan,
-    hands: Mapping[str, Hand],
+    hands: Mapping[str, EngineSession],
     examine: Examine,
     *,
     confirm: Confirm = lambda _: Answer.YES,
-    told: Told = lambda _, __: None,
+    on_step: Told = lambda _, __: None,
     keep_old: bool = False,
     files: Files = Files.KEEP,
     patience: Patience = Patience(),  # noqa: B008 - frozen
@@ -91,13 +91,13 @@ def carry_out(
     Args:
         plan: what to do.
         hands: of each host that the plan has steps for.
-        examine: is asked after each step that is to mend something.
+        examine: is asked after each step that is to fix something.
         confirm: is asked before each step.
-        told: is told how it goes.
+        on_step: is told how it goes.
         keep_old: containers that are replaced stay, stopped.
         files: what becomes of what these wrote outside volumes.
         patience: how long a container is waited for.
-        settle: seconds that a fault may still be seen after a step that is to mend it.
+        settle: seconds that a fault may still be seen after a step that is to fix it.
         environment: ``DOCKER_*`` variables, for guardians.
 
     Raises:
@@ -115,16 +115,16 @@ def carry_out(
             tried = any(failed[number] for number in missing)
             step = _still_due(planned, hands[planned.host].control) if tried else None
         if stopped:
-            result = Done(step=planned, result=None, reason="it was not wanted")
+            result = Done(step=planned, result=None, reason="declined")
         elif step is None:
             numbers = " and ".join(map(str, missing))
             reason = f"step {numbers}, which it needs, was not carried out"
             result = Done(step=planned, result=None, reason=reason)
         elif (answer := confirm(step)) is not Answer.YES:
             stopped = answer is Answer.STOP
-            result = Done(step=step, result=None, reason="it was not wanted")
+            result = Done(step=step, result=None, reason="declined")
         else:
-            told(step, None)
+            on_step(step, None)
             hand = hands[step.host]
             outcome = perform(
                 step.action,
@@ -139,7 +139,7 @@ def carry_out(
             )
             result = _done(step, outcome, hand.journal)
             begun = outcome.step is not None
-            told(step, result)
+            on_step(step, result)
         if result.result is not Result.FIXED:
             failed[planned.number] = begun
         done.append(result)
@@ -213,10 +213,10 @@ def _done(step: Step, outcome: Outcome, journal: Journal) -> Done:
 
 
 def _verifying(step: Step, examine: Examine, settle: float) -> Callable[[], str | None]:
-    """Make the look at what a step is to have mended."""
+    """Make the look at what a step is to have fixed."""
 
     def verify() -> str | None:
-        if not step.mends:
+        if not step.fixes:
             return None
         until = time.monotonic() + settle
         while True:
@@ -229,8 +229,8 @@ def _verifying(step: Step, examine: Examine, settle: float) -> Callable[[], str 
 
 
 def _fault(step: Step, report: Report) -> str | None:
-    """Say what is still wrong of what a step is to have mended; None if nothing is."""
-    left = [each for each in report.findings if each.fingerprint in step.mends]
+    """Say what is still wrong of what a step is to have fixed; None if nothing is."""
+    left = [each for each in report.findings if each.fingerprint in step.fixes]
     if left:
         return f"{_named(left[0])} is still there"
     unseen = [

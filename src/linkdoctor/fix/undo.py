@@ -13,7 +13,7 @@ from linkdoctor.collect.control import Control, Seen
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.guardian import Guardian, GuardianError
 from linkdoctor.fix.interruption import come_to_an_end
-from linkdoctor.fix.journal import Call, Journal, Step
+from linkdoctor.fix.journal import Call, Journal, JournalStep
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.recovery import (
@@ -67,19 +67,21 @@ def resume(
     return tuple(_resume(journal, control, each, patience) for each in journal.steps() if each.open)
 
 
-Dependents = Callable[[Step], tuple[str, ...]]
+Dependents = Callable[[JournalStep], tuple[str, ...]]
 """Names the containers that rely on what a step did."""
 
 
 class Reversal(msgspec.Struct, frozen=True, kw_only=True):
     """A step, and whether it can be taken back."""
 
-    step: Step
+    step: JournalStep
     why_not: str = ""
     """A clause; '' if it can be taken back, as far as is known before it is tried."""
 
 
-def reversals(steps: Sequence[Step], engine: str, dependents: Dependents) -> tuple[Reversal, ...]:
+def reversals(
+    steps: Sequence[JournalStep], engine: str, dependents: Dependents
+) -> tuple[Reversal, ...]:
     """Tell of the steps that undoing would be about whether they can be taken back, the last first.
 
     Steps that changed nothing, and those that were taken back before, are left out.
@@ -91,7 +93,9 @@ def reversals(steps: Sequence[Step], engine: str, dependents: Dependents) -> tup
     )
 
 
-def _why_not(step: Step, engine: str, dependents: Dependents, steps: Sequence[Step]) -> str:
+def _why_not(
+    step: JournalStep, engine: str, dependents: Dependents, steps: Sequence[JournalStep]
+) -> str:
     if step.engine != engine:
         return _ANOTHER_ENGINE
     if why := why_irreversible(step):
@@ -102,7 +106,7 @@ def _why_not(step: Step, engine: str, dependents: Dependents, steps: Sequence[St
     return ""
 
 
-def _taken_back_after(step: Step, steps: Sequence[Step]) -> set[str]:
+def _taken_back_after(step: JournalStep, steps: Sequence[JournalStep]) -> set[str]:
     """Return the sharers of a container that was replaced which are put back once it is."""
     return {
         each.before.name
@@ -152,13 +156,13 @@ def undo(
     return tuple(outcomes)
 
 
-def _last_first(steps: Sequence[Step]) -> tuple[Step, ...]:
+def _last_first(steps: Sequence[JournalStep]) -> tuple[JournalStep, ...]:
     """Return steps in the order in which they are taken back: the last one first.
 
     But who shares the namespaces of a container that was replaced comes after it: as it was it can
     run again only when the one that it refers to does.
     """
-    left, ordered = list(reversed(steps)), list[Step]()
+    left, ordered = list(reversed(steps)), list[JournalStep]()
     while left:
         names = {each.before.name for each in left}
         ready = [each for each in left if not names & {own.container for own in _joins(each)}]
@@ -167,11 +171,13 @@ def _last_first(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(ordered)
 
 
-def _joins(step: Step) -> tuple[Joined, ...]:
+def _joins(step: JournalStep) -> tuple[Joined, ...]:
     return step.action.joins if isinstance(step.action, Recreate) else ()
 
 
-def _outcome(step: Step, result: Result, reason: str = "", notes: tuple[str, ...] = ()) -> Outcome:
+def _outcome(
+    step: JournalStep, result: Result, reason: str = "", notes: tuple[str, ...] = ()
+) -> Outcome:
     return Outcome(
         action=step.action,
         result=result,
@@ -181,13 +187,13 @@ def _outcome(step: Step, result: Result, reason: str = "", notes: tuple[str, ...
     )
 
 
-def _strange(step: Step, control: Control) -> str | None:
+def _strange(step: JournalStep, control: Control) -> str | None:
     if step.engine != control.engine_id():
         return _ANOTHER_ENGINE
     return None
 
 
-def _resume(journal: Journal, control: Control, step: Step, patience: Patience) -> Outcome:
+def _resume(journal: Journal, control: Control, step: JournalStep, patience: Patience) -> Outcome:
     try:
         if (why := _strange(step, control)) is not None:
             return _outcome(step, Result.NOT_FIXED, why)
@@ -204,7 +210,9 @@ def _resume(journal: Journal, control: Control, step: Step, patience: Patience) 
     return _outcome(step, Result.FIXED, notes=(served_by(ended, capital=True), *notes))
 
 
-def _resume_one_call(journal: Journal, control: Control, step: Step, patience: Patience) -> Outcome:
+def _resume_one_call(
+    journal: Journal, control: Control, step: JournalStep, patience: Patience
+) -> Outcome:
     """See whether the one call of a step was carried out; what a restart stopped is started."""
     seen = control.find(step.before.id)
     if isinstance(step.action, Restart) and seen is not None and step.calls:
@@ -223,7 +231,7 @@ def _resume_one_call(journal: Journal, control: Control, step: Step, patience: P
 
 
 def _restarted(
-    control: Control, step: Step, seen: Seen, do: Recorder, patience: Patience
+    control: Control, step: JournalStep, seen: Seen, do: Recorder, patience: Patience
 ) -> Seen | None:
     """Wait for a restart that may still be under way; start what was stopped and not started."""
     longest = max(0, min(seen.stop_timeout, _LONGEST_RESTART)) + _STARTED_WITHIN
@@ -241,7 +249,7 @@ def _restarted(
     return now
 
 
-def _is_done(step: Step, seen: Seen) -> bool:
+def _is_done(step: JournalStep, seen: Seen) -> bool:
     match step.action:
         case Start():
             return seen.running
@@ -271,7 +279,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
 
 
-def _undo(run: _Run, step: Step) -> Outcome:
+def _undo(run: _Run, step: JournalStep) -> Outcome:
     try:
         engine = run.control.engine_id()
         if why := _why_not(step, engine, run.dependents, run.journal.steps()):
@@ -285,7 +293,7 @@ def _undo(run: _Run, step: Step) -> Outcome:
     return _outcome(step, Result.UNDONE)
 
 
-def _take_back(control: Control, step: Step, do: Recorder) -> None:
+def _take_back(control: Control, step: JournalStep, do: Recorder) -> None:
     before = step.before
     match step.action:
         case Recreate() | Restart():
@@ -301,13 +309,13 @@ def _take_back(control: Control, step: Step, do: Recorder) -> None:
         case SetRestartPolicy():
             policy = before.restart_policy
             act = partial(control.update_restart_policy, before.id, policy)
-            do.call(Call.POLICY, before.id, policy, act)
+            do.call(Call.RESTART_POLICY, before.id, policy, act)
         case ConnectNetwork(network=network):
             act = partial(control.disconnect_network, network, before.id)
             do.call(Call.DISCONNECT, before.id, network, act)
 
 
-def _take_back_recreation(run: _Run, step: Step) -> Outcome:
+def _take_back_recreation(run: _Run, step: JournalStep) -> Outcome:
     """Put the old container back; meanwhile a guardian sees to it that one of the two serves."""
     if run.control.find(step.before.id) is None:
         raise _CannotUndo("the old container is gone: it was removed since")
@@ -330,7 +338,7 @@ def _take_back_recreation(run: _Run, step: Step) -> Outcome:
         return _outcome(step, Result.NOT_FIXED, str(error))
 
 
-def _put_back(run: _Run, step: Step) -> Outcome:
+def _put_back(run: _Run, step: JournalStep) -> Outcome:
     do = Recorder(run.journal, step.number)
     try:
         ended = put_back(run.control, step, do, run.patience)

@@ -33,7 +33,7 @@ from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
 from linkdoctor.fix.recovery import Patience
 from linkdoctor.fix.reversible import undo_command
-from linkdoctor.fix.run import Answer, Confirm, Done, Hand, Told, carry_out
+from linkdoctor.fix.run import Answer, Confirm, Done, EngineSession, Told, carry_out
 from linkdoctor.fix.written import with_written
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.knowledge import Declaration, Knowledge
@@ -65,7 +65,7 @@ __all__ = [
     "must_answer",
     "plan",
     "read_written",
-    "wider",
+    "steps_with_more_permission",
 ]
 
 APPLIED_SCHEMA = "linkdoctor.applied/1"
@@ -78,7 +78,7 @@ class FixError(Exception):
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What is examined and mended, and how."""
+    """What is examined and fixed, and how."""
 
     engines: tuple[Url | ContextName, ...] = (Url(),)
     rules: tuple[LoadedRule, ...] | None = None
@@ -129,10 +129,10 @@ def plan(
     files: Files = Files.KEEP,
     environment: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Examine engines and plan what mends their findings; only GET requests are made.
+    """Examine engines and plan what fixes their findings; only GET requests are made.
 
     Args:
-        scope: what is examined and mended.
+        scope: what is examined and fixed.
         allow: the widest steps that may be planned.
         files: what is to become of what a container that is replaced wrote outside volumes.
         environment: ``DOCKER_*`` variables are read from it.
@@ -175,9 +175,9 @@ def make_plan(
     *,
     allow: Safety = Safety.RECREATE,
     report: Report | None = None,
-    unmendable: frozenset[str] = frozenset(),
+    tried_in_vain: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan what mends the findings in what was seen."""
+    """Plan what fixes the findings in what was seen."""
     found = diagnosed(examination, scope) if report is None else report
     knowledge = Knowledge(images=known_images(), declarations=scope.declarations)
     return plan_of(
@@ -186,14 +186,14 @@ def make_plan(
         allow=allow,
         remarks=bool(scope.selection.select),
         pin_ports=scope.pin_ports,
-        unmendable=unmendable,
+        tried_in_vain=tried_in_vain,
     )
 
 
-def wider(
+def steps_with_more_permission(
     examination: Examination, scope: Scope, allow: Safety, report: Report
 ) -> tuple[Wider, ...]:
-    """Tell how many more steps each wider permission would take."""
+    """Return how many more steps each wider permission would take."""
     more: list[Wider] = []
     for further in (Safety.RESTART, Safety.RECREATE):
         if rank(further) > rank(allow):
@@ -212,7 +212,7 @@ def apply(
     allow: Safety = Safety.SAFE,
     confirm: Confirm = lambda _: Answer.YES,
     planned: Callable[[Plan], None] = lambda _: None,
-    told: Told = lambda _, __: None,
+    on_step: Told = lambda _, __: None,
     progress: Progress = lambda _: None,
     keep_old: bool = False,
     files: Files = Files.KEEP,
@@ -225,11 +225,11 @@ def apply(
     """Plan and carry out, until nothing more can be done within the permission.
 
     Args:
-        scope: what is examined and mended.
+        scope: what is examined and fixed.
         allow: the widest steps that are taken.
         confirm: is asked before each step.
         planned: is told each plan before its first step; it may raise to stop everything.
-        told: is told when a step begins and how it ended.
+        on_step: is told when a step begins and how it ended.
         progress: is told what is being read.
         keep_old: containers that are replaced stay, stopped.
         files: what becomes of what a container that is replaced wrote outside volumes; by default
@@ -254,7 +254,7 @@ def apply(
         )
 
     try:
-        with _Hands(scope, environment, journal, wait) as hands:
+        with _Sessions(scope, environment, journal, wait) as hands:
             return _apply(
                 scope,
                 hands,
@@ -263,7 +263,7 @@ def apply(
                 allow=allow,
                 confirm=confirm,
                 planned=planned,
-                told=told,
+                on_step=on_step,
                 keep_old=keep_old,
                 files=files,
                 patience=patience,
@@ -275,14 +275,14 @@ def apply(
 
 def _apply(
     scope: Scope,
-    hands: _Hands,
+    hands: _Sessions,
     seen: Examination,
     look: Callable[[], Examination],
     *,
     allow: Safety,
     confirm: Confirm,
     planned: Callable[[Plan], None],
-    told: Told,
+    on_step: Told,
     keep_old: bool,
     files: Files,
     patience: Patience,
@@ -292,7 +292,7 @@ def _apply(
     vain: set[str] = set()
     while True:
         report = diagnosed(seen, scope)
-        todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
+        todo = make_plan(seen, scope, allow=allow, report=report, tried_in_vain=frozenset(vain))
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
         todo = _numbered_after(todo, sum(len(each.plan.steps) for each in rounds))
@@ -305,7 +305,7 @@ def _apply(
             hands.held,
             _looking(hands, seen, scope),
             confirm=confirm,
-            told=told,
+            on_step=on_step,
             keep_old=keep_old,
             files=files,
             patience=patience,
@@ -318,13 +318,13 @@ def _apply(
         seen = look()
         if not any(one.result is Result.FIXED for one in done):
             report = diagnosed(seen, scope)
-            todo = make_plan(seen, scope, allow=allow, report=report, unmendable=frozenset(vain))
+            todo = make_plan(seen, scope, allow=allow, report=report, tried_in_vain=frozenset(vain))
             break
     return Applied(
         tool=report.tool,
         rounds=tuple(rounds),
         left=todo,
-        wider=wider(seen, scope, allow, report),
+        wider=steps_with_more_permission(seen, scope, allow, report),
         journals=hands.journals(),
         undo=hands.undo_commands(
             {one.step.host for each in rounds for one in each.done if one.reversible}
@@ -344,7 +344,7 @@ def _numbered_after(planned: Plan, last: int) -> Plan:
     return msgspec.structs.replace(planned, steps=steps)
 
 
-def _looking(hands: _Hands, seen: Examination, scope: Scope) -> Callable[[str], Report]:
+def _looking(hands: _Sessions, seen: Examination, scope: Scope) -> Callable[[str], Report]:
     """Make what examines one host once more."""
     return lambda host: diagnosed(hands.look(host, seen), scope)
 
@@ -360,7 +360,7 @@ def must_answer(
         pass
 
 
-class _Hands:
+class _Sessions:
     """The engines that are changed: connected to, locked and written down when first needed."""
 
     def __init__(
@@ -374,9 +374,9 @@ class _Hands:
         self._journal, self._wait = journal, wait
         self._stack = contextlib.ExitStack()
         self._locks: dict[str, Lock] = {}
-        self.held: dict[str, Hand] = {}
+        self.held: dict[str, EngineSession] = {}
 
-    def __enter__(self) -> _Hands:
+    def __enter__(self) -> _Sessions:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -394,7 +394,7 @@ class _Hands:
                 path = path.with_name(f"{path.stem}-{_harmless(host)}{path.suffix}")
             path = path.absolute()
             journal = self._stack.enter_context(Journal(path, continued=path.exists()))
-            self.held[host] = Hand(control=control, journal=journal, lock=lock)
+            self.held[host] = EngineSession(control=control, journal=journal, lock=lock)
 
     def _lock(self, control: Control) -> Lock:
         # One engine may be named in several ways; engines side by side may have one id.
@@ -405,13 +405,13 @@ class _Hands:
         return self._locks[engine]
 
     def journals(self) -> tuple[str, ...]:
-        """Give the files that were written."""
+        """Return the files that were written."""
         return tuple(
             str(each.journal.path) for _, each in sorted(self.held.items()) if each.journal.steps()
         )
 
     def undo_commands(self, hosts: set[str]) -> tuple[str, ...]:
-        """Give what takes back what was done on hosts."""
+        """Return what takes back what was done on hosts."""
         return tuple(
             undo_command(each.control.where, str(each.journal.path), self._environment)
             for host, each in sorted(self.held.items())

@@ -114,7 +114,7 @@ _NEVER = {
 
 
 def kind_meant(word: str) -> str:
-    """Give the name of the kind that a word stands for.
+    """Return the name of the kind that a word stands for.
 
     Raises:
         ValueError: it stands for none; the message names the nearest.

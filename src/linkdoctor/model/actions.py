@@ -1,4 +1,4 @@
-"""What can mend a link: each action is printed as commands and executed from one datum."""
+"""What can fix a link: each action is printed as commands and executed from one datum."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
 
     def suppressions(self) -> Iterator[Suppression]:
-        """Give each entry as a statement that suppresses."""
+        """Yield each entry as a statement that suppresses."""
         for each in self.entries:
             yield Suppression(
                 origin=Origin.BASELINE,

@@ -1,6 +1,6 @@
 """What changed between two reports: new, gone and changed findings, and the hosts examined.
 
-Findings are the same if their fingerprints are. One that is no longer reported is not mended
+Findings are the same if their fingerprints are. One that is no longer reported is not fixed
 for that: the evidence may be missing now, or the fault may have become a consequence of another.
 """
 
@@ -32,7 +32,7 @@ _WHOLE_HOST = "LD002"
 class Absence(StrEnum):
     """Why a finding is no longer reported."""
 
-    MENDED = "mended"
+    FIXED = "mended"
     """It was looked for and is not there."""
     EXPLAINED = "explained"
     """Another finding of the same link names it among its consequences."""
@@ -46,7 +46,7 @@ class GoneFinding(msgspec.Struct, frozen=True, kw_only=True):
     finding: Finding
     absence: Absence
     reason: str = ""
-    """What was missing, or the code of the finding that explains it; '' if it is mended."""
+    """What was missing, or the code of the finding that explains it; '' if it is fixed."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ def changes_between(before: Report, after: Report) -> Changes:
 
 
 def has_new_at(changes: Changes, level: Severity) -> bool:
-    """Tell whether a finding at or above a level is new, or has risen to it."""
+    """Whether a finding at or above a level is new, or has risen to it."""
     risen = (
         each.after
         for each in changes.changed
@@ -116,7 +116,7 @@ def has_new_at(changes: Changes, level: Severity) -> bool:
 
 
 def _by_fingerprint(findings: Iterable[Finding]) -> dict[tuple[str, int], Finding]:
-    """Give findings by their fingerprints; of several that share one, each has a number."""
+    """Return findings by their fingerprints; of several that share one, each has a number."""
     found: dict[tuple[str, int], Finding] = {}
     counts: dict[str, int] = {}
     for each in findings:
@@ -134,7 +134,7 @@ def _changed(pairs: Iterable[tuple[Finding, Finding]]) -> Iterator[Change]:
 
 
 def _absences(after: Report) -> Callable[[Finding], GoneFinding]:
-    """Give a function that tells why a finding is not in a report."""
+    """Return a function that tells why a finding is not in a report."""
     explained = {
         (each.host, each.target, each.alias, code): each.code
         for each in after.findings
@@ -160,13 +160,13 @@ def _absences(after: Report) -> Callable[[Finding], GoneFinding]:
         cause = explained.get((finding.host, finding.target, finding.alias, finding.code))
         if cause is not None:
             return GoneFinding(finding=finding, absence=Absence.EXPLAINED, reason=cause)
-        return GoneFinding(finding=finding, absence=Absence.MENDED)
+        return GoneFinding(finding=finding, absence=Absence.FIXED)
 
     return absence
 
 
 def _subjects(finding: Finding) -> tuple[str, ...]:
-    """Give the subjects of skips that would have kept a finding from being made."""
+    """Return the subjects of skips that would have kept a finding from being made."""
     link = f"{finding.target}/{finding.alias}" if finding.alias else finding.target
     return (finding.host, finding.target, finding.source, link)
 
@@ -180,7 +180,7 @@ def _hosts(before: Iterable[HostSummary], after: Iterable[HostSummary]) -> Itera
 
 
 def _event(was: str | None, now: str | None) -> HostEvent:
-    """Tell what became of a host; '' is an engine that could not be reached."""
+    """Return what became of a host; '' is an engine that could not be reached."""
     if was is None:
         return HostEvent.ADDED
     if now is None:

@@ -60,7 +60,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _given(host: str, source: str, project: str, topology: Topology) -> _Given:
-    container = topology.named(host, source)
+    container = topology.container_named(host, source)
     if container is None or _label(container, "project") != project:
         return _Given()
     service, number = _label(container, "service"), _label(container, "container-number")
@@ -78,7 +78,7 @@ def _is_added(alias: str, source: str, project: str, given: _Given) -> bool:
 
 
 def _users(own: Sequence[str], added: Sequence[str], given: _Given) -> str:
-    """Give the alias that stands for all: the service's, the first of the user's, the shortest."""
+    """Return the alias that stands for all: the service's, the user's first, the shortest."""
     if given.service in own:
         return given.service
     users = sorted(set(own) - set(added))

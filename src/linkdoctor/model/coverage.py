@@ -12,19 +12,19 @@ from linkdoctor.model.snapshot import LOG_NOT_READ, NOT_PROBED, Container, Engin
 
 __all__ = [
     "SELF_CHECK_SCHEMA",
+    "CoverageGap",
     "EngineSeen",
-    "Hindrance",
-    "Piece",
+    "EvidenceCoverage",
+    "EvidenceItem",
     "SelfCheck",
-    "Sight",
     "SilentEngine",
+    "coverage_of",
     "is_complete",
     "pieces_of_container",
     "pieces_of_host",
-    "sights_of",
 ]
 
-Piece: TypeAlias = tuple[str, Known[Any] | Unknown]
+EvidenceItem: TypeAlias = tuple[str, Known[Any] | Unknown]
 """A kind of evidence, and what was had of it."""
 
 _NEEDS = {
@@ -51,7 +51,7 @@ SELF_CHECK_SCHEMA = "linkdoctor.self-check/1"
 _ON_DEMAND = {NOT_PROBED: "--probe", LOG_NOT_READ: "--logs"}
 
 
-class Hindrance(msgspec.Struct, frozen=True, kw_only=True):
+class CoverageGap(msgspec.Struct, frozen=True, kw_only=True):
     """Why a kind of evidence was not had everywhere."""
 
     gap: Gap
@@ -60,7 +60,7 @@ class Hindrance(msgspec.Struct, frozen=True, kw_only=True):
     """Of how many containers, or 1 for a host."""
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """How much of one kind of evidence was had of one engine."""
 
     host: str
@@ -72,7 +72,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     had: int
     of: int
     """Of how many containers there is such evidence, or 1 for a host."""
-    hindrances: tuple[Hindrance, ...]
+    hindrances: tuple[CoverageGap, ...]
     option: str
     """The option that asks for it, where it was not given."""
 
@@ -84,7 +84,7 @@ class EngineSeen(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     engine: Engine
     containers: int
-    sights: tuple[Sight, ...]
+    sights: tuple[EvidenceCoverage, ...]
 
 
 class SilentEngine(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +107,8 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[SilentEngine, ...]
 
 
-def pieces_of_host(snapshot: Snapshot) -> Iterator[Piece]:
-    """Give the kinds of evidence of a host."""
+def pieces_of_host(snapshot: Snapshot) -> Iterator[EvidenceItem]:
+    """Yield the kinds of evidence of a host."""
     yield "networks", snapshot.networks
     yield "addresses", snapshot.host_addresses
     yield "listening sockets", snapshot.host_listeners
@@ -119,8 +119,8 @@ def pieces_of_host(snapshot: Snapshot) -> Iterator[Piece]:
     yield "events", snapshot.events
 
 
-def pieces_of_container(container: Container) -> Iterator[Piece]:
-    """Give the kinds of evidence of a container."""
+def pieces_of_container(container: Container) -> Iterator[EvidenceItem]:
+    """Yield the kinds of evidence of a container."""
     yield "details", container.details
     for answer in container.link_answers:
         yield f"where link {answer.alias} leads", answer.container_id
@@ -142,12 +142,12 @@ def pieces_of_container(container: Container) -> Iterator[Piece]:
 
 
 def is_complete(found: SelfCheck) -> bool:
-    """Tell whether every engine answered and nothing stood in the way of any evidence."""
+    """Whether every engine answered and nothing stood in the way of any evidence."""
     sights = (sight for engine in found.engines for sight in engine.sights)
     return not found.silent and not any(each.hindrances for each in sights)
 
 
-def sights_of(snapshot: Snapshot) -> tuple[Sight, ...]:
+def coverage_of(snapshot: Snapshot) -> tuple[EvidenceCoverage, ...]:
     """Count what was had of one engine, kind by kind; what there cannot be is not counted."""
     of_host = [
         _sight(snapshot.host, what, [piece], True) for what, piece in pieces_of_host(snapshot)
@@ -163,12 +163,14 @@ def sights_of(snapshot: Snapshot) -> tuple[Sight, ...]:
 
 
 def _whole(piece: Known[Any] | Unknown) -> Known[Any] | Unknown:
-    """Give a piece of evidence; one that a limit cut is not had."""
+    """Return a piece of evidence; one that a limit cut is not had."""
     cut = piece.cut if isinstance(piece, Known) else ""
     return Unknown(gap=Gap.CUT, detail=cut) if cut else piece
 
 
-def _sight(host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host: bool) -> Sight:
+def _sight(
+    host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host: bool
+) -> EvidenceCoverage:
     found = tuple(map(_whole, pieces))
     option = next(
         (_ON_DEMAND[each] for each in found if isinstance(each, Unknown) and each in _ON_DEMAND), ""
@@ -178,7 +180,7 @@ def _sight(host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host
         if isinstance(each, Unknown) and each.gap is not Gap.NOT_COLLECTED:
             missing[each] = missing.get(each, 0) + 1
     had = sum(isinstance(each, Known) for each in found)
-    return Sight(
+    return EvidenceCoverage(
         host=host,
         what=what,
         of_host=of_host,
@@ -186,7 +188,7 @@ def _sight(host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host
         had=had,
         of=had + sum(missing.values()),
         hindrances=tuple(
-            Hindrance(gap=each.gap, reason=each.detail, count=count)
+            CoverageGap(gap=each.gap, reason=each.detail, count=count)
             for each, count in missing.items()
         ),
         option=option,

@@ -147,7 +147,7 @@ def state_between(before: Snapshot, after: Snapshot) -> State:
 
 
 def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
-    """Tell findings that nobody looked for afterwards from those that are mended.
+    """Tell findings that nobody looked for afterwards from those that are fixed.
 
     Args:
         changes: in which all that is gone was taken for looked for, unless evidence was missing.
@@ -155,7 +155,7 @@ def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
     """
     gone = tuple(
         msgspec.structs.replace(each, absence=Absence.UNSEEN, reason=why_not(each.finding.code))
-        if each.absence is Absence.MENDED and why_not(each.finding.code)
+        if each.absence is Absence.FIXED and why_not(each.finding.code)
         else each
         for each in changes.gone
     )
@@ -163,7 +163,7 @@ def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
 
 
 def printable_comparison(comparison: Comparison) -> dict[str, Any]:
-    """Give a comparison as its JSON contract has it."""
+    """Return a comparison as its JSON contract has it."""
     plain: dict[str, Any] = msgspec.to_builtins(comparison)
     findings = plain["findings"]
     for finding in (
@@ -232,7 +232,7 @@ def _details(container: Container) -> Details | None:
 
 
 def _status(container: Container) -> str:
-    """Give the status of a container; '' if it was not inspected."""
+    """Return the status of a container; '' if it was not inspected."""
     details = _details(container)
     return details.status.value if details is not None else ""
 
@@ -241,7 +241,7 @@ def _status(container: Container) -> str:
 
 
 def _moves(before: Snapshot, after: Snapshot) -> Iterator[Move]:
-    """Give the moves of containers that are in both, by their names or, renamed, by their ids."""
+    """Yield the moves of containers that are in both, by their names or, renamed, by their ids."""
     old_names, new_names = _by_name(before), _by_name(after)
     old_ids = {each.id: each for each in before.containers}
     for name, now in sorted(new_names.items()):

@@ -48,7 +48,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     declarations: tuple[Declaration, ...] = ()
 
     def of_image(self, image: str) -> tuple[ImageExpectation, ...]:
-        """Give what a container of this image expects."""
+        """Return what a container of this image expects."""
         name = image_name(image)
         return tuple(row for row in self.images if name in row.images)
 

@@ -52,7 +52,7 @@ class Port(msgspec.Struct, frozen=True, gc=False, order=True):
     protocol: str = "tcp"
 
     def __str__(self) -> str:
-        """Give Docker's notation: ``5000/tcp``."""
+        """Return Docker's notation: ``5000/tcp``."""
         return f"{self.number}/{self.protocol}"
 
     @classmethod
@@ -141,7 +141,7 @@ def injected_variables(
     source_environment: Iterable[str] = (),
     keeps_variables: bool = False,
 ) -> tuple[Variable, ...]:
-    """Give the variables that an engine sets in a target for one legacy link, sorted by name.
+    """Return the variables that an engine sets in a target for one legacy link, sorted by name.
 
     Args:
         version: of the engine, which decides the order of ports and, from 29 on, that no
@@ -239,7 +239,7 @@ def _end_of_run_before_28(ports: Sequence[Port], index: int) -> int:
 
 
 def hosts_line(*, alias: str, address: str, hostname: str, source: str) -> HostsLine:
-    """Give the line that the engine writes into a target's hosts file for a legacy link.
+    """Return the line that the engine writes into a target's hosts file for a legacy link.
 
     The source's *hostname* stands second; by default it is the short id. The source's name
     follows unless it is the alias itself.
@@ -267,7 +267,7 @@ def parse_hosts(text: str) -> tuple[HostsLine, ...]:
 def firewall_rules(
     *, target_address: str, source_address: str, exposed: Iterable[Port]
 ) -> tuple[LinkRule, ...]:
-    """Give the pairs of ACCEPT rules for a legacy link on a bridge with ``icc=false``."""
+    """Return the pairs of ACCEPT rules for a legacy link on a bridge with ``icc=false``."""
     return tuple(
         rule
         for port in sorted(exposed)

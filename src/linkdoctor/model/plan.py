@@ -53,7 +53,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """The codes of the findings that it serves."""
     fingerprints: tuple[str, ...]
     """The findings that it serves, alone or with other steps."""
-    mends: tuple[str, ...]
+    fixes: tuple[str, ...] = msgspec.field(name="mends")
     """Those among them of which nothing may be left after it."""
     action: Action
     interrupts: tuple[str, ...]

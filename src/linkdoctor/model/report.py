@@ -54,7 +54,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Give the place in order: 0 is the worst."""
+        """Return the place in order: 0 is the worst."""
         return list(Severity).index(self)
 
 
@@ -111,7 +111,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to mend a fault: the commands that a person would type."""
+    """One way to fix a fault: the commands that a person would type."""
 
     title: str
     safety: Safety
@@ -162,7 +162,7 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_lacking(self) -> bool:
-        """Tell whether the verdict lacks it: it is neither accepted nor only too early."""
+        """Whether the verdict lacks it: it is neither accepted nor only too early."""
         return not self.accepted and self.gap is not Gap.TOO_EARLY
 
 
@@ -193,7 +193,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lacking(self) -> int:
-        """Give how many checks lacked evidence that was not accepted as missing."""
+        """Return how many checks lacked evidence that was not accepted as missing."""
         return self.skipped - self.too_early - self.accepted
 
 
@@ -265,7 +265,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def printable(report: Report) -> dict[str, Any]:
-    """Give a report as its JSON contract has it."""
+    """Return a report as its JSON contract has it."""
     plain: dict[str, Any] = msgspec.to_builtins(report)
     if report.suppressed is msgspec.UNSET:
         plain.pop("notes", None)
@@ -283,13 +283,13 @@ def without_unprinted(finding: dict[str, Any]) -> None:
 
 
 def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:
-    """Give a finding its identity, which neither wording nor container ids change."""
+    """Return a finding its identity, which neither wording nor container ids change."""
     text = "\x1f".join((code, host, target, alias, key))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def exit_code(report: Report) -> ExitCode:
-    """Give the exit code that a report's verdict stands for."""
+    """Return the exit code that a report's verdict stands for."""
     return {
         Verdict.HEALTHY: ExitCode.OK,
         Verdict.UNHEALTHY: ExitCode.FINDINGS,

@@ -7,32 +7,32 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Alike", "Likeness", "likeness"]
+__all__ = ["SimilarNames", "Similarity", "similarity"]
 
 _ALIKE = 0.75
 
 
-class Likeness(StrEnum):
+class Similarity(StrEnum):
     """How alike two names are."""
 
     SIMILAR = "similar"
     """Most of their letters are the same, in the same order."""
-    WITHIN = "one within the other"
+    CONTAINS = "one within the other"
     """`app` and `helloapp`: less than similar."""
     NONE = "none"
 
 
-class Alike(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class SimilarNames(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Two names, since replaced by pseudonyms, that were alike."""
 
     one: str
     other: str
-    how: Likeness
+    how: Similarity
 
 
-def likeness(one: str, other: str) -> Likeness:
-    """Tell how alike two names in lower case are."""
+def similarity(one: str, other: str) -> Similarity:
+    """Return how alike two names in lower case are."""
     if SequenceMatcher(None, one, other).ratio() >= _ALIKE:
-        return Likeness.SIMILAR
+        return Similarity.SIMILAR
     within = len(min(one, other, key=len)) > 1 and (one in other or other in one)
-    return Likeness.WITHIN if within else Likeness.NONE
+    return Similarity.CONTAINS if within else Similarity.NONE

@@ -19,7 +19,7 @@ from linkdoctor.model.evidence import Evidence, Gap, Unknown
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.setup import Setup
-from linkdoctor.model.similarity import Alike
+from linkdoctor.model.similarity import SimilarNames
 from linkdoctor.model.variables import Variable
 
 __all__ = [
@@ -481,5 +481,5 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """False if containers kept changing while they were read."""
     renamed: bool = False
     """Names and addresses are pseudonyms (``--redact-names``)."""
-    alike: tuple[Alike, ...] = ()
+    alike: tuple[SimilarNames, ...] = ()
     """Which names were alike before they were replaced; pseudonyms do not show it."""

@@ -75,12 +75,12 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_preference(self) -> bool:
-        """Tell whether it is about a rule and no finding in particular: it need not be met."""
+        """Whether it is about a rule and no finding in particular: it need not be met."""
         parts = (self.host, self.target, self.alias, self.fingerprint)
         return self.origin is Origin.IGNORE and not any(parts)
 
     def is_about(self, host: str, target: str | None = None, alias: str | None = None) -> bool:
-        """Tell whether what is named is meant; without a part of it, whether it can be."""
+        """Whether what is named is meant; without a part of it, whether it can be."""
         return (
             self._fits(host, self.host)
             and (target is None or self._fits(target, self.target))
@@ -93,7 +93,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def said(self) -> str:
-        """Give the statement in short, as `--ignore` takes it."""
+        """Return the statement in short, as `--ignore` takes it."""
         if self.fingerprint:
             return f"{self.code}#{self.fingerprint}"
         host = f"{self.host}:" if self.host else ""
@@ -103,7 +103,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def because(self) -> Because:
-        """Give the statement as the report has it."""
+        """Return the statement as the report has it."""
         return Because(
             origin=self.origin.value,
             entry=f"{LABEL}={self.code}" if self.origin is Origin.LABEL else self.said,
@@ -116,7 +116,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def token(finding: Finding, *, with_host: bool = False) -> str:
-    """Give the shortest text by which `--ignore` suppresses this finding and those like it.
+    """Return the shortest text by which `--ignore` suppresses this finding and those like it.
 
     ``LD201@web/db``, with the host ``LD201@alpha:web/db``; ``LD604@alpha:`` for what a host
     itself has. Names with other characters than those of Docker's own names are stood for by the
@@ -163,7 +163,7 @@ def parse_token(text: str) -> Suppression | None:
 
 
 def code_meant(word: str, names: Mapping[str, str], *, beginnings: bool = True) -> str | None:
-    """Give the code that a word stands for, or the beginning of several; None for neither.
+    """Return the code that a word stands for, or the beginning of several; None for neither.
 
     Args:
         word: a code or a name, in any case.
@@ -178,7 +178,7 @@ def code_meant(word: str, names: Mapping[str, str], *, beginnings: bool = True) 
 
 
 def near(word: str, names: Mapping[str, str]) -> str:
-    """Give a hint at what may have been meant by a word that stands for no rule."""
+    """Return a hint at what may have been meant by a word that stands for no rule."""
     by_code = {code: name for name, code in names.items()}
     if found := difflib.get_close_matches(word.lower(), names, 1, 0.6):
         return f"did you mean {found[0]} ({names[found[0]]})?"
@@ -188,7 +188,7 @@ def near(word: str, names: Mapping[str, str]) -> str:
 
 
 def _codes(word: str, names: Mapping[str, str], *, exact: bool) -> frozenset[str]:
-    """Give every code that a word of a statement stands for."""
+    """Return every code that a word of a statement stands for."""
     if _GLOB.search(word) and not exact:
         return frozenset(
             code
@@ -276,14 +276,14 @@ class Suppressions:
                 yield ready.said
 
     def of(self, finding: Finding) -> tuple[Suppression, ...]:
-        """Give the statements that suppress a finding; none: it is reported."""
+        """Return the statements that suppress a finding; none: it is reported."""
         about = self._about(finding.code, finding.host, finding.target, finding.alias)
         found = [each for each in about if each.fingerprint in ("", finding.fingerprint)]
         known = self._baseline.get(finding.fingerprint)
         return (*found, *(() if known is None else (known,)))
 
     def silences(self, skip: Skipped, alias: str) -> bool:
-        """Tell whether whatever a skipped check could have found would be suppressed."""
+        """Whether whatever a skipped check could have found would be suppressed."""
         about = self._about(skip.code, skip.host, _target(skip), alias)
         return any(not each.fingerprint for each in about)
 
@@ -364,7 +364,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     def wholly(
         self, said: Suppression, codes: frozenset[str], missed: Mapping[str, Sequence[Skipped]]
     ) -> bool:
-        """Tell whether everything was looked at that a statement could be about.
+        """Whether everything was looked at that a statement could be about.
 
         Args:
             said: the statement.

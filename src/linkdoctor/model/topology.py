@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,7 +27,7 @@ from linkdoctor.model.links import (
     parse_link_name,
 )
 from linkdoctor.model.references import HostReference, VariableRead
-from linkdoctor.model.similarity import Likeness, likeness
+from linkdoctor.model.similarity import Similarity, similarity
 from linkdoctor.model.snapshot import (
     Complaint,
     Container,
@@ -56,6 +56,7 @@ from linkdoctor.model.variables import (
     is_address,
     parse_link_variable,
 )
+from linkdoctor.moved import renamed
 
 __all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology", "TracedVariable"]
 
@@ -88,12 +89,12 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def prefix(self) -> str:
-        """Give the prefix of the variables that this link sets."""
+        """Return the prefix of the variables that this link sets."""
         return environment_prefix(self.alias)
 
     @cached_property
     def kept(self) -> dict[str, tuple[object, Any]]:
-        """Give what :meth:`Topology.once_of` keeps, each with the topology that it is true of."""
+        """Return what :meth:`Topology.once_of` keeps, each with the topology that it is true of."""
         return {}
 
 
@@ -224,7 +225,7 @@ class _Fleet:
 
     @cached_property
     def by_own_name(self) -> dict[str, list[str]]:
-        """Give the hosts by their names, in lower case."""
+        """Return the hosts by their names, in lower case."""
         found: dict[str, list[str]] = {}
         for host, each in self._hosts.items():
             for name in {each.snapshot.host.lower(), each.snapshot.engine.name.lower()}:
@@ -242,7 +243,7 @@ class _Fleet:
 
     @cached_property
     def without_address(self) -> list[str]:
-        """Give the hosts whose own addresses could not be had."""
+        """Return the hosts whose own addresses could not be had."""
         return [
             host
             for host, each in self._hosts.items()
@@ -284,7 +285,7 @@ class Topology:
         self._memo: dict[tuple[object, str, int], tuple[object, Any]] = {}
 
     def recording(self, reads: set[Need]) -> Topology:
-        """Give a view on the same topology that records in `reads` the evidence it is asked for."""
+        """Return a view on the same topology that records in `reads` what it is asked for."""
         view = object.__new__(Topology)
         view._hosts, view._knowledge, view._reads = self._hosts, self._knowledge, reads
         view._expected, view._fleet, view._memo = self._expected, self._fleet, self._memo
@@ -327,26 +328,26 @@ class Topology:
     # --- what there is -----------------------------------------------------------------
 
     def snapshots(self) -> tuple[Snapshot, ...]:
-        """Give the snapshots, one a host."""
+        """Return the snapshots, one a host."""
         return self._fleet.snapshots
 
     def links(self, host: str | None = None) -> Iterator[Link]:
-        """Give every link that the engines print, of one host or of all."""
+        """Yield every link that the engines print, of one host or of all."""
         hosts = self._hosts.values() if host is None else (self._hosts[host],)
         for each in hosts:
             yield from each.links
 
     def links_of(self, host: str, target: Container) -> tuple[Link, ...]:
-        """Give the links of one target, sorted by alias."""
+        """Return the links of one target, sorted by alias."""
         return self._hosts[host].links_of.get(target.id, ())
 
     def links_to(self, host: str, source: Container) -> tuple[Link, ...]:
-        """Give the links of other containers that lead to this one."""
+        """Return the links of other containers that lead to this one."""
         each = self._hosts[host]
         if each.links_to is None:
             each.links_to = {}
             for link in each.links:
-                shown = self.source_shown(link)
+                shown = self.source_or_namesake(link)
                 if shown is not None:
                     each.links_to.setdefault(shown.id, []).append(link)
         if each.has_legacy_links:
@@ -354,23 +355,28 @@ class Topology:
         return tuple(each.links_to.get(source.id, ()))
 
     def published_at(self, host: str, port: int) -> tuple[tuple[Container, Publication], ...]:
-        """Give the containers to which a TCP port of a host leads, with the binding of each."""
+        """Return the containers to which a TCP port of a host leads, with the binding of each."""
         self._touch(Need.DETAILS)
         return tuple(self._hosts[host].by_host_port.get(port, ()))
 
     def containers(self, host: str | None = None) -> Iterator[tuple[str, Container]]:
-        """Give every container with its host."""
+        """Yield every container with its host."""
         for name, each in self._hosts.items():
             if host in (None, name):
                 for container in each.snapshot.containers:
                     yield name, container
 
-    def named(self, host: str, name: str) -> Container | None:
-        """Give the container that has this name on this host today."""
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            return renamed(self, name)
+
+    def container_named(self, host: str, name: str) -> Container | None:
+        """Return the container that has this name on this host today."""
         return self._hosts[host].by_name.get(name)
 
-    def looked_up(self, host: str, reference: str) -> Container | None:
-        """Give the container that the engine finds by what was typed.
+    def resolve_reference(self, host: str, reference: str) -> Container | None:
+        """Return the container that the engine finds by what was typed.
 
         It tries the id, then the name, then the beginning of an id that no other one shares.
         """
@@ -383,29 +389,29 @@ class Topology:
         return each.by_id[begun[0]] if len(begun) == 1 else None
 
     def engine_version(self, host: str) -> tuple[int, ...]:
-        """Give the version of a host's engine."""
+        """Return the version of a host's engine."""
         return self._hosts[host].version
 
     def network(self, host: str, name: str) -> Network | None:
-        """Give a network of a host by its name."""
+        """Return a network of a host by its name."""
         self.networks(host)
         return self._hosts[host].networks.get(name)
 
     def networks(self, host: str) -> tuple[Network, ...]:
-        """Give the networks of a host; raises MissingEvidence if they could not be had."""
+        """Return the networks of a host; raises MissingEvidence if they could not be had."""
         return self._had(Need.NETWORKS, host, self._hosts[host].snapshot.networks)
 
     def talks_only_over_links(self, host: str) -> bool:
-        """Tell whether the default bridge was made with ``icc=false``."""
+        """Whether the default bridge was made with ``icc=false``."""
         bridge = self.network(host, DEFAULT_BRIDGE)
         return bridge is not None and not bridge.icc
 
     def product(self, host: str) -> str:
-        """Give the kind of a host's engine: Docker, or Podman, which has no links."""
+        """Return the kind of a host's engine: Docker, or Podman, which has no links."""
         return self._hosts[host].snapshot.engine.product
 
     def taken_at(self, host: str) -> str:
-        """Give the time of a host's snapshot, RFC 3339."""
+        """Return the time of a host's snapshot, RFC 3339."""
         return self._hosts[host].snapshot.taken_at
 
     def engine_time(self, host: str) -> str:
@@ -429,14 +435,14 @@ class Topology:
         raise MissingEvidence(need, subject, evidence)
 
     def _kept(self, need: Need, subject: str, evidence: Evidence[T]) -> T:
-        """Give what a limit left of a piece of evidence: for what needs no more than a part."""
+        """Return what a limit left of a piece of evidence: for what needs no more than a part."""
         if isinstance(evidence, Known):
             self._touch(need)
             return evidence.value
         return self._had(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
-        """Give what inspect tells of a container.
+        """Return what inspect tells of a container.
 
         Raises:
             MissingEvidence: as every method of this section, if it could not be had.
@@ -447,18 +453,18 @@ class Topology:
         return self._had(Need.DETAILS, container.name, details)
 
     def all_references(self, container: Container) -> tuple[HostReference, ...]:
-        """Give the hosts that a container's settings name; raises where a limit left some out."""
+        """Return the hosts that a container's settings name; raises where a limit left some out."""
         details = self.details(container)
         if details.references_cut:
             raise MissingEvidence(Need.DETAILS, container.name, _MORE_HOSTS)
         return details.references
 
     def process_environment(self, container: Container) -> tuple[Variable, ...]:
-        """Give the environment that the running process got, which exec does not show."""
+        """Return the environment that the running process got, which exec does not show."""
         return self._had(Need.PROCESS_ENV, container.name, container.process_environment)
 
     def hosts_file(self, container: Container) -> tuple[HostsLine, ...]:
-        """Give the lines of the container's hosts file."""
+        """Return the lines of the container's hosts file."""
         return self._had(Need.HOSTS_FILE, container.name, container.hosts_file)
 
     def hosts_lines_with(self, container: Container, name: str) -> tuple[HostsLine, ...]:
@@ -490,41 +496,41 @@ class Topology:
         return None
 
     def listeners(self, container: Container) -> tuple[Listener, ...]:
-        """Give the listening sockets of the container's network namespace."""
+        """Return the listening sockets of the container's network namespace."""
         return self._had(Need.LISTENERS, container.name, container.listeners)
 
     def script_reads(self, container: Container) -> tuple[VariableRead, ...]:
-        """Give the link variables that the container's entry-point script reads."""
+        """Return the link variables that the container's entry-point script reads."""
         return self._had(Need.ENTRY_SCRIPT, container.name, container.script_reads)
 
     def script_hosts_if_had(self, container: Container) -> tuple[HostReference, ...]:
-        """Give the hosts that the entry-point script names, or none if it could not be read."""
+        """Return the hosts that the entry-point script names, or none if it could not be read."""
         self._touch(Need.ENTRY_SCRIPT)
         return container.script_hosts.value if isinstance(container.script_hosts, Known) else ()
 
     def dns_answer(self, container: Container, name: str) -> tuple[str, ...]:
-        """Give the addresses that the container's own resolver answers for a name."""
+        """Return the addresses that the container's own resolver answers for a name."""
         for answer in container.dns_answers:
             if answer.name == name:
                 return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", answer.addresses)
         return self._had(Need.DNS_ANSWER, f"{container.name} for {name}", _NOT_ASKED)
 
     def dns_answer_if_had(self, container: Container, name: str) -> tuple[str, ...] | None:
-        """Give what :meth:`dns_answer` gives, or None if that is Unknown."""
+        """Return what :meth:`dns_answer` gives, or None if that is Unknown."""
         try:
             return self.dns_answer(container, name)
         except MissingEvidence:
             return None
 
     def listeners_if_had(self, container: Container) -> tuple[Listener, ...]:
-        """Give what :meth:`listeners` gives, or nothing if that is Unknown."""
+        """Return what :meth:`listeners` gives, or nothing if that is Unknown."""
         try:
             return self.listeners(container)
         except MissingEvidence:
             return ()
 
     def resolver(self, container: Container) -> Resolver:
-        """Give what the container's ``resolv.conf`` says."""
+        """Return what the container's ``resolv.conf`` says."""
         return self._had(Need.DNS_ANSWER, container.name, container.resolver)
 
     def name_lookup(self, container: Container) -> NameLookup:
@@ -532,73 +538,73 @@ class Topology:
         return self._had(Need.NAME_LOOKUP, container.name, container.name_lookup)
 
     def read_from(self, evidence: Evidence[T]) -> str:
-        """Give the place where a piece of evidence was read; '' if it was not had."""
+        """Return the place where a piece of evidence was read; '' if it was not had."""
         return evidence.source if isinstance(evidence, Known) else ""
 
     def host_addresses(self, host: str) -> tuple[str, ...]:
-        """Give the addresses of the host itself."""
+        """Return the addresses of the host itself."""
         return self._had(Need.HOST_ADDRESSES, host, self._hosts[host].snapshot.host_addresses)
 
     def host_listeners(self, host: str) -> tuple[Listener, ...]:
-        """Give the listening sockets of the host itself."""
+        """Return the listening sockets of the host itself."""
         return self._had(Need.HOST_LISTENERS, host, self._hosts[host].snapshot.host_listeners)
 
     def firewall(self, host: str) -> Firewall:
-        """Give the firewall rules of a host that concern containers."""
+        """Return the firewall rules of a host that concern containers."""
         return self._had(Need.FIREWALL, host, self._hosts[host].snapshot.firewall)
 
     def firewall_read_from(self, host: str) -> str:
-        """Give the place where the firewall rules of a host were read; '' if they were not."""
+        """Return the place where the firewall rules of a host were read; '' if they were not."""
         return self.read_from(self._hosts[host].snapshot.firewall)
 
     def routes(self, host: str) -> tuple[Route, ...]:
-        """Give the routes of a host."""
+        """Return the routes of a host."""
         return self._had(Need.ROUTES, host, self._hosts[host].snapshot.routes)
 
     def routes_read_from(self, host: str) -> str:
-        """Give the place where the routes of a host were read; '' if they were not."""
+        """Return the place where the routes of a host were read; '' if they were not."""
         return self.read_from(self._hosts[host].snapshot.routes)
 
     def interfaces_read_from(self, host: str) -> str:
-        """Give the place where the interfaces of a host were read; '' if they were not."""
+        """Return the place where the interfaces of a host were read; '' if they were not."""
         return self.read_from(self._hosts[host].snapshot.interfaces)
 
     def interfaces(self, host: str) -> tuple[Interface, ...]:
-        """Give the network interfaces of a host."""
+        """Return the network interfaces of a host."""
         return self._had(Need.INTERFACES, host, self._hosts[host].snapshot.interfaces)
 
     def keeps_link_variables(self, host: str) -> bool:
-        """Tell whether the engine was told to go on setting link variables from 29 on."""
+        """Whether the engine was told to go on setting link variables from 29 on."""
         return self._had(Need.ENGINE_ENV, host, self._hosts[host].snapshot.keeps_link_variables)
 
     def stored_links(self, container: Container) -> tuple[StoredLink, ...]:
-        """Give the links as typed, which the engine looks up by name at its next start."""
+        """Return the links as typed, which the engine looks up by name at its next start."""
         return self._had(Need.STORED_LINKS, container.name, container.stored_links)
 
     def is_typed(self, host: str, name: str) -> bool:
-        """Tell whether a link on the engine's disk, as far as it was read, asks for this name."""
+        """Whether a link on the engine's disk, as far as it was read, asks for this name."""
         self._touch(Need.STORED_LINKS)
         return name in self._hosts[host].typed
 
     def was_probed(self, host: str) -> bool:
-        """Tell whether the user asked for probes."""
+        """Whether the user asked for probes."""
         return self._hosts[host].snapshot.probed
 
     def probes(self, container: Container) -> tuple[Probe, ...]:
-        """Give what came of the probes from a container's network namespace."""
+        """Return what came of the probes from a container's network namespace."""
         return self._had(Need.PROBES, container.name, container.probes)
 
     def found_by_probes(self, container: Container, alias: str) -> tuple[Probe, ...]:
-        """Give the probes of one alias, to support what is proved otherwise."""
+        """Return the probes of one alias, to support what is proved otherwise."""
         known = container.probes.value if isinstance(container.probes, Known) else ()
         return tuple(probe for probe in known if probe.alias == alias)
 
     def complaints(self, container: Container) -> tuple[Complaint, ...]:
-        """Give what the container's log says of peers; nothing if it was not read."""
+        """Return what the container's log says of peers; nothing if it was not read."""
         return container.complaints.value if isinstance(container.complaints, Known) else ()
 
     def events(self, host: str, container: str) -> tuple[Event, ...]:
-        """Give what the engine remembers of a container of that name, the oldest first."""
+        """Return what the engine remembers of a container of that name, the oldest first."""
         events = self._hosts[host].snapshot.events
         remembered = events.value if isinstance(events, Known) else ()
         return tuple(sorted(event for event in remembered if event.container == container))
@@ -616,11 +622,11 @@ class Topology:
         return self._had(Need.NAMESPACES, container.name, container.namespaces)
 
     def is_running(self, container: Container) -> bool:
-        """Tell whether the container's process exists."""
+        """Whether the container's process exists."""
         return self.details(container).status in _UP
 
     def running_on(self, host: str, network: str) -> tuple[Container, ...]:
-        """Give the running containers on a network; one of which nothing is known is left out."""
+        """Return the running containers on a network; one of which nothing is known is left out."""
         self._touch(Need.DETAILS)
         return tuple(
             container
@@ -642,7 +648,7 @@ class Topology:
     # --- links ---------------------------------------------------------------------------
 
     def source_of(self, link: Link) -> Container | None:
-        """Give the container to which the engine's own pointer leads, or None for a ghost.
+        """Return the container to which the engine's own pointer leads, or None for a ghost.
 
         The list's ``Names`` show every live legacy link; where they do not, the answer of
         ``GET /containers/<target>/<alias>/json`` decides (engine lab). A link on a
@@ -663,13 +669,13 @@ class Topology:
                 return None if found is None else host.by_id.get(found)
         return self._had(Need.LINK_ANSWER, subject, _NOT_ASKED)
 
-    def source_shown(self, link: Link) -> Container | None:
-        """Give the container to which a link leads, or that has its source's name today."""
+    def source_or_namesake(self, link: Link) -> Container | None:
+        """Return the container to which a link leads, or that has its source's name today."""
         try:
             source = self.source_of(link)
         except MissingEvidence:
             source = None
-        return source or self.named(link.host, link.source_name)
+        return source or self.container_named(link.host, link.source_name)
 
     def _network_source(self, link: Link) -> Container | None:
         host, name = self._hosts[link.host], link.source_name
@@ -684,7 +690,7 @@ class Topology:
         return there or named or by_id
 
     def endpoint(self, container: Container, network: str) -> Endpoint | None:
-        """Give a container's endpoint on a network, or None if it is not on it."""
+        """Return a container's endpoint on a network, or None if it is not on it."""
         if isinstance(container.details, Known):
             for endpoint in container.details.value.endpoints:
                 if endpoint.network == network:
@@ -692,7 +698,7 @@ class Topology:
         return None
 
     def link_addresses(self, link: Link, source: Container) -> tuple[str, ...]:
-        """Give the source's addresses on the network of the link, IPv4 first."""
+        """Return the source's addresses on the network of the link, IPv4 first."""
         self.details(source)
         endpoint = self.endpoint(source, link.network)
         if endpoint is None:
@@ -702,7 +708,7 @@ class Topology:
         return tuple(address for address in (endpoint.address, endpoint.address6) if address)
 
     def variables_today(self, link: Link, source: Container) -> tuple[Variable, ...]:
-        """Give the variables that the engine would set for this link if the target started now."""
+        """Return the variables that the engine would set for this link if the target started."""
         details = self.details(source)
         addresses = self.link_addresses(link, source)
         return injected_variables(
@@ -715,7 +721,7 @@ class Topology:
         )
 
     def variables_of(self, link: Link) -> tuple[Variable, ...]:
-        """Give the variables in the target's process that carry this link's prefix.
+        """Return the variables in the target's process that carry this link's prefix.
 
         Variables that the image or the user set are not the link's and are left out.
         """
@@ -735,19 +741,19 @@ class Topology:
         return tuple(each for each in found if each.name not in own) if own else found
 
     def variable_of(self, link: Link, name: str) -> Variable | None:
-        """Give that of :meth:`variables_of` which has a name, or None."""
+        """Return that of :meth:`variables_of` which has a name, or None."""
         for variable in self.variables_of(link):
             if variable.name == name:
                 return variable
         return None
 
     def names_of_variables(self, host: str, container: Container) -> frozenset[str]:
-        """Give the names of the variables that the running process got."""
+        """Return the names of the variables that the running process got."""
         process = self.process_environment(container)
         return self.once(frozenset, host, process, lambda: _set_of_names(process))
 
     def traces_of(self, link: Link) -> tuple[TracedVariable, ...]:
-        """Give those of :meth:`variables_of` that are to hold an address, taken apart."""
+        """Return those of :meth:`variables_of` that are to hold an address, taken apart."""
         return self.once_of(link, "traces_of", lambda: _traces(link, self.variables_of(link)))
 
     def traces_elsewhere(self, link: Link) -> tuple[tuple[int, tuple[TracedVariable, ...]], ...]:
@@ -767,7 +773,7 @@ class Topology:
         )
 
     def hosts_lines_of(self, link: Link) -> tuple[HostsLine, ...]:
-        """Give the lines that the engine wrote for a legacy link: those the alias leads.
+        """Return the lines that the engine wrote for a legacy link: those the alias leads.
 
         Lines that ``--add-host`` asked for are the user's and are left out.
         """
@@ -787,7 +793,7 @@ class Topology:
     def providers_of(
         self, host: str, target: Container, name: str, *, links: bool = True
     ) -> tuple[Provider, ...]:
-        """Tell what gives `target` an answer for `name`, DNS servers of the world left aside.
+        """Return what gives `target` an answer for `name`, DNS servers of the world left aside.
 
         Names are compared without case; but the alias of a link on a user-defined network is found
         only as it is spelled (engine lab). A link counts whether or not it works; with
@@ -805,7 +811,7 @@ class Topology:
         return tuple(self._providers(link.host, link.target, name, False, link.network))
 
     def is_provided(self, host: str, target: Container, name: str) -> bool:
-        """Tell whether :meth:`providers_of` gives anything."""
+        """Whether :meth:`providers_of` gives anything."""
         details, wanted = self.details(target), name.lower()
         own = details.network_mode.startswith("container:")
         if not own and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
@@ -849,7 +855,7 @@ class Topology:
                 yield from self._providers(host, owner, spelled, links, hidden)
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
-        """Give the container whose network namespace this one shares (``container:`` mode)."""
+        """Return the container whose network namespace this one shares (``container:`` mode)."""
         mode, _, reference = self.details(container).network_mode.partition(":")
         return self._owner_of(host, reference) if mode == "container" else None
 
@@ -862,29 +868,29 @@ class Topology:
         each = self._hosts[host]
         return each.by_id.get(reference) or each.by_name.get(reference)
 
-    def likeness(self, host: str, one: str, other: str) -> Likeness:
-        """Tell how alike two names in lower case are, or were before they were replaced."""
+    def similarity(self, host: str, one: str, other: str) -> Similarity:
+        """Return how alike two names in lower case are, or were before they were replaced."""
         each = self._hosts[host]
         if each.snapshot.renamed and one != other:
-            return each.alike.get((one, other), Likeness.NONE)
-        return likeness(one, other)
+            return each.alike.get((one, other), Similarity.NONE)
+        return similarity(one, other)
 
     def elsewhere(self, host: str, name: str) -> tuple[tuple[str, Container], ...]:
-        """Give the containers of that name on the other examined hosts."""
+        """Return the containers of that name on the other examined hosts."""
         found = self._fleet.by_name.get(name, ())
         return tuple(each for each in found if each[0] != host)
 
     def holder_of(self, host: str, address: str) -> Container | None:
-        """Give the container of this host that has an address now."""
+        """Return the container of this host that has an address now."""
         return self._hosts[host].by_address.get(address)
 
     def holders_of(self, address: str) -> Iterator[tuple[str, Container]]:
-        """Give the containers of all hosts that have an address now, with their hosts."""
+        """Yield the containers of all hosts that have an address now, with their hosts."""
         for host in self._fleet.by_container_address.get(address, ()):
             yield host, self._hosts[host].by_address[address]
 
     def hosts_meant(self, name: str) -> tuple[str, ...]:
-        """Give the hosts that may be meant by a name or an address: for no other is it its own.
+        """Return the hosts that may be meant by a name or an address: for no other is it its own.
 
         One whose addresses could not be had may have any.
         """
@@ -896,7 +902,7 @@ class Topology:
         return tuple(sorted(found, key=self._fleet.places.__getitem__)) if found else ()
 
     def is_host_address(self, host: str, name: str) -> bool:
-        """Tell whether a name or an address is one of the host itself."""
+        """Whether a name or an address is one of the host itself."""
         snapshot = self._hosts[host].snapshot
         if name.lower() in (snapshot.host.lower(), snapshot.engine.name.lower()):
             return True
@@ -905,14 +911,14 @@ class Topology:
     # --- what is known beforehand -----------------------------------------------------------
 
     def image_expectations(self, container: Container) -> tuple[ImageExpectation, ...]:
-        """Give what the container's image is known to expect."""
+        """Return what the container's image is known to expect."""
         found = self._expected.get(container.image)
         if found is None:
             found = self._expected[container.image] = self._knowledge.of_image(container.image)
         return found
 
     def declarations(self, container: Container) -> tuple[Declaration, ...]:
-        """Give what the user's configuration says of a container."""
+        """Return what the user's configuration says of a container."""
         if not self._knowledge.declarations:
             return ()
         return tuple(

@@ -107,13 +107,13 @@ def parse_link_variable(name: str) -> LinkVariable | None:
 
 
 def tells_a_place(name: str) -> bool:
-    """Tell whether a link variable of this name holds an address, a port or a protocol."""
+    """Whether a link variable of this name holds an address, a port or a protocol."""
     parsed = parse_link_variable(name)
     return parsed is not None and parsed.field is not LinkField.NAME and "_ENV_" not in name
 
 
 def address_of(variable: Variable) -> str | None:
-    """Give the address that a link variable holds: '' if it is empty, None if it holds none."""
+    """Return the address that a link variable holds: '' if it is empty, None if it holds none."""
     parsed = parse_link_variable(variable.name)
     if parsed is None or variable.value is None:
         return None
@@ -121,7 +121,7 @@ def address_of(variable: Variable) -> str | None:
 
 
 def address_in(parsed: LinkVariable, value: str) -> str | None:
-    """Give the address in the value of a link variable whose name was taken apart."""
+    """Return the address in the value of a link variable whose name was taken apart."""
     if parsed.field is _ADDR:
         return value
     if parsed.field in _PLACES:
@@ -184,7 +184,7 @@ def redact(
 
 
 def _fits(name: str, value: str, prefixes: Collection[str]) -> bool:
-    """Tell whether a link-shaped value is that of a link, or an address, or repeats its name."""
+    """Whether a link-shaped value is that of a link, or an address, or repeats its name."""
     parsed = parse_link_variable(name)
     if parsed is None:
         return False
@@ -197,7 +197,7 @@ def _fits(name: str, value: str, prefixes: Collection[str]) -> bool:
 
 
 def is_link_shaped(name: str, value: str) -> bool:
-    """Tell whether a variable's name and value both have the form of those that a link sets."""
+    """Whether a variable's name and value both have the form of those that a link sets."""
     parsed = parse_link_variable(name)
     if parsed is None or len(value) > _LONGEST_VALUE:
         return False
@@ -220,7 +220,7 @@ def is_link_shaped(name: str, value: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an IPv4 or IPv6 address; one with a zone may hold anything there."""
+    """Whether a text is an IPv4 or IPv6 address; one with a zone may hold anything there."""
     # Most texts that are asked about are names.
     if "%" in text or (":" not in text and not text[-1:].isdigit()):
         return False

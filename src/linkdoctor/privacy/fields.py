@@ -16,7 +16,7 @@ from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.links import Port, StoredLink
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.setup import Attachment, Private, Setup
-from linkdoctor.model.similarity import Alike
+from linkdoctor.model.similarity import SimilarNames
 from linkdoctor.model.snapshot import (
     Complaint,
     Container,
@@ -101,7 +101,7 @@ KINDS: Mapping[type[msgspec.Struct], Mapping[str, Kind]] = {
         "settled": _K.NUMBER,
         "renamed": _K.NUMBER,
     },
-    Alike: {"one": _K.ALIAS, "other": _K.PEER, "how": _K.WORD},
+    SimilarNames: {"one": _K.ALIAS, "other": _K.PEER, "how": _K.WORD},
     Known: {"source": _K.PLACE, "cut": _K.REASON},
     Unknown: {"gap": _K.WORD, "detail": _K.REASON},
     Tool: {"name": _K.WORD, "version": _K.VERSION},
@@ -279,7 +279,7 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def leaves(snapshot: Snapshot) -> Iterator[Leaf]:
-    """Give every value of a snapshot, in the order of the file; what is None is no value."""
+    """Yield every value of a snapshot, in the order of the file; what is None is no value."""
     yield from _leaves(snapshot, "", None, snapshot)
 
 
@@ -303,7 +303,7 @@ def _leaves(value: object, path: str, kind: Kind | None, owner: msgspec.Struct) 
 
 
 def _kind_within(owner: msgspec.Struct, field: str, kind: Kind | None) -> Kind | None:
-    """Give the kind of a field; the value of evidence is of the kind of the evidence."""
+    """Return the kind of a field; the value of evidence is of the kind of the evidence."""
     if isinstance(owner, Known) and field == "value":
         return kind
     return KINDS[type(owner)].get(field)

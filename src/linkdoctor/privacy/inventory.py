@@ -17,7 +17,7 @@ from linkdoctor.model.variables import (
 )
 from linkdoctor.privacy.fields import Kind, Leaf, leaves
 
-__all__ = ["AGAINST", "SCHEMA", "Group", "Held", "Inventory", "inventory", "unknown_in"]
+__all__ = ["AGAINST", "SCHEMA", "FieldGroup", "Held", "Inventory", "inventory", "unknown_in"]
 
 SCHEMA = "linkdoctor.contents/1"
 
@@ -79,7 +79,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """How often it stands in the file."""
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class FieldGroup(msgspec.Struct, frozen=True, kw_only=True):
     """All values of one kind."""
 
     kind: str
@@ -98,7 +98,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     taken_at: str
     renamed: bool
     """Names and addresses are pseudonyms."""
-    groups: tuple[Group, ...]
+    groups: tuple[FieldGroup, ...]
 
 
 def inventory(snapshot: Snapshot, unknown: Iterable[tuple[str, str]] = ()) -> Inventory:
@@ -123,12 +123,12 @@ def inventory(snapshot: Snapshot, unknown: Iterable[tuple[str, str]] = ()) -> In
     )
 
 
-def _group(kind: str, why: str, counts: Counter[tuple[str, str, str]]) -> Group:
+def _group(kind: str, why: str, counts: Counter[tuple[str, str, str]]) -> FieldGroup:
     values = (
         Held(value=value, of=of, why=reason, count=count)
         for (value, of, reason), count in counts.items()
     )
-    return Group(
+    return FieldGroup(
         kind=str(kind), why=why, count=counts.total(), values=tuple(sorted(values, key=_order))
     )
 
@@ -138,7 +138,7 @@ def _order(held: Held) -> tuple[str, str]:
 
 
 def _told(leaf: Leaf) -> tuple[str, str, str]:
-    """Give a value as text, whose value it is, and why it was allowed."""
+    """Return a value as text, whose value it is, and why it was allowed."""
     text = _text(leaf.value)
     if leaf.kind is Kind.VALUE and isinstance(leaf.owner, Variable):
         return text, leaf.owner.name, _reason(leaf.owner)
@@ -167,7 +167,7 @@ def _reason(variable: Variable) -> str:
 
 
 def unknown_in(plain: object, known: object, place: str = "") -> Iterator[tuple[str, str]]:
-    """Give what JSON that was read holds beyond what it was taken for: places and values."""
+    """Yield what JSON that was read holds beyond what it was taken for: places and values."""
     if isinstance(plain, Mapping):
         fields = cast("Mapping[str, object]", plain)
         taken = cast("Mapping[str, object]", known) if isinstance(known, Mapping) else {}

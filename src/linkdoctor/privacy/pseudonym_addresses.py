@@ -55,7 +55,7 @@ class Addresses:
         self._flips: dict[tuple[int, int, int], bool] = {}
 
     def address(self, text: str) -> str | None:
-        """Give the pseudonym of an address or subnet (``10.0.0.5``, ``10.0.0.0/8``), or None."""
+        """Return the pseudonym of an address or subnet (``10.0.0.5``, ``10.0.0.0/8``), or None."""
         plain, slash, length = text.partition("/")
         plain, percent, zone = plain.partition("%")
         try:
@@ -91,7 +91,7 @@ class Addresses:
         return result
 
     def _flip(self, version: int, depth: int, before: int) -> bool:
-        """Tell whether a bit changes, by all the bits before it."""
+        """Whether a bit changes, by all the bits before it."""
         key = (version, depth, before)
         found = self._flips.get(key)
         if found is None:
@@ -106,7 +106,7 @@ class Addresses:
         return self._pseudonyms.noise("bit", str(version), str(depth), str(before)) % 2 == 1
 
     def _is_at_an_end(self, version: int, depth: int, before: int) -> bool:
-        """Tell whether all bits since the beginning of a subnet are 0, or all are 1."""
+        """Whether all bits since the beginning of a subnet are 0, or all are 1."""
         for length in {*_USUAL[version], *self._lengths[version]}:
             if length > depth:
                 continue

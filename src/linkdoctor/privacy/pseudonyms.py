@@ -72,23 +72,23 @@ class Pseudonyms:
         self._known: dict[str, str] = {}
 
     def noise(self, *parts: str) -> int:
-        """Give a number below 2**32 that nobody can tell without the key."""
+        """Return a number below 2**32 that nobody can tell without the key."""
         text = "\x1f".join(parts).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, key=self._key, digest_size=4).digest())
 
     def keeps(self, word: str) -> bool:
-        """Tell whether a word stays what it is."""
+        """Whether a word stays what it is."""
         return word.lower() in self._kept
 
     def name(self, text: str) -> str:
-        """Give the pseudonym of a name, or of several with anything between them."""
+        """Return the pseudonym of a name, or of several with anything between them."""
         found = self._known.get(text)
         if found is None:
             found = self._known[text] = _PIECE.sub(self._piece, text)
         return found
 
     def id(self, text: str) -> str:
-        """Give the pseudonym of a hexadecimal id; that of its beginning begins it."""
+        """Return the pseudonym of a hexadecimal id; that of its beginning begins it."""
         digits = text.lower()
         mixed: list[str] = []
         for place, digit in enumerate(digits):

@@ -15,7 +15,7 @@ import msgspec
 from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Unknown
 from linkdoctor.model.knowledge import ImageExpectation, Knowledge, image_name
 from linkdoctor.model.links import parse_refusal
-from linkdoctor.model.similarity import Alike, Likeness, likeness
+from linkdoctor.model.similarity import Similarity, SimilarNames, similarity
 from linkdoctor.model.snapshot import Container, Label, Snapshot
 from linkdoctor.model.suppression import LABEL
 from linkdoctor.model.topology import Topology
@@ -105,11 +105,11 @@ class Redaction:
         self._named = frozenset(str(each.value) for each in seen if each.kind in _NAMES)
 
     def name(self, text: str) -> str:
-        """Give the pseudonym of a name, an address, or several names with anything between."""
+        """Return the pseudonym of a name, an address, or several names with anything between."""
         return self._addresses.address(text) or self._pseudonyms.name(text)
 
     def text(self, kind: Kind, text: str, owner: msgspec.Struct | None = None) -> str:
-        """Give what stands in the place of a text of some kind.
+        """Return what stands in the place of a text of some kind.
 
         Args:
             kind: of the text.
@@ -145,7 +145,7 @@ class Redaction:
                 return text if text in KEPT.get(kind, ()) else self.name(text)
 
     def _container(self, text: str) -> str:
-        """Give the pseudonym of a container, which a link may also call by the start of its id."""
+        """Return the pseudonym of a container, also by the start of its id."""
         if _HEX.fullmatch(text) and text not in self._names:
             first = bisect_left(self._ids, text)
             if sum(each.startswith(text) for each in self._ids[first : first + 2]) == 1:
@@ -243,7 +243,7 @@ def redacted(
     knowledge: Knowledge = Knowledge(),  # noqa: B008 - frozen
     rules: frozenset[str] = frozenset(),
 ) -> Snapshot:
-    """Give a snapshot in which names and addresses are replaced, and the findings are the same.
+    """Return a snapshot in which names and addresses are replaced, and the findings are the same.
 
     Args:
         snapshot: as it was taken.
@@ -254,7 +254,7 @@ def redacted(
     snapshot = without_setups(snapshot)
     redaction = Redaction(snapshot, key, knowledge.images, rules)
     alike = sorted(
-        Alike(one=redaction.name(one), other=redaction.name(other), how=how)
+        SimilarNames(one=redaction.name(one), other=redaction.name(other), how=how)
         for one, other, how in set(_alike(snapshot, knowledge))
     )
     replaced = with_texts(snapshot, redaction.text)
@@ -285,8 +285,8 @@ def without_setups(snapshot: Snapshot) -> Snapshot:
 _LEFT_OUT = Unknown(gap=Gap.NOT_COLLECTED, detail="it is left out where names are replaced")
 
 
-def _alike(snapshot: Snapshot, knowledge: Knowledge) -> Iterator[tuple[str, str, Likeness]]:
-    """Give the names that are alike of what each container is linked to and what it expects."""
+def _alike(snapshot: Snapshot, knowledge: Knowledge) -> Iterator[tuple[str, str, Similarity]]:
+    """Yield the names that are alike of what each container is linked to and what it expects."""
     topology = Topology((snapshot,), knowledge)
     for container in snapshot.containers:
         linked = {
@@ -296,8 +296,8 @@ def _alike(snapshot: Snapshot, knowledge: Knowledge) -> Iterator[tuple[str, str,
         }
         for name in _expected(snapshot.host, container, topology) if linked else ():
             for mine in linked:
-                how = likeness(mine, name)
-                if mine != name and how is not Likeness.NONE:
+                how = similarity(mine, name)
+                if mine != name and how is not Similarity.NONE:
                     yield mine, name, how
 
 
@@ -321,7 +321,7 @@ def _is_where_a_name_is(match: re.Match[str]) -> bool:
 
 
 def _is_said(chunk: str) -> bool:
-    """Tell whether a piece of a sentence is no name: a number, or words that engines use."""
+    """Whether a piece of a sentence is no name: a number, or words that engines use."""
     if _ONE_ID.fullmatch(chunk):
         return False
     if chunk in _NUMBERED:

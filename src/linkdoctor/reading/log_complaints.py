@@ -301,7 +301,7 @@ def _complaint(text: str, names: dict[str, str]) -> tuple[ComplaintKind, str, in
 
 
 def _peer_of_proxy(kind: ComplaintKind, text: str) -> str:
-    """Return what names the peer; a proxy names its client, server and request beside it."""
+    """Return what names the peer; a proxy names client, server and request too."""
     if kind is ComplaintKind.UNRESOLVED:
         return text.partition(_PROXY_ERROR)[0]
     upstream = _UPSTREAM.search(text) if "connecting to upstream" in text else None

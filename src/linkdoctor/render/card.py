@@ -11,7 +11,7 @@ from linkdoctor.model.evidence import MissingEvidence, Unknown
 from linkdoctor.model.snapshot import Container, Details, HostsLine
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.model.variables import Variable
-from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
+from linkdoctor.render.layout import Style, TextStyle, text_of, width_of, wrapped
 
 __all__ = [
     "Card",
@@ -148,7 +148,7 @@ def _state(details: Details) -> str:
 
 
 def _link_card(topology: Topology, link: Link) -> LinkCard:
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     addresses, no_addresses = (
         _had(lambda: topology.link_addresses(link, source)) if source else (None, "")
     )
@@ -168,13 +168,13 @@ def _link_card(topology: Topology, link: Link) -> LinkCard:
 
 
 def link_status(topology: Topology, link: Link) -> str:
-    """Give `live`, or what is wrong with a link in a few words."""
+    """Return `live`, or what is wrong with a link in a few words."""
     try:
         source = topology.source_of(link)
     except MissingEvidence as missing:
         return f"not known: {missing.unknown.detail}"
     if source is None:
-        named = topology.named(link.host, link.source_name)
+        named = topology.container_named(link.host, link.source_name)
         if link.kind is LinkKind.NETWORK:
             return "no such container"
         return "ghost: another container has the name now" if named else "ghost: source is gone"
@@ -243,7 +243,7 @@ def _endpoint(address: str, port: int) -> str:
 
 def render_cards(cards: CardList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
     """Lay out cards, with an empty line between them."""
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     lines: list[str] = []
     for number, card in enumerate(cards.cards):
         lines += [""] if number else []
@@ -251,7 +251,7 @@ def render_cards(cards: CardList, *, width: int, colour: bool, ascii_only: bool 
     return text_of(lines)
 
 
-def _card(card: Card, medium: Medium) -> Iterator[str]:
+def _card(card: Card, medium: TextStyle) -> Iterator[str]:
     state = card.state or f"state not known: {card.state_missing}"
     head = f"{medium.name(card.container)} on {medium.name(card.host)}: {medium.say(state)}"
     name = medium.name(card.container)
@@ -276,7 +276,7 @@ def _card(card: Card, medium: Medium) -> Iterator[str]:
     yield from _ports_lines(card.ports, medium)
 
 
-def _link(link: LinkCard, medium: Medium) -> Iterator[str]:
+def _link(link: LinkCard, medium: TextStyle) -> Iterator[str]:
     where = f" on {link.network}" if link.kind == LinkKind.NETWORK.value else ""
     addresses = " ".join(link.addresses)
     at = addresses or (
@@ -301,7 +301,7 @@ def _link(link: LinkCard, medium: Medium) -> Iterator[str]:
     yield from _variable_lines(link, medium)
 
 
-def _variable_lines(link: LinkCard, medium: Medium) -> Iterator[str]:
+def _variable_lines(link: LinkCard, medium: TextStyle) -> Iterator[str]:
     known = not link.variables_missing
     rows = [
         (
@@ -332,7 +332,7 @@ def _variable_lines(link: LinkCard, medium: Medium) -> Iterator[str]:
         yield medium.paint(line, Style.ERROR) if differs else line
 
 
-def _stacked(rows: Sequence[tuple[str, str, str, bool]], medium: Medium) -> Iterator[str]:
+def _stacked(rows: Sequence[tuple[str, str, str, bool]], medium: TextStyle) -> Iterator[str]:
     for name, process, today, differs in rows:
         sign = medium.say("≠") if differs else ""
         first = list(wrapped(name, medium.width, f"  {sign:<2}", "    "))
@@ -342,11 +342,11 @@ def _stacked(rows: Sequence[tuple[str, str, str, bool]], medium: Medium) -> Iter
             yield medium.paint(line, Style.ERROR) if differs else line
 
 
-def _deeper(text: str, medium: Medium) -> Iterator[str]:
+def _deeper(text: str, medium: TextStyle) -> Iterator[str]:
     yield from wrapped(text, medium.width, "      ", "        ")
 
 
-def _cell(value: str | None, medium: Medium) -> str:
+def _cell(value: str | None, medium: TextStyle) -> str:
     if value is None:
         return "(not set)"
     return medium.say(value, _LONGEST_VALUE) or "(empty)"
@@ -356,7 +356,7 @@ def _padded(text: str, width: int) -> str:
     return text + " " * (width - width_of(text))
 
 
-def _hosts(card: Card, medium: Medium) -> Iterator[str]:
+def _hosts(card: Card, medium: TextStyle) -> Iterator[str]:
     if card.hosts_missing:
         text = f"hosts file not seen: {card.hosts_missing}"
         yield from medium.paragraph(text, hanging="  ")
@@ -367,7 +367,7 @@ def _hosts(card: Card, medium: Medium) -> Iterator[str]:
         yield from wrapped(medium.say(text), medium.width, "  ", "    ")
 
 
-def _ports_lines(ports: PortsCard, medium: Medium) -> Iterator[str]:
+def _ports_lines(ports: PortsCard, medium: TextStyle) -> Iterator[str]:
     published = [
         f"{_endpoint(each.host_address, each.host_port)} → {each.port}" for each in ports.published
     ]

@@ -17,18 +17,18 @@ from linkdoctor.model.differences import (
 )
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.report import Finding
-from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
+from linkdoctor.render.layout import Style, TextStyle, counted, listed, text_of
 from linkdoctor.render.phrases import SEVERITY_STYLES
 
 __all__ = ["render_diff"]
 
 
-def render_diff(comparison: Comparison, medium: Medium) -> str:
+def render_diff(comparison: Comparison, medium: TextStyle) -> str:
     """Lay out a comparison: new findings first, then those gone and changed, then the hosts."""
     return text_of(_lines(comparison, medium))
 
 
-def _lines(comparison: Comparison, medium: Medium) -> Iterator[str]:
+def _lines(comparison: Comparison, medium: TextStyle) -> Iterator[str]:
     changes = comparison.findings
     several = len({*comparison.before.hosts, *comparison.after.hosts}) > 1
     yield from _head(comparison, medium)
@@ -51,7 +51,7 @@ def _lines(comparison: Comparison, medium: Medium) -> Iterator[str]:
         yield from medium.paragraph(f"note: {note}", hanging="  ")
 
 
-def _head(comparison: Comparison, medium: Medium) -> Iterator[str]:
+def _head(comparison: Comparison, medium: TextStyle) -> Iterator[str]:
     before, after = comparison.before, comparison.after
     if before.hosts == after.hosts:
         where = f"on {_hosts(before, medium)}, from {before.taken_at} to {after.taken_at}"
@@ -66,7 +66,7 @@ def _head(comparison: Comparison, medium: Medium) -> Iterator[str]:
 def _summary(changes: Changes) -> str:
     counts = {
         "new": len(changes.new),
-        "mended": sum(each.absence is Absence.MENDED for each in changes.gone),
+        "mended": sum(each.absence is Absence.FIXED for each in changes.gone),
         "explained by another": sum(each.absence is Absence.EXPLAINED for each in changes.gone),
         "not looked for": sum(each.absence is Absence.UNSEEN for each in changes.gone),
         "changed": len(changes.changed),
@@ -76,12 +76,12 @@ def _summary(changes: Changes) -> str:
     return ", ".join(told) or "no findings before or after"
 
 
-def _hosts(side: Side, medium: Medium) -> str:
+def _hosts(side: Side, medium: TextStyle) -> str:
     return listed([medium.name(each) for each in side.hosts]) or "no host"
 
 
 def _finding(
-    word: str, finding: Finding, style: Style, medium: Medium, several: bool
+    word: str, finding: Finding, style: Style, medium: TextStyle, several: bool
 ) -> Iterator[str]:
     arrow = f" → {medium.name(finding.source)}" if finding.source else ""
     alias = f" as {medium.name(finding.alias)}" if finding.alias else ""
@@ -94,9 +94,9 @@ def _finding(
     yield from others
 
 
-def _gone(gone: GoneFinding, medium: Medium, several: bool) -> Iterator[str]:
+def _gone(gone: GoneFinding, medium: TextStyle, several: bool) -> Iterator[str]:
     words = {
-        Absence.MENDED: ("mended", Style.GOOD, ""),
+        Absence.FIXED: ("mended", Style.GOOD, ""),
         Absence.EXPLAINED: ("gone", Style.WARNING, f"now a consequence of {gone.reason}"),
         Absence.UNSEEN: ("gone", Style.WARNING, f"not looked for: {gone.reason}"),
     }
@@ -106,7 +106,7 @@ def _gone(gone: GoneFinding, medium: Medium, several: bool) -> Iterator[str]:
         yield from medium.paragraph(why, indent="  ")
 
 
-def _changed(change: Change, medium: Medium, several: bool) -> Iterator[str]:
+def _changed(change: Change, medium: TextStyle, several: bool) -> Iterator[str]:
     before, after = change.before, change.after
     yield from _finding("changed", after, Style.STRONG, medium, several)
     if before.severity is not after.severity:
@@ -131,7 +131,7 @@ def _changed(change: Change, medium: Medium, several: bool) -> Iterator[str]:
             yield from medium.paragraph(f"fix: {title}", indent="  ", hanging="    ")
 
 
-def _host(change: HostChange, medium: Medium) -> str:
+def _host(change: HostChange, medium: TextStyle) -> str:
     host = f"host {medium.name(change.host)}"
     match change.event:
         case HostEvent.ADDED:
@@ -146,7 +146,7 @@ def _host(change: HostChange, medium: Medium) -> str:
             return f"{host} has another engine: {change.before} → {change.after}"
 
 
-def _state(comparison: Comparison, medium: Medium) -> Iterator[str]:
+def _state(comparison: Comparison, medium: TextStyle) -> Iterator[str]:
     state = comparison.state
     if not isinstance(state, Known):
         yield ""
@@ -167,7 +167,7 @@ def _state(comparison: Comparison, medium: Medium) -> Iterator[str]:
         yield "containers, addresses, networks and links are as they were"
 
 
-def _section(title: str, lines: Sequence[str], medium: Medium) -> Iterator[str]:
+def _section(title: str, lines: Sequence[str], medium: TextStyle) -> Iterator[str]:
     if lines:
         yield ""
         yield medium.paint(f"{title} ({counted(len(lines), 'change')})", Style.STRONG)
@@ -175,7 +175,7 @@ def _section(title: str, lines: Sequence[str], medium: Medium) -> Iterator[str]:
         yield from medium.paragraph(line, indent="  ", hanging="    ")
 
 
-def _container(change: ContainerChange, medium: Medium) -> str:
+def _container(change: ContainerChange, medium: TextStyle) -> str:
     name = medium.name(change.container)
     match change.event:
         case ContainerEvent.ADDED:
@@ -192,12 +192,12 @@ def _container(change: ContainerChange, medium: Medium) -> str:
             return f"{name}: {change.before} → {change.after}"
 
 
-def _move(move: Move, medium: Medium) -> str:
+def _move(move: Move, medium: TextStyle) -> str:
     where = f"{medium.name(move.container)} on {medium.name(move.network)}"
     return f"{where}: {move.before or 'none'} → {move.after or 'none'}"
 
 
-def _network(change: NetworkChange, medium: Medium) -> str:
+def _network(change: NetworkChange, medium: TextStyle) -> str:
     name = medium.name(change.network)
     match change.event:
         case NetworkEvent.ADDED:
@@ -210,7 +210,7 @@ def _network(change: NetworkChange, medium: Medium) -> str:
             return f"{name}: {change.before} → {change.after}"
 
 
-def _link(change: LinkChange, medium: Medium) -> str:
+def _link(change: LinkChange, medium: TextStyle) -> str:
     name = f"{medium.name(change.target)} as {medium.name(change.alias)}"
     before, after = medium.name(change.before), medium.name(change.after)
     return f"{name} on {medium.name(change.network)}: {before or 'none'} → {after or 'none'}"

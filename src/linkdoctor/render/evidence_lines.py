@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from linkdoctor.model.coverage import Piece, pieces_of_container, pieces_of_host
+from linkdoctor.model.coverage import EvidenceItem, pieces_of_container, pieces_of_host
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Snapshot
-from linkdoctor.render.layout import Medium, listed, wrapped
+from linkdoctor.render.layout import TextStyle, listed, wrapped
 
-__all__ = ["Sighting", "seen_lines", "sightings"]
+__all__ = ["EvidenceSummary", "seen_lines", "sightings"]
 
 _LONGEST_PLACE = 200
 _CONTAINERS_SHOWN = 12
@@ -22,7 +22,7 @@ _COMMAND = re.compile(r"(docker logs) .*")
 _ONLY_ON_DEMAND = re.compile(r"only (--[a-z-]+)\b.*")
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Where the evidence of a container, or of a host, was read, or why it was not had."""
 
     host: str
@@ -33,18 +33,18 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """What was not had, and why."""
 
 
-def sightings(snapshots: Iterable[Snapshot]) -> tuple[Sighting, ...]:
+def sightings(snapshots: Iterable[Snapshot]) -> tuple[EvidenceSummary, ...]:
     """Tell for each host and each of its containers which evidence was read from where."""
     return tuple(each for snapshot in snapshots for each in _of_one_engine(snapshot))
 
 
-def _of_one_engine(snapshot: Snapshot) -> Iterator[Sighting]:
+def _of_one_engine(snapshot: Snapshot) -> Iterator[EvidenceSummary]:
     pieces = tuple(pieces_of_host(snapshot))
     sources: dict[str, list[str]] = {}
     for what, evidence in pieces:
         if isinstance(evidence, Known):
             sources.setdefault(evidence.source, []).append(what)
-    yield Sighting(
+    yield EvidenceSummary(
         host=snapshot.host,
         container="",
         places=tuple(f"{', '.join(whats)} from {source}" for source, whats in sources.items()),
@@ -57,7 +57,7 @@ def _of_one_engine(snapshot: Snapshot) -> Iterator[Sighting]:
     for container in snapshot.containers:
         pieces = tuple(pieces_of_container(container))
         places = (each.source for _, each in pieces if isinstance(each, Known))
-        yield Sighting(
+        yield EvidenceSummary(
             host=snapshot.host,
             container=container.name,
             places=tuple(dict.fromkeys(map(_in_short, places))),
@@ -74,11 +74,13 @@ def _is_on_demand(gap: tuple[str, str]) -> bool:
     return _ONLY_ON_DEMAND.fullmatch(gap[1]) is not None
 
 
-def _gaps(pieces: Iterable[Piece]) -> tuple[tuple[str, str], ...]:
+def _gaps(pieces: Iterable[EvidenceItem]) -> tuple[tuple[str, str], ...]:
     return tuple((what, each.detail) for what, each in pieces if isinstance(each, Unknown))
 
 
-def seen_lines(seen: Sequence[Sighting], medium: Medium, *, several: bool) -> Iterator[str]:
+def seen_lines(
+    seen: Sequence[EvidenceSummary], medium: TextStyle, *, several: bool
+) -> Iterator[str]:
     """Lay out sightings: places one by one, gaps by their reasons, options in one line."""
     for host in dict.fromkeys(each.host for each in seen):
         of_host = [each for each in seen if each.host == host]
@@ -98,7 +100,7 @@ def seen_lines(seen: Sequence[Sighting], medium: Medium, *, several: bool) -> It
         )
 
 
-def _places(seen: Sighting, medium: Medium, on: str) -> Iterator[str]:
+def _places(seen: EvidenceSummary, medium: TextStyle, on: str) -> Iterator[str]:
     places = [medium.say(place, _LONGEST_PLACE) for place in seen.places]
     if seen.container:
         text = f"{medium.name(seen.container)}{on}: read from {', '.join(places) or 'nowhere'}"
@@ -108,9 +110,9 @@ def _places(seen: Sighting, medium: Medium, on: str) -> Iterator[str]:
 
 
 def _grouped(
-    seen: Iterable[Sighting],
+    seen: Iterable[EvidenceSummary],
 ) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Give each reason with what it kept away and from which containers, in order of sight."""
+    """Yield each reason with what it kept away and from which containers, in order of sight."""
     groups: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
     for each in seen:
         reasons: dict[str, list[str]] = {}
@@ -124,7 +126,7 @@ def _grouped(
         yield reason, whats, tuple(names)
 
 
-def _options(seen: Sighting) -> Iterator[str]:
+def _options(seen: EvidenceSummary) -> Iterator[str]:
     for what, reason in seen.gaps:
         if match := _ONLY_ON_DEMAND.fullmatch(reason):
             yield f"{what} ({match[1]})"

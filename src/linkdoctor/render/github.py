@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.phrases import UNREACHABLE, details, headline, named, title
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import left_open
 
 __all__ = ["render_github"]
@@ -29,7 +29,7 @@ def _lines(report: Report) -> Iterator[str]:
     for skip in report.skipped:
         if skip.code == UNREACHABLE:
             words = f"{UNREACHABLE} engine-unreachable: {named(skip.host)}"
-            yield _command("error", words, neutral(skip.reason))
+            yield _command("error", words, sanitize(skip.reason))
         elif skip.is_lacking:
             lacking += 1
     if lacking:

@@ -22,7 +22,7 @@ from linkdoctor.render.graph import (
     unlinked_label,
 )
 from linkdoctor.render.layout import text_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["render_dot"]
 
@@ -117,7 +117,7 @@ def _quoted(text: str) -> str:
 
 def _escaped(text: str, limit: int = _LONGEST) -> str:
     """Make any text harmless within quotation marks: Graphviz reads escapes and entities there."""
-    shown = neutral(text, limit)
+    shown = sanitize(text, limit)
     for sign, escape in (("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;")):
         shown = shown.replace(sign, escape)
     return shown

@@ -124,7 +124,7 @@ class _Canvas:
 
     def _end_of(self, link: Link) -> tuple[tuple[str, Container | str], str]:
         """Return where a link ends, with the host, and its state in a few words."""
-        shown = self._topology.source_shown(link)
+        shown = self._topology.source_or_namesake(link)
         if shown is not None:
             return (link.host, shown), link_status(self._topology, link)
         for host, container in self._topology.elsewhere(link.host, link.source_name):
@@ -146,7 +146,7 @@ class _Canvas:
 
     def _found(self, host: str, name: str) -> Container | None:
         there = any(each.host == host for each in self._topology.snapshots())
-        return self._topology.named(host, name) if there and name else None
+        return self._topology.container_named(host, name) if there and name else None
 
     def _arrows_meant(self, target: _Spot, finding: Finding) -> list[_ArrowDraft]:
         own = self._of_target.get(target, [])

@@ -10,7 +10,7 @@ import msgspec
 
 from linkdoctor.render.graph import Arrow, arrow_label, numbers
 from linkdoctor.render.layout import width_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["CELL", "LINE", "Area", "FreeSpace", "Label", "LabelLine", "label_lines"]
 
@@ -54,7 +54,7 @@ def label_lines(arrows: Sequence[Arrow]) -> tuple[LabelLine, ...]:
     """Return what the label of some arrows says, each of them in a line while they are few."""
     lines = []
     for arrow in arrows[:_LINES_SHOWN]:
-        text = neutral(arrow_label(arrow), _LABEL_CELLS)
+        text = sanitize(arrow_label(arrow), _LABEL_CELLS)
         lines.append(
             LabelLine(text=text, badge=numbers(arrow.findings, arrow.severity), arrow=arrow)
         )

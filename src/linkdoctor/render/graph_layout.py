@@ -35,7 +35,7 @@ from linkdoctor.render.graph_block import (
 )
 from linkdoctor.render.graph_labels import CELL, LINE
 from linkdoctor.render.layout import width_of, wrapped
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["WIDEST", "Frame", "GraphLayout", "HostArea", "layout_of"]
 
@@ -163,7 +163,7 @@ def _unlinked(group: Group) -> tuple[str, ...]:
     if not group.unlinked:
         return ()
     text = unlinked_label(group.unlinked, _UNLINKED_NAMED)
-    return tuple(wrapped(neutral(text, 10_000), _UNLINKED_CELLS))
+    return tuple(wrapped(sanitize(text, 10_000), _UNLINKED_CELLS))
 
 
 def _set(blocks: Sequence[Block]) -> tuple[tuple[tuple[Block, float, float], ...], float, float]:
@@ -231,7 +231,7 @@ def _urgency(block: Block) -> tuple[float, int, float]:
 
 
 def _published_port_box(node: Node) -> Box:
-    needed = width_of(neutral(published_ports_label(node))) * CELL + 22
+    needed = width_of(sanitize(published_ports_label(node))) * CELL + 22
     width = min(max(needed, _PORT_BOX[0]), _PORT_BOX[1])
     kind = BoxKind.PUBLISHED_PORTS
     return Box(kind=kind, node=node, x=0, y=0, width=width, height=_PORT_BOX_TALL)

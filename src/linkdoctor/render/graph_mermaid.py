@@ -22,7 +22,7 @@ from linkdoctor.render.graph import (
     unlinked_label,
 )
 from linkdoctor.render.layout import text_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["render_mermaid"]
 
@@ -96,7 +96,7 @@ def _legend(picture: Picture) -> Iterator[str]:
 
 def _label(*parts: str, limit: int = _LONGEST) -> str:
     """Return a label in quotation marks, of one line for each part that is not empty."""
-    lines = (_escaped(neutral(each, limit)) for each in parts if each)
+    lines = (_escaped(sanitize(each, limit)) for each in parts if each)
     return f'"{"<br>".join(lines)}"'
 
 

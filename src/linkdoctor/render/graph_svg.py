@@ -25,7 +25,7 @@ from linkdoctor.render.graph_block import Box, BoxKind, EdgePath
 from linkdoctor.render.graph_labels import CELL, LINE, Label, LabelLine
 from linkdoctor.render.graph_layout import Frame, GraphLayout, HostArea, layout_of
 from linkdoctor.render.layout import text_of, width_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["picture_css", "render_svg", "svg_in_page"]
 
@@ -284,7 +284,7 @@ def _badge(badge: str, severity: Severity, x: float, y: float) -> str:
 
 def _halves(name: str, room: float) -> tuple[str, str]:
     """Return a name in one line, or in two where it is too long for one."""
-    whole = neutral(name)
+    whole = sanitize(name)
     first = whole[: _count(whole, room / _LETTER["name"])]
     if first == whole:
         return whole, ""
@@ -299,7 +299,7 @@ def _fitted(text: str, what: str, room: float) -> str:
 
     What is left out stood in the middle: names often differ at their ends only.
     """
-    whole = neutral(text)
+    whole = sanitize(text)
     letters = room / _LETTER[what]
     if _count(whole, letters) == len(whole):
         return whole
@@ -331,7 +331,7 @@ def _n(number: float) -> str:
 
 
 def _text(text: str, limit: int = 1000) -> str:
-    return str(escape(neutral(text, limit)))
+    return str(escape(sanitize(text, limit)))
 
 
 def _title(text: str) -> str:

@@ -23,7 +23,7 @@ from linkdoctor.render.graph import (
     shown_state,
     size_of,
 )
-from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
+from linkdoctor.render.layout import Style, TextStyle, text_of, width_of, wrapped
 from linkdoctor.render.phrases import SEVERITY_STYLES
 
 __all__ = ["render_graph_text"]
@@ -46,7 +46,7 @@ class _Columns(msgspec.Struct, frozen=True, kw_only=True):
 class _Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """What every line needs to know."""
 
-    medium: Medium
+    medium: TextStyle
     columns: _Columns
     picture: Picture
     arrows: Mapping[str, Sequence[Arrow]]
@@ -69,7 +69,7 @@ def render_graph_text(
     arrows: dict[str, list[Arrow]] = {}
     for arrow in picture.arrows:
         arrows.setdefault(arrow.target, []).append(arrow)
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     drawing = _Drawing(
         medium=medium,
         columns=_columns(picture, arrows, medium),
@@ -119,13 +119,13 @@ def _group(group: Group, drawing: _Drawing) -> Iterator[str]:
 
 
 def _with_a_line(group: Group, arrows: Collection[str]) -> Iterator[Node]:
-    """Return the nodes that are more than the end of an arrow."""
+    """Yield the nodes that are more than the end of an arrow."""
     for node in group.nodes:
         if node.id in arrows or node.published or node.findings:
             yield node
 
 
-def _columns(picture: Picture, arrows: Collection[str], medium: Medium) -> _Columns:
+def _columns(picture: Picture, arrows: Collection[str], medium: TextStyle) -> _Columns:
     rows = [
         node
         for host in picture.hosts
@@ -179,7 +179,12 @@ def _rows(node: Node, drawing: _Drawing) -> Iterator[str]:
 
 
 def _row(
-    badge: str, severity: Severity | None, front: str, text: str, columns: _Columns, medium: Medium
+    badge: str,
+    severity: Severity | None,
+    front: str,
+    text: str,
+    columns: _Columns,
+    medium: TextStyle,
 ) -> Iterator[str]:
     """Set a line whose badge stands on the left; what does not fit goes on beneath the text."""
     margin = f" {badge}{_padding(badge, columns.badge)}  "
@@ -202,7 +207,7 @@ def _padding(text: str, width: int) -> str:
     return " " * max(width - width_of(text), 0)
 
 
-def _stems(count: int, medium: Medium, *, apart: bool) -> list[str]:
+def _stems(count: int, medium: TextStyle, *, apart: bool) -> list[str]:
     """Return the beginnings of the arrows of one container, which may stand on a line above."""
     only, top, middle, last = (
         ("--", "+-", "|-", "`-") if medium.ascii_only else ("──", "┬─", "├─", "└─")
@@ -232,26 +237,26 @@ def _arrow(arrow: Arrow, drawing: _Drawing) -> str:
     return " ".join(word for word in words if word)
 
 
-def _title(node: Node, medium: Medium) -> str:
+def _title(node: Node, medium: TextStyle) -> str:
     state = medium.say(shown_state(node))
     return f"{medium.name(node.name)} ({state})" if state else medium.name(node.name)
 
 
-def _published_ports(node: Node, medium: Medium) -> str:
+def _published_ports(node: Node, medium: TextStyle) -> str:
     ports = [medium.say(published_port_label(each), _LONGEST_LABEL) for each in node.published]
     more = [f"+{len(ports) - _PORTS_SHOWN}"] if len(ports) > _PORTS_SHOWN else []
     return " ".join([*ports[:_PORTS_SHOWN], *more])
 
 
-def _badge(findings: Sequence[int], severity: Severity | None, medium: Medium) -> str:
+def _badge(findings: Sequence[int], severity: Severity | None, medium: TextStyle) -> str:
     return medium.say(numbers(findings, severity))
 
 
-def _painted(badge: str, severity: Severity | None, medium: Medium) -> str:
+def _painted(badge: str, severity: Severity | None, medium: TextStyle) -> str:
     return badge if severity is None else medium.paint(badge, SEVERITY_STYLES[severity])
 
 
-def _unlinked(nodes: Sequence[Node], medium: Medium) -> Iterator[str]:
+def _unlinked(nodes: Sequence[Node], medium: TextStyle) -> Iterator[str]:
     shown = [
         f"{_title(each, medium)} [{_published_ports(each, medium)}]"
         if each.published
@@ -264,7 +269,7 @@ def _unlinked(nodes: Sequence[Node], medium: Medium) -> Iterator[str]:
         yield medium.paint(line, Style.FAINT)
 
 
-def _legend(mark: Mark, widest: int, medium: Medium, *, several: bool) -> Iterator[str]:
+def _legend(mark: Mark, widest: int, medium: TextStyle, *, several: bool) -> Iterator[str]:
     badge = _badge((mark.number,), mark.severity, medium)
     where = f"  on {medium.name(mark.host)}" if several else ""
     text = f"{medium.name(mark.code)} {medium.name(mark.name)}  {medium.say(mark.subject)}{where}"

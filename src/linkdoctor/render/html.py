@@ -25,7 +25,7 @@ from linkdoctor.render.graph_svg import picture_css, svg_in_page
 from linkdoctor.render.layout import counted
 from linkdoctor.render.once import ALL_IN_ORDER, once
 from linkdoctor.render.phrases import counts, moment, subject, typed
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["render_html"]
@@ -127,7 +127,7 @@ def _data(name: str) -> str:
 
 def _harmless(value: object) -> object:
     """Let nothing through that people cannot see; what is escaped already stays as it is."""
-    return neutral(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return sanitize(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _policy(style: str, script: str) -> str:
@@ -152,7 +152,7 @@ def _seen_at(report: Report) -> str:
 
 
 def _commands(commands: Iterable[str]) -> Markup:
-    """Give commands as they are copied; they are not cut as other texts are."""
+    """Return commands as they are copied; they are not cut as other texts are."""
     return escape("\n".join(map(typed, commands)))
 
 
@@ -186,7 +186,7 @@ def _findings_of_nodes(picture: Picture) -> dict[str, set[int]]:
 
 
 def _finding_nodes(picture: Picture) -> Mapping[int, str]:
-    """Give the ids of the containers that each finding is about, parted by blanks."""
+    """Return the ids of the containers that each finding is about, parted by blanks."""
     nodes: dict[int, list[str]] = {}
     for node, numbers in _findings_of_nodes(picture).items():
         for number in numbers:
@@ -195,7 +195,7 @@ def _finding_nodes(picture: Picture) -> Mapping[int, str]:
 
 
 def _node_ids(picture: Picture) -> Mapping[tuple[str, str], str]:
-    """Give the id of each container's node by its host and name."""
+    """Return the id of each container's node by its host and name."""
     return {
         (host.name, node.name): node.id
         for host in picture.hosts

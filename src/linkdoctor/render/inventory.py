@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from linkdoctor.privacy.inventory import AGAINST, Group, Held, Inventory
-from linkdoctor.render.layout import Medium, Style, counted, text_of
+from linkdoctor.privacy.inventory import AGAINST, FieldGroup, Held, Inventory
+from linkdoctor.render.layout import Style, TextStyle, counted, text_of
 
 __all__ = ["render_inventory"]
 
@@ -13,12 +13,12 @@ _LONGEST = 1 << 30
 """Nothing is cut: the list has to be complete."""
 
 
-def render_inventory(held: Inventory, medium: Medium) -> str:
+def render_inventory(held: Inventory, medium: TextStyle) -> str:
     """Lay out the list for people and for grep: a value is never wrapped."""
     return text_of(_lines(held, medium))
 
 
-def _lines(held: Inventory, medium: Medium) -> Iterator[str]:
+def _lines(held: Inventory, medium: TextStyle) -> Iterator[str]:
     total = sum(group.count for group in held.groups)
     names = "pseudonyms for names and addresses" if held.renamed else "real names"
     yield from medium.paragraph(
@@ -36,7 +36,7 @@ def _lines(held: Inventory, medium: Medium) -> Iterator[str]:
             yield f"    {_value(value, group, medium)}"
 
 
-def _value(held: Held, group: Group, medium: Medium) -> str:
+def _value(held: Held, group: FieldGroup, medium: TextStyle) -> str:
     of = f"{medium.say(held.of, _LONGEST)} = " if held.of else ""
     shown = medium.say(held.value, _LONGEST) if held.value else "(empty)"
     times = f"  ({held.count} times)" if held.count > 1 else ""

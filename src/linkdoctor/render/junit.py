@@ -15,7 +15,7 @@ from linkdoctor.render.phrases import (
     named,
     title,
 )
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 if TYPE_CHECKING:
     from junitparser import TestCase, TestSuite
@@ -59,12 +59,12 @@ def _suite(
     found = [*findings, *(each.finding for each in suppressed)]
     told = {each.code for each in found} | {each.code for each in skipped}
     told |= {code for each in found for code in each.consequences}
-    suite = TestSuite(neutral(host.name, 200))
+    suite = TestSuite(sanitize(host.name, 200))
     if (taken_at := moment(report.taken_at)) is not None:
         suite.timestamp = taken_at.isoformat()
-    suite.add_property("tool", neutral(f"{report.tool.name} {report.tool.version}"))
-    suite.add_property("engine", neutral(host.engine))
-    suite.add_property("endpoint", neutral(host.endpoint))
+    suite.add_property("tool", sanitize(f"{report.tool.name} {report.tool.version}"))
+    suite.add_property("engine", sanitize(host.engine))
+    suite.add_property("endpoint", sanitize(host.endpoint))
     suite.add_property("verdict", headline(report))
     cases = [_of_finding(each, fail_on) for each in findings]
     cases += [_of_suppressed(each) for each in suppressed]
@@ -88,7 +88,7 @@ def _of_finding(finding: Finding, fail_on: Severity) -> TestCase:
     if finding.severity.rank > fail_on.rank:
         case.system_out = details(finding)
         return case
-    failure = Failure(neutral(finding.message), finding.severity.value)
+    failure = Failure(sanitize(finding.message), finding.severity.value)
     failure.text = details(finding)
     case.result = [failure]
     return case
@@ -99,7 +99,7 @@ def _of_suppressed(suppressed: Suppressed) -> TestCase:
 
     case = _case(suppressed.finding.code, title(suppressed.finding))
     reasons = "; ".join(map(because_of, suppressed.by))
-    case.result = [SkippedTest(f"suppressed: {neutral(reasons)}")]
+    case.result = [SkippedTest(f"suppressed: {sanitize(reasons)}")]
     return case
 
 
@@ -110,11 +110,13 @@ def _of_skip(skip: Skipped) -> TestCase:
     if skip.code == UNREACHABLE:
         # A skipped test is green to most readers, and of this host nothing is known.
         case = _case(skip.code, f"{UNREACHABLE} engine-unreachable: {named(skip.host)}")
-        case.result = [Error(neutral(skip.reason), "engine-unreachable")]
+        case.result = [Error(sanitize(skip.reason), "engine-unreachable")]
         return case
-    case = _case(skip.code, f"{named(skip.code)}: {neutral(skip.subject)}: {neutral(skip.missing)}")
+    case = _case(
+        skip.code, f"{named(skip.code)}: {sanitize(skip.subject)}: {sanitize(skip.missing)}"
+    )
     accepted = "accepted as missing: " if skip.accepted else ""
-    words = f"{accepted}no {neutral(skip.missing)}: {neutral(skip.reason)}"
+    words = f"{accepted}no {sanitize(skip.missing)}: {sanitize(skip.reason)}"
     case.result = [SkippedTest(words, skip.gap.value)]
     return case
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 import msgspec
 from rich.cells import cell_len, chop_cells
 
-from linkdoctor.render.sanitize import LONGEST_TEXT, is_harmless, neutral, to_ascii
+from linkdoctor.render.sanitize import LONGEST_TEXT, is_harmless, sanitize, to_ascii
 
-__all__ = ["NARROWEST", "Medium", "Style", "counted", "listed", "text_of", "width_of", "wrapped"]
+__all__ = ["NARROWEST", "Style", "TextStyle", "counted", "listed", "text_of", "width_of", "wrapped"]
 
 NARROWEST = 20
 _LONGEST_COMMAND = 32 * 1024
@@ -28,7 +28,7 @@ class Style(StrEnum):
     FAINT = "2"
 
 
-class Medium(msgspec.Struct, frozen=True, kw_only=True):
+class TextStyle(msgspec.Struct, frozen=True, kw_only=True):
     """What the text is written on."""
 
     width: int = 80
@@ -41,7 +41,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
 
     def say(self, text: str, limit: int = LONGEST_TEXT) -> str:
         """Make a text fit to be shown: harmless, not endless, in signs that the medium knows."""
-        shown = neutral(text, limit)
+        shown = sanitize(text, limit)
         return to_ascii(shown) if self.ascii_only else shown
 
     def name(self, text: str) -> str:
@@ -49,7 +49,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
         return self.say(text, _LONGEST_NAME)
 
     def command(self, text: str) -> str:
-        """Give a command as it is typed, or say why it is not shown.
+        """Return a command as it is typed, or say why it is not shown.
 
         It is never wrapped and never altered: it is there to be copied, or not there.
         """
@@ -69,7 +69,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def width_of(text: str) -> int:
-    """Give the number of terminal cells that a harmless text takes."""
+    """Return the number of terminal cells that a harmless text takes."""
     return cell_len(text)
 
 
@@ -93,12 +93,12 @@ def _pieces(word: str, room: int) -> Iterable[str]:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """Give a number with its noun: ``1 link``, ``3 links``."""
+    """Return a number with its noun: ``1 link``, ``3 links``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def listed(words: Sequence[str], most: int = 4) -> str:
-    """Give a list in words: ``a, b and c``; ``a, b, c and 7 more``."""
+    """Return a list in words: ``a, b and c``; ``a, b, c and 7 more``."""
     if len(words) > most + 1:
         return f"{', '.join(words[:most])} and {len(words) - most} more"
     if len(words) < 2:

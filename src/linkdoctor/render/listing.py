@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from linkdoctor.render.layout import Medium, Style, text_of, width_of, wrapped
+from linkdoctor.render.layout import Style, TextStyle, text_of, width_of, wrapped
 
 __all__ = ["PageView", "RuleList", "RuleRow", "Section", "render_page", "render_rules"]
 
@@ -58,12 +58,12 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
 
 def render_rules(rules: RuleList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
     """Lay out the catalogue as a table, or as blocks where a table has no room."""
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     lay_out = _table if width >= _NARROWEST_TABLE else _blocks
     return text_of(lay_out(rules.rules, medium))
 
 
-def _table(rules: Sequence[RuleRow], medium: Medium) -> Iterator[str]:
+def _table(rules: Sequence[RuleRow], medium: TextStyle) -> Iterator[str]:
     names = max((width_of(medium.name(rule.name)) for rule in rules), default=0)
     codes = max((width_of(rule.code) for rule in rules), default=0)
     for rule in rules:
@@ -82,7 +82,7 @@ def _table(rules: Sequence[RuleRow], medium: Medium) -> Iterator[str]:
         yield from others
 
 
-def _blocks(rules: Sequence[RuleRow], medium: Medium) -> Iterator[str]:
+def _blocks(rules: Sequence[RuleRow], medium: TextStyle) -> Iterator[str]:
     for rule in rules:
         severity = medium.paint(
             medium.say(rule.severity, 20), _STYLES.get(rule.severity, Style.STRONG)
@@ -93,10 +93,10 @@ def _blocks(rules: Sequence[RuleRow], medium: Medium) -> Iterator[str]:
 
 def render_page(page: PageView, *, width: int, colour: bool, ascii_only: bool = False) -> str:
     """Lay out the page of one code."""
-    return text_of(_page(page, Medium(width=width, colour=colour, ascii_only=ascii_only)))
+    return text_of(_page(page, TextStyle(width=width, colour=colour, ascii_only=ascii_only)))
 
 
-def _page(page: PageView, medium: Medium) -> Iterator[str]:
+def _page(page: PageView, medium: TextStyle) -> Iterator[str]:
     style = _STYLES.get(page.severity, Style.STRONG)
     severity = medium.paint(medium.say(page.severity, 20), style)
     head = medium.paint(f"{page.code} {medium.name(page.name)}", Style.STRONG)
@@ -107,14 +107,14 @@ def _page(page: PageView, medium: Medium) -> Iterator[str]:
     if page.needs:
         yield from medium.paragraph(f"reads: {', '.join(page.needs)}", hanging="  ")
     if page.explains:
-        yield from medium.paragraph(f"also explains: {', '.join(page.explains)}", hanging="  ")
+        yield from medium.paragraph(f"also causes: {', '.join(page.explains)}", hanging="  ")
     for section in page.sections:
         yield ""
         yield medium.paint(medium.say(section.heading), Style.STRONG)
         yield from _prose(section.text, medium)
 
 
-def _prose(text: str, medium: Medium) -> Iterator[str]:
+def _prose(text: str, medium: TextStyle) -> Iterator[str]:
     """Fill paragraphs; what is indented, listed or fenced keeps its lines."""
     paragraph: list[str] = []
     fenced = False
@@ -137,7 +137,7 @@ def _prose(text: str, medium: Medium) -> Iterator[str]:
         yield from _filled(paragraph, medium)
 
 
-def _filled(paragraph: Sequence[str], medium: Medium) -> Iterator[str]:
+def _filled(paragraph: Sequence[str], medium: TextStyle) -> Iterator[str]:
     listed = paragraph[0].startswith(("- ", "* "))
     yield from medium.paragraph(
         " ".join(paragraph), indent="  ", hanging="    " if listed else "  ", limit=20_000

@@ -14,7 +14,7 @@ from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.once import ALL_IN_ORDER, once
 from linkdoctor.render.phrases import headline, title, typed
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["render_markdown"]
 
@@ -136,14 +136,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
 
 def _text(text: str, limit: int = 1000) -> str:
     """Make any text prose that is shown as it is."""
-    shown = _MARKS.sub(_escaped, neutral(text, limit).strip())
+    shown = _MARKS.sub(_escaped, sanitize(text, limit).strip())
     shown = _BLOCK.sub(r"\1\\\2", shown)
     return _REFERENCE.sub(lambda mark: f"{mark[0]}{_APART}", shown)
 
 
 def _value(text: str) -> str:
     """Make any text a cell's code, which is copied as it is; prose where it cannot be code."""
-    shown = neutral(text)
+    shown = sanitize(text)
     if not shown or "`" in shown or "|" in shown or shown != shown.strip():
         return _text(text)
     return f"`{shown}`"

@@ -16,7 +16,7 @@ import msgspec
 from linkdoctor.model.report import Finding, Report
 from linkdoctor.render.layout import counted
 from linkdoctor.render.phrases import UNREACHABLE, counts, is_incomplete, named, subject
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = ["Range", "State", "parse_range", "render_nagios", "state_of"]
@@ -51,7 +51,7 @@ class Range(msgspec.Struct, frozen=True):
     inside: bool = False
 
     def alarms(self, number: float) -> bool:
-        """Tell whether a number is to be alarmed."""
+        """Whether a number is to be alarmed."""
         return (self.start <= number <= self.end) is self.inside
 
 
@@ -162,7 +162,7 @@ def _long_output(report: Report) -> Iterator[str]:
 
 
 def _line(text: str, limit: int = _LONGEST_LINE) -> str:
-    return neutral(text, limit).translate(_UNWANTED)
+    return sanitize(text, limit).translate(_UNWANTED)
 
 
 def _cut(text: str, size: int) -> str:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
 from linkdoctor.model.suppression import token
-from linkdoctor.render.layout import Medium, Style, counted, text_of
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.layout import Style, TextStyle, counted, text_of
+from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
 __all__ = [
@@ -45,11 +45,11 @@ _ORIGINS = {
 
 def named(text: str) -> str:
     """Make a name fit to stand within a line."""
-    return neutral(text, _LONGEST_NAME)
+    return sanitize(text, _LONGEST_NAME)
 
 
 def counts(report: Report) -> str:
-    """Give the number of findings of each severity: ``2 errors, 1 warning``; '' without any."""
+    """Return the number of findings of each severity: ``2 errors, 1 warning``; '' without any."""
     summary = report.summary
     return ", ".join(
         counted(number, severity.value)
@@ -63,7 +63,7 @@ def counts(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """Give the verdict, what it is about and what was examined in one line.
+    """Return the verdict, what it is about and what was examined in one line.
 
     It begins with a word of ours, and the names in it are harmless in a terminal.
     """
@@ -88,14 +88,14 @@ def headline(report: Report) -> str:
 
 
 def is_incomplete(report: Report) -> bool:
-    """Tell whether a host was not examined, or evidence lacked that the verdict needed."""
+    """Whether a host was not examined, or evidence lacked that the verdict needed."""
     return report.summary.verdict is Verdict.INCOMPLETE or any(
         not host.engine for host in report.hosts
     )
 
 
 def subject(finding: Finding) -> str:
-    """Tell what a finding is about: ``web → app as helloapp``, or the host."""
+    """Return what a finding is about: ``web → app as helloapp``, or the host."""
     if not finding.target:
         return f"host {named(finding.host)}"
     source = f" → {named(finding.source)}" if finding.source else ""
@@ -104,42 +104,42 @@ def subject(finding: Finding) -> str:
 
 
 def title(finding: Finding) -> str:
-    """Give code, name and subject of a finding."""
+    """Return code, name and subject of a finding."""
     return f"{named(finding.code)} {named(finding.name)}: {subject(finding)}"
 
 
 def details(finding: Finding) -> str:
-    """Give message, proofs, consequences, fixes and token in plain lines, each of them harmless."""
-    lines = [neutral(finding.message)]
+    """Return message, proofs, consequences, fixes and token in plain, harmless lines."""
+    lines = [sanitize(finding.message)]
     for proof in finding.evidence:
-        line = f"{neutral(proof.what)}: {neutral(proof.observed) or '(empty)'}"
+        line = f"{sanitize(proof.what)}: {sanitize(proof.observed) or '(empty)'}"
         if proof.expected and proof.expected != proof.observed:
-            line += f" ≠ {neutral(proof.expected)}"
-        lines.append(f"{line} ({neutral(proof.where)})" if proof.where else line)
+            line += f" ≠ {sanitize(proof.expected)}"
+        lines.append(f"{line} ({sanitize(proof.where)})" if proof.where else line)
     if finding.consequences:
-        lines.append(f"also explains: {', '.join(map(named, finding.consequences))}")
+        lines.append(f"also causes: {', '.join(map(named, finding.consequences))}")
     for number, fix in enumerate(finding.fixes):
         label = "or" if number else "fix"
-        lines.append(f"{label}: {neutral(fix.title)} [{fix.safety.value}]")
-        lines += [f"    {Medium().command(command)}" for command in fix.commands]
-    lines.append(f"to ignore it: --ignore {neutral(token(finding, with_host=True))}")
-    lines.append(f"page: {neutral(finding.docs)}")
+        lines.append(f"{label}: {sanitize(fix.title)} [{fix.safety.value}]")
+        lines += [f"    {TextStyle().command(command)}" for command in fix.commands]
+    lines.append(f"to ignore it: --ignore {sanitize(token(finding, with_host=True))}")
+    lines.append(f"page: {sanitize(finding.docs)}")
     return text_of(lines)
 
 
 def because_of(because: Because) -> str:
-    """Tell what suppresses a finding, and why and until when; not yet harmless."""
+    """Return what suppresses a finding, and why and until when; not yet harmless."""
     end = f", until {because.until}" if because.until else ""
     reason = f": {because.reason}" if because.reason else ""
     return f"{_ORIGINS.get(because.origin, because.origin)}, {because.entry}{end}{reason}"
 
 
 def typed(command: str) -> str:
-    """Give a command for a block that is copied as a whole.
+    """Return a command for a block that is copied as a whole.
 
     What cannot be copied is said in a comment: it will not run when pasted.
     """
-    shown = Medium().command(command)
+    shown = TextStyle().command(command)
     return shown if shown == command else f"# {shown}"
 
 

@@ -9,9 +9,9 @@ import msgspec
 from linkdoctor.model.evidence import Unknown
 from linkdoctor.model.plan import Advice, Files, Step, in_words
 from linkdoctor.model.report import Safety
-from linkdoctor.render.layout import Medium, Style, counted, listed, text_of
+from linkdoctor.render.layout import Style, TextStyle, counted, listed, text_of
 
-__all__ = ["Mark", "render_plan", "step_lines", "wider_lines"]
+__all__ = ["Mark", "more_permission_lines", "render_plan", "step_lines"]
 
 _LONGEST_COMMAND = 32 * 1024
 _STYLES = {
@@ -38,8 +38,8 @@ def render_plan(
     *,
     head: str,
     before: Iterable[str] = (),
-    wider: Mapping[Safety, int],
-    medium: Medium,
+    more: Mapping[Safety, int],
+    medium: TextStyle,
     several: bool = False,
     tail: Iterable[str] = (),
 ) -> str:
@@ -51,7 +51,7 @@ def render_plan(
         advice: the findings that no step serves.
         head: the first line of the plan.
         before: lines above it, as they are to be printed.
-        wider: how many more steps each wider permission would take.
+        more: how many more steps each wider permission would take.
         medium: what is written on.
         several: name the hosts.
         tail: further lines at the end.
@@ -63,14 +63,14 @@ def render_plan(
         lines += ["", "left to you:"]
         for each in advice:
             lines += _advice(each, medium, several)
-    lines += wider_lines(wider, medium)
+    lines += more_permission_lines(more, medium)
     for line in tail:
         lines += ["", *medium.paragraph(line, limit=_LONGEST_COMMAND)]
     return text_of(lines)
 
 
 def step_lines(
-    step: Step, medium: Medium, *, mark: Mark | None = None, several: bool = False
+    step: Step, medium: TextStyle, *, mark: Mark | None = None, several: bool = False
 ) -> Iterator[str]:
     """Lay out one step: how it is done and taken back, or what became of it."""
     on = f" on {medium.name(step.host)}" if several else ""
@@ -112,7 +112,7 @@ _WHAT_BECOMES = {
 }
 
 
-def _how(step: Step, medium: Medium) -> Iterator[str]:
+def _how(step: Step, medium: TextStyle) -> Iterator[str]:
     if step.reversible:
         yield from medium.paragraph(step.reversible, indent="  ")
     for command in step.commands:
@@ -123,7 +123,7 @@ def _how(step: Step, medium: Medium) -> Iterator[str]:
             yield f"      {medium.command(command)}"
 
 
-def _outcome(mark: Mark, medium: Medium) -> Iterator[str]:
+def _outcome(mark: Mark, medium: TextStyle) -> Iterator[str]:
     style = Style.GOOD if mark.good else Style.ERROR
     reason = f": {mark.reason}" if mark.reason else ""
     yield "  " + medium.paint(medium.say(f"{mark.word}{reason}"), style)
@@ -133,17 +133,17 @@ def _outcome(mark: Mark, medium: Medium) -> Iterator[str]:
         yield from medium.paragraph(mark.reversible, indent="  ", hanging="    ")
 
 
-def wider_lines(wider: Mapping[Safety, int], medium: Medium) -> Iterator[str]:
+def more_permission_lines(more: Mapping[Safety, int], medium: TextStyle) -> Iterator[str]:
     """Say what a wider permission would add."""
-    if wider:
+    if more:
         yield ""
-    for safety, count in wider.items():
+    for safety, count in more.items():
         yield from medium.paragraph(
             f"--allow {safety.value} would take {counted(count, 'more step', 'more steps')}"
         )
 
 
-def _advice(advice: Advice, medium: Medium, several: bool) -> Iterator[str]:
+def _advice(advice: Advice, medium: TextStyle, several: bool) -> Iterator[str]:
     subject = f"{advice.target}/{advice.alias}" if advice.alias else advice.target
     subject = subject or f"host {advice.host}"
     on = f" on {medium.name(advice.host)}" if several else ""

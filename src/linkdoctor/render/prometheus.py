@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Completeness, HostSummary, Report, Severity
 from linkdoctor.render.phrases import is_incomplete, moment, named
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -115,17 +115,17 @@ def _is_complete(host: HostSummary) -> bool:
 
 
 def _host_labels(report: Report) -> dict[str, str]:
-    """Give each host a label of its own, also where cutting made names alike."""
+    """Return each host a label of its own, also where cutting made names alike."""
     labels: dict[str, str] = {}
     names = dict.fromkeys(
         (*(host.name for host in report.hosts), *(each.host for each in report.findings))
     )
     for name in names:
-        label = neutral(name, _LONGEST_HOST)
+        label = sanitize(name, _LONGEST_HOST)
         taken = set(labels.values())
         number = 2
         while label in taken:
-            label = f"{neutral(name, _LONGEST_HOST)} ({number})"
+            label = f"{sanitize(name, _LONGEST_HOST)} ({number})"
             number += 1
         labels[name] = label
     return labels

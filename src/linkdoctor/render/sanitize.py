@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LONGEST_TEXT", "is_harmless", "neutral", "to_ascii"]
+__all__ = ["LONGEST_TEXT", "is_harmless", "sanitize", "to_ascii"]
 
 LONGEST_TEXT = 1000
 """Characters after which a text is cut, unless the caller says otherwise."""
@@ -43,11 +43,11 @@ _TO_ASCII = str.maketrans(
 
 
 def is_harmless(text: str) -> bool:
-    """Tell whether a text holds nothing that would have to be escaped."""
+    """Whether a text holds nothing that would have to be escaped."""
     return text.isprintable() and _UNSEEN_CHARACTER.search(text) is None
 
 
-def neutral(text: str, limit: int = LONGEST_TEXT) -> str:
+def sanitize(text: str, limit: int = LONGEST_TEXT) -> str:
     """Escape all that cannot be seen, and cut what is longer than `limit` characters."""
     kept = text if len(text) <= limit else text[: limit - 1]
     if not is_harmless(kept):

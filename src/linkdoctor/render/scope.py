@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from linkdoctor.model.evidence import Gap
 from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.layout import counted, listed
-from linkdoctor.render.sanitize import neutral
+from linkdoctor.render.sanitize import sanitize
 
 __all__ = ["elsewhere", "label_of", "left_open", "so_far"]
 
@@ -16,19 +16,19 @@ _NAMED = 3
 
 
 def label_of(report: Report) -> str:
-    """Give what was asked for: containers, or the only rules; '' for everything."""
+    """Return what was asked for: containers, or the only rules; '' for everything."""
     names = report.scope.containers or report.scope.select
-    return listed([neutral(each, _LONGEST_NAME) for each in names], _NAMED)
+    return listed([sanitize(each, _LONGEST_NAME) for each in names], _NAMED)
 
 
 def so_far(report: Report) -> str:
-    """Give the words that a good verdict is not the last one; '' if it is."""
+    """Return the words that a good verdict is not the last one; '' if it is."""
     early = report.summary.too_early and report.summary.verdict is Verdict.HEALTHY
     return " so far" if early else ""
 
 
 def elsewhere(report: Report, where: str) -> str:
-    """Tell what concerns only containers that were not asked for; '' if all were.
+    """Return what concerns only containers that were not asked for; '' if all were.
 
     Args:
         report: of some containers.
@@ -51,29 +51,29 @@ def elsewhere(report: Report, where: str) -> str:
 
 
 def left_open(report: Report) -> Iterator[str]:
-    """Tell what was not looked at, what is too early to judge, and what may be missing."""
+    """Yield what was not looked at, what is too early to judge, and what may be missing."""
     scope, summary = report.scope, report.summary
     if scope.not_running:
-        names = listed([neutral(each, _LONGEST_NAME) for each in scope.not_running], _NAMED)
+        names = listed([sanitize(each, _LONGEST_NAME) for each in scope.not_running], _NAMED)
         yield f"not running: {names}"
     if scope.rules_left_out:
         yield f"not looked at: {counted(scope.rules_left_out, 'other rule')}"
     if scope.ignore:
-        yield f"ignored: {listed([neutral(each) for each in scope.ignore], _NAMED)}"
+        yield f"ignored: {listed([sanitize(each) for each in scope.ignore], _NAMED)}"
     if summary.too_early:
         yield (
             f"{counted(summary.too_early, 'check')} too early for {_starting(report)} "
             "(--settle SECONDS waits for that)"
         )
     if summary.accepted:
-        kinds = listed([neutral(each) for each in scope.accept_missing], _NAMED)
+        kinds = listed([sanitize(each) for each in scope.accept_missing], _NAMED)
         yield f"{counted(summary.accepted, 'check')} skipped, accepted as missing ({kinds})"
 
 
 def _starting(report: Report) -> str:
     """Name what only just started."""
     names = dict.fromkeys(
-        neutral(each.missing.removeprefix(f"{each.need} of "), _LONGEST_NAME)
+        sanitize(each.missing.removeprefix(f"{each.need} of "), _LONGEST_NAME)
         for each in report.skipped
         if each.gap is Gap.TOO_EARLY
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from linkdoctor.model.coverage import EngineSeen, SelfCheck, Sight
+from linkdoctor.model.coverage import EngineSeen, EvidenceCoverage, SelfCheck
 from linkdoctor.model.evidence import Gap, Need
-from linkdoctor.render.layout import Medium, Style, listed, text_of
+from linkdoctor.render.layout import Style, TextStyle, listed, text_of
 
 __all__ = ["render_self_check"]
 
@@ -18,7 +18,7 @@ _RULES_SHOWN = 8
 
 
 def render_self_check(
-    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: Medium
+    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: TextStyle
 ) -> str:
     """Lay it out for a terminal.
 
@@ -31,7 +31,7 @@ def render_self_check(
 
 
 def _lines(
-    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: Medium
+    found: SelfCheck, readers: Mapping[Need, Sequence[str]], medium: TextStyle
 ) -> Iterator[str]:
     who = "root" if found.user == 0 else f"user {found.user}"
     yield f"linkdoctor {found.tool.version} on Python {found.python}, as {who}"
@@ -46,7 +46,7 @@ def _lines(
 
 
 def _engine(
-    engine: EngineSeen, readers: Mapping[Need, Sequence[str]], medium: Medium
+    engine: EngineSeen, readers: Mapping[Need, Sequence[str]], medium: TextStyle
 ) -> Iterator[str]:
     what = engine.engine
     yield from medium.paragraph(
@@ -66,12 +66,12 @@ def _engine(
         )
 
 
-def _label(sight: Sight) -> str:
+def _label(sight: EvidenceCoverage) -> str:
     return f"{'host' if sight.of_host else 'container'}: {sight.what}"
 
 
 def _sight(
-    sight: Sight, readers: Mapping[Need, Sequence[str]], medium: Medium, width: int
+    sight: EvidenceCoverage, readers: Mapping[Need, Sequence[str]], medium: TextStyle, width: int
 ) -> Iterator[str]:
     yield f"  {_label(sight):<{width}}  {_state(sight, medium)}"
     for each in sight.hindrances:
@@ -87,7 +87,7 @@ def _sight(
         )
 
 
-def _state(sight: Sight, medium: Medium) -> str:
+def _state(sight: EvidenceCoverage, medium: TextStyle) -> str:
     if sight.option and not sight.had:
         return medium.paint(f"not asked for ({sight.option})", Style.FAINT)
     if not sight.of:

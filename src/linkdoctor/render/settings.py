@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from linkdoctor.render.layout import Medium, Style, text_of
+from linkdoctor.render.layout import Style, TextStyle, text_of
 from linkdoctor.render.sanitize import is_harmless
 
 __all__ = ["Setting", "SettingList", "render_settings"]
@@ -44,12 +44,12 @@ class SettingList(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[Setting, ...] = ()
 
 
-def render_settings(settings: SettingList, medium: Medium) -> str:
+def render_settings(settings: SettingList, medium: TextStyle) -> str:
     """Write the configuration as TOML; long lines are not broken, so that it stays TOML."""
     return text_of(_lines(settings, medium))
 
 
-def _lines(settings: SettingList, medium: Medium) -> Iterator[str]:
+def _lines(settings: SettingList, medium: TextStyle) -> Iterator[str]:
     if settings.file:
         by = f", named by {settings.named_by}" if settings.named_by else ""
         yield _remark(f"read from {settings.file}{by}", medium)
@@ -69,11 +69,11 @@ def _lines(settings: SettingList, medium: Medium) -> Iterator[str]:
             yield f"{each.key} = {_plain(each.value, medium)}  {remark}"
 
 
-def _remark(text: str, medium: Medium) -> str:
+def _remark(text: str, medium: TextStyle) -> str:
     return medium.paint(f"# {medium.say(text)}", Style.FAINT)
 
 
-def _plain(value: object, medium: Medium) -> str:
+def _plain(value: object, medium: TextStyle) -> str:
     """Write a value as TOML has it."""
     if isinstance(value, Mapping):
         pairs = (f"{_key(str(key))} = {_plain(each, medium)}" for key, each in value.items())

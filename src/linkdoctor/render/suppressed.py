@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.model.report import Report, Suppressed
-from linkdoctor.render.layout import Medium, counted
+from linkdoctor.render.layout import TextStyle, counted
 from linkdoctor.render.phrases import because_of, title
 
 __all__ = ["suppressed_lines"]
 
 
-def suppressed_lines(report: Report, medium: Medium, *, verbose: bool) -> Iterator[str]:
+def suppressed_lines(report: Report, medium: TextStyle, *, verbose: bool) -> Iterator[str]:
     """List what is suppressed, if the report holds it, and what is to be said of suppressions."""
     if isinstance(report.suppressed, tuple):
         folded = sum(len(each.finding.consequences) for each in report.suppressed)
@@ -27,7 +27,7 @@ def suppressed_lines(report: Report, medium: Medium, *, verbose: bool) -> Iterat
             yield from medium.paragraph(f"→ {note}", hanging="  ")
 
 
-def _suppressed(suppressed: Suppressed, medium: Medium, *, several: bool) -> Iterator[str]:
+def _suppressed(suppressed: Suppressed, medium: TextStyle, *, several: bool) -> Iterator[str]:
     finding = suppressed.finding
     on = f"   on {finding.host}" if several and finding.target else ""
     text = f"{finding.severity.value} {title(finding)}{on}"

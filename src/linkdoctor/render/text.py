@@ -16,8 +16,8 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.suppression import token
-from linkdoctor.render.evidence_lines import Sighting, seen_lines
-from linkdoctor.render.layout import Medium, Style, counted, listed, text_of, width_of, wrapped
+from linkdoctor.render.evidence_lines import EvidenceSummary, seen_lines
+from linkdoctor.render.layout import Style, TextStyle, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.merged_fixes import also_needed, merged_fixes
 from linkdoctor.render.once import ALL_IN_ORDER, Printed
 from linkdoctor.render.phrases import SEVERITY_STYLES, UNREACHABLE, counts
@@ -41,7 +41,7 @@ def render_text(
     note: str = "",
     ascii_only: bool = False,
     names: Mapping[str, str] | None = None,
-    seen: Sequence[Sighting] = (),
+    seen: Sequence[EvidenceSummary] = (),
     in_order: Sequence[str] = (),
 ) -> str:
     """Lay out a report.
@@ -60,7 +60,7 @@ def render_text(
     """
     if quiet and report.summary.verdict is Verdict.HEALTHY and not report.summary.too_early:
         return ""
-    medium = Medium(width=width, colour=colour, ascii_only=ascii_only)
+    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     lines = list(medium.paragraph(note)) if note else []
     lines.append(_verdict(report, medium))
     if not quiet:
@@ -70,10 +70,10 @@ def render_text(
 
 def _body(
     report: Report,
-    medium: Medium,
+    medium: TextStyle,
     verbose: bool,
     names: Mapping[str, str],
-    seen: Sequence[Sighting],
+    seen: Sequence[EvidenceSummary],
     in_order: Sequence[str],
 ) -> Iterator[str]:
     several = len(report.hosts) > 1
@@ -102,7 +102,7 @@ def _body(
 # --- the verdict ---------------------------------------------------------------------------
 
 
-def verdict_lines(report: Report, medium: Medium) -> Iterator[str]:
+def verdict_lines(report: Report, medium: TextStyle) -> Iterator[str]:
     """Return how a report begins: the verdict, and each engine that could not be asked."""
     yield _verdict(report, medium)
     lost = [each for each in report.skipped if each.code == UNREACHABLE]
@@ -112,12 +112,12 @@ def verdict_lines(report: Report, medium: Medium) -> Iterator[str]:
         yield from medium.paragraph(f"→ {_advice(report.skipped)}", hanging="  ")
 
 
-def _verdict(report: Report, medium: Medium) -> str:
+def _verdict(report: Report, medium: TextStyle) -> str:
     sign, style, words = _verdict_words(report, medium)
     return f"{medium.paint(medium.say(sign), style)} {words}"
 
 
-def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
+def _verdict_words(report: Report, medium: TextStyle) -> tuple[str, Style, str]:
     summary = report.summary
     numbers = counts(report)
     reached = [host for host in report.hosts if host.engine]
@@ -152,7 +152,7 @@ def _verdict_words(report: Report, medium: Medium) -> tuple[str, Style, str]:
 
 
 def _scoped_words(
-    report: Report, label: str, where: str, kept: str, medium: Medium
+    report: Report, label: str, where: str, kept: str, medium: TextStyle
 ) -> tuple[str, Style, str]:
     """Return the verdict on some containers or by some rules only, and what is known besides."""
     summary, numbers = report.summary, counts(report)
@@ -194,7 +194,7 @@ def _lacking(report: Report) -> str:
     return f"{counted(report.summary.lacking, 'check')} lacked evidence"
 
 
-def _hosts_named(hosts: Sequence[HostSummary], medium: Medium) -> str:
+def _hosts_named(hosts: Sequence[HostSummary], medium: TextStyle) -> str:
     return medium.name(hosts[0].name) if len(hosts) == 1 else counted(len(hosts), "host")
 
 
@@ -224,7 +224,7 @@ def _causes(findings: Iterable[Finding]) -> list[tuple[Finding, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _all_in_order(commands: Sequence[str], medium: Medium) -> Iterator[str]:
+def _all_in_order(commands: Sequence[str], medium: TextStyle) -> Iterator[str]:
     if commands:
         yield ""
         yield medium.paint(ALL_IN_ORDER, Style.STRONG)
@@ -235,7 +235,7 @@ def _all_in_order(commands: Sequence[str], medium: Medium) -> Iterator[str]:
 def _cause(
     cause: tuple[Finding, ...],
     fixes: Sequence[Fix],
-    medium: Medium,
+    medium: TextStyle,
     several: bool,
     verbose: bool,
     names: Mapping[str, str],
@@ -257,7 +257,7 @@ def _cause(
     codes = sorted({code for each in cause for code in each.consequences})
     if codes:
         explained = ", ".join(f"{code} {names[code]}" if code in names else code for code in codes)
-        yield from medium.paragraph(f"also explains: {explained}", indent="  ", hanging="    ")
+        yield from medium.paragraph(f"also causes: {explained}", indent="  ", hanging="    ")
     yield from _fixes(fixes, medium, needed=also_needed(cause))
     yield from _tokens(cause, medium, several, verbose)
     if verbose:
@@ -267,9 +267,9 @@ def _cause(
 
 
 def _tokens(
-    cause: tuple[Finding, ...], medium: Medium, several: bool, verbose: bool
+    cause: tuple[Finding, ...], medium: TextStyle, several: bool, verbose: bool
 ) -> Iterator[str]:
-    """Return the words by which `--ignore` would only count it."""
+    """Yield the words by which `--ignore` would only count it."""
     tokens = list(dict.fromkeys(token(each, with_host=several) for each in cause))
     shown = tokens if verbose else tokens[:1]
     more = f" (-v: {len(tokens) - 1} more)" if len(tokens) > len(shown) else ""
@@ -279,7 +279,7 @@ def _tokens(
         yield medium.paint(line, Style.FAINT)
 
 
-def _header(cause: tuple[Finding, ...], medium: Medium, several: bool) -> Iterator[str]:
+def _header(cause: tuple[Finding, ...], medium: TextStyle, several: bool) -> Iterator[str]:
     first = cause[0]
     severity = first.severity.value.upper()
     parts = [f"{medium.name(first.code)} {medium.name(first.name)}", _subject(cause, medium)]
@@ -306,7 +306,7 @@ def _side_by_side(parts: Sequence[str], width: int) -> Iterator[str]:
         yield line
 
 
-def _subject(cause: tuple[Finding, ...], medium: Medium) -> str:
+def _subject(cause: tuple[Finding, ...], medium: TextStyle) -> str:
     first = cause[0]
     targets = list(dict.fromkeys(each.target for each in cause))
     aliases = list(dict.fromkeys(each.alias for each in cause if each.alias))
@@ -322,13 +322,13 @@ def _subject(cause: tuple[Finding, ...], medium: Medium) -> str:
     return f"{who}{arrow}{alias}"
 
 
-def _target_and_alias(finding: Finding, cause: tuple[Finding, ...], medium: Medium) -> str:
+def _target_and_alias(finding: Finding, cause: tuple[Finding, ...], medium: TextStyle) -> str:
     name = medium.name(finding.target)
     same = all(each.alias == finding.alias for each in cause)
     return name if same or not finding.alias else f"{name} as {medium.name(finding.alias)}"
 
 
-def _proofs(proofs: Sequence[Proof], medium: Medium) -> Iterator[str]:
+def _proofs(proofs: Sequence[Proof], medium: TextStyle) -> Iterator[str]:
     """Show proofs that were read in one place."""
     lines = [line for proof in proofs for line in _proof(proof, medium)]
     place = medium.say(proofs[0].where, _LONGEST_VALUE)
@@ -346,7 +346,7 @@ def _proofs(proofs: Sequence[Proof], medium: Medium) -> Iterator[str]:
         yield medium.paint(line, Style.FAINT)
 
 
-def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
+def _proof(proof: Proof, medium: TextStyle) -> Iterator[str]:
     observed = medium.say(proof.observed, _LONGEST_VALUE) or "(empty)"
     text = f"{medium.say(proof.what, _LONGEST_VALUE)}: {observed}"
     if proof.expected and proof.expected != proof.observed:
@@ -357,7 +357,7 @@ def _proof(proof: Proof, medium: Medium) -> Iterator[str]:
 # --- fixes ------------------------------------------------------------------------------------
 
 
-def _fixes(fixes: Sequence[Fix], medium: Medium, *, needed: frozenset[int]) -> Iterator[str]:
+def _fixes(fixes: Sequence[Fix], medium: TextStyle, *, needed: frozenset[int]) -> Iterator[str]:
     for number, fix in enumerate(fixes):
         label = "fix:" if not number else "and:" if number in needed else "or: "
         text = f"{label} {medium.say(fix.title)} [{fix.safety.value}]"
@@ -367,7 +367,7 @@ def _fixes(fixes: Sequence[Fix], medium: Medium, *, needed: frozenset[int]) -> I
             yield f"      {medium.command(command)}"
 
 
-def _where_to_type(report: Report, medium: Medium) -> Iterator[str]:
+def _where_to_type(report: Report, medium: TextStyle) -> Iterator[str]:
     """Say for which engine the commands are, where `docker` alone might ask another one."""
     concerned = {
         finding.host for finding in report.findings for fix in finding.fixes if fix.commands
@@ -388,7 +388,7 @@ def _where_to_type(report: Report, medium: Medium) -> Iterator[str]:
 
 
 def _skips(
-    skipped: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
+    skipped: Sequence[Skipped], medium: TextStyle, several: bool, verbose: bool
 ) -> Iterator[str]:
     unreachable = [each for each in skipped if each.code == UNREACHABLE]
     others = [each for each in skipped if each.code != UNREACHABLE]
@@ -408,7 +408,7 @@ def _skips(
 
 
 def _reasons(
-    lacking: Sequence[Skipped], medium: Medium, several: bool, verbose: bool
+    lacking: Sequence[Skipped], medium: TextStyle, several: bool, verbose: bool
 ) -> Iterator[str]:
     if verbose:
         for each in lacking:
@@ -456,7 +456,7 @@ def _advice(skipped: Sequence[Skipped]) -> str:
 
 
 def _background(
-    report: Report, medium: Medium, several: bool, seen: Sequence[Sighting]
+    report: Report, medium: TextStyle, several: bool, seen: Sequence[EvidenceSummary]
 ) -> Iterator[str]:
     for host in report.hosts:
         engine = host.engine or "not reached"

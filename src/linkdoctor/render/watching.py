@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from linkdoctor.model.changes import Absence, Changes, GoneFinding
 from linkdoctor.model.report import Finding, Report
-from linkdoctor.render.layout import Medium, Style, text_of
+from linkdoctor.render.layout import Style, TextStyle, text_of
 from linkdoctor.render.phrases import SEVERITY_STYLES, counts
 from linkdoctor.render.scope import so_far
 
@@ -15,7 +15,7 @@ __all__ = ["render_look"]
 _INDENT = " " * 11
 
 
-def render_look(report: Report, changes: Changes, medium: Medium, *, clock: str) -> str:
+def render_look(report: Report, changes: Changes, medium: TextStyle, *, clock: str) -> str:
     """Lay out what changed since the last look; '' if nothing did.
 
     Args:
@@ -33,7 +33,7 @@ def render_look(report: Report, changes: Changes, medium: Medium, *, clock: str)
     return text_of([medium.paint(head, Style.STRONG), *lines])
 
 
-def _lines(report: Report, changes: Changes, medium: Medium, *, several: bool) -> Iterator[str]:
+def _lines(report: Report, changes: Changes, medium: TextStyle, *, several: bool) -> Iterator[str]:
     for found in changes.hosts:
         yield from _line("host", Style.STRONG, f"{found.host}: {found.event.value}", medium)
     for new in changes.new:
@@ -64,7 +64,7 @@ def _about(finding: Finding, *, several: bool) -> str:
     return f"{finding.severity.value} {finding.code} {finding.name} {subject}{alias}{on}"
 
 
-def _line(what: str, style: Style, text: str, medium: Medium) -> Iterator[str]:
+def _line(what: str, style: Style, text: str, medium: TextStyle) -> Iterator[str]:
     room = len(_INDENT)
     first, *rest = medium.paragraph(text, indent=_INDENT, hanging=_INDENT)
     yield f"  {medium.paint(what, style)}{' ' * (room - 2 - len(what))}{first[room:]}"

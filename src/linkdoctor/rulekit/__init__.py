@@ -7,6 +7,9 @@ from here, and from nowhere else in linkdoctor.
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 from linkdoctor.model.actions import (
     ConnectNetwork,
     Rename,
@@ -84,6 +87,7 @@ from linkdoctor.model.variables import (
     redact,
     tells_a_place,
 )
+from linkdoctor.moved import renamed
 from linkdoctor.rulekit.rule import (
     SECTIONS,
     Case,
@@ -93,8 +97,8 @@ from linkdoctor.rulekit.rule import (
     EachLink,
     Expected,
     Hit,
+    HostContainer,
     Page,
-    Place,
     Rule,
     page_of,
 )
@@ -123,6 +127,7 @@ __all__ = [
     "Gap",
     "Health",
     "Hit",
+    "HostContainer",
     "HostsLine",
     "ImageExpectation",
     "Interface",
@@ -138,7 +143,6 @@ __all__ = [
     "Need",
     "Network",
     "Page",
-    "Place",
     "Port",
     "Probe",
     "ProbeCause",
@@ -172,3 +176,8 @@ __all__ = [
     "redact",
     "tells_a_place",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        return renamed(sys.modules[__name__], name)

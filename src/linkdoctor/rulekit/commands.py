@@ -37,7 +37,7 @@ def shell(*words: str) -> str:
 
 
 def one_call(action: OneCall) -> str:
-    """Give the command for an action that is one call to the engine."""
+    """Return the command for an action that is one call to the engine."""
     match action:
         case Start(container=name):
             return start(name)
@@ -55,31 +55,31 @@ def one_call(action: OneCall) -> str:
 
 
 def start(*containers: str) -> str:
-    """Give the command that starts containers."""
+    """Return the command that starts containers."""
     return shell("docker", "start", *containers)
 
 
 def restart(*containers: str) -> str:
-    """Give the command that restarts containers."""
+    """Return the command that restarts containers."""
     return shell("docker", "restart", *containers)
 
 
 def remove(container: str) -> str:
-    """Give the command that removes a container that does not run."""
+    """Return the command that removes a container that does not run."""
     return shell("docker", "rm", container)
 
 
 def logs(container: str) -> str:
-    """Give the command that shows a container's last words."""
+    """Return the command that shows a container's last words."""
     return shell("docker", "logs", "--tail", "50", container)
 
 
 def connect_network(network: str, container: str, *, alias: str | None = None) -> str:
-    """Give the command that connects a container to a network, under an alias if one is given."""
+    """Return the command that connects a container to a network, under an alias if one is given."""
     aliases = (alias,) if alias else ()
     return one_call(ConnectNetwork(network=network, container=container, aliases=aliases))
 
 
 def inspect_format(template: str, container: str) -> str:
-    """Give the command that prints a part of what the engine knows of a container."""
+    """Return the command that prints a part of what the engine knows of a container."""
     return shell("docker", "inspect", "--format", template, container)

@@ -9,10 +9,10 @@ import msgspec
 
 from linkdoctor.model.snapshot import Container
 
-__all__ = ["Step", "circles", "leads_to"]
+__all__ = ["CycleLink", "circles", "leads_to"]
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class CycleLink(msgspec.Struct, frozen=True, kw_only=True):
     """One link of a circle, as the next start of the engine will see it."""
 
     target: Container
@@ -21,8 +21,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     source: Container
 
 
-def circles(steps: Mapping[str, Sequence[Step]]) -> Iterator[tuple[Step, ...]]:
-    """Give one shortest circle of each knot of links, from the first of its containers on."""
+def circles(steps: Mapping[str, Sequence[CycleLink]]) -> Iterator[tuple[CycleLink, ...]]:
+    """Yield one shortest circle of each knot of links, from the first of its containers on."""
     # By place, not by name: snapshots have them sorted, and pseudonyms keep the order.
     place = {container: number for number, container in enumerate(steps)}
     for knot in _knots(steps):
@@ -37,10 +37,10 @@ def circles(steps: Mapping[str, Sequence[Step]]) -> Iterator[tuple[Step, ...]]:
 
 
 def _way_back(
-    start: str, members: set[str], steps: Mapping[str, Sequence[Step]]
-) -> tuple[Step, ...]:
+    start: str, members: set[str], steps: Mapping[str, Sequence[CycleLink]]
+) -> tuple[CycleLink, ...]:
     """Find the shortest way from a container back to itself, breadth first."""
-    came_by: dict[str, Step] = {}
+    came_by: dict[str, CycleLink] = {}
     waiting = deque([start])
     while waiting:
         here = waiting.popleft()
@@ -57,8 +57,8 @@ def _way_back(
     return ()
 
 
-def _knots(steps: Mapping[str, Sequence[Step]]) -> Iterator[list[str]]:
-    """Give the sets of containers that all lead to each other (Tarjan's way, without recursion).
+def _knots(steps: Mapping[str, Sequence[CycleLink]]) -> Iterator[list[str]]:
+    """Yield the sets of containers that all lead to each other (Tarjan's way, without recursion).
 
     A container by itself is one too; whether it leads back to itself is for the caller to see.
     """
@@ -100,8 +100,10 @@ def _knots(steps: Mapping[str, Sequence[Step]]) -> Iterator[list[str]]:
                 lowest[here] = min(lowest[here], number[there])
 
 
-def leads_to(container_id: str, starts: Iterable[str], steps: Mapping[str, Sequence[Step]]) -> bool:
-    """Tell whether a container is one of these, or links lead from one of them to it."""
+def leads_to(
+    container_id: str, starts: Iterable[str], steps: Mapping[str, Sequence[CycleLink]]
+) -> bool:
+    """Whether a container is one of these, or links lead from one of them to it."""
     waiting = list(starts)
     seen: set[str] = set()
     while waiting:

@@ -120,7 +120,7 @@ def _severity_of(expectation: Expectation) -> Severity | None:
 
 
 def are_replicas(containers: tuple[Container, ...]) -> bool:
-    """Tell whether containers with one name are of one service, as far as can be seen.
+    """Whether containers with one name are of one service, as far as can be seen.
 
     Compose says which service a container is of. Containers that somebody made by hand, or of
     several services of one project, are replicas if they have one image and are called alike, as
@@ -145,7 +145,7 @@ def _stem(container: Container) -> str:
 
 
 def bypasses(container: Container, topology: Topology) -> bool:
-    """Tell whether the first server of a container's ``resolv.conf`` is not the embedded DNS."""
+    """Whether the first server of a container's ``resolv.conf`` is not the embedded DNS."""
     return topology.resolver(container).nameservers[:1] != (EMBEDDED,)
 
 

@@ -17,7 +17,7 @@ from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.knowledge import Reading, image_name
 from linkdoctor.model.links import environment_prefix
 from linkdoctor.model.references import Form, HostReference, VariableRead
-from linkdoctor.model.similarity import Likeness
+from linkdoctor.model.similarity import Similarity
 from linkdoctor.model.snapshot import Complaint, ComplaintKind, Container, Status
 from linkdoctor.model.topology import Link, LinkKind, Topology
 from linkdoctor.rulekit.candidates import Candidate, KnownAs, candidates_for
@@ -86,7 +86,7 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def rests_on_the_resolver_alone(self) -> bool:
-        """Tell whether no link, no container, no declaration and no log supports it.
+        """Whether no link, no container, no declaration and no log supports it.
 
         A service of the target's own Compose project is a hint only: services often share one file
         of settings, of which each uses its own.
@@ -97,7 +97,7 @@ class Unmet(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 def unmet_expectations(host: str, container: Container, topology: Topology) -> Iterator[Unmet]:
-    """Give the supported expectations of a container that nothing provides; one for each name."""
+    """Yield the supported expectations of a container that nothing provides; one for each name."""
     found, missing = topology.once(
         unmet_expectations, host, container, lambda: _all_unmet(host, container, topology)
     )
@@ -109,7 +109,7 @@ def unmet_expectations(host: str, container: Container, topology: Topology) -> I
 def _all_unmet(
     host: str, container: Container, topology: Topology
 ) -> tuple[tuple[Unmet, ...], MissingEvidence | None]:
-    """Give also the evidence that was missing in the end: what was found before it counts."""
+    """Return also the evidence that was missing in the end: what was found before it counts."""
     found: list[Unmet] = []
     try:
         for unmet in _unmet(host, container, topology):
@@ -138,7 +138,7 @@ def _unmet(host: str, container: Container, topology: Topology) -> Iterator[Unme
 
 
 def names_to_ask(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
-    """Give the names that only the container's own resolver can decide on.
+    """Return the names that only the container's own resolver can decide on.
 
     A name with a dot at its end is to be asked for as it is, without search domains.
     """
@@ -165,7 +165,7 @@ def _searched_names(link: Link, topology: Topology) -> tuple[str, ...]:
 
 
 def expectations_of(host: str, container: Container, topology: Topology) -> Iterator[Expectation]:
-    """Give what a container expects, the strongest first; the script's evidence may be missing."""
+    """Yield what a container expects, the strongest first; the script's evidence may be missing."""
     details = topology.details(container)
     for label in container.labels:
         if label.name == LABEL:
@@ -210,7 +210,7 @@ def _of_references(references: Iterable[HostReference], origin: Origin) -> Itera
 
 
 def _names(text: str) -> list[str]:
-    """Give the names in a list of names; what is too long for DNS is none."""
+    """Return the names in a list of names; what is too long for DNS is none."""
     return [name for name in text.replace(",", " ").split() if len(name) <= _LONGEST_NAME]
 
 
@@ -280,7 +280,7 @@ def _supported(
 
 
 def _can_be_asked(expectation: Expectation) -> bool:
-    """Tell whether the resolver's answer counts: what a script waits for has a port."""
+    """Whether the resolver's answer counts: what a script waits for has a port."""
     return expectation.origin in _ASKED and (
         expectation.origin is not Origin.SCRIPT or bool(expectation.ports)
     )
@@ -299,7 +299,7 @@ def _nearby(
 
 
 def _supports(candidate: Candidate) -> bool:
-    """Tell whether a container of that kind of name shows that it is a container that is meant."""
+    """Whether a container of that kind of name shows that it is a container that is meant."""
     return candidate.known_as in (KnownAs.NAME, KnownAs.MADE_UP) or (
         candidate.known_as is KnownAs.SERVICE and candidate.same_project
     )
@@ -331,13 +331,13 @@ def _complaint(
 
 
 def _is_configured(container: Container, link: Link, topology: Topology) -> bool:
-    """Tell whether the container's settings or its script name the link: it is in use as it is."""
+    """Whether the container's settings or its script name the link: it is in use as it is."""
     used = (*topology.details(container).references, *topology.script_hosts_if_had(container))
     return any(_leads_to(each, link) for each in used)
 
 
 def _leads_to(reference: HostReference, link: Link) -> bool:
-    """Tell whether a setting names a link's alias, as its target looks names up, or its source."""
+    """Whether a setting names a link's alias, as its target looks names up, or its source."""
     if reference.host == link.source_name.lower():
         return True
     if link.kind is LinkKind.LEGACY:
@@ -363,7 +363,7 @@ def _meant_link(
 
 
 def _exposes(link: Link, expectation: Expectation, topology: Topology) -> bool:
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     if source is None or not expectation.ports:
         return False
     exposed = {port.number for port in topology.details(source).exposed}
@@ -372,9 +372,11 @@ def _exposes(link: Link, expectation: Expectation, topology: Topology) -> bool:
 
 def _alike(link: Link, expectation: Expectation, topology: Topology) -> bool:
     # `app` for `helloapp`: enough to name the link where the name is certainly expected.
-    enough = (Likeness.SIMILAR, Likeness.WITHIN) if expectation.certain else (Likeness.SIMILAR,)
+    enough = (
+        (Similarity.SIMILAR, Similarity.CONTAINS) if expectation.certain else (Similarity.SIMILAR,)
+    )
     return any(
-        topology.likeness(link.host, mine, name) in enough
+        topology.similarity(link.host, mine, name) in enough
         for mine in (link.alias.lower(), link.source_name.lower())
         for name in map(str.lower, expectation.names)
     )

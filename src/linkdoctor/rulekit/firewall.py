@@ -44,12 +44,12 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chains_in_place(firewall: Firewall) -> bool:
-    """Tell whether traffic comes by the engine's chain at all: jumps lead to it."""
+    """Whether traffic comes by the engine's chain at all: jumps lead to it."""
     return _CHAIN in firewall.chains and _CHAIN in chains_on_the_way(firewall.rules)
 
 
 def chains_on_the_way(rules: Iterable[FirewallRule]) -> frozenset[str]:
-    """Give the chains to which jumps lead from FORWARD, itself among them."""
+    """Return the chains to which jumps lead from FORWARD, itself among them."""
     jumps: dict[str, set[str]] = {}
     for rule in rules:
         jumps.setdefault(rule.chain, set()).add(rule.verdict)
@@ -62,7 +62,7 @@ def chains_on_the_way(rules: Iterable[FirewallRule]) -> frozenset[str]:
 
 
 def ways_on(firewall: Firewall, bridge: str) -> tuple[Way, ...]:
-    """Give the ways that the engine's rules for links open on a bridge.
+    """Return the ways that the engine's rules for links open on a bridge.
 
     A rule for a published port lets in from outside the bridge, and is none of them; nor is a
     rule outside the engine's own chain.
@@ -105,7 +105,7 @@ def _is_one_address(text: str) -> bool:
 
 
 def is_blocked(firewall: Firewall, bridge: str, *, target: str, source: str, port: Port) -> bool:
-    """Tell whether a target certainly cannot open a connection to a source's port.
+    """Whether a target certainly cannot open a connection to a source's port.
 
     The engine's own rule drops what stays within the bridge, and no rule of anyone could accept
     it before: one whose further conditions are not known counts as one that could.
@@ -190,7 +190,7 @@ def _holds(network: str, address: str) -> bool:
 
 
 def _is_through(pattern: str, interface: str) -> bool:
-    """Tell whether a rule's interface, as in ``eth0``, ``!eth0`` or ``eth+``, is this one."""
+    """Whether a rule's interface, as in ``eth0``, ``!eth0`` or ``eth+``, is this one."""
     name = pattern.removeprefix("!")
     same = interface.startswith(name[:-1]) if name.endswith("+") else name in ("", interface)
     return same != pattern.startswith("!")

@@ -74,14 +74,14 @@ def doing(title: str, safety: Safety, *calls: commands.OneCall) -> Fix:
 
 
 def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...]:
-    """Give the commands that a person would type for an action; none if its container is gone.
+    """Return the commands that a person would type for an action; none if its container is gone.
 
     Raises:
         MissingEvidence: a container that is to be recreated was not inspected.
     """
     if not isinstance(action, Recreate):
         return (commands.one_call(action),)
-    container = topology.named(host, action.container)
+    container = topology.container_named(host, action.container)
     return () if container is None else _typed(topology, host, container, action)
 
 
@@ -105,7 +105,7 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
         return _owner_is_gone(target)
     if ghosts:
         return recreate(topology, host, target, why=_WOULD_KILL)
-    started = (topology.named(host, each) for each in down)
+    started = (topology.container_named(host, each) for each in down)
     return with_sharers(
         topology,
         host,
@@ -212,7 +212,7 @@ def obstacles(
 
 
 def compose_service(container: Container) -> tuple[str, str] | None:
-    """Give the Compose project and service that own a container, or None."""
+    """Return the Compose project and service that own a container, or None."""
     labels = {label.name: label.value for label in container.labels}
     project = labels.get("com.docker.compose.project")
     service = labels.get("com.docker.compose.service")
@@ -361,7 +361,7 @@ def keeping(title: str, replaced: Iterable[str]) -> str:
 
 
 def through_compose(project: str, service: str) -> str:
-    """Give the command by which Compose recreates a service's containers."""
+    """Return the command by which Compose recreates a service's containers."""
     return commands.shell(
         *("docker", "compose", "--project-name", project, "up", "--detach"),
         *("--no-deps", "--force-recreate", service),
@@ -401,7 +401,7 @@ def _starts(
 ) -> Iterator[str | None]:
     """Yield the containers that have to be started first; None for one that cannot be."""
     for name in names:
-        container = topology.named(host, name)
+        container = topology.container_named(host, name)
         if container is None:
             yield None
         elif name not in begun and not topology.is_running(container):
@@ -526,14 +526,14 @@ def _in_sequence(*fixes: Fix) -> tuple[str, ...]:
 
 
 def is_wanted(topology: Topology, target: Container) -> bool:
-    """Tell whether a container runs, or would if a link had not kept it from starting."""
+    """Whether a container runs, or would if a link had not kept it from starting."""
     details = topology.details(target)
     up = details.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
     return up or parse_refusal(details.error) is not None
 
 
 def present_links(details: Details) -> tuple[StoredLink, ...]:
-    """Give the links that a container has now, by the names of today."""
+    """Return the links that a container has now, by the names of today."""
     per_network = (link for each in details.endpoints for link in each.links)
     return details.stored_links or tuple(per_network)
 
@@ -564,7 +564,7 @@ def for_a_person(fix: Fix) -> Fix:
 
 
 def address_of_host(topology: Topology, host: str) -> str:
-    """Give the address under which other hosts may reach this one; '' if it is not known.
+    """Return the address under which other hosts may reach this one; '' if it is not known.
 
     An address on one of the engine's own bridges is not reachable from elsewhere.
     """

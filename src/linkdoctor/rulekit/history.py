@@ -40,7 +40,7 @@ _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 def with_history(finding: Finding, topology: Topology) -> Finding:
     """Add to a finding's proofs what the engine's events and the target's log tell."""
-    target = topology.named(finding.host, finding.target) if finding.target else None
+    target = topology.container_named(finding.host, finding.target) if finding.target else None
     further = (
         *_events(finding, target, topology),
         *(_complaints(finding, target, topology) if target is not None else ()),
@@ -75,7 +75,7 @@ def _log_of(target: Container) -> str:
 
 
 def _events(finding: Finding, target: Container | None, topology: Topology) -> Iterator[Proof]:
-    """Tell what happened to the source since the target was started."""
+    """Yield what happened to the source since the target was started."""
     if finding.code not in _EXPLAINED_BY_EVENTS or not finding.source:
         return
     begun = ""
@@ -108,14 +108,14 @@ def _clock(time: str, today: str) -> str:
 
 
 def _addresses(finding: Finding, topology: Topology) -> Iterator[str]:
-    source = topology.named(finding.host, finding.source)
+    source = topology.container_named(finding.host, finding.source)
     if source is not None and isinstance(source.details, Known):
         for endpoint in source.details.value.endpoints:
             yield from (endpoint.address, endpoint.address6)
 
 
 def _complaints(finding: Finding, target: Container, topology: Topology) -> Iterator[Proof]:
-    """Tell what the target's log says of the source, by its names or its addresses."""
+    """Yield what the target's log says of the source, by its names or its addresses."""
     if not finding.alias:
         return
     hosts = {finding.alias.lower(), finding.source.lower(), *_addresses(finding, topology)} - {""}

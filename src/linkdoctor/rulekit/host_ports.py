@@ -67,7 +67,7 @@ class PortConflict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanted_ports(container: Container, topology: Topology) -> dict[int, str]:
-    """Give the TCP ports that are said to be meant for outside, and where that is said."""
+    """Return the TCP ports that are said to be meant for outside, and where that is said."""
     wanted: dict[int, str] = {}
     for label in container.labels:
         if label.name == LABEL:
@@ -81,7 +81,7 @@ def wanted_ports(container: Container, topology: Topology) -> dict[int, str]:
 
 
 def dials(container: Container, topology: Topology) -> tuple[Dial, ...]:
-    """Give what the settings of a container dial, each host and port once."""
+    """Return what the settings of a container dial, each host and port once."""
     references = topology.details(container).references
     if not references:
         return ()
@@ -112,7 +112,7 @@ def dialled_by(caller: Container, dial: Dial) -> Proof:
 
 
 def published_as(container: Container, port: int, topology: Topology) -> tuple[Publication, ...]:
-    """Give the bindings of one of a container's TCP ports."""
+    """Return the bindings of one of a container's TCP ports."""
     return tuple(
         each
         for each in topology.details(container).published
@@ -121,7 +121,7 @@ def published_as(container: Container, port: int, topology: Topology) -> tuple[P
 
 
 def host_named(name: str, topology: Topology) -> str | None:
-    """Give the examined host that has this name or address, or None."""
+    """Return the examined host that has this name or address, or None."""
     for host in topology.hosts_meant(name):
         if topology.is_host_address(host, name):
             return host
@@ -129,7 +129,7 @@ def host_named(name: str, topology: Topology) -> str | None:
 
 
 def hosts_dialled(caller: Container, topology: Topology) -> tuple[str, ...]:
-    """Give the hosts for which :func:`dials_at` may give anything, each once."""
+    """Return the hosts for which :func:`dials_at` may give anything, each once."""
     dialled = dials(caller, topology)
     if not dialled:
         return ()
@@ -142,7 +142,7 @@ def _hosts_dialled(dialled: Iterable[Dial], topology: Topology) -> tuple[str, ..
 
 
 def bindings(host: str, topology: Topology) -> Iterator[Binding]:
-    """Give the TCP and UDP ports of a host that lead to containers, as far as they were seen."""
+    """Yield the TCP and UDP ports of a host that lead to containers, as far as they were seen."""
     for _, container in topology.containers(host):
         try:
             published = topology.details(container).published
@@ -155,7 +155,7 @@ def bindings(host: str, topology: Topology) -> Iterator[Binding]:
 def dials_at(
     host: str, caller: Container, caller_host: str, topology: Topology
 ) -> Iterator[tuple[Dial, tuple[Binding, ...]]]:
-    """Give what a container dials at a host's own address, with the bindings of that TCP port.
+    """Yield what a container dials at a host's own address, with the bindings of that TCP port.
 
     Only ports that lead to *other* containers are given. A container on the network of that very
     host is left out: it may reach what is bound to the loopback address.
@@ -175,17 +175,17 @@ def dials_at(
 
 
 def is_bound_to_loopback(publication: Publication) -> bool:
-    """Tell whether only the host itself reaches a binding."""
+    """Whether only the host itself reaches a binding."""
     return is_loopback(publication.host_address)
 
 
 def overlap(one: str, other: str) -> bool:
-    """Tell whether two addresses of a host cannot both be listened on at one port."""
+    """Whether two addresses of a host cannot both be listened on at one port."""
     return one in _ANY or other in _ANY or one == other
 
 
 def free_port(host: str, start: int, protocol: str, topology: Topology) -> int | None:
-    """Give the first port of a host, from `start` on, that nobody holds or has asked for."""
+    """Return the first port of a host, from `start` on, that nobody holds or has asked for."""
     taken = {each.port for each in topology.host_listeners(host) if each.protocol == protocol} | {
         publication.host_port
         for _, container in topology.containers(host)

@@ -16,8 +16,8 @@ from linkdoctor.model.topology import Link, Topology
 from linkdoctor.rulekit.reach import owner_of
 
 __all__ = [
-    "Door",
-    "Doors",
+    "LinkPorts",
+    "PortState",
     "bound_places",
     "dialled_addresses",
     "dialled_ports",
@@ -42,7 +42,7 @@ _NOT_HEALTHY_YET = Unknown(
 _LOOPBACK_DEVICE = "lo"
 
 
-class Door(Enum):
+class PortState(Enum):
     """How a TCP port of a container answers from outside it."""
 
     OPEN = "open"
@@ -55,32 +55,32 @@ class Door(Enum):
     CLOSED = "closed"
 
 
-class Doors(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class LinkPorts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The TCP ports of a source that a link is about."""
 
-    dialled: tuple[tuple[int, Door], ...]
+    dialled: tuple[tuple[int, PortState], ...]
     """The ports that the target is known to dial."""
-    exposed: tuple[tuple[int, Door], ...]
+    exposed: tuple[tuple[int, PortState], ...]
     """The exposed ports that it is not known to dial."""
     all_open: bool = False
 
-    def judged(self, door: Door) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Give the ports with this door: those that matter to the target, and the others.
+    def judged(self, door: PortState) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the ports with this door: those that matter to the target, and the others.
 
         A dialled port matters. If none is known to be dialled, the exposed ports matter where
         not one of them is open.
         """
-        if self.all_open and door is not Door.OPEN:
+        if self.all_open and door is not PortState.OPEN:
             return (), ()
         dialled = tuple(port for port, found in self.dialled if found is door)
         exposed = tuple(port for port, found in self.exposed if found is door)
-        if self.dialled or any(found is Door.OPEN for _, found in self.exposed):
+        if self.dialled or any(found is PortState.OPEN for _, found in self.exposed):
             return dialled, exposed
         return exposed, ()
 
 
 def dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
-    """Give the ports that the target's settings dial at the link's alias, and where they say so."""
+    """Return the ports that the target's settings dial at the link's alias, and where they do."""
     return topology.once_of(link, "dialled_ports", lambda: _dialled_ports(link, topology))
 
 
@@ -95,7 +95,7 @@ def _dialled_ports(link: Link, topology: Topology) -> dict[int, str]:
     return found
 
 
-def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
+def doors_of(link: Link, source: Container, topology: Topology) -> LinkPorts | None:
     """Look at the ports of a link; None where there is nothing to judge yet.
 
     That is so if the source does not run, or neither exposes a TCP port nor is known to be dialled.
@@ -108,7 +108,7 @@ def doors_of(link: Link, source: Container, topology: Topology) -> Doors | None:
     return doors if of is source else _doors(link, source, topology)
 
 
-def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
+def _doors(link: Link, source: Container, topology: Topology) -> LinkPorts | None:
     details = topology.details(source)
     if details.status is not Status.RUNNING:
         return None
@@ -123,13 +123,13 @@ def _doors(link: Link, source: Container, topology: Topology) -> Doors | None:
     listeners = topology.listeners(source)
     at = dialled_addresses(link, source, topology)
     doors = topology.once(("doors", at), link.host, source, lambda: _open_doors(listeners, at))
-    behind = [(port, doors.get(port, Door.CLOSED)) for port in sorted(dialled)]
-    before = [(port, doors.get(port, Door.CLOSED)) for port in sorted(exposed)]
-    open_door = Door.OPEN
+    behind = [(port, doors.get(port, PortState.CLOSED)) for port in sorted(dialled)]
+    before = [(port, doors.get(port, PortState.CLOSED)) for port in sorted(exposed)]
+    open_door = PortState.OPEN
     all_open = all(found is open_door for _, found in behind + before)
     if not all_open:
         judged_only_later(link.host, source, topology)
-    return Doors(dialled=tuple(behind), exposed=tuple(before), all_open=all_open)
+    return LinkPorts(dialled=tuple(behind), exposed=tuple(before), all_open=all_open)
 
 
 def dialled_addresses(link: Link, source: Container, topology: Topology) -> frozenset[str]:
@@ -143,38 +143,40 @@ def dialled_addresses(link: Link, source: Container, topology: Topology) -> froz
     return frozenset(topology.link_addresses(link, owner))
 
 
-def _open_doors(listeners: Iterable[Listener], at: frozenset[str] = frozenset()) -> dict[int, Door]:
+def _open_doors(
+    listeners: Iterable[Listener], at: frozenset[str] = frozenset()
+) -> dict[int, PortState]:
     """Return the TCP ports on which anything listens; dialled at some addresses, or at any."""
-    doors: dict[int, Door] = {}
+    doors: dict[int, PortState] = {}
     for each in listeners:
         if each.protocol == "tcp":
             door = _door_at(each, at)
-            before = doors.get(each.port, Door.CLOSED)
+            before = doors.get(each.port, PortState.CLOSED)
             doors[each.port] = max(door, before, key=_FROM_CLOSED_TO_OPEN.index)
     return doors
 
 
 _FROM_CLOSED_TO_OPEN = (
-    Door.CLOSED,
-    Door.LOOPBACK,
-    Door.ELSEWHERE,
-    Door.WRONG_FAMILY,
-    Door.OPEN,
+    PortState.CLOSED,
+    PortState.LOOPBACK,
+    PortState.ELSEWHERE,
+    PortState.WRONG_FAMILY,
+    PortState.OPEN,
 )
 """Of several listeners on a port, the one that comes last here counts."""
 
 
-def _door_at(listener: Listener, at: frozenset[str]) -> Door:
+def _door_at(listener: Listener, at: frozenset[str]) -> PortState:
     """Return how one listener answers connections to some addresses of its namespace."""
     if listener.device == _LOOPBACK_DEVICE or is_loopback(listener.address):
-        return Door.LOOPBACK
+        return PortState.LOOPBACK
     near = listener.device_addresses
     if at and near and at.isdisjoint(near):
-        return Door.ELSEWHERE
+        return PortState.ELSEWHERE
     accepts, wildcard = _accepted(listener.address, ipv6_only=listener.ipv6_only)
     if not at or any(accepts(each) for each in at):
-        return Door.OPEN
-    return Door.WRONG_FAMILY if wildcard else Door.ELSEWHERE
+        return PortState.OPEN
+    return PortState.WRONG_FAMILY if wildcard else PortState.ELSEWHERE
 
 
 def _accepted(address: str, *, ipv6_only: bool) -> tuple[Callable[[str], bool], bool]:
@@ -209,7 +211,7 @@ def judged_only_later(
 
 
 def starting(host: str, container: Container, topology: Topology) -> Unknown | None:
-    """Tell why a container may still be on its way up: 10 s, or as its health check says."""
+    """Return why a container may still be on its way up: 10 s, or as its health check says."""
     details = topology.details(container)
     return topology.once(
         starting, host, container, lambda: _starting(details, topology.taken_at(host))
@@ -238,15 +240,17 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def door_of(port: int, listeners: Iterable[Listener], at: frozenset[str] = frozenset()) -> Door:
-    """Tell how a TCP port of the container with these listening sockets answers.
+def door_of(
+    port: int, listeners: Iterable[Listener], at: frozenset[str] = frozenset()
+) -> PortState:
+    """Return how a TCP port of the container with these listening sockets answers.
 
     Args:
         port: of the container.
         listeners: all of its listening sockets.
         at: the addresses at which it is dialled; none for any.
     """
-    return _open_doors(listeners, at).get(port, Door.CLOSED)
+    return _open_doors(listeners, at).get(port, PortState.CLOSED)
 
 
 def bound_places(source: Container, ports: Collection[int], topology: Topology) -> tuple[str, ...]:
@@ -270,7 +274,7 @@ def place_of(listener: Listener) -> str:
 
 @lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
-    """Tell whether only a namespace itself reaches an address: 127.0.0.0/8 and ::1."""
+    """Whether only a namespace itself reaches an address: 127.0.0.0/8 and ::1."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

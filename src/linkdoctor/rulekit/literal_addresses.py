@@ -46,7 +46,7 @@ class Literal(msgspec.Struct, frozen=True, gc=False, kw_only=True, order=True):
 
 
 def literals_of(container: Container, topology: Topology) -> tuple[Literal, ...]:
-    """Give the addresses that the user or the image wrote into a container's settings.
+    """Return the addresses that the user or the image wrote into a container's settings.
 
     Those that a link put into the running process are not settings, and extra hosts for the alias
     of a link on the default bridge are that link's affair (LD304).
@@ -81,7 +81,7 @@ def _literals_in(details: Details) -> tuple[Literal, ...]:
 
 
 def bridge_of(host: str, address: str, topology: Topology) -> Network | None:
-    """Give the bridge network of a host among whose containers' addresses this one is.
+    """Return the bridge network of a host among whose containers' addresses this one is.
 
     An address that is the network's own, the gateway's or set aside is none of them. On other
     kinds of networks an address may well belong to something outside the host.
@@ -95,7 +95,7 @@ def bridge_of(host: str, address: str, topology: Topology) -> Network | None:
 
 
 def is_on(network: Network, address: str) -> bool:
-    """Tell whether an address can be that of a container on a network."""
+    """Whether an address can be that of a container on a network."""
     parsed = ipaddress.ip_address(address)
     for subnet in subnets_in(network.subnets):
         if parsed in subnet:
@@ -104,7 +104,7 @@ def is_on(network: Network, address: str) -> bool:
 
 
 def _is_reserved(network: Network, address: str) -> bool:
-    """Tell whether an address is the gateway's or set aside; a gateway untold is the first."""
+    """Whether an address is the gateway's or set aside; a gateway untold is the first."""
     parsed = ipaddress.ip_address(address)
     reserved = {ipaddress.ip_address(each) for each in network.reserved if is_address(each)}
     for subnet in subnets_in(network.subnets):
@@ -114,12 +114,12 @@ def _is_reserved(network: Network, address: str) -> bool:
 
 
 def has_for_good(container: Container, address: str, topology: Topology) -> bool:
-    """Tell whether ``--ip`` gave a container an address, which then is its own, running or not."""
+    """Whether ``--ip`` gave a container an address, which then is its own, running or not."""
     return any(address == each.fixed_address for each in topology.details(container).endpoints)
 
 
 def is_of_the_host(host: str, address: str, topology: Topology) -> bool:
-    """Tell whether an address is known to be one of the host itself."""
+    """Whether an address is known to be one of the host itself."""
     try:
         return topology.is_host_address(host, address)
     except MissingEvidence:
@@ -129,7 +129,7 @@ def is_of_the_host(host: str, address: str, topology: Topology) -> bool:
 def meant_link(
     host: str, container: Container, literal: Literal, topology: Topology
 ) -> Link | None:
-    """Give the container's link on the default bridge whose source the setting speaks of."""
+    """Return the container's link on the default bridge whose source the setting speaks of."""
     for link in topology.links_of(host, container):
         if link.kind is LinkKind.LEGACY and literal.prefix == link.prefix:
             return link
@@ -139,12 +139,12 @@ def meant_link(
 def meant_container(
     host: str, container: Container, literal: Literal, topology: Topology
 ) -> Container | None:
-    """Give the container that the setting speaks of by its name; None if it cannot be told."""
+    """Return the container that the setting speaks of by its name; None if it cannot be told."""
     link = meant_link(host, container, literal, topology)
     if link is not None:
-        return topology.source_shown(link)
+        return topology.source_or_namesake(link)
     if literal.name:
-        return topology.named(host, literal.name)
+        return topology.container_named(host, literal.name)
     fitting = list(_with_prefix(host, literal.prefix, topology)) if literal.prefix else []
     return fitting[0] if len(fitting) == 1 else None
 

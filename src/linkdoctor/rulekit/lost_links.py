@@ -45,7 +45,7 @@ def lost_links(
         if alias in live:
             continue
         there = topology.answering(host, network, link.source)
-        source = next(iter(there), topology.looked_up(host, link.source))
+        source = next(iter(there), topology.resolve_reference(host, link.source))
         others = _answering(host, target, alias, topology)
         astray = bool(others) and source is not None and source not in others
         given = (

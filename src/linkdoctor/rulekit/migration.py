@@ -73,7 +73,7 @@ def with_alias(topology: Topology, link: Link, alias: str) -> Fix:
 
 
 def _obstacle(topology: Topology, host: str, target: Container, links: list[Link]) -> str:
-    """Give what has to be done first; '' if nothing."""
+    """Return what has to be done first; '' if nothing."""
     if compose_service(target) is not None:
         return "take network_mode: bridge out of the Compose file"
     others = sorted({link.target.name for link in topology.links_to(host, target)})

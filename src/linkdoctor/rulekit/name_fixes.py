@@ -37,7 +37,7 @@ def ways_to_provide(
 ) -> Iterator[Fix]:
     """Advise how a target comes to the name that it expects, the best way first."""
     name = unmet.expectation.names[0]
-    source = topology.source_shown(unmet.link) if unmet.link else None
+    source = topology.source_or_namesake(unmet.link) if unmet.link else None
     if source is None and len(unmet.candidates) == 1:
         source = unmet.candidates[0].container
     if source is not None:
@@ -66,7 +66,7 @@ def _by_hand(target: Container, sources: str, name: str) -> Fix:
 def _ways_to(
     host: str, target: Container, unmet: Unmet, source: Container, topology: Topology
 ) -> Iterator[Fix]:
-    """Give what makes a container known to the target under a name; it depends on the modes."""
+    """Yield what makes a container known to the target under a name; it depends on the modes."""
     name, link = unmet.expectation.names[0], unmet.link
     network = link.network if link else user_network_of(host, target, topology)
     mode = topology.details(owner_of(host, target, topology)).network_mode
@@ -115,7 +115,7 @@ def _with_a_link(
 def _anew(
     host: str, target: Container, name: str, network: str, source: Container, topology: Topology
 ) -> Iterator[Fix]:
-    """Give what adds a name to a source that is on the network already."""
+    """Yield what adds a name to a source that is on the network already."""
     endpoint = topology.endpoint(source, network)
     if endpoint is None:  # there only as the container whose network it shares
         owner = owner_of(host, source, topology)

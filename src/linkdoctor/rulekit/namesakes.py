@@ -36,11 +36,11 @@ def name_before_compose(name: str) -> str:
 
 def namesake(link: Link, topology: Topology) -> Container | None:
     """Return the container that has the name of a link's source today, whichever name was typed."""
-    found = topology.named(link.host, link.source_name)
+    found = topology.container_named(link.host, link.source_name)
     if found is not None or link.kind is not LinkKind.LEGACY:
         return found
     for name in _names(link, topology):
-        found = topology.named(link.host, name)
+        found = topology.container_named(link.host, name)
         if found is not None and found is not link.target:
             return found
     return None

@@ -15,17 +15,17 @@ from linkdoctor.model.links import StoredLink
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
 
-__all__ = ["Fate", "Registration", "registrations"]
+__all__ = ["LinkOutcome", "Registration", "registrations"]
 
 _NO_NETWORK_OF_ITS_OWN = ("default", "bridge", "", "none", "host")
 
 
-class Fate(Enum):
+class LinkOutcome(Enum):
     """What becomes of a stored link at the engine's next start."""
 
     KEPT = "kept"
     TAKEN = "taken"
-    """An earlier link has the alias: this one is dropped without a word."""
+    """An earlier link has the alias: this one is dropped silently."""
     FAILED = "failed"
     """Its source is not found, or cannot be linked to: here the engine gives up."""
     LOST = "lost"
@@ -36,13 +36,13 @@ class Registration(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A stored link and its future."""
 
     link: StoredLink
-    fate: Fate
+    fate: LinkOutcome
     source: Container | None
     """The container to which the typed name leads today."""
 
 
 def registrations(topology: Topology, host: str, target: Container) -> tuple[Registration, ...]:
-    """Tell what the next start of the engine makes of a container's links, in their order.
+    """Return what the next start of the engine makes of a container's links, in their order.
 
     Raises:
         MissingEvidence: the stored links, or the details of a container that they concern, could
@@ -61,21 +61,21 @@ def _found(topology: Topology, host: str, target: Container) -> tuple[Registrati
     for link in topology.stored_links(target):
         source = _source(topology, host, link)
         if failed:
-            fate = Fate.LOST
+            fate = LinkOutcome.LOST
         elif source is None or topology.details(source).network_mode == "host":
-            fate, failed = Fate.FAILED, True
+            fate, failed = LinkOutcome.FAILED, True
         elif link.alias in taken:
-            fate = Fate.TAKEN
+            fate = LinkOutcome.TAKEN
         else:
-            fate = Fate.KEPT
+            fate = LinkOutcome.KEPT
             taken.add(link.alias)
         found.append(Registration(link=link, fate=fate, source=source))
     return tuple(found)
 
 
 def _source(topology: Topology, host: str, link: StoredLink) -> Container | None:
-    """Give the source, or the owner of the network namespace that it shares."""
-    source = topology.looked_up(host, link.source)
+    """Return the source, or the owner of the network namespace that it shares."""
+    source = topology.resolve_reference(host, link.source)
     seen: set[str] = set()
     while source is not None and topology.details(source).network_mode.startswith("container:"):
         if source.id in seen:

@@ -67,7 +67,7 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_join_refusal(error: str) -> bool:
-    """Tell whether ``State.Error`` speaks of a namespace that could not be joined."""
+    """Whether ``State.Error`` speaks of a namespace that could not be joined."""
     return _REFUSALS.search(error[:4096]) is not None
 
 
@@ -101,7 +101,7 @@ def _shared(details: Details) -> Iterator[tuple[Shared, str]]:
 def _left_behind(
     host: str, sharer: Container, kind: Shared, reference: str, topology: Topology
 ) -> Orphan | None:
-    owner = topology.looked_up(host, reference)
+    owner = topology.resolve_reference(host, reference)
     inspected = topology.read_from(sharer.details)
     if owner is None:
         if topology.product(host) != "Docker":
@@ -189,7 +189,7 @@ def _refused(
 ) -> Orphan | None:
     """Find that the engine refused to start it because of its owner."""
     error = topology.details(sharer).error
-    owners = {kind: topology.looked_up(host, reference) for kind, reference in shared}
+    owners = {kind: topology.resolve_reference(host, reference) for kind, reference in shared}
     gone = [kind for kind, owner in owners.items() if owner is None]
     refused = is_join_refusal(error)
     if not refused and not (gone and _GONE in error):
@@ -216,7 +216,7 @@ def _killed(
     ended = time_of(details.finished_at)
     if reference is None or details.exit_code != _KILLED or ended is None:
         return None
-    owner = topology.looked_up(host, reference)
+    owner = topology.resolve_reference(host, reference)
     if owner is not None and not topology.is_running(owner):
         return None
     events = topology.remembered(host)

@@ -102,7 +102,7 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
     endpoints = {each.host: each.endpoint for each in topology.snapshots()}
     if target.startswith("-") or not hosts <= endpoints.keys():
         return ""
-    if not any(topology.named(each, target) for each in hosts) or _lacks_a_source(
+    if not any(topology.container_named(each, target) for each in hosts) or _lacks_a_source(
         topology, fix.host or host, fix
     ):
         return ""
@@ -119,10 +119,10 @@ def _lacks_a_source(topology: Topology, host: str, fix: Fix) -> bool:
     """Whether a container is to be made whose links lead to nothing: linkdoctor would refuse."""
     try:
         for each in fix.actions:
-            container = topology.named(host, each.container)
+            container = topology.container_named(host, each.container)
             if isinstance(each, Recreate) and container is not None:
                 links = links_to_make(topology, host, container, each)
-                if any(topology.named(host, link.source) is None for link in links):
+                if any(topology.container_named(host, link.source) is None for link in links):
                     return True
     except MissingEvidence:
         return True
@@ -205,7 +205,7 @@ def _has_networks(topology: Topology, host: str, action: ConnectNetwork) -> bool
 
 def _details(topology: Topology, host: str, name: str) -> Details | None:
     known = any(each.host == host for each in topology.snapshots())
-    container = topology.named(host, name) if known else None
+    container = topology.container_named(host, name) if known else None
     details = container.details if container is not None else None
     return details.value if isinstance(details, Known) else None
 
@@ -245,7 +245,9 @@ def _startable(topology: Topology, host: str, fix: Fix) -> Fix:
 
 
 def _own_fault(topology: Topology, host: str, action: Action) -> str:
-    container = topology.named(host, action.container) if isinstance(action, Start) else None
+    container = (
+        topology.container_named(host, action.container) if isinstance(action, Start) else None
+    )
     return "" if container is None else unknown_start_error(topology.details(container))
 
 
@@ -280,7 +282,7 @@ def _with_sources(topology: Topology, host: str, actions: Iterable[Action]) -> I
 
 def _down(topology: Topology, host: str, name: str, begun: set[str]) -> Iterator[str]:
     """Yield the sources that have to be started before a container, the farthest first."""
-    container = topology.named(host, name)
+    container = topology.container_named(host, name)
     if container is None:
         return
     for source in obstacles(topology, host, container)[0]:
@@ -292,7 +294,7 @@ def _down(topology: Topology, host: str, name: str, begun: set[str]) -> Iterator
 
 def _part(topology: Topology, host: str, action: Action) -> Fix | OneCall:
     """Return an action, or the recreation that takes the place of a start in vain."""
-    container = topology.named(host, action.container)
+    container = topology.container_named(host, action.container)
     if isinstance(action, Start) and container is not None:
         ghosts = obstacles(topology, host, container)[1]
         if ghosts:

@@ -40,7 +40,7 @@ def failed_probes(link: Link, topology: Topology) -> tuple[Probe, ...]:
     A source that has only just started may refuse for a while. Where no port is known to be
     dialled, one of those that were left out may answer.
     """
-    source = topology.source_shown(link)
+    source = topology.source_or_namesake(link)
     early = source is not None and starting(link.host, source, topology) is not None
     counting = probes_that_count(link, topology)
     cut = any(each.outcome is ProbeOutcome.LEFT_OUT for each in counting)

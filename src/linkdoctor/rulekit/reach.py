@@ -30,7 +30,7 @@ _MOST_CHAINED = 8
 
 
 def owner_of(host: str, container: Container, topology: Topology) -> Container:
-    """Give the container whose network namespace a container lives in: often its own."""
+    """Return the container whose network namespace a container lives in: often its own."""
     for _ in range(_MOST_CHAINED):
         owner = topology.namespace_owner(host, container)
         if owner is None:
@@ -40,13 +40,13 @@ def owner_of(host: str, container: Container, topology: Topology) -> Container:
 
 
 def networks_of(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
-    """Give the names of the networks that a container is on; in container mode, its owner's."""
+    """Return the names of the networks that a container is on; in container mode, its owner's."""
     owner = owner_of(host, container, topology)
     return tuple(each.network for each in topology.details(owner).endpoints)
 
 
 def addresses_of(host: str, container: Container, topology: Topology) -> frozenset[str]:
-    """Give all addresses of a container, on whatever network."""
+    """Return all addresses of a container, on whatever network."""
     owner = owner_of(host, container, topology)
     return frozenset(
         address
@@ -57,7 +57,7 @@ def addresses_of(host: str, container: Container, topology: Topology) -> frozens
 
 
 def is_local(network: Network | None) -> bool:
-    """Tell whether all containers of a network are on one host; an unknown network is taken so."""
+    """Whether all containers of a network are on one host; an unknown network is taken so."""
     return network is None or network.driver in _LOCAL_DRIVERS
 
 
@@ -76,7 +76,7 @@ def has_hosts_line(target: Container, name: str, topology: Topology) -> bool:
 
 
 def is_answered(link: Link, topology: Topology) -> bool:
-    """Tell whether the embedded DNS knows the source of a link: it runs on the link's network.
+    """Whether the embedded DNS knows the source of a link: it runs on the link's network.
 
     A source that shares another container's network namespace has no name there (engine lab).
     """
@@ -89,7 +89,7 @@ def is_answered(link: Link, topology: Topology) -> bool:
 
 
 def searched_names(link: Link, topology: Topology) -> tuple[str, ...]:
-    """Give the names that the target's resolver tries before the alias of a link, in its order.
+    """Return the names that the target's resolver tries before the alias of a link, in its order.
 
     That is so if the alias has fewer dots than ``ndots``, for which Docker sets 0 on user-defined
     networks unless it is told otherwise. A hosts line comes before any of it, so a link on the
@@ -102,7 +102,7 @@ def searched_names(link: Link, topology: Topology) -> tuple[str, ...]:
 
 
 def subnets_of(host: str, container: Container, topology: Topology) -> tuple[str, ...] | None:
-    """Give the subnets of all networks of a container, or None where one of them has none."""
+    """Return the subnets of all networks of a container, or None where one of them has none."""
     found: list[str] = []
     for name in networks_of(host, container, topology):
         network = topology.network(host, name)
@@ -113,7 +113,7 @@ def subnets_of(host: str, container: Container, topology: Topology) -> tuple[str
 
 
 def is_inside(address: str, subnets: Iterable[str]) -> bool:
-    """Tell whether an address belongs to one of some subnets; what is neither is outside."""
+    """Whether an address belongs to one of some subnets; what is neither is outside."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

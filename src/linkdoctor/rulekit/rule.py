@@ -29,8 +29,8 @@ __all__ = [
     "EachLink",
     "Expected",
     "Hit",
+    "HostContainer",
     "Page",
-    "Place",
     "Rule",
     "page_of",
 ]
@@ -55,7 +55,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """Tells apart several hits of one rule on one link; never wording or an id."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class HostContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A container and the host it lives on."""
 
     host: str
@@ -75,7 +75,7 @@ class EachLink(msgspec.Struct, frozen=True):
 class EachContainer(msgspec.Struct, frozen=True):
     """The check is asked once for every container, or for every one that is up."""
 
-    check: Callable[[Place, Topology], Iterable[Hit]]
+    check: Callable[[HostContainer, Topology], Iterable[Hit]]
     up: bool = False
     """Only containers that are up; where that is not known, the rule is skipped."""
 
@@ -136,8 +136,10 @@ SECTIONS = (
     "Why it matters",
     "How it is proved",
     "What it is not",
-    "How to mend it",
+    "How to fix it",
 )
+_OLD_LAST_SECTION = "How to mend it"
+"""Until 0.1; packs that are not ours may go on to say it."""
 
 
 def _docstring_in_source(module: ModuleType) -> str:
@@ -162,6 +164,9 @@ def page_of(module: ModuleType) -> Page:
         heading, _, content = block.partition("\n")
         sections.append((heading.strip(), content.strip()))
     headings = tuple(heading for heading, _ in sections)
+    if headings and headings[-1] == _OLD_LAST_SECTION:
+        headings = (*headings[:-1], SECTIONS[-1])
+        sections[-1] = (SECTIONS[-1], sections[-1][1])
     if headings != SECTIONS or not all(content for _, content in sections):
         raise ValueError(f"{module.__name__}: the page needs the sections {', '.join(SECTIONS)}")
     return Page(title=title.strip(), sections=tuple(sections))

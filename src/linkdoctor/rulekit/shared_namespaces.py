@@ -88,14 +88,16 @@ def owners_of(topology: Topology, host: str, container: Container) -> tuple[Cont
     """Return the containers whose namespaces one lives in, as far as they are there."""
     if not isinstance(container.details, Known):
         return ()
-    found = (topology.looked_up(host, name) for _, name in references_of(container.details.value))
+    found = (
+        topology.resolve_reference(host, name) for _, name in references_of(container.details.value)
+    )
     return tuple({each.id: each for each in found if each is not None}.values())
 
 
 def has_lost_owner(topology: Topology, host: str, container: Container) -> bool:
-    """Tell whether a container shares the namespaces of one that is gone: it cannot start again."""
+    """Whether a container shares the namespaces of one that is gone: it cannot start again."""
     return any(
-        topology.looked_up(host, name) is None
+        topology.resolve_reference(host, name) is None
         for _, name in references_of(topology.details(container))
     )
 
@@ -139,7 +141,7 @@ def joins_of(
 ) -> tuple[Joined, ...]:
     """Return what joins a sharer to those of its owners that are replaced, given by name."""
     found = (
-        (namespace, topology.looked_up(host, reference))
+        (namespace, topology.resolve_reference(host, reference))
         for namespace, reference in references_of(details)
     )
     return tuple(
@@ -150,12 +152,12 @@ def joins_of(
 
 
 def waits_for_owner(sharer: Sharer) -> bool:
-    """Tell whether a sharer is down because its owner was, when the engine tried to start it."""
+    """Whether a sharer is down because its owner was, when the engine tried to start it."""
     return not sharer.up and _REFUSED.search(sharer.details.error) is not None
 
 
 def stays_down(sharer: Sharer) -> bool:
-    """Tell whether a sharer that is replaced is not to be started."""
+    """Whether a sharer that is replaced is not to be started."""
     return not sharer.up and not waits_for_owner(sharer)
 
 
@@ -170,7 +172,7 @@ def _indexed(topology: Topology, host: str) -> _Index:
             continue
         namespaces: dict[str, list[Namespace]] = {}
         for namespace, reference in references_of(details.value):
-            owner = topology.looked_up(host, reference)
+            owner = topology.resolve_reference(host, reference)
             if owner is not None and owner.id != container.id:
                 namespaces.setdefault(owner.id, []).append(namespace)
         for identity, shared in namespaces.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
-from linkdoctor.rulekit.link_ports import Door, door_of
+from linkdoctor.rulekit.link_ports import PortState, door_of
 from linkdoctor.rulekit.reach import owner_of
 
 __all__ = ["listens_apart", "sharers_of"]
@@ -46,6 +46,6 @@ def listens_apart(
         MissingEvidence: the listening sockets of a sharer could not be had.
     """
     for each in sharers_of(host, container, topology):
-        if door_of(port, topology.listeners(each)) is Door.OPEN:
+        if door_of(port, topology.listeners(each)) is PortState.OPEN:
             return each
     return None

@@ -44,9 +44,9 @@ def stand_in_for(
 
 
 def is_kept(host: str, container: Container, topology: Topology) -> bool:
-    """Tell whether it is the predecessor that a recreation keeps beside its successor, by name."""
+    """Whether it is the predecessor that a recreation keeps beside its successor, by name."""
     aside = _ASIDE.search(container.name)
-    successor = topology.named(host, container.name[: aside.start()]) if aside else None
+    successor = topology.container_named(host, container.name[: aside.start()]) if aside else None
     return (
         successor is not None
         and successor.image == container.image

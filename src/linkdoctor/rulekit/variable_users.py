@@ -20,7 +20,7 @@ _SETS_VARIABLES = (28,)
 
 
 def variables_wanted(link: Link, topology: Topology) -> dict[str, str]:
-    """Give the variables of a link that its target reads without a default, and where.
+    """Return the variables of a link that its target reads without a default, and where.
 
     A name that ends in ``*`` stands for any variable that begins so: images are known to read
     some, not which. Variables that the user set are no wish to the link.
@@ -42,7 +42,7 @@ def variables_wanted(link: Link, topology: Topology) -> dict[str, str]:
 
 
 def lacking(wanted: Iterable[str], link: Link, topology: Topology) -> tuple[str, ...]:
-    """Give those of the wanted variables that the target's process does not have, sorted."""
+    """Return those of the wanted variables that the target's process does not have, sorted."""
     has = {variable.name for variable in topology.process_environment(link.target)}
     return tuple(sorted(name for name in wanted if not any(_fits(each, name) for each in has)))
 
@@ -60,7 +60,7 @@ def set_by_hand(link: Link, names: Iterable[str], topology: Topology) -> Fix:
 
 
 def _by_name(link: Link, wanted: tuple[str, ...], topology: Topology) -> tuple[Variable, ...]:
-    """Give the wanted variables as a link would set them, the name in place of the address."""
+    """Return the wanted variables as a link would set them, the name in place of the address."""
     source = topology.source_of(link)
     exposed = set(topology.details(source).exposed) if source is not None else set[Port]()
     reads = (*topology.details(link.target).reads, *topology.script_reads(link.target))

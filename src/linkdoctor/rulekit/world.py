@@ -125,7 +125,7 @@ class World:
 
     @classmethod
     def tutorial(cls) -> World:
-        """Give the classic pair: `web`, linked to `app` as `helloapp`, and all is well."""
+        """Return the classic pair: `web`, linked to `app` as `helloapp`, and all is well."""
         return cls().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
 
     def network(
@@ -207,7 +207,7 @@ class World:
         typed = tuple(
             parse_stored_link(each) for each in ([link] if isinstance(link, str) else link)
         )
-        # Of two links with one alias the engine keeps the first, without a word.
+        # Of two links with one alias the engine keeps the first, silently.
         links = tuple(sorted({each.alias: each for each in reversed(typed)}.values()))
         bindings = tuple(
             Publication(
@@ -369,7 +369,7 @@ class World:
         return self.change(name, endpoints=(*self._details(name).endpoints, endpoint))
 
     def take(self, name: str, address: str) -> World:
-        """Give a container that nobody is linked to another address of its network."""
+        """Return a container that nobody is linked to another address of its network."""
         endpoint = self._details(name).endpoints[0]
         return self.change(name, endpoints=(msgspec.structs.replace(endpoint, address=address),))
 
@@ -461,7 +461,7 @@ class World:
         return self
 
     def child(self, name: str, variables: Mapping[str, str]) -> World:
-        """Give a container a second process with other variables of links than the first has."""
+        """Return a container a second process with other variables of links than the first has."""
         pid = self._details(name).pid + 1
         other = ProcessVariables(pid=pid, variables=redact(variables.items()))
         self._containers[name] = msgspec.structs.replace(

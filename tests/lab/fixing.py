@@ -38,7 +38,7 @@ def control_of(lab: Lab) -> Generator[Control, None, None]:
         yield control
 
 
-def mend(
+def fix(
     lab: Lab,
     action: Action,
     journal: Path,
@@ -96,7 +96,7 @@ def command_line(
     )
 
 
-def mended(lab: Lab, home: Path, allow: str, *further: str, beside: Lab | None = None) -> None:
+def fixed(lab: Lab, home: Path, allow: str, *further: str, beside: Lab | None = None) -> None:
     """Apply, and expect that nothing is left."""
     permission = ("--apply", "--allow", allow, "--yes", *further)
     done = command_line(lab, home, "fix", *permission, beside=beside)
