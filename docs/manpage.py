@@ -37,8 +37,8 @@ FILES = (
 LABELS = (
     (
         "linkdoctor.ignore",
-        "Codes or names of rules, parted by commas or blanks. What they find with this container "
-        "as the target is only counted.",
+        "Codes or names of rules, separated by commas or blanks. Findings with this "
+        "container as the target are suppressed.",
     ),
     ("linkdoctor.expects", "Names that the container must be able to reach."),
     ("linkdoctor.publish", "Ports that are meant to be reached from outside the host."),

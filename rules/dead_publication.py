@@ -222,8 +222,8 @@ def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
         )
     if doors != {PortState.LOOPBACK}:
         yield Fix(
-            title=f"see why the service of {container.name} does not listen, or publish the port "
-            "that it does listen on",
+            title=f"find out why the service of {container.name} does not listen, or publish the "
+            "port that it does listen on",
             safety=Safety.MANUAL,
             commands=(commands.logs(container.name),),
         )

@@ -147,7 +147,7 @@ def _fixes_on(
         return
     leave = commands.shell("docker", "network", "disconnect", network, target.name)
     yield Fix(
-        title=f"connect {target.name} anew to network {network}, with its links (cuts its "
+        title=f"reconnect {target.name} to network {network}, with its links (cuts its "
         "connections on that network for a moment)",
         safety=Safety.RESTART,
         commands=(leave, connect),

@@ -10,7 +10,7 @@ number.
 ## Why it matters
 
 Of two links with one prefix, the variables of one win, and nobody knows of which. A program that
-takes `tcp://172.17.0.2:6379` for the number of a port fails at its start, or dials nowhere.
+takes `tcp://172.17.0.2:6379` for a port number fails at its start, or dials nowhere.
 
 ## How it is proved
 
@@ -121,7 +121,7 @@ def _with_a_setting(link: Link, topology: Topology) -> Iterator[Hit]:
     new = _free_alias(link, topology)
     yield Hit(
         message=f"The link {link.alias} sets {name} to {given.value} in {link.target.name}, which "
-        "takes that variable for the number of a port.",
+        "takes that variable for a port number.",
         evidence=(
             Proof(
                 what=name,

@@ -140,7 +140,7 @@ def _fixes(
             host,
             container,
             published=pinned,
-            why=f"with port {today} of {host} fixed, so that whoever dials it goes on to reach it",
+            why=f"with port {today} of {host} fixed, so that existing clients still reach it",
         ),
         Fix(
             title="better, where what dials it can be changed: publish it at a fixed port below "

@@ -129,7 +129,7 @@ RULE = Rule(
             given=lambda: (World.tutorial().snapshot(),),
         ),
         Case(
-            title="the engine was told not to manage the firewall",
+            title="the engine is configured not to manage the firewall",
             given=lambda: (
                 World(manages_firewall=False)
                 .run("app", expose=[5000], listen=[5000])

@@ -266,7 +266,7 @@ RULE = Rule(
             ),
         ),
         Case(
-            title="a link on the default bridge is no matter of DNS",
+            title="a link on the default bridge does not use DNS",
             given=lambda: (
                 World()
                 .run("app")

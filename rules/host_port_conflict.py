@@ -428,7 +428,7 @@ RULE = Rule(
             given=lambda: (_refused_beside('exec: "serve": executable file not found').snapshot(),),
         ),
         Case(
-            title="it was started meanwhile, and shows the old error no more",
+            title="it was started meanwhile, and no longer shows the old error",
             given=lambda: (
                 World()
                 .run("app", publish={5000: 18000})

@@ -3,7 +3,7 @@
 ## What it means
 
 The engine wrote a line for the link into the target's `/etc/hosts` when it started the target.
-It is not there any more; if another line has the alias among its names, that one decides.
+It is gone; if another line has the alias among its names, that one decides.
 
 ## Why it matters
 

@@ -93,7 +93,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     elif missing := lacking(wanted, link, topology):
         kept = _is_told_to_keep(link.host, topology)
         why = (
-            f"{link.target.name} was started before engine {engine} was told to keep them"
+            f"{link.target.name} was started before engine {engine} was configured to keep them"
             if kept
             else f"engine {engine} sets no link variables any more"
         )
@@ -115,7 +115,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             wanted,
             f"{reads}, which engine {engine} sets only because of {ESCAPE}; engine 30 takes that "
             "away.",
-            observed="set by the engine, which was told to",
+            observed="set by the engine, as configured",
             fixes=(by_hand,),
             severity=Severity.WARNING,
         )
@@ -124,7 +124,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             link,
             wanted,
             f"{reads} and has it from before the upgrade to engine {engine}, which sets no link "
-            "variables any more: it is gone when the container starts anew.",
+            "variables any more: it is gone when the container is started again.",
             observed="set by an earlier engine",
             fixes=(by_hand, keep_variables(link.target.name)),
         )
@@ -207,7 +207,7 @@ RULE = Rule(
             expect=(Expected(target="tracker", alias="postgres", severity=Severity.ERROR),),
         ),
         Case(
-            title="engine 29 that was told to keep the variables",
+            title="engine 29 that is configured to keep the variables",
             given=lambda: (
                 _on("29.1.0", keeps=True).run("web", link="pg:db", command=_READS).snapshot(),
             ),

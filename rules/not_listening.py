@@ -154,7 +154,7 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"see why the service of {source.name} does not listen",
+                title=f"find out why the service of {source.name} does not listen",
                 safety=Safety.MANUAL,
                 commands=(commands.logs(source.name),),
             ),

@@ -1,4 +1,4 @@
-"""The alias of a link is no good name for a host.
+"""The alias of a link is not a valid host name.
 
 ## What it means
 
@@ -187,7 +187,7 @@ RULE = Rule(
     name="odd-hostname",
     severity=Severity.INFO,
     since="0.1",
-    summary="the alias of a link is no good name for a host",
+    summary="the alias of a link is not a valid host name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD302", "LD303", "LD304", "LD510"}),

@@ -152,7 +152,7 @@ def _fixes(
         )
     elif link is not None and source is None:
         yield recreate(
-            topology, place.host, target, why="it has a ghost link, which no start fixes"
+            topology, place.host, target, why="it has a ghost link; starting it will not help"
         )
     elif source is not None and _is_off_the_bridge(source, topology):
         connected = doing(

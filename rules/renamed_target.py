@@ -1,4 +1,4 @@
-"""The target was renamed while it ran: its hosts file is no longer kept right.
+"""The target was renamed while it ran: its hosts file is no longer kept up to date.
 
 ## What it means
 
@@ -85,7 +85,7 @@ RULE = Rule(
     name="renamed-target",
     severity=Severity.WARNING,
     since="0.1",
-    summary="the target was renamed while it ran: its hosts file is no longer kept right",
+    summary="the target was renamed while it ran: its hosts file is no longer kept up to date",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

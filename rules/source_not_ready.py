@@ -135,7 +135,7 @@ def _times_of(source: Container, deaths: Sequence[Death]) -> Iterator[Proof]:
         shown = [f"{each.time:%H:%M:%S}" for each in deaths[-_MOST_SHOWN:]]
         earlier = ["…"] if len(deaths) > len(shown) else []
         yield Proof(
-            what=f"deaths of {source.name} that nobody asked for",
+            what=f"deaths of {source.name} that nobody requested",
             observed=f"{', '.join([*earlier, *shown])} UTC",
             expected=f"fewer than {MANY} within ten minutes",
             where="docker events",

@@ -303,8 +303,9 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
         # What an interface is asked for before any packet is sent passes no rule of iptables.
         inside = () if source is None else (_within(source, "ip", "address", "show"),)
         return Fix(
-            title=f"look whether {link.source_name} still has {probe.address} on an interface that "
-            "is up, and whether its other end still hangs on the bridge, as root on its host",
+            title=f"check whether {link.source_name} still has {probe.address} on an interface "
+            "that is up, and whether its other end is still attached to the bridge, as root on "
+            "its host",
             safety=Safety.MANUAL,
             commands=(
                 *inside,
@@ -315,7 +316,7 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
     match probe.outcome:
         case ProbeOutcome.NO_NAME:
             return Fix(
-                title=f"look at what names mean in {target.name}",
+                title=f"check what names resolve to in {target.name}",
                 safety=Safety.MANUAL,
                 commands=(
                     commands.shell(
@@ -335,7 +336,7 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
         case _:
             inside = () if source is None else (_within(source, "iptables", "-S", "INPUT"),)
             return Fix(
-                title="look for firewall rules that were added by hand, as root on its host",
+                title="look for manually added firewall rules, as root on its host",
                 safety=Safety.MANUAL,
                 commands=(commands.shell("iptables", "-S", "DOCKER-USER"), *inside),
             )

@@ -229,7 +229,7 @@ def examine(
 def _wait(waiting: set[int], done: SimpleQueue[int], seconds: float) -> None:
     """Take out of what is waited for all that is done within the time.
 
-    In short breaths: a signal that reaches another thread does not wake this one.
+    Poll, because a signal delivered to another thread does not wake this one.
     """
     clock = Deadline(seconds)
     while waiting:
@@ -433,7 +433,7 @@ def contents_of(path: Path) -> Inventory:
     try:
         plain = json.loads(content, object_pairs_hook=fields)
     except (ValueError, RecursionError) as error:
-        raise SnapshotError(f"{path}: no snapshot: not valid JSON ({error})") from None
+        raise SnapshotError(f"{path}: not a snapshot: not valid JSON ({error})") from None
     known = json.loads(msgspec.json.encode(snapshot))
     return inventory(snapshot, [*repeated, *unknown_in(plain, known)])
 
@@ -493,7 +493,7 @@ def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) 
     schema = _schema_of(content, name)
     version = schema.partition("/")[2]
     if _kind(schema) != _kind(wanted):
-        raise SnapshotError(f"{name}: no {what}: its schema is {schema[:80]!r}, not {wanted!r}")
+        raise SnapshotError(f"{name}: not a {what}: its schema is {schema[:80]!r}, not {wanted!r}")
     if not _is_known(version, wanted):
         raise SnapshotError(
             f"{name}: made by a newer linkdoctor ({schema[:80]}); this one, {__version__}, "
@@ -511,7 +511,7 @@ def _schema_of(content: bytes, name: str) -> str:
     try:
         return msgspec.json.decode(content, type=_Schema).schema
     except _NOT_DECODED as error:
-        raise SnapshotError(f"{name}: no snapshot: not valid JSON ({error})") from None
+        raise SnapshotError(f"{name}: not a snapshot: not valid JSON ({error})") from None
 
 
 def _kind(schema: str) -> str:

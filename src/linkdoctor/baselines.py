@@ -45,7 +45,7 @@ def read_baseline(path: Path) -> Baseline:
     except OSError as error:
         raise BaselineError(f"{path}: {error.strerror or type(error).__name__}") from None
     if len(content) > _LARGEST_BASELINE:
-        raise BaselineError(f"{path}: no baseline: larger than {_LARGEST_BASELINE >> 20} MiB")
+        raise BaselineError(f"{path}: not a baseline: larger than {_LARGEST_BASELINE >> 20} MiB")
     return _decoded(content, path)
 
 
@@ -53,11 +53,11 @@ def _decoded(content: bytes, path: Path) -> Baseline:
     try:
         plain: Any = msgspec.json.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BaselineError(f"{path}: no baseline: not valid JSON ({error})") from None
+        raise BaselineError(f"{path}: not a baseline: not valid JSON ({error})") from None
     schema = plain.get("schema") if isinstance(plain, dict) else None
     version = _SCHEMA.fullmatch(schema) if isinstance(schema, str) else None
     if version is None:
-        raise BaselineError(f"{path}: no baseline: it lacks the schema {BASELINE_SCHEMA!r}")
+        raise BaselineError(f"{path}: not a baseline: it lacks the schema {BASELINE_SCHEMA!r}")
     if int(version[1]) > int(_NEWEST):
         raise BaselineError(
             f"{path}: written by a newer linkdoctor ({schema}); upgrade linkdoctor, or write it "

@@ -71,7 +71,7 @@ class Ignore(
     host: Annotated[str, msgspec.Meta(description="A glob over names of hosts.")] = "*"
     reason: Annotated[_Text, msgspec.Meta(description="Why this is accepted.")]
     until: Annotated[
-        date | None, msgspec.Meta(description="The last day on which it holds, by UTC.")
+        date | None, msgspec.Meta(description="The last day on which it applies, in UTC.")
     ] = None
 
     def suppression(self) -> Suppression:
@@ -100,12 +100,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     ignore: Annotated[
         tuple[str | Ignore, ...],
         msgspec.Meta(
-            description="What is only counted: rules, as with --ignore, or tables that say more."
+            description="What is suppressed: rules, as with --ignore, or tables with more detail."
         ),
     ] = ()
     severity: Annotated[
         dict[str, Severity],
-        msgspec.Meta(description="Rules that are graver or lesser here, by code or name."),
+        msgspec.Meta(description="Severities that differ here, by code or name."),
     ] = {}
     accept_missing: Annotated[
         tuple[str, ...],
@@ -120,20 +120,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     ] = None
     timeout: Annotated[
         _Seconds | None,
-        msgspec.Meta(description="Seconds that one engine may take. Default: 30."),
+        msgspec.Meta(description="Time limit for one engine, in seconds. Default: 30."),
     ] = None
     hosts: Annotated[
         tuple[str, ...],
         msgspec.Meta(
-            description="URLs of engines. Default: the one that the docker command would ask."
+            description="URLs of engines. Default: the one that the docker command would use."
         ),
     ] = ()
     rules: Annotated[
         tuple[str, ...],
-        msgspec.Meta(description="Directories of further rules, relative to the file's own."),
+        msgspec.Meta(description="Directories of additional rules, relative to the file's own."),
     ] = ()
     container: Annotated[
-        tuple[Declaration, ...], msgspec.Meta(description="What is said of containers.")
+        tuple[Declaration, ...], msgspec.Meta(description="Declarations about containers.")
     ] = ()
 
     @property
@@ -250,7 +250,7 @@ def _refuse_unknown(path: Path, table: Mapping[str, Any], known: Sequence[str], 
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key.lower().replace("_", "-"), known, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             raise ConfigError(f"{path}: unknown key {key[:80]!r}{place}; {hint}")
 
 
@@ -300,7 +300,7 @@ def _in_words(error: str) -> str:
 def _refuse_odd_ports(path: Path, declaration: Declaration) -> None:
     odd = [port for port in declaration.publishes if not 0 < port <= _LARGEST_PORT]
     if odd:
-        raise ConfigError(f"{path}: container.publishes: {odd[0]} is no port")
+        raise ConfigError(f"{path}: container.publishes: {odd[0]} is not a port")
 
 
 def _beside(path: Path, directory: str) -> str:

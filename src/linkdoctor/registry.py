@@ -65,7 +65,7 @@ def _rule_of(module: ModuleType) -> LoadedRule:
     if rule.code in RESERVED:
         raise PackError(f"{origin}: code {rule.code} is linkdoctor's own")
     if not _CODE.fullmatch(rule.code):
-        raise PackError(f"{origin}: {rule.code!r} is no code; a code looks like LD123")
+        raise PackError(f"{origin}: {rule.code!r} is not a code; a code looks like LD123")
     try:
         page = page_of(module)
     except ValueError as error:

@@ -208,7 +208,7 @@ def test_only_what_is_allowed_is_done_and_the_rest_is_counted(lab: Lab, tmp_path
     identity = lab.inspect("web")["Id"]
     done = command_line(lab, tmp_path, "fix", "--apply", "--allow", "restart", "--yes")
     assert done.returncode == 1
-    assert "--allow recreate would take 1 more step" in done.stdout
+    assert "--allow recreate would allow 1 more step" in done.stdout
     assert lab.inspect("web")["Id"] == identity
     assert lab.pid("web")
 

@@ -114,7 +114,7 @@ def test_the_words_of_the_report_are_understood() -> None:
     [
         ("rooot", "did you mean 'root'?"),
         ("Fire_wal", "did you mean 'firewall'?"),
-        ("zzz", "there are: all, root, "),
+        ("zzz", "known: all, root, "),
         ("too-early", "--settle waits for it"),
         ("unreachable", "never accepted"),
     ],

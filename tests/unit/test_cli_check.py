@@ -335,9 +335,9 @@ def newer() -> bytes:
     [
         (b"", "not valid JSON"),
         (b"hello", "not valid JSON"),
-        (b"[]", "no snapshot"),
-        (b"{}", "no snapshot"),
-        (b'{"schema": "linkdoctor.report/1"}', "no snapshot"),
+        (b"[]", "not a snapshot"),
+        (b"{}", "not a snapshot"),
+        (b'{"schema": "linkdoctor.report/1"}', "not a snapshot"),
         (newer(), "made by a newer linkdoctor"),
         (gzip.compress(newer(), mtime=0), "made by a newer linkdoctor"),
         (b'{"schema": "linkdoctor.snapshot/1"}', "a damaged snapshot"),

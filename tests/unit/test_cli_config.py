@@ -59,7 +59,7 @@ def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
         ("fail_on = 'error'", "unknown key 'fail_on'; did you mean 'fail-on'?"),
         ("host = []", "unknown key 'host'; did you mean 'hosts'?"),
         ("Select = []", "unknown key 'Select'; did you mean 'select'?"),
-        ("zzz = 1", "unknown key 'zzz'; there are: select, ignore"),
+        ("zzz = 1", "unknown key 'zzz'; known: select, ignore"),
         (
             "[[container]]\ncontainer = 'web'\nexpect = ['db']",
             "unknown key 'expect' in [[container]]; did you mean 'expects'?",
@@ -76,7 +76,7 @@ def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
         ("fail-on = 'never'", "fail-on: must be one of error, warning, info, not 'never'"),
         (
             "[[container]]\ncontainer = 'web'\npublishes = [70000]",
-            "container.publishes: 70000 is no port",
+            "container.publishes: 70000 is not a port",
         ),
         ("select = [", "not valid TOML"),
         ("a = " + "[" * 100_000, "not valid TOML"),

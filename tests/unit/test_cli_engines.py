@@ -229,7 +229,7 @@ def test_a_snapshot_needs_an_engine(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_snapshot_is_of_one_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engines = ("-H", closed_port(), "-H", closed_port())
     assert left("snapshot", *engines, "-o", tmp_path / "x") == 2
-    assert "call it once for each" in capsys.readouterr().err
+    assert "run it once for each" in capsys.readouterr().err
 
 
 def test_engines_of_the_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,8 +63,8 @@ def test_a_narrower_permission_counts_what_a_wider_one_would_do(run: Run, tmp_pa
     file = saved(tmp_path, World.tutorial().recreate("app"))
     code, out, _ = run("--snapshot", file, "--allow", "safe")
     assert code == 1
-    assert "it takes --allow recreate" in out
-    assert "--allow recreate would take 1 more step" in out
+    assert "requires --allow recreate" in out
+    assert "--allow recreate would allow 1 more step" in out
 
 
 def test_a_healthy_host_has_nothing_to_fix(run: Run, tmp_path: Path) -> None:

@@ -127,14 +127,14 @@ suppressed: 1 finding
   error LD201 stale-env: web → app as helloapp
     [[ignore]] of the configuration, stale-env@we*, until 2999-12-31: restarts
       at night
-→ [[ignore]] LD999: no rule is called so; did you mean LD509
+→ [[ignore]] LD999: no rule has that name; did you mean LD509
   (host-port-dialled)?
 → [[ignore]] LD207@api ended on 2020-01-31 (vault comes in spring): remove it,
   or give it another end
 """
 
 WARNED = """\
-linkdoctor: warning: [[ignore]] LD999: no rule is called so; did you mean LD509 \
+linkdoctor: warning: [[ignore]] LD999: no rule has that name; did you mean LD509 \
 (host-port-dialled)?
 linkdoctor: warning: [[ignore]] LD207@api ended on 2020-01-31 (vault comes in spring): \
 remove it, or give it another end
@@ -240,7 +240,7 @@ def test_severities_of_the_configuration(run: Run, seen: Path, tmp_path: Path) -
         ("stale-evn = 'info'", "no rule is called 'stale-evn'; did you mean stale-env (LD201)?"),
         ("LD2 = 'info'", "no rule is called 'LD2'"),
         ("LD002 = 'info'", "LD002 is no finding"),
-        ("LD201 = 'info'\nstale-env = 'error'", "LD201 is there twice"),
+        ("LD201 = 'info'\nstale-env = 'error'", "LD201 is given twice"),
         ("LD201 = 'loud'", "severity: must be one of error, warning, info, not 'loud'"),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_baseline_of_a_part_is_refused(
     there = tmp_path / "baseline"
     code, _, err = run("check", "--snapshot", seen, "--write-baseline", there, *arguments)
     assert code == 2
-    assert "a baseline is of everything" in err
+    assert "a baseline covers everything" in err
     assert not there.exists()
 
 

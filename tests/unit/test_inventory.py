@@ -135,7 +135,9 @@ def test_what_linkdoctor_takes_no_notice_of_is_listed_too(tmp_path: Path) -> Non
     plain["containers"][0]["details"]["value"]["password"] = "hunter2"
     text = json.dumps(plain).replace('"host":', '"host": "twice", "host":', 1)
     held = contents_of(written(tmp_path / "file", text.encode()))
-    (group,) = (each for each in held.groups if each.kind == "what this linkdoctor does not know")
+    (group,) = (
+        each for each in held.groups if each.kind == "unknown to this version of linkdoctor"
+    )
     told = {(each.of, each.value) for each in group.values}
     assert ("diary.monday", "smuggled") in told
     assert ("containers.details.value.password", "hunter2") in told

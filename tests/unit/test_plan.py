@@ -89,7 +89,7 @@ def test_a_target_with_a_ghost_is_recreated_and_not_restarted() -> None:
 def test_what_is_not_allowed_is_advice_that_says_so(allow: Safety) -> None:
     found = planned(World.tutorial().recreate("app"), allow=allow)
     assert found.steps == ()
-    assert [each.reason for each in found.advice] == ["it takes --allow recreate"]
+    assert [each.reason for each in found.advice] == ["requires --allow recreate"]
 
 
 def test_a_container_of_compose_is_left_to_its_owner() -> None:
@@ -184,9 +184,9 @@ def test_a_restart_moves_a_port_of_the_engines_choice() -> None:
 
 
 FOR_A_PERSON_ONLY = {
-    ("LD109", "connect web anew to network "): "it has to leave the network first",
+    ("LD109", "reconnect web to network "): "it has to leave the network first",
     ("LD109", "connect web to network "): "its links have to be given with the connection",
-    ("LD301", "connect app anew to network "): "it has to leave the network first",
+    ("LD301", "reconnect app to network "): "it has to leave the network first",
     ("LD207", "make the network "): "it takes a new network",
     ("LD605", "make the network "): "it takes a new network",
     ("LD304", "recreate web (without "): "only a person knows which of the two is meant",
@@ -223,7 +223,7 @@ def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
                         ]
                         assert known, about
                         excepted.update(known)
-    assert excepted == FOR_A_PERSON_ONLY.keys(), "an exception that is none any more"
+    assert excepted == FOR_A_PERSON_ONLY.keys(), "an exception that is no longer needed"
 
 
 def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> None:

@@ -70,7 +70,7 @@ def test_a_file_called_dns_does_not_take_the_place_of_dnspython(tmp_path: Path) 
     [
         (GOOD.replace("{code}", "LD101"), "code LD101 is used twice"),
         (GOOD.replace("{code}", "LD001"), "linkdoctor's own"),
-        (GOOD.replace("{code}", "no code"), "is no code"),
+        (GOOD.replace("{code}", "no code"), "is not a code"),
         (GOOD.replace("{code}", "XY001").replace("## Why it matters", ""), "the page needs"),
         ("def (", "SyntaxError"),
         ("raise RuntimeError('broken')", "RuntimeError: broken"),

@@ -146,7 +146,7 @@ def test_within_the_permission_or_not_at_all() -> None:
     found = planned(world, Safety.RESTART)
     assert found.steps == ()
     reasons = {each.target: each.reason for each in found.advice}
-    assert reasons["web"] == "side shares the pid namespace of web, and it takes --allow recreate"
+    assert reasons["web"] == "side shares the pid namespace of web, and requires --allow recreate"
     assert steps(planned(world)) == [("Restart", "web"), ("Recreate", "side")]
 
 

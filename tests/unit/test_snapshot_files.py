@@ -58,11 +58,11 @@ def test_a_saved_host_is_diagnosed_as_the_live_one(tmp_path: Path, snapshot: Sna
     [
         (b"", "not valid JSON"),
         (b"not json", "not valid JSON"),
-        (b"{}", "no snapshot"),
+        (b"{}", "not a snapshot"),
         (b"[1, 2]", "not valid JSON"),
         (b'{"schema": "linkdoctor.snapshot/2"}', "made by a newer linkdoctor"),
         (b'{"schema": "linkdoctor.snapshot/x"}', "made by a newer linkdoctor"),
-        (b'{"schema": "linkdoctor.report/1"}', "no snapshot"),
+        (b'{"schema": "linkdoctor.report/1"}', "not a snapshot"),
         (b'{"schema": "linkdoctor.snapshot/1"}', "a damaged snapshot"),
         (b"\x1f\x8bgarbage", "a damaged snapshot"),
         (b"\xff\xfe\x00", "not valid JSON"),

@@ -67,7 +67,7 @@ def test_an_answer_is_read_to_its_end(tmp_path: Path) -> None:
 def test_an_answer_that_breaks_off_is_none(tmp_path: Path, answer: bytes) -> None:
     with (
         engine(tmp_path / "s", answer) as control,
-        pytest.raises(EngineError, match="broke off GET /containers/web/export"),
+        pytest.raises(EngineError, match="cut short GET /containers/web/export"),
     ):
         exported(control)
 
@@ -77,7 +77,7 @@ def test_an_answer_that_trickles_is_given_up(tmp_path: Path) -> None:
     began = time.monotonic()
     with (
         engine(tmp_path / "s", answer, trickle=0.05) as control,
-        pytest.raises(EngineError, match="was not over within 1 s"),
+        pytest.raises(EngineError, match="did not finish within 1 s"),
     ):
         exported(control, 1.0)
     assert time.monotonic() - began < 4.0

@@ -276,7 +276,7 @@ def test_a_label_names_whole_codes_only() -> None:
     assert notes(found) == (
         "label linkdoctor.ignore of web on host1: LD2: a label names whole codes",
         "label linkdoctor.ignore of web on host1: LD*: a label names whole codes",
-        "label linkdoctor.ignore of web on host1: stale-evn: no rule is called so; "
+        "label linkdoctor.ignore of web on host1: stale-evn: no rule has that name; "
         "did you mean stale-env (LD201)?",
     )
 
@@ -419,7 +419,7 @@ DENIED = Unknown(gap=Gap.DENIED, detail="run as root")
 )
 def test_what_suppresses_nothing_is_told(said: Suppression, told: bool) -> None:
     found = report(linked(), suppressions=(said,))
-    assert any("suppresses nothing any more" in each for each in notes(found)) is told
+    assert any("no longer suppresses anything" in each for each in notes(found)) is told
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_a_rule_that_is_ignored_need_not_fire() -> None:
 def test_the_other_labels_are_told_too() -> None:
     found = report(linked(linkdoctor_ignore="LD201"))
     assert notes(found) == (
-        "label linkdoctor.ignore of web on host1: LD201 suppresses nothing any more: remove it",
+        "label linkdoctor.ignore of web on host1: LD201 no longer suppresses anything: remove it",
     )
 
 

@@ -36,7 +36,7 @@ def test_what_is_new_and_what_is_gone() -> None:
     assert head == "03:00:00  unhealthy: 1 error"
     assert first.startswith("  new      error LD201 stale-env web/helloapp: web was started when")
     assert told(moved, healthy) == (
-        "03:00:00  healthy\n  gone     error LD201 stale-env web/helloapp: not there any more\n"
+        "03:00:00  healthy\n  gone     error LD201 stale-env web/helloapp: gone\n"
     )
 
 

@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     atexit.register(gc.freeze)
     if sys.stdout is None:
         # The next file that is opened would become standard output.
-        complain("standard output is closed; send it to /dev/null if nobody is to read it")
+        complain("standard output is closed; redirect it to /dev/null if you do not need it")
         sys.exit(_USAGE)
     try:
         get_command(app)(args=arguments, prog_name="linkdoctor")

@@ -81,7 +81,7 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="CODES",
-            help="Only count what these rules find, or one finding: LD201@web/db, as the report "
+            help="Suppress these rules, or one finding: LD201@web/db, as the report "
             "names it. Repeatable.",
             autocompletion=complete_code,
         ),
@@ -89,20 +89,18 @@ def check(
     baseline: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Only count what a file of --write-baseline holds already."
+            metavar="FILE", help="Suppress the findings in a file that --write-baseline wrote."
         ),
     ] = None,
     write_baseline: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write down what is found, so that --baseline knows it from then."
-        ),
+        typer.Option(metavar="FILE", help="Write the findings to a baseline file for --baseline."),
     ] = None,
     show_suppressed: Annotated[
         bool,
         typer.Option(
             "--show-suppressed",
-            help="Show what is only counted, and why; for --format text, json, jsonl and sarif "
+            help="Show suppressed findings, and why; for --format text, json, jsonl and sarif "
             "(junit always does).",
         ),
     ] = False,
@@ -131,30 +129,30 @@ def check(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help=f"How to write the report: {', '.join(CheckFormat)}.",
+            help=f"The format of the report: {', '.join(CheckFormat)}.",
             case_sensitive=False,
         ),
     ] = CheckFormat.TEXT,
     output_: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write the report there, whole or not at all."
+            "--output", "-o", metavar="FILE", help="Write the report to this file, atomically."
         ),
     ] = None,
     warning: Annotated[
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="For --format nagios: how many errors and warnings together are no WARNING. "
-            "Default: 0.",
+            help="For --format nagios: how many errors and warnings together are not yet a "
+            "WARNING. Default: 0.",
         ),
     ] = None,
     critical: Annotated[
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="For --format nagios: how many errors are not CRITICAL. Default: 0. A range is "
-            "10, 10:, ~:10, 10:20 or @10:20.",
+            help="For --format nagios: how many errors are not yet CRITICAL. Default: 0. A range "
+            "is 10, 10:, ~:10, 10:20 or @10:20.",
         ),
     ] = None,
     timeout: TimeoutOption = None,
@@ -166,7 +164,7 @@ def check(
         typer.Option(
             "--quiet",
             "-q",
-            help="Print the verdict only, and nothing if all is healthy; for --format text.",
+            help="Print only the verdict, and nothing if healthy; for --format text.",
         ),
     ] = False,
     verbose: VerboseOption = False,
@@ -174,7 +172,7 @@ def check(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="Look again every so many seconds, until Ctrl-C, and tell what changed.",
+            help="Check again every N seconds, until Ctrl-C, and report what changed.",
             callback=check_timeout,
         ),
     ] = None,
@@ -216,7 +214,7 @@ def check(
         _refuse_to_watch(format_, output_, write_baseline)
     file = None if output_ is None or str(output_) == "-" else output_
     if write_baseline is not None and (containers or select):
-        raise CliError("a baseline is of everything: give no CONTAINER and no --select")
+        raise CliError("a baseline covers everything: it cannot be used with CONTAINER or --select")
     for written in filter(None, (file, write_baseline)):
         output.refuse_unwritable(written)
 
@@ -282,7 +280,7 @@ def _refuse_to_watch(
     format_: CheckFormat, output_: Path | None, write_baseline: Path | None
 ) -> None:
     if write_baseline is not None:
-        raise CliError("--watch goes on for ever: write a baseline without it")
+        raise CliError("--watch never ends: write a baseline without it")
     if format_ is not CheckFormat.TEXT or output_ is not None:
         raise CliError("--watch shows text on standard output: leave --format and --output out")
 

@@ -98,12 +98,12 @@ HostOption = Annotated[
         "-H",
         metavar="URL",
         help="An engine: unix:///path, tcp://host:port. Repeatable. "
-        "Default: the one that the docker command would ask.",
+        "Default: the one that the docker command would use.",
     ),
 ]
 ContextOption = Annotated[
     list[str] | None,
-    typer.Option("--context", metavar="NAME", help="An engine, by its docker context. Repeatable."),
+    typer.Option("--context", metavar="NAME", help="An engine, by its Docker context. Repeatable."),
 ]
 SnapshotOption = Annotated[
     list[Path] | None,
@@ -118,19 +118,19 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        help=f"How long one engine may take. Default: {DEFAULT_TIMEOUT:g}.",
+        help=f"Time limit for one engine. Default: {DEFAULT_TIMEOUT:g}.",
         callback=check_timeout,
     ),
 ]
 FormatOption = Annotated[
-    Format, typer.Option("--format", help="How to write the result.", case_sensitive=False)
+    Format, typer.Option("--format", help="The format of the result.", case_sensitive=False)
 ]
 VerboseOption = Annotated[
     bool,
     typer.Option(
         "--verbose",
         "-v",
-        help="Show every proof, what was not seen and why, and where evidence was read.",
+        help="Show every proof, what was not seen and why, and where the evidence came from.",
     ),
 ]
 LogsOption = Annotated[
@@ -163,7 +163,7 @@ FailOnOption = Annotated[
 ]
 RulesOption = Annotated[
     list[Path] | None,
-    typer.Option("--rules", metavar="DIR", help="A directory of further rules. Repeatable."),
+    typer.Option("--rules", metavar="DIR", help="A directory of additional rules. Repeatable."),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -219,7 +219,7 @@ def codes_meant(
     """Translate what the user calls rules into codes or beginnings of codes; raises CliError.
 
     Args:
-        words: codes, beginnings of codes or names, several in one word parted by commas.
+        words: codes, beginnings of codes or names, several in one word separated by commas.
         rules: the rules that there are.
         beginnings: whether the beginning of a code will do.
     """
@@ -316,7 +316,7 @@ def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, 
                 "always incomplete"
             )
         if found.setdefault(code, severity) is not severity:
-            raise CliError(f"configuration, [severity]: {code} is there twice")
+            raise CliError(f"configuration, [severity]: {code} is given twice")
     return tuple(Override(code=code, severity=each) for code, each in sorted(found.items()))
 
 

@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(
         "diff",
-        short_help="Tell what changed between two snapshots or reports.",
+        short_help="Show what changed between two snapshots or reports.",
         epilog=examples(
             "linkdoctor diff monday.json.gz today.json.gz",
             "linkdoctor diff before.json after.json --format json | jq '.findings.new'",

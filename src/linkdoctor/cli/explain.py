@@ -30,7 +30,7 @@ __all__ = ["explain", "pages_of", "register"]
 _OWN_PAGES = {
     "rule-crashed": (
         "A rule crashed",
-        "A rule raised an error where it should have judged. What it would have found is missing "
+        "A rule raised an error instead of giving a result. What it would have found is missing "
         "from the report; every other rule was applied as always.",
         "The finding names the rule, the kind of error and the line of the rule's own file. The "
         "error's text is left out, since it may hold what the rule was looking at.",
@@ -44,7 +44,7 @@ _OWN_PAGES = {
         "nor that they are broken. The exit code is 3, unless faults were found elsewhere.",
         "The reason stands beside the host: no socket, no permission, a refused connection, TLS, "
         "no answer in time, or an answer that is not that of a Docker engine.",
-        "Do what the reason says: start Docker, run as root or as a member of the group that owns "
+        "Follow the reason: start Docker, run as root or as a member of the group that owns "
         "the socket, correct --host or DOCKER_HOST, or wait longer with --timeout.",
     ),
 }

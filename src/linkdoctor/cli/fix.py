@@ -72,35 +72,39 @@ def fix(
         ),
     ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry the plan out. Without it nothing is changed.")
+        bool, typer.Option("--apply", help="Run the plan. Without this option nothing is changed.")
     ] = False,
     allow: Annotated[
         Allowed | None,
         typer.Option(
-            help="The widest steps: safe interrupts nothing, restart restarts containers, "
-            "recreate replaces them. Default: recreate for a plan, safe with --apply.",
+            help="The most disruptive steps allowed: safe interrupts nothing, restart restarts "
+            "containers, recreate replaces them. Default: recreate for a plan, safe with --apply.",
             show_default=False,
         ),
     ] = None,
     yes: Annotated[
         bool,
-        typer.Option("--yes", "-y", help="With --apply or --undo: do not ask before it is done."),
+        typer.Option("--yes", "-y", help="With --apply or --undo: do not ask for confirmation."),
     ] = False,
     interactive: Annotated[
         bool,
         typer.Option(
-            "--interactive", "-i", help="As --apply, but show the plan and ask which steps to take."
+            "--interactive",
+            "-i",
+            help="Like --apply, but show the plan and ask which steps to run.",
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan only, as without --apply.")
+        bool, typer.Option("--dry-run", help="Only print the plan, as without --apply.")
     ] = False,
     plan_out: Annotated[
         Path | None,
-        typer.Option("--plan-out", metavar="FILE", help="Write the plan there too, as JSON."),
+        typer.Option(
+            "--plan-out", metavar="FILE", help="Also write the plan to this file, as JSON."
+        ),
     ] = None,
     keep_old: Annotated[
-        bool, typer.Option("--keep-old", help="Keep the containers that are replaced, stopped.")
+        bool, typer.Option("--keep-old", help="Keep replaced containers, stopped.")
     ] = False,
     carry_files: Annotated[
         bool,
@@ -114,7 +118,7 @@ def fix(
         bool,
         typer.Option(
             "--drop-files",
-            help="Lose what a container that is replaced wrote outside volumes.",
+            help="Discard what a replaced container wrote outside volumes.",
         ),
     ] = False,
     pin_ports: Annotated[
@@ -129,8 +133,7 @@ def fix(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write down what is done. Default: a new file in "
-            "~/.local/state/linkdoctor.",
+            help="Where to write the journal. Default: a new file in ~/.local/state/linkdoctor.",
         ),
     ] = None,
     undo: Annotated[
@@ -313,7 +316,10 @@ def _print_plan(
 
     count = counted(len(planned.steps), "step")
     if planned.steps:
-        head = f"{count} would fix what is listed here; nothing has been changed (--apply does it)"
+        head = (
+            f"{count} would fix these findings; nothing has been changed (--apply runs the plan, "
+            "with the permissions that it needs)"
+        )
     elif planned.advice:
         head = "no automatic fix available; see the advice below"
     elif _is_whole(report):
@@ -436,7 +442,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "fix",
         cls=FixCommand,
-        short_help="Plan how to fix broken links, and do it if told to.",
+        short_help="Plan how to fix broken links; with --apply, do it.",
         epilog=examples(
             "linkdoctor fix                                the plan; nothing is changed",
             "linkdoctor fix web --apply                    what interrupts nothing, step by step",

@@ -69,14 +69,14 @@ def graph(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help=f"How to write the picture: {', '.join(GraphFormat)}.",
+            help=f"The format of the picture: {', '.join(GraphFormat)}.",
             case_sensitive=False,
         ),
     ] = GraphFormat.TEXT,
     output_: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write the picture there, whole or not at all."
+            "--output", "-o", metavar="FILE", help="Write the picture to this file, atomically."
         ),
     ] = None,
     timeout: TimeoutOption = None,

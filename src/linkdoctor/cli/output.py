@@ -121,7 +121,7 @@ def refuse_unwritable(path: Path) -> None:
     if not directory.is_dir():
         raise CliError(f"{path}: there is no directory {directory}")
     if not os.access(directory, os.W_OK) and not _is_device(path):
-        raise CliError(f"{path}: nothing may be written in {directory}")
+        raise CliError(f"{path}: no write permission in {directory}")
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(
         "self-check",
-        short_help="Tell what can be seen from here, and how to see the rest.",
+        short_help="Show what can be seen from here, and how to see the rest.",
         epilog=examples(
             "linkdoctor self-check                    this machine's engine",
             "linkdoctor self-check -H tcp://10.0.0.5:2376",

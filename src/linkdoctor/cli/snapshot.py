@@ -89,11 +89,11 @@ def snapshot(
     """
     if show is not None:
         if output_ is not None or redact_names or saved is not None:
-            raise CliError("--show only lists what a file holds; give it alone")
+            raise CliError("--show only lists what a file holds; use it alone")
         _show(show, format_)
         return
     if format_ is not Format.TEXT:
-        raise CliError("--format is for --show: a snapshot has a form of its own")
+        raise CliError("--format is for --show: a snapshot has its own format")
     if output_ is None:
         raise CliError("name the file to write with -o FILE, or one to look into with --show FILE")
     if not redact_names and (redact_key is not None or saved is not None):
@@ -110,10 +110,10 @@ def snapshot(
         probe_external=probe_external,
     )
     if len(engines.hosts) + len(engines.contexts) + len(engines.snapshots) > 1:
-        raise CliError("a snapshot is of one engine: call it once for each, with -H or --context")
+        raise CliError("a snapshot is of one engine: run it once for each, with -H or --context")
     to_pipe = str(output_) == "-"
     if to_pipe and sys.stdout.isatty():
-        raise CliError("a snapshot is binary and not for a terminal; name a file with -o")
+        raise CliError("a snapshot is binary, not for a terminal; name a file with -o")
     if not to_pipe:
         output.refuse_unwritable(output_)
     key = _key(redact_key) if redact_names else None
@@ -175,7 +175,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(
         "snapshot",
-        short_help="Keep what is seen of one engine in a file.",
+        short_help="Save what is seen of one engine to a file.",
         epilog=examples(
             "linkdoctor snapshot -o host1.json.gz",
             "linkdoctor snapshot -H tcp://10.0.0.5:2376 -o host2.json.gz",

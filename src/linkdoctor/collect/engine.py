@@ -250,8 +250,10 @@ class EngineClient:
                 answer.close()
         except OSError as error:
             if deadline.left() <= 0:
-                raise EngineError(f"{method} {shown} was not over within {longest:.0f} s") from None
-            raise EngineError(f"the engine broke off {method} {shown}: {_kind(error)}") from None
+                raise EngineError(
+                    f"{method} {shown} did not finish within {longest:.0f} s"
+                ) from None
+            raise EngineError(f"the engine cut short {method} {shown}: {_kind(error)}") from None
 
     def _failure(
         self, error: Exception, request: str, limit: int, deadline: Deadline
@@ -260,13 +262,13 @@ class EngineClient:
             return TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")
         if isinstance(error, TooSlow) and deadline.left() > 0:
             return EngineError(
-                f"the engine did not end its answer to {request} in time (--timeout sets how long "
-                "to wait)"
+                f"the engine did not finish its answer to {request} in time (--timeout sets how "
+                "long to wait)"
             )
         if isinstance(error, BrokenOff):
             if deadline.left() <= 0:
                 return _no_time_left(deadline)
-            return EngineError(f"the engine broke off its answer to {request}: {error}")
+            return EngineError(f"the engine cut short its answer to {request}: {error}")
         return EngineError(_why(error, self.endpoint))
 
     def _version(self) -> VersionAnswer:
@@ -277,7 +279,7 @@ class EngineClient:
 
 
 def _no_time_left(deadline: Deadline) -> EngineError:
-    return EngineError(f"no time left: {deadline.seconds:g} s are over")
+    return EngineError(f"time limit reached: {deadline.seconds:g} s are over")
 
 
 def _body_of(answer: tuple[int, bytes], path: str) -> bytes:

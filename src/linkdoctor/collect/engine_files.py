@@ -68,7 +68,7 @@ def first_file(archive: bytes, path: str) -> bytes:
         if kind not in _MORE_OF_THE_NEXT:
             break
         at += -(-size // _BLOCK) * _BLOCK
-    raise Unreadable(f"{path} is no regular file in the container")
+    raise Unreadable(f"{path} is not a regular file in the container")
 
 
 def _size(field: bytes) -> int | None:

@@ -14,7 +14,7 @@ __all__ = ["inside"]
 
 T = TypeVar("T")
 
-_FAILED = Unknown(gap=Gap.DENIED, detail="the kernel would not let a probe begin")
+_FAILED = Unknown(gap=Gap.DENIED, detail="the kernel refused to start the probe")
 
 
 def inside(container: Container, action: Callable[[], Evidence[T]]) -> Evidence[T]:

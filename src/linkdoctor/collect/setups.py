@@ -21,7 +21,7 @@ _Raw: TypeAlias = dict[str, Any]
 Inspected: TypeAlias = tuple[ListAnswer, msgspec.Raw]
 """A container of the list, and the engine's answer to its inspect as it came."""
 
-_NOT_READ = Unknown(gap=Gap.UNSUPPORTED, detail="its image is not there any more")
+_NOT_READ = Unknown(gap=Gap.UNSUPPORTED, detail="its image is gone")
 _AN_ID = "sha256:"
 
 

@@ -31,7 +31,7 @@ _HAS_NO_BODY = (204, 304)
 
 
 class BadAnswer(ValueError):
-    """What came is no answer of HTTP."""
+    """What came is not an HTTP answer."""
 
 
 class BrokenOff(OSError):
@@ -257,7 +257,7 @@ class _Pending:
         line, _, rest = head.partition(b"\r\n")
         words = line.split(None, 2)
         if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-            raise BadAnswer("no answer of HTTP")
+            raise BadAnswer("not an HTTP answer")
         headers = b"\r\n" + rest.lower()
         status = int(words[1])
         keeps = words[0] != b"HTTP/1.0" and b"close" not in _header(headers, b"connection")
@@ -278,7 +278,7 @@ class _Pending:
     def _head(self) -> bytes:
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if len(self._buffer) > _LARGEST_HEAD:
-                raise BadAnswer("a head without an end")
+                raise BadAnswer("an incomplete head")
             if not self._more():
                 raise ConnectionResetError("no answer")
         head = bytes(self._buffer[: end + 2])
@@ -297,11 +297,11 @@ class _Pending:
     def _fill(self, size: int) -> None:
         while len(self._buffer) < size:
             if not self._more():
-                raise ConnectionResetError("an answer without an end")
+                raise ConnectionResetError("an incomplete answer")
 
     def _exactly(self, size: int) -> bytes:
         if size < 0:
-            raise BadAnswer("a length that is none")
+            raise BadAnswer("an invalid length")
         if size > self._limit:
             raise Overlong
         self._fill(size)
@@ -336,7 +336,7 @@ class _Pending:
             if len(self._buffer) > _LONGEST_SIZE_LINE:
                 raise BadAnswer("no chunk")
             if not self._more():
-                raise ConnectionResetError("an answer without an end")
+                raise ConnectionResetError("an incomplete answer")
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return line

@@ -73,7 +73,9 @@ class Guardian:
         )
         paths = [os.path.abspath(each) for each in sys.path if each]
         if not sys.executable:
-            raise GuardianError("no guardian can be started: Python does not know its own program")
+            raise GuardianError(
+                "no guardian can be started: Python does not know its own executable"
+            )
         try:
             # Our own program, fixed words, no shell.
             self._process = subprocess.Popen(

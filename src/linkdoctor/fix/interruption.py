@@ -17,13 +17,13 @@ def come_to_an_end(control: Control, journal: Journal, number: int, patience: Pa
     """
     step = next(each for each in journal.steps() if each.number == number)
     name = step.before.name
-    later = f"it is brought to an end in the background, or by --resume {journal.path}"
+    later = f"it is being finished in the background, or by --resume {journal.path}"
     try:
         ended = resume_recreation(control, journal, step, patience)
     except JournalError as error:
         return f"{name}: it was interrupted, and how it ended could not be noted: {error}"
     except (EngineError, Lost) as error:
-        return f"{name}: it was interrupted, and is not at an end yet ({error}): {later}"
+        return f"{name}: it was interrupted, and is not finished yet ({error}): {later}"
     except BaseException as again:
         again.add_note(f"{name}: interrupted again: {later}")
         raise

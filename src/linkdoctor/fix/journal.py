@@ -420,9 +420,9 @@ def _entries(path: Path, content: bytes) -> Iterator[Entry]:
         try:
             entry = msgspec.json.decode(line, type=Entry)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise JournalError(f"{path}, line {number}: this is no journal") from None
+            raise JournalError(f"{path}, line {number}: this is not a journal") from None
         if number == 1 and entry.schema != SCHEMA:
-            raise JournalError(f"{path} is no journal that this version can read")
+            raise JournalError(f"{path} is not a journal that this version can read")
         yield entry
 
 

@@ -181,7 +181,7 @@ def _unpause(run: _Run, action: Unpause) -> Outcome:
 def _restart(run: _Run, action: Restart) -> Outcome:
     seen = run.control.look(action.container)
     if seen.status == "paused":
-        raise _No(f"{seen.name} is paused; let it go on first")
+        raise _No(f"{seen.name} is paused; unpause it first")
     for alias in seen.link_aliases:
         source = run.control.link(seen.name, alias)
         if source is None:
@@ -307,7 +307,7 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
         action=action,
         result=result,
         reason=reason or "",
-        notes=("It was so already; nothing was changed.",),
+        notes=("It was already so; nothing was changed.",),
         container=seen.id,
     )
 
@@ -489,9 +489,7 @@ def _refuse_too_large(control: Control, seen: Seen) -> None:
     with contextlib.suppress(EngineError):  # copying has its own deadline
         size = control.size_written(seen.id)
     if size is not None and size > LARGEST:
-        raise _No(
-            f"{seen.name} wrote {size >> 30} GiB outside volumes, which is too much to carry over"
-        )
+        raise _No(f"{seen.name} wrote {size >> 30} GiB outside volumes, which is too much to copy")
 
 
 def _clashes(order: Recreation) -> bool:

@@ -174,10 +174,10 @@ def _take(draft: _Draft, finding: Finding, number: int, findings: tuple[Finding,
         except _Refused as refused:
             reasons.append(str(refused))
         except MissingEvidence as missing:
-            reasons.append(f"it was not seen whether it can be done: {missing}")
+            reasons.append(f"could not tell whether it can be done: {missing}")
         else:
             return ""
-    return reasons[0] if reasons else "it takes a person"
+    return reasons[0] if reasons else "needs manual action"
 
 
 def _advice(finding: Finding, reason: str) -> Advice:
@@ -274,7 +274,7 @@ class _Draft:
             phase, action = _Phase.RECREATE, Recreate(container=container.name)
         needed = _SAFETY.get(phase, Safety.SAFE)
         if rank(needed) > rank(self._allow):
-            raise _Refused(f"it takes --allow {needed.value}")
+            raise _Refused(f"requires --allow {needed.value}")
         findings = () if number is None else (number,)
         self._put(key, _Task(phase=phase, action=action, findings=findings, why=_one(why)))
         if (key, phase) not in self._checked:
@@ -811,7 +811,7 @@ def _title(action: Action, now: Container | None) -> str:
         case Start(container=name):
             return f"start {name}"
         case Unpause(container=name):
-            return f"let {name} go on"
+            return f"unpause {name}"
         case Restart(container=name):
             return f"restart {name}"
         case Rename(container=name, to=new):

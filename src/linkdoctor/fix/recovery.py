@@ -99,7 +99,7 @@ def served_by(ended: Ended, *, capital: bool = False) -> str:
     if ended.which is Which.OLD:
         said = "it was interrupted and put back: the old container serves"
     elif ended.proved:
-        said = "it was interrupted and brought to its end: the new container serves"
+        said = "it was interrupted and finished: the new container serves"
     else:
         said = "it was interrupted: the new container serves, unproved"
     return said[0].upper() + said[1:] if capital else said
@@ -214,7 +214,7 @@ def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
     if not seen.running:
         raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
     if seen.started_at != first.started_at:
-        raise NotGood("it was started anew meanwhile")
+        raise NotGood("it was restarted meanwhile")
     if seen.health == "unhealthy" and not was_unhealthy:
         raise NotGood("its health check fails")
 

@@ -68,7 +68,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     image: Raw = msgspec.field(default_factory=dict)
     """The image that the container was made of, by its id."""
     gone: frozenset[str] = frozenset()
-    """The containers of ``HostConfig.VolumesFrom`` that are not there any more."""
+    """The containers of ``HostConfig.VolumesFrom`` that are gone."""
 
 
 class Recreation(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ def unrepeatable(raw: Raw) -> str | None:
         return "it is removed as soon as it stops (--rm), and its anonymous volumes with it"
     state = raw["State"]
     if state.get("Paused"):
-        return "it is paused; let it go on first"
+        return "it is paused; unpause it first"
     if state.get("Dead") or state.get("Status") == "removing":
         return "it is being removed"
     return None

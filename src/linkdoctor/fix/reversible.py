@@ -85,7 +85,7 @@ def why_irreversible(step: JournalStep) -> str:
     The journal alone is asked. What depends on the step by now, only the engine knows.
     """
     if step.open:
-        return "it was interrupted; --resume brings it to an end"
+        return "it was interrupted; --resume finishes it"
     if step.undone:
         return "it was taken back already"
     if not changed_something(step):

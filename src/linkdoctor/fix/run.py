@@ -192,7 +192,7 @@ def _still_due(step: Step, control: Control) -> Step | None:
         action=action,
         safety=Safety.RESTART,
         title=f"restart {action.container}",
-        reason="It shares the namespaces of a container that was started anew in vain.",
+        reason="It shares the namespaces of a container that was restarted in vain.",
     )
 
 

@@ -426,7 +426,7 @@ class _Sessions:
             environment=self._environment,
         )
         for lost in now.unreachable:
-            raise EngineError(f"the engine does not answer any more: {lost.reason}")
+            raise EngineError(f"the engine no longer answers: {lost.reason}")
         others = [each for each in seen.snapshots if each.host != host]
         again = [msgspec.structs.replace(each, host=host) for each in now.snapshots]
         return Examination(snapshots=(*others, *again))

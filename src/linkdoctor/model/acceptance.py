@@ -127,8 +127,8 @@ def kind_meant(word: str) -> str:
     if slug in _ALSO_CALLED:
         return _ALSO_CALLED[slug]
     near = difflib.get_close_matches(slug, [*KINDS, *_ALSO_CALLED], 1, 0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(KINDS)}"
-    raise ValueError(f"there is no such kind of evidence; {hint}")
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KINDS)}"
+    raise ValueError(f"unknown kind of evidence; {hint}")
 
 
 def accepted(skips: Iterable[Skipped], kinds: Collection[str]) -> tuple[Skipped, ...]:

@@ -84,9 +84,7 @@ class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
     detail: str
 
 
-ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="only on the engine's own machine, as root, can it be read"
-)
+ONLY_NEAR = Unknown(gap=Gap.UNSUPPORTED, detail="readable only as root on the engine's host")
 PROBES_ONLY_NEAR = Unknown(
     gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
 )

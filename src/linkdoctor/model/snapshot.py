@@ -413,7 +413,7 @@ class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Those that decide about new connections of containers; rules for connections that are
     there already are left out."""
     managed: bool = True
-    """False if the engine was told not to manage the firewall (``--iptables=false``)."""
+    """False if the engine is configured not to manage the firewall (``--iptables=false``)."""
     filters_bridges: bool = True
     """Traffic within a bridge passes the firewall (``bridge-nf-call-iptables``)."""
 

@@ -71,7 +71,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     reason: str = ""
     until: date | None = None
-    """The last day on which it holds, by UTC."""
+    """The last day on which it applies, in UTC."""
 
     @property
     def is_preference(self) -> bool:
@@ -205,7 +205,7 @@ def _codes(word: str, names: Mapping[str, str], *, exact: bool) -> frozenset[str
 
 
 def label_suppressions(host: str, container: Container) -> Iterator[Suppression]:
-    """Read the label of a container: codes or names, parted by commas or blanks."""
+    """Read the label of a container: codes or names, separated by commas or blanks."""
     for label in container.labels:
         if label.name == LABEL:
             words = re.split(r"[\s,]+", label.value)[:_MOST_WORDS]
@@ -324,7 +324,7 @@ class Suppressions:
     def _of_no_rule(self, said: Suppression) -> str:
         if _codes(said.code, self._names, exact=False):
             return f"{_place(said)}: a label names whole codes"
-        return f"{_place(said)}: no rule is called so; {near(said.code, self._names)}"
+        return f"{_place(said)}: no rule has that name; {near(said.code, self._names)}"
 
     def _spent(
         self,
@@ -393,7 +393,7 @@ def _ended(said: Suppression) -> str:
 
 
 def _idle(said: Suppression) -> str:
-    return f"{_place(said)} suppresses nothing any more: remove it"
+    return f"{_place(said)} no longer suppresses anything: remove it"
 
 
 def _place(said: Suppression) -> str:

@@ -21,9 +21,9 @@ __all__ = ["AGAINST", "SCHEMA", "FieldGroup", "Held", "Inventory", "inventory", 
 
 SCHEMA = "linkdoctor.contents/1"
 
-AGAINST = "against the rules: it has not the form of a link's"
+AGAINST = "unexpected: it is not in the form of a link's"
 """Why a value may stay that linkdoctor would not have written."""
-_UNKNOWN = "what this linkdoctor does not know"
+_UNKNOWN = "unknown to this version of linkdoctor"
 _WHY: Mapping[Kind, str] = {
     Kind.CONTAINER: "of containers, of links' sources, and of `target/alias` as the engine lists",
     Kind.ALIAS: "links and networks give them",

@@ -117,7 +117,7 @@ def _changed(change: Change, medium: TextStyle, several: bool) -> Iterator[str]:
         yield from medium.paragraph(f"now:    {after.message}", indent="  ", hanging="    ")
     if before.consequences != after.consequences:
         old, new = (", ".join(each.consequences) or "nothing" for each in (before, after))
-        yield from medium.paragraph(f"explains: {old} → {new}", indent="  ", hanging="    ")
+        yield from medium.paragraph(f"also causes: {old} → {new}", indent="  ", hanging="    ")
     if before.evidence != after.evidence:
         old_proofs = {(each.what, each.observed, each.expected) for each in before.evidence}
         for proof in after.evidence:
@@ -135,11 +135,11 @@ def _host(change: HostChange, medium: TextStyle) -> str:
     host = f"host {medium.name(change.host)}"
     match change.event:
         case HostEvent.ADDED:
-            return f"{host} is examined now and was not before"
+            return f"{host} is examined now, and was not before"
         case HostEvent.REMOVED:
-            return f"{host} was examined and is not any more"
+            return f"{host} is no longer examined"
         case HostEvent.LOST:
-            return f"{host} could not be asked any more"
+            return f"{host} can no longer be asked"
         case HostEvent.BACK:
             return f"{host} could not be asked before"
         case HostEvent.ENGINE:
@@ -205,7 +205,7 @@ def _network(change: NetworkChange, medium: TextStyle) -> str:
         case NetworkEvent.REMOVED:
             return f"{name}: removed"
         case NetworkEvent.RECREATED:
-            return f"{name}: made anew, {change.before} → {change.after}"
+            return f"{name}: recreated, {change.before} → {change.after}"
         case NetworkEvent.CHANGED:
             return f"{name}: {change.before} → {change.after}"
 

@@ -37,7 +37,7 @@ def _lines(report: Report) -> Iterator[str]:
         text = f"{counted(lacking, 'check')} lacked evidence; --format json tells which"
         yield _command("warning" if needed else "notice", "linkdoctor did not see everything", text)
     for text in left_open(report):
-        yield _command("notice", "what the verdict of linkdoctor leaves open", text)
+        yield _command("notice", "what linkdoctor's verdict leaves open", text)
     # It begins with a word of ours and is one line: it cannot be taken for a command.
     yield f"linkdoctor: {headline(report)}"
 

@@ -186,7 +186,7 @@ def _findings_of_nodes(picture: Picture) -> dict[str, set[int]]:
 
 
 def _finding_nodes(picture: Picture) -> Mapping[int, str]:
-    """Return the ids of the containers that each finding is about, parted by blanks."""
+    """Return the ids of the containers that each finding is about, separated by blanks."""
     nodes: dict[int, list[str]] = {}
     for node, numbers in _findings_of_nodes(picture).items():
         for number in numbers:

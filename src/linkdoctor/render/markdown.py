@@ -83,7 +83,7 @@ def _finding(finding: Finding) -> Iterator[str]:
             ("Evidence", "Observed", "Expected", "Where"), map(_proof, finding.evidence)
         )
     if finding.consequences:
-        yield from ("", f"Also explains: {_text(', '.join(finding.consequences))}")
+        yield from ("", f"Also causes: {_text(', '.join(finding.consequences))}")
     for number, fix in enumerate(finding.fixes):
         yield ""
         yield from _fix(fix, "Or" if number else "Fix")

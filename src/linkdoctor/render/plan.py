@@ -139,7 +139,7 @@ def more_permission_lines(more: Mapping[Safety, int], medium: TextStyle) -> Iter
         yield ""
     for safety, count in more.items():
         yield from medium.paragraph(
-            f"--allow {safety.value} would take {counted(count, 'more step', 'more steps')}"
+            f"--allow {safety.value} would allow {counted(count, 'more step', 'more steps')}"
         )
 
 

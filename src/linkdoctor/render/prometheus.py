@@ -60,7 +60,7 @@ def _metrics(report: Report) -> Iterator[Metric]:
     yield _info(report, labels)
     yield GaugeMetricFamily(
         "linkdoctor_findings_without_info",
-        "Findings beyond those that linkdoctor_finding_info tells of.",
+        "Findings beyond those in linkdoctor_finding_info.",
         value=max(len(report.findings) - MOST_FINDINGS, 0),
     )
     skipped = Counter(skip.host for skip in report.skipped if skip.is_lacking)
@@ -73,7 +73,7 @@ def _metrics(report: Report) -> Iterator[Metric]:
         ("too_early_checks", "Checks that were too early.", lambda host: early[host.name]),
         (
             "accepted_checks",
-            "Checks that lacked evidence that was accepted as missing.",
+            "Checks whose missing evidence was accepted.",
             lambda host: accepted[host.name],
         ),
         ("engine_up", "1 if the engine could be asked.", lambda host: bool(host.engine)),
@@ -98,7 +98,7 @@ def _metrics(report: Report) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "linkdoctor_incomplete",
-        "1 if an engine could not be asked, or evidence lacked that the verdict needed.",
+        "1 if an engine could not be asked, or evidence that the verdict needed is missing.",
         value=int(is_incomplete(report)),
     )
     taken_at = moment(report.taken_at)
@@ -137,7 +137,7 @@ def _info(report: Report, hosts: Mapping[str, str]) -> Metric:
     names = ("code", "name", "severity", "target", "alias", "fingerprint")
     family = GaugeMetricFamily(
         "linkdoctor_finding_info",
-        f"What a finding is about; always 1. The gravest {MOST_FINDINGS} only.",
+        f"What a finding is about; always 1. The {MOST_FINDINGS} most severe only.",
         labels=("host", *names),
     )
     # A series may be there once only.

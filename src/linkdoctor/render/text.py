@@ -399,7 +399,7 @@ def _skips(
     kinds = (
         ("not seen ({} skipped):", [each for each in others if each.is_lacking]),
         ("too early to judge ({}):", [each for each in others if each.gap is Gap.TOO_EARLY]),
-        ("missing, and accepted so ({} skipped):", [each for each in others if each.accepted]),
+        ("missing, and accepted ({} skipped):", [each for each in others if each.accepted]),
     )
     for heading, some in kinds:
         if some:
@@ -442,11 +442,11 @@ def _advice(skipped: Sequence[Skipped]) -> str:
     if any(word in each.reason for each in skipped for word in ("root", "permi")):
         return (
             "run linkdoctor as root on the engine's own machine, or see `linkdoctor check -v`; "
-            "where root is not to be had, --accept-missing root makes this a note"
+            "without root access, --accept-missing root makes this a note"
         )
     if any(each.gap is Gap.CUT for each in skipped):
         return (
-            "`linkdoctor check -v` shows what there was too much of; --accept-missing cut makes "
+            "`linkdoctor check -v` shows what exceeded a limit; --accept-missing cut makes "
             "this a note"
         )
     return "check again; `linkdoctor check -v` shows what was not seen"

@@ -54,7 +54,7 @@ def _gone(gone: GoneFinding, *, several: bool) -> str:
         return f"{about}: follows from {gone.reason} now"
     if gone.absence is Absence.UNSEEN:
         return f"{about}: could not be looked for ({gone.reason})"
-    return f"{about}: not there any more"
+    return f"{about}: gone"
 
 
 def _about(finding: Finding, *, several: bool) -> str:

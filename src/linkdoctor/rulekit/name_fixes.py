@@ -74,7 +74,7 @@ def _ways_to(
         yield from_the_host(topology, host, target, source)
     elif _is_made_up(unmet, source) and network in networks_of(host, source, topology):
         yield doing(
-            f"give {source.name} its name {name} back, which a failed attempt of Compose changed",
+            f"rename {source.name} back to {name}, which a failed Compose run changed",
             Safety.SAFE,
             Rename(container=source.name, to=name_before_compose(source.name)),
         )
@@ -124,7 +124,7 @@ def _anew(
     kept = [each for each in endpoint.aliases if each not in (source.name, source.id[:12], name)]
     options = [word for each in (*kept, name) for word in ("--alias", each)]
     yield Fix(
-        title=f"connect {source.name} anew to network {network}, under the further name {name} "
+        title=f"reconnect {source.name} to network {network}, under the further name {name} "
         f"(cuts the connections of {source.name} on that network for a moment)",
         safety=Safety.RESTART,
         commands=(

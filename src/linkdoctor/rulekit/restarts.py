@@ -34,7 +34,7 @@ _FORGOTTEN = Unknown(
 
 
 class Death(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a container's process that nobody asked for."""
+    """The end of a container's process that nobody requested."""
 
     time: datetime
     exit_code: int
@@ -73,7 +73,7 @@ def deaths_lately(host: str, container: Container, topology: Topology) -> tuple[
 
 
 def died_of_itself(host: str, container: Container, topology: Topology) -> tuple[Death, ...]:
-    """Return the deaths of a container that the engine remembers and that nobody asked for.
+    """Return the deaths of a container that the engine remembers and that nobody requested.
 
     Raises:
         MissingEvidence: its events could not be had.

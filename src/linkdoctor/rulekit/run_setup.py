@@ -40,7 +40,7 @@ def setup_of(
         image: the inspect of the image that it was made of.
         image_name: what leads to that image today.
         defaults: what the engine gives a container that asks for nothing.
-        gone: containers of ``--volumes-from`` that are not there any more.
+        gone: containers of ``--volumes-from`` that are gone.
     """
     host: _Raw = raw["HostConfig"]
     of_image: _Raw = image.get("Config") or {}
