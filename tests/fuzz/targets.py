@@ -34,6 +34,7 @@ from linkdoctor.collect.answers import (
 )
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.engine_files import Unreadable, environment_from_top, first_file
+from linkdoctor.collect.environment import pairs
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
 from linkdoctor.collect.hostconfig import Damaged, parse_host_config
 from linkdoctor.collect.logs import lines_of_log
@@ -44,7 +45,6 @@ from linkdoctor.collect.translate import (
     details_of,
     labels_of,
     network_of,
-    pairs,
     program_of,
     script_places,
 )
@@ -69,8 +69,8 @@ from linkdoctor.model.links import (
     parse_refusal,
     parse_stored_link,
 )
+from linkdoctor.model.redact import redact
 from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
-from linkdoctor.model.variables import redact
 from linkdoctor.reading.log_complaints import complaints_in
 from linkdoctor.reading.references import (
     link_variables_read,

@@ -266,7 +266,11 @@ class EngineClient:
         try:
             return self.get("/version", VersionAnswer)
         except NotThere:
-            raise EngineError(f"{self.endpoint} answered, but is not a Docker engine") from None
+            raise self.not_an_engine() from None
+
+    def not_an_engine(self) -> EngineError:
+        """Return the error for an answer that no Docker engine gives."""
+        return EngineError(f"{self.endpoint} answered, but is not a Docker engine")
 
 
 def _no_time_left(deadline: Deadline) -> EngineError:
