@@ -23,7 +23,7 @@ import msgspec
 from linkdoctor import api
 from linkdoctor.api import Examination, SnapshotError, load_rules, report_on, snapshot_bytes
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
-from linkdoctor.collect import events, procfs, sockets
+from linkdoctor.collect import events, netlink_answers, procfs
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     InfoAnswer,
@@ -194,16 +194,17 @@ def mounts(content: bytes) -> None:
 
 def netlink(content: bytes) -> None:
     for payload in (content, content[1:]):
-        listener = sockets._listener(payload, "tcp")
+        listener = netlink_answers.listener(payload, "tcp")
         if listener is not None:
             ip_address(listener.address)
             assert 0 <= listener.port < 1 << 16
-        sockets._inode(payload)
-        for address in sockets._interface_addresses(payload):
+        netlink_answers.inode(payload)
+        netlink_answers.numbered_interface(payload)
+        for address in netlink_answers.addresses(payload):
             assert ip_address(str(address)) == address
-        for route in sockets._routes(payload, {1: "eth0"}):
+        for route in netlink_answers.routes(payload, {1: "eth0"}):
             assert route.gateway == "" or ip_address(route.gateway)
-        assert len(list(sockets._attributes(payload, 0))) <= len(payload) // 4 + 1
+        assert len(list(netlink_answers.attributes(payload, 0))) <= len(payload) // 4 + 1
 
 
 # The engine's answers
