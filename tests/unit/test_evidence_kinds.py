@@ -143,6 +143,16 @@ def test_the_collector_leaves_no_kind_of_evidence_out(tmp_path: Path) -> None:
     assert left == set()
 
 
+def test_world_has_every_kind_of_evidence_that_is_read_unasked() -> None:
+    seen = World.tutorial().snapshot()
+    items = [
+        *evidence_of_host(seen),
+        *(i for c in seen.containers for i in evidence_of_container(c)),
+    ]
+    missing = {each.kind.field for each in items if isinstance(each.evidence, Unknown)}
+    assert missing == {each.field for each in KINDS if each.on_demand}
+
+
 LOST = Unknown(gap=Gap.DENIED, detail="lost by the test")
 
 

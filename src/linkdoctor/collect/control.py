@@ -111,7 +111,7 @@ class Control:
         """Take an open client; :func:`controlling` makes one."""
         self._client = client
         self.where = where
-        """How the engine was named, for whoever must connect to it anew."""
+        """How the engine was named, for anyone who must connect to it anew."""
         offered = tuple(int(part) for part in client.version.ApiVersion.split("."))
         self.api = min(offered, NEWEST_WRITTEN)
         """The version of the API that is spoken."""
@@ -256,7 +256,7 @@ class Control:
         self._post(path, {"RestartPolicy": wanted})
 
     def create(self, name: str, body: Raw) -> str:
-        """Create a container, which does not start it; gives its id."""
+        """Create a container, which does not start it, and return its id."""
         path = "/containers/create"
         answer = self._exchange("POST", path, body, longest=_SLOW, query={"name": name})[1]
         return _decode(answer, _Id, f"POST {path}").Id

@@ -157,7 +157,7 @@ class EngineClient:
 
         Raises:
             NotThere: the container is gone, or has just stopped.
-            EngineError: no answer, an error, or an answer that is none.
+            EngineError: no answer, an error, or an answer that is not valid.
         """
         return decoded(self.get_bytes(path, limit=_LARGEST_ANSWER, **query), path, kind)
 
@@ -307,7 +307,7 @@ def connect(
     """Connect to an engine and learn its version.
 
     Raises:
-        EngineError: it cannot be reached, or is none.
+        EngineError: it cannot be reached, or is not an engine.
     """
     environment = os.environ if environment is None else environment
     base_url, tls = _locate(where, environment)
@@ -432,7 +432,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _why(error: Exception, endpoint: str) -> str:
-    """Say why there is no answer, and what to do; the error is one of a transport's."""
+    """Return why there is no answer, and what to do; the error is a transport's."""
     match error:
         case PermissionError():
             return (

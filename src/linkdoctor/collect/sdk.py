@@ -134,7 +134,7 @@ class PooledTransport:
         """Send one request whose body or answer is too large to be held.
 
         Raises:
-            OSError: there is no answer, as whoever reads it learns too.
+            OSError: there is no answer; reading it raises this too.
         """
         self._until.moment = time.monotonic() + seconds
         try:
@@ -202,7 +202,7 @@ class PooledTransport:
                 return TimeoutError()
             try:
                 return self.exchange("GET", url, None, left, limit)
-            except Exception as error:  # told to whoever asked for this one
+            except Exception as error:  # the answer to this one request
                 return error
 
         for first in range(0, len(urls), _MOST_AHEAD):

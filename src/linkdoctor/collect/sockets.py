@@ -391,7 +391,7 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
 
 
 def has_route(address: str, port: int) -> bool:
-    """Return whether the routes of this thread's namespace know an address. Nothing is sent."""
+    """Whether the routes of this thread's namespace know an address. Nothing is sent."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
         try:

@@ -63,7 +63,7 @@ def stream_through_socket(
     """Send one request on a connection of its own; all of it is over within `seconds`.
 
     Raises:
-        OSError: there is no answer, as whoever reads it learns too.
+        OSError: there is no answer; reading it raises this too.
     """
     until = RequestDeadline()
     until.moment = time.monotonic() + seconds

@@ -87,7 +87,7 @@ class UnixTransport:
         """Send one request whose body or answer is too large to be held.
 
         Raises:
-            OSError: there is no answer, as whoever reads it learns too.
+            OSError: there is no answer; reading it raises this too.
         """
         from linkdoctor.collect.streams import stream_through_socket  # only a fix that copies
 
@@ -156,7 +156,7 @@ class UnixTransport:
             return _Pending(again(), limit, self)
 
     def _sent(self, stream: _Stream, request: bytes, seconds: float) -> _Stream:
-        # Before anything is sent: whoever hangs up must find it.
+        # Before anything is sent, so that hang_up() finds it.
         self._in_use.add(stream)
         if self._hung_up:
             self.done_with(stream, keep=False)
@@ -291,7 +291,7 @@ class _Pending:
 
     def _exactly(self, size: int) -> bytes:
         if size < 0:
-            raise BadAnswer("a length that is none")
+            raise BadAnswer("a length below zero")
         if size > self._limit:
             raise AnswerTooLarge
         self._fill(size)

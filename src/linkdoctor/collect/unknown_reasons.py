@@ -61,5 +61,8 @@ def failed(error: Exception) -> Unknown:
 
 
 def internal_error(error: Exception) -> str:
-    """Say that linkdoctor itself is wrong: without the error's text, which may hold anything."""
+    """Return the words for a failure of linkdoctor itself.
+
+    They are without the error's text, which may hold anything.
+    """
     return f"linkdoctor failed on it: {type(error).__name__}; please report it"
