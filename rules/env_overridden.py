@@ -44,7 +44,7 @@ from linkdoctor.rulekit import (
     Safety,
     Severity,
     Topology,
-    redact,
+    is_link_shaped,
     tells_a_place,
 )
 from linkdoctor.rulekit.world import World
@@ -65,11 +65,10 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if not own:
         return
     theirs = {
-        each.name: each.value
-        for variable in topology.variables_today(link, source)
-        # As redaction leaves it: only so can it be compared with what was kept of the target's.
-        for each in redact([(variable.name, variable.value or "")])
-        if tells_a_place(each.name) and each.value is not None
+        each.name: each.value or ""
+        for each in topology.variables_today(link, source)
+        # Of the target's own only such values were kept: others could not be compared.
+        if tells_a_place(each.name) and is_link_shaped(each.name, each.value or "")
     }
     replaced = sorted(name for name in own.keys() & theirs.keys() if own[name] != theirs[name])
     if not replaced:
@@ -81,7 +80,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             Proof(
                 what=name,
                 observed=own[name] or "a value of its own",
-                expected=theirs[name] or "",
+                expected=theirs[name],
                 where=f"Config.Env of {link.target.name}",
             )
             for name in replaced

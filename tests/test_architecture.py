@@ -64,6 +64,8 @@ def test_the_import_contracts_hold(
     ("library", "room"),
     [
         ("docker", "linkdoctor.collect.sdk"),
+        ("requests", "linkdoctor.collect.sdk"),
+        ("urllib3", "linkdoctor.collect.sdk"),
         ("psutil", "linkdoctor.collect.process"),
         ("dns", "linkdoctor.collect.resolver"),
         ("socket", "linkdoctor.collect.sockets"),

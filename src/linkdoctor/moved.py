@@ -13,7 +13,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
 
-__all__ = ["MOVED", "RENAMED", "OldNames", "renamed", "understand_old_names"]
+__all__ = ["MOVED", "RELOCATED", "RENAMED", "OldNames", "renamed", "understand_old_names"]
 
 MOVED: Mapping[str, str] = MappingProxyType(
     {
@@ -85,6 +85,15 @@ RENAMED: Mapping[str, str] = MappingProxyType(
 """The names that a rule could use, and what they are called now."""
 
 
+RELOCATED: Mapping[str, str] = MappingProxyType(
+    {
+        "linkdoctor.model.variables.redact": "linkdoctor.model.redact",
+        "linkdoctor.rulekit.redact": "linkdoctor.model.redact",
+    }
+)
+"""The names that a rule could import, and the modules in which they stand now."""
+
+
 class OldNames(MetaPathFinder, Loader):
     """Finds a module under its old name: asked last, for what nothing else finds."""
 
@@ -115,6 +124,9 @@ def renamed(owner: object, name: str) -> object:
     """
     now = RENAMED.get(name, "")
     whose = owner.__name__ if isinstance(owner, ModuleType) else type(owner).__name__
+    if home := RELOCATED.get(f"{whose}.{name}"):
+        _warn(f"{whose}.{name}", f"{home}.{name}", stacklevel=4)
+        return getattr(importlib.import_module(home), name)
     if not now or not hasattr(owner, now):
         raise AttributeError(f"{whose!r} has no attribute {name!r}")
     _warn(f"{whose}.{name}", f"{whose}.{now}", stacklevel=4)

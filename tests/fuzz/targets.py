@@ -23,7 +23,7 @@ import msgspec
 from linkdoctor import api
 from linkdoctor.api import Examination, SnapshotError, load_rules, report_on, snapshot_bytes
 from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
-from linkdoctor.collect import events, procfs, sockets
+from linkdoctor.collect import events, netlink_answers, procfs
 from linkdoctor.collect.answers import (
     ContainerAnswer,
     InfoAnswer,
@@ -34,6 +34,7 @@ from linkdoctor.collect.answers import (
 )
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.collect.engine_files import Unreadable, environment_from_top, first_file
+from linkdoctor.collect.environment import pairs
 from linkdoctor.collect.firewall import Unlisted, parse_filter_table
 from linkdoctor.collect.hostconfig import Damaged, parse_host_config
 from linkdoctor.collect.logs import lines_of_log
@@ -44,7 +45,6 @@ from linkdoctor.collect.translate import (
     details_of,
     labels_of,
     network_of,
-    pairs,
     program_of,
     script_places,
 )
@@ -69,8 +69,8 @@ from linkdoctor.model.links import (
     parse_refusal,
     parse_stored_link,
 )
+from linkdoctor.model.redact import redact
 from linkdoctor.model.snapshot import NameLookup, Resolver, Snapshot
-from linkdoctor.model.variables import redact
 from linkdoctor.reading.command_lines import references_in_arguments
 from linkdoctor.reading.log_complaints import complaints_in
 from linkdoctor.reading.scripts import references_in_script
@@ -192,16 +192,17 @@ def mounts(content: bytes) -> None:
 
 def netlink(content: bytes) -> None:
     for payload in (content, content[1:]):
-        listener = sockets._listener(payload, "tcp")
+        listener = netlink_answers.listener(payload, "tcp")
         if listener is not None:
             ip_address(listener.address)
             assert 0 <= listener.port < 1 << 16
-        sockets._inode(payload)
-        for address in sockets._interface_addresses(payload):
+        netlink_answers.inode(payload)
+        netlink_answers.numbered_interface(payload)
+        for address in netlink_answers.addresses(payload):
             assert ip_address(str(address)) == address
-        for route in sockets._routes(payload, {1: "eth0"}):
+        for route in netlink_answers.routes(payload, {1: "eth0"}):
             assert route.gateway == "" or ip_address(route.gateway)
-        assert len(list(sockets._attributes(payload, 0))) <= len(payload) // 4 + 1
+        assert len(list(netlink_answers.attributes(payload, 0))) <= len(payload) // 4 + 1
 
 
 # The engine's answers

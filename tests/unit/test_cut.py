@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from linkdoctor.collect import collector, dns_answers
+from linkdoctor.collect import dns_answers
 from linkdoctor.collect.answers import ContainerAnswer
+from linkdoctor.collect.container_files import collect_file, read_script
 from linkdoctor.collect.engine import Deadline
 from linkdoctor.collect.shares import in_turn
 from linkdoctor.diagnosis import diagnose
@@ -69,7 +70,7 @@ def with_hosts(
 
 def test_a_file_within_the_limit_is_whole() -> None:
     content = b"10.0.0.1 db\n" + b"#" * (LIMIT - 12)
-    read = collector._file(lambda: content, str.splitlines, "a file")
+    read = collect_file(lambda: content, str.splitlines, "a file")
     assert isinstance(read, Known)
     assert (len(read.value), read.cut) == (2, "")
 
@@ -77,14 +78,14 @@ def test_a_file_within_the_limit_is_whole() -> None:
 def test_a_file_beyond_it_ends_with_its_last_whole_line() -> None:
     """Half a line could be taken for another: the address of one for that of its namesake."""
     lines = b"".join(b"10.0.0.1 host%06d\n" % number for number in range(20_000))
-    read = collector._file(lambda: lines[: LIMIT + 1], str.splitlines, "a file")
+    read = collect_file(lambda: lines[: LIMIT + 1], str.splitlines, "a file")
     assert isinstance(read, Known)
     assert all(len(each) == len("10.0.0.1 host000000") for each in read.value)
     assert read.cut == "it is larger than 256 KiB, and only the beginning was read"
 
 
 def test_a_file_of_one_endless_line_has_nothing() -> None:
-    read = collector._file(lambda: b"x" * (LIMIT + 1), str.splitlines, "a file")
+    read = collect_file(lambda: b"x" * (LIMIT + 1), str.splitlines, "a file")
     assert isinstance(read, Known)
     assert read.value == []
     assert read.cut
@@ -274,9 +275,9 @@ def answer(path: str, environment: list[str]) -> ContainerAnswer:
 def test_a_script_that_reads_more_than_is_kept_is_cut() -> None:
     lines = [f"echo $DB_PORT_{number}_TCP_ADDR" for number in range(1000, 1100)]
     text = "\n".join(["#!/bin/sh", *lines]).encode()
-    found = collector._script(answer("/run.sh", []), lambda _: text)
+    found = read_script(answer("/run.sh", []), lambda _: text)
     assert (len(found.reads), bool(found.cut)) == (64, True)
-    short = collector._script(answer("/run.sh", []), lambda _: b"#!/bin/sh\necho $DB_PORT\n")
+    short = read_script(answer("/run.sh", []), lambda _: b"#!/bin/sh\necho $DB_PORT\n")
     assert short.cut == ""
 
 
@@ -285,9 +286,9 @@ def test_a_script_is_not_called_absent_where_its_path_is_too_long_to_be_searched
         raise FileNotFoundError(path)
 
     places = ":".join(f"/opt/{number}/bin" for number in range(20))
-    long = collector._script(answer("entrypoint.sh", [f"PATH={places}"]), nowhere)
+    long = read_script(answer("entrypoint.sh", [f"PATH={places}"]), nowhere)
     assert "more than 8 directories" in long.cut
-    usual = collector._script(answer("entrypoint.sh", ["PATH=/usr/bin:/bin"]), nowhere)
+    usual = read_script(answer("entrypoint.sh", ["PATH=/usr/bin:/bin"]), nowhere)
     assert usual.cut == ""
 
 

@@ -137,7 +137,7 @@ def test_a_mistake_about_one_container_does_not_hide_the_others(
             raise TypeError("s3cr3t")
         return details_of(answer, commands)
 
-    monkeypatch.setattr("linkdoctor.collect.collector.details_of", mistaken)
+    monkeypatch.setattr("linkdoctor.collect.containers.details_of", mistaken)
     (snapshot,) = examined(tmp_path, None)[0].snapshots
     app, web = snapshot.containers
     assert isinstance(web.details, Known)

@@ -9,7 +9,7 @@ import pytest
 
 from linkdoctor import rulekit
 from linkdoctor.model.topology import Topology
-from linkdoctor.moved import MOVED, RENAMED, OldNames, understand_old_names
+from linkdoctor.moved import MOVED, RELOCATED, RENAMED, OldNames, understand_old_names
 from linkdoctor.rulekit import SECTIONS, page_of
 from linkdoctor.rulekit.world import World
 
@@ -55,6 +55,15 @@ def test_old_names_are_understood_once() -> None:
 def test_old_name_in_the_rulekit_warns_and_is_the_same(old: str, new: str) -> None:
     with pytest.warns(FutureWarning, match=rf"rulekit\.{old} is now .*rulekit\.{new}; ") as caught:
         assert getattr(rulekit, old) is getattr(rulekit, new)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(("old", "home"), RELOCATED.items())
+def test_name_that_went_to_another_module_warns_and_is_the_same(old: str, home: str) -> None:
+    module, _, name = old.rpartition(".")
+    with pytest.warns(FutureWarning, match=rf"^{old} is now {home}\.{name}; ") as caught:
+        found = getattr(importlib.import_module(module), name)
+    assert found is getattr(importlib.import_module(home), name)
     assert caught[0].filename == __file__
 
 

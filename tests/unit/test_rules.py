@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from linkdoctor.diagnosis import evaluate
 from linkdoctor.model.evidence import Gap, Need, Unknown
-from linkdoctor.model.snapshot import Container, Snapshot
+from linkdoctor.model.evidence_kinds import evidence_fields
+from linkdoctor.model.snapshot import Container, DnsAnswer, LinkAnswer, Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import LoadedRule, load_rules
 from linkdoctor.rulekit import Case
@@ -15,27 +18,6 @@ from linkdoctor.rulekit import Case
 RULES = load_rules()
 CASES = [(loaded, case) for loaded in RULES for case in loaded.rule.cases]
 FIRING = [(loaded, case) for loaded, case in CASES if case.expect]
-FIELDS = {
-    Need.DETAILS: "details",
-    Need.PROCESS_ENV: "process_environment",
-    Need.HOSTS_FILE: "hosts_file",
-    Need.LISTENERS: "listeners",
-    Need.ENTRY_SCRIPT: "script_reads",
-    Need.STORED_LINKS: "stored_links",
-    Need.PROBES: "probes",
-    Need.NAMESPACES: "namespaces",
-    Need.NAME_LOOKUP: "name_lookup",
-}
-OF_THE_HOST = {
-    Need.NETWORKS: "networks",
-    Need.HOST_ADDRESSES: "host_addresses",
-    Need.HOST_LISTENERS: "host_listeners",
-    Need.FIREWALL: "firewall",
-    Need.ROUTES: "routes",
-    Need.INTERFACES: "interfaces",
-    Need.ENGINE_ENV: "keeps_link_variables",
-    Need.EVENTS: "events",
-}
 BLANK = Unknown(gap=Gap.DENIED, detail="blanked by the test")
 
 
@@ -50,19 +32,19 @@ def topology(case: Case) -> Topology:
 
 
 def blanked(snapshot: Snapshot, need: Need) -> Snapshot:
-    if need in OF_THE_HOST:
-        return msgspec.structs.replace(snapshot, **{OF_THE_HOST[need]: BLANK})
+    of_host = dict.fromkeys(evidence_fields(need, Snapshot), BLANK)
     containers = tuple(_blanked_container(each, need) for each in snapshot.containers)
-    return msgspec.structs.replace(snapshot, containers=containers)
+    return msgspec.structs.replace(snapshot, containers=containers, **of_host)
 
 
 def _blanked_container(container: Container, need: Need) -> Container:
-    if need in FIELDS:
-        return msgspec.structs.replace(container, **{FIELDS[need]: BLANK})
-    if need is Need.LINK_ANSWER:
+    changes: dict[str, Any] = dict.fromkeys(evidence_fields(need, Container), BLANK)
+    if evidence_fields(need, LinkAnswer):
         own = tuple(name for name in container.names if "/" not in name)
-        return msgspec.structs.replace(container, link_answers=(), names=own)
-    return msgspec.structs.replace(container, dns_answers=())
+        changes |= {"link_answers": (), "names": own}
+    if evidence_fields(need, DnsAnswer):
+        changes["dns_answers"] = ()
+    return msgspec.structs.replace(container, **changes)
 
 
 @pytest.mark.parametrize(("loaded", "case"), CASES, ids=named)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from linkdoctor.collect.unix_http import BadAnswer, BrokenOff, Overlong, UnixWire
+from linkdoctor.collect.transport import AnswerBrokenOff, AnswerTooLarge, BadAnswer
+from linkdoctor.collect.unix_http import UnixTransport
 
 LIMIT = 1 << 20
 Answer = Callable[[socket.socket, bytes], None]
@@ -73,7 +74,7 @@ def saying(content: bytes, *, hangs_up: bool = False) -> Answer:
 def asked(path: Path, content: bytes, *, hangs_up: bool = True) -> tuple[int, bytes]:
     """What becomes of one request that is answered so."""
     with answering(path, saying(content, hangs_up=hangs_up)):
-        wire = UnixWire(path)
+        wire = UnixTransport(path)
         try:
             return wire.exchange("GET", "/x", None, 5.0, LIMIT)
         finally:
@@ -111,16 +112,16 @@ def test_answers_of_every_form_are_read(
         (b"SSH-2.0-OpenSSH\r\n\r\n", BadAnswer),
         (b"HTTP/1.1 ok\r\n\r\n", BadAnswer),
         (b"x" * (1 << 17), BadAnswer),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 2000, BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", BrokenOff),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFF\r\n", Overlong),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", Overlong),
-        (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (LIMIT + 1), Overlong),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 2000, AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", AnswerBrokenOff),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFF\r\n", AnswerTooLarge),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", AnswerTooLarge),
+        (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * (LIMIT + 1), AnswerTooLarge),
     ],
 )
 def test_what_is_no_answer_is_refused(
@@ -132,21 +133,21 @@ def test_what_is_no_answer_is_refused(
 
 def test_a_peer_that_says_nothing_is_left_in_time(tmp_path: Path) -> None:
     with answering(tmp_path / "s", lambda caller, request: None), pytest.raises(TimeoutError):
-        UnixWire(tmp_path / "s").exchange("GET", "/x", None, 0.05, LIMIT)
+        UnixTransport(tmp_path / "s").exchange("GET", "/x", None, 0.05, LIMIT)
 
 
 def test_a_url_cannot_smuggle_a_second_request(tmp_path: Path) -> None:
     with answering(tmp_path / "s", saying(b"")) as made:
         for url in ("/x HTTP/1.1\r\nHost: y\r\n\r\nDELETE /x", "/a b", "/é"):
             with pytest.raises(ValueError, match="no URL"):
-                UnixWire(tmp_path / "s").exchange("GET", url, None, 1.0, LIMIT)
+                UnixTransport(tmp_path / "s").exchange("GET", url, None, 1.0, LIMIT)
     assert made == []
 
 
 def test_one_connection_serves_one_request_after_another(tmp_path: Path) -> None:
     content = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     with answering(tmp_path / "s", saying(content)) as made:
-        wire = UnixWire(tmp_path / "s")
+        wire = UnixTransport(tmp_path / "s")
         for _ in range(3):
             assert wire.exchange("GET", "/x", None, 5.0, LIMIT) == (200, b"{}")
         wire.close()
@@ -156,7 +157,7 @@ def test_one_connection_serves_one_request_after_another(tmp_path: Path) -> None
 def test_a_connection_that_was_hung_up_is_not_used_again(tmp_path: Path) -> None:
     content = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     with answering(tmp_path / "s", saying(content, hangs_up=True)) as made:
-        wire = UnixWire(tmp_path / "s")
+        wire = UnixTransport(tmp_path / "s")
         for number in range(1, 4):
             assert wire.exchange("GET", "/x", None, 5.0, LIMIT) == (200, b"{}")
             made[-1].close()
@@ -173,7 +174,7 @@ def test_many_answers_come_in_their_order_and_a_bad_one_hides_no_other(tmp_path:
             caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(path) + path)
 
     with answering(tmp_path / "s", echo) as made:
-        wire = UnixWire(tmp_path / "s")
+        wire = UnixTransport(tmp_path / "s")
         urls = [f"/{number}" for number in range(20)]
         found = list(wire.exchange_each(urls, 5.0, 5.0, LIMIT))
         wire.close()
@@ -185,14 +186,16 @@ def test_many_answers_come_in_their_order_and_a_bad_one_hides_no_other(tmp_path:
 
 def test_when_the_time_is_over_each_of_many_says_so(tmp_path: Path) -> None:
     with answering(tmp_path / "s", lambda caller, request: None):
-        found = list(UnixWire(tmp_path / "s").exchange_each(["/1", "/2", "/3"], 0.05, 5.0, LIMIT))
+        found = list(
+            UnixTransport(tmp_path / "s").exchange_each(["/1", "/2", "/3"], 0.05, 5.0, LIMIT)
+        )
     assert [type(each) for each in found] == [TimeoutError] * 3
 
 
 def test_who_stops_reading_leaves_no_connection_behind(tmp_path: Path) -> None:
     content = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     with answering(tmp_path / "s", saying(content)):
-        wire = UnixWire(tmp_path / "s")
+        wire = UnixTransport(tmp_path / "s")
         answers = wire.exchange_each(["/1", "/2", "/3"], 5.0, 5.0, LIMIT)
         assert next(iter(answers)) == (200, b"{}")
         answers.close()  # type: ignore[attr-defined]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkdoctor.model.redact import redact
 from linkdoctor.model.variables import (
     LinkField,
     Variable,
     address_of,
     parse_link_variable,
     prefixes_of_links,
-    redact,
 )
 
 

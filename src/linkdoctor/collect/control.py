@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
+from linkdoctor.collect.control_answers import InspectAnswer, Seen, seen_of
 from linkdoctor.collect.engine import (
     ContextName,
     Deadline,
@@ -48,7 +49,6 @@ _LARGEST_REFUSAL = 64 * 1024
 _QUICK = 20.0
 _SLOW = 60.0
 _LONGEST_STOP = 600.0
-_STOP_TIMEOUT = 10
 _LONGEST_MESSAGE = 400
 _DONE = 200
 _ALREADY = 304
@@ -76,58 +76,6 @@ class Unanswered(EngineError):
     """No answer came: whether the engine did it is not known."""
 
 
-class _Health(msgspec.Struct):
-    Status: str = ""
-
-
-class _State(msgspec.Struct):
-    Status: str = ""
-    Running: bool = False
-    Restarting: bool = False
-    Dead: bool = False
-    ExitCode: int = 0
-    Error: str = ""
-    StartedAt: str = ""
-    FinishedAt: str = ""
-    Health: _Health | None = None
-
-
-class _RestartPolicy(msgspec.Struct):
-    Name: str = ""
-    MaximumRetryCount: int = 0
-
-
-class _HostConfig(msgspec.Struct):
-    RestartPolicy: _RestartPolicy = msgspec.field(default_factory=_RestartPolicy)
-    Links: list[str] | None = None
-    NetworkMode: str = ""
-    PidMode: str = ""
-    IpcMode: str = ""
-
-
-class _Config(msgspec.Struct):
-    StopTimeout: int | None = None
-
-
-class _Network(msgspec.Struct):
-    NetworkID: str = ""
-    Aliases: list[str] | None = None
-
-
-class _NetworkSettings(msgspec.Struct):
-    Networks: dict[str, _Network] | None = None
-
-
-class _Inspected(msgspec.Struct):
-    Id: str
-    Name: str
-    State: _State
-    RestartCount: int = 0
-    Config: _Config = msgspec.field(default_factory=_Config)
-    HostConfig: _HostConfig = msgspec.field(default_factory=_HostConfig)
-    NetworkSettings: _NetworkSettings = msgspec.field(default_factory=_NetworkSettings)
-
-
 class _Id(msgspec.Struct):
     Id: str = ""
 
@@ -151,44 +99,6 @@ class _Sized(msgspec.Struct):
     SizeRw: int | None = None
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step needs to know of a container: no environment, no command line."""
-
-    id: str
-    name: str
-    status: str
-    """``created``, ``running``, ``paused``, ``restarting``, ``removing``, ``exited``, ``dead``."""
-    running: bool
-    """Its first process is there; true while paused, and false between two tries."""
-    exit_code: int = 0
-    error: str = ""
-    started_at: str = ""
-    finished_at: str = ""
-    restart_count: int = 0
-    health: str = ""
-    """``starting``, ``healthy``, ``unhealthy``; '' without a health check."""
-    restart_policy: str = "no"
-    """As ``docker run --restart`` takes it: ``on-failure:3``."""
-    stop_timeout: int = _STOP_TIMEOUT
-    """Seconds that it is given to stop; below zero: for ever."""
-    link_aliases: tuple[str, ...] = ()
-    """The aliases of its links on the default bridge."""
-    networks: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """Name, id and aliases of each network that it is on."""
-    shares: tuple[tuple[str, str], ...] = ()
-    """``network``, ``pid`` or ``ipc``, and the container whose namespace it lives in."""
-
-    @property
-    def wanted_up(self) -> bool:
-        """It runs, or the engine is about to start it again."""
-        return self.running or self.status == "restarting"
-
-    @property
-    def never_started(self) -> bool:
-        """It was created and never ran."""
-        return not self.started_at or self.started_at.startswith("0001-")
-
-
 class Control:
     """One engine, to be changed. Each request has its own deadline.
 
@@ -201,7 +111,7 @@ class Control:
         """Take an open client; :func:`controlling` makes one."""
         self._client = client
         self.where = where
-        """How the engine was named, for whoever must connect to it anew."""
+        """How the engine was named, for anyone who must connect to it anew."""
         offered = tuple(int(part) for part in client.version.ApiVersion.split("."))
         self.api = min(offered, NEWEST_WRITTEN)
         """The version of the API that is spoken."""
@@ -240,13 +150,13 @@ class Control:
     def look(self, container: str) -> Seen:
         """Look at a container by id or name; raises Missing."""
         path = f"/containers/{segment(container)}/json"
-        return _seen(self._get(path, _Inspected))
+        return seen_of(self._get(path, InspectAnswer))
 
     def link(self, target: str, alias: str) -> Seen | None:
         """Look at the container that a target's live link leads to; None for a ghost."""
         path = f"/containers/{segment(target)}/{segment(alias)}/json"
         try:
-            return _seen(self._get(path, _Inspected))
+            return seen_of(self._get(path, InspectAnswer))
         except Missing:
             return None
 
@@ -335,7 +245,7 @@ class Control:
         self._act(container, "unpause")
 
     def rename(self, container: str, name: str) -> None:
-        """Return it another name; raises Conflict if that is taken."""
+        """Rename it; raises Conflict if the name is taken."""
         self._act(container, "rename", name=name)
 
     def update_restart_policy(self, container: str, policy: str) -> None:
@@ -346,7 +256,7 @@ class Control:
         self._post(path, {"RestartPolicy": wanted})
 
     def create(self, name: str, body: Raw) -> str:
-        """Create a container, which does not start it; gives its id."""
+        """Create a container, which does not start it, and return its id."""
         path = "/containers/create"
         answer = self._exchange("POST", path, body, longest=_SLOW, query={"name": name})[1]
         return _decode(answer, _Id, f"POST {path}").Id
@@ -491,41 +401,3 @@ def _stopping(timeout: int) -> float:
 def _reference(reference: str) -> str:
     """Quote an image's name; its slashes stay, for the engine takes the rest of the path."""
     return "/".join(segment(part) for part in reference.split("/"))
-
-
-def _seen(answer: _Inspected) -> Seen:
-    state = answer.State
-    policy = answer.HostConfig.RestartPolicy
-    retries = f":{policy.MaximumRetryCount}" if policy.MaximumRetryCount else ""
-    timeout = answer.Config.StopTimeout
-    networks = answer.NetworkSettings.Networks or {}
-    return Seen(
-        id=answer.Id,
-        name=answer.Name.removeprefix("/"),
-        status="dead" if state.Dead else state.Status,
-        running=state.Running and not state.Restarting,
-        exit_code=state.ExitCode,
-        error=state.Error,
-        started_at=state.StartedAt,
-        finished_at=state.FinishedAt,
-        restart_count=answer.RestartCount,
-        health=state.Health.Status if state.Health and state.Health.Status != "none" else "",
-        restart_policy=f"{policy.Name or 'no'}{retries}",
-        stop_timeout=_STOP_TIMEOUT if timeout is None else timeout,
-        link_aliases=_aliases(answer.HostConfig.Links or ()),
-        networks=tuple(
-            (name, each.NetworkID, tuple(each.Aliases or ()))
-            for name, each in sorted(networks.items())
-        ),
-        shares=_shares(answer.HostConfig),
-    )
-
-
-def _shares(host: _HostConfig) -> tuple[tuple[str, str], ...]:
-    modes = (("network", host.NetworkMode), ("pid", host.PidMode), ("ipc", host.IpcMode))
-    found = ((namespace, mode.partition(":")) for namespace, mode in modes)
-    return tuple((namespace, owner) for namespace, (mode, _, owner) in found if mode == "container")
-
-
-def _aliases(links: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(link.rpartition("/")[2] for link in links))

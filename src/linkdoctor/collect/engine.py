@@ -1,7 +1,9 @@
 """The engine's API: where an engine is, and requests to it.
 
-A unix socket without TLS is asked directly (:mod:`.wire`), everything else through the docker SDK
-(:mod:`.sdk`), which is imported only then: that takes as long as asking for a hundred containers.
+A unix socket without TLS is asked directly (:mod:`.unix_http`), everything else through the docker
+SDK (:mod:`.sdk`), which is imported only then: that takes as long as asking for a hundred
+containers. Both fail with the errors of :mod:`.transport`, which become an :class:`EngineError`
+here.
 An examination sends GET requests only; what writes is :mod:`.control`.
 """
 
@@ -13,7 +15,7 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -21,7 +23,16 @@ import msgspec
 from linkdoctor.collect.answers import VersionAnswer
 from linkdoctor.collect.contexts import UnknownContext, current_context, load_context
 from linkdoctor.collect.sockets import knock
-from linkdoctor.collect.unix_http import BrokenOff, Overlong, TooSlow, UnixWire
+from linkdoctor.collect.transport import (
+    AnswerBrokenOff,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    HostNotFound,
+    NoAnswer,
+    TlsFailed,
+    Transport,
+)
+from linkdoctor.collect.unix_http import UnixTransport
 
 if TYPE_CHECKING:
     from linkdoctor.collect.sdk import Tls
@@ -115,30 +126,12 @@ class ContextName(msgspec.Struct, frozen=True):
     name: str
 
 
-class _Wire(Protocol):
-    def exchange(
-        self, method: str, url: str, body: bytes | None, seconds: float, limit: int
-    ) -> tuple[int, bytes]: ...
-
-    def exchange_each(
-        self, urls: Sequence[str], seconds: float, longest: float, limit: int
-    ) -> Iterator[tuple[int, bytes] | Exception]: ...
-
-    def stream(
-        self, method: str, url: str, body: Iterator[bytes] | None, seconds: float
-    ) -> Streamed: ...
-
-    def hang_up(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class EngineClient:
     """One engine."""
 
-    def __init__(self, wire: _Wire, endpoint: str, deadline: Deadline) -> None:
+    def __init__(self, transport: Transport, endpoint: str, deadline: Deadline) -> None:
         """Learn the engine's version; raises EngineError."""
-        self._wire = wire
+        self._transport = transport
         self.endpoint = endpoint
         self._deadline = deadline
         self._prefix = ""
@@ -147,11 +140,11 @@ class EngineClient:
 
     def hang_up(self) -> None:
         """Break off what is under way in other threads: it ends as if the engine had hung up."""
-        self._wire.hang_up()
+        self._transport.hang_up()
 
     def close(self) -> None:
         """Close every connection."""
-        self._wire.close()
+        self._transport.close()
 
     @property
     def socket_path(self) -> Path | None:
@@ -164,18 +157,18 @@ class EngineClient:
 
         Raises:
             NotThere: the container is gone, or has just stopped.
-            EngineError: no answer, an error, or an answer that is none.
+            EngineError: no answer, an error, or an answer that is not valid.
         """
         return decoded(self.get_bytes(path, limit=_LARGEST_ANSWER, **query), path, kind)
 
     def get_each(self, paths: Sequence[str], kind: type[T]) -> Iterator[T | NotThere | EngineError]:
-        """Ask for several JSON answers, a few at a time, and give them in their order.
+        """Ask for several JSON answers, a few at a time, and yield them in their order.
 
         What :meth:`get` would raise is given in place of an answer.
         """
         urls = [self._prefix + path for path in paths]
         left = self._deadline.left()
-        answers = self._wire.exchange_each(urls, left, self._longest(), _LARGEST_ANSWER)
+        answers = self._transport.exchange_each(urls, left, self._longest(), _LARGEST_ANSWER)
         for path, answer in zip(paths, answers, strict=True):
             try:
                 if isinstance(answer, Exception):
@@ -207,7 +200,7 @@ class EngineClient:
         body: bytes | None = None,
         longest: float = _LONGEST_REQUEST,
     ) -> tuple[int, bytes]:
-        """Send one request and give status and answer, whatever the status; errors name `shown`.
+        """Send one request and return status and answer, whatever the status; errors name `shown`.
 
         The whole answer must be there within `longest` seconds, and before the deadline.
         Only :mod:`linkdoctor.collect.control` sends anything but GET.
@@ -219,8 +212,8 @@ class EngineClient:
         if left <= 0:
             raise _no_time_left(deadline)
         try:
-            return self._wire.exchange(method, url, body, min(left, longest), limit)
-        except Exception as error:  # each kind of connection has its own
+            return self._transport.exchange(method, url, body, min(left, longest), limit)
+        except (OSError, ValueError, AnswerTooLarge, NoAnswer) as error:
             raise self._failure(error, f"{method} {shown}", limit, deadline) from None
 
     @contextlib.contextmanager
@@ -243,7 +236,7 @@ class EngineClient:
         """
         deadline = Deadline(longest)
         try:
-            answer = self._wire.stream(method, url, body, longest)
+            answer = self._transport.stream(method, url, body, longest)
             try:
                 yield answer
             finally:
@@ -258,14 +251,14 @@ class EngineClient:
     def _failure(
         self, error: Exception, request: str, limit: int, deadline: Deadline
     ) -> EngineError:
-        if isinstance(error, Overlong):
+        if isinstance(error, AnswerTooLarge):
             return TooLarge(f"the answer to {request} is larger than {limit >> 20} MiB")
-        if isinstance(error, TooSlow) and deadline.left() > 0:
+        if isinstance(error, AnswerTooSlow) and deadline.left() > 0:
             return EngineError(
                 f"the engine did not finish its answer to {request} in time (--timeout sets how "
                 "long to wait)"
             )
-        if isinstance(error, BrokenOff):
+        if isinstance(error, AnswerBrokenOff):
             if deadline.left() <= 0:
                 return _no_time_left(deadline)
             return EngineError(f"the engine cut short its answer to {request}: {error}")
@@ -275,7 +268,11 @@ class EngineClient:
         try:
             return self.get("/version", VersionAnswer)
         except NotThere:
-            raise EngineError(f"{self.endpoint} answered, but is not a Docker engine") from None
+            raise self.not_an_engine() from None
+
+    def not_an_engine(self) -> EngineError:
+        """Return the error for an answer that no Docker engine gives."""
+        return EngineError(f"{self.endpoint} answered, but is not a Docker engine")
 
 
 def _no_time_left(deadline: Deadline) -> EngineError:
@@ -312,7 +309,7 @@ def connect(
     """Connect to an engine and learn its version.
 
     Raises:
-        EngineError: it cannot be reached, or is none.
+        EngineError: it cannot be reached, or is not an engine.
     """
     environment = os.environ if environment is None else environment
     base_url, tls = _locate(where, environment)
@@ -325,11 +322,11 @@ def connect(
             knock(Path(path))
         except OSError as error:
             raise EngineError(_why(error, endpoint)) from None
-    wire = UnixWire(Path(path)) if _is_plain(base_url, tls) else _pooled(base_url, tls)
+    transport = UnixTransport(Path(path)) if _is_plain(base_url, tls) else _pooled(base_url, tls)
     try:
-        return EngineClient(wire, endpoint, deadline)
+        return EngineClient(transport, endpoint, deadline)
     except BaseException:
-        wire.close()
+        transport.close()
         raise
 
 
@@ -353,11 +350,11 @@ def _is_plain(base_url: str | None, tls: Tls | None) -> bool:
     return tls is None and (not base_url or _PLAIN_SOCKET.fullmatch(base_url) is not None)
 
 
-def _pooled(base_url: str | None, tls: Tls | None) -> _Wire:
+def _pooled(base_url: str | None, tls: Tls | None) -> Transport:
     from linkdoctor.collect import sdk
 
     try:
-        return sdk.PooledWire(base_url, tls)
+        return sdk.PooledTransport(base_url, tls)
     except sdk.Unusable as error:
         raise EndpointError(str(error)) from None
 
@@ -436,43 +433,28 @@ def _kind(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _why(error: BaseException, endpoint: str) -> str:
-    import urllib3.exceptions  # only to say what went wrong
-
-    causes = [error, *_chain(error)]
-    if any(isinstance(each, PermissionError) for each in causes):
-        return (
-            f"no permission on {endpoint}: run as root, or join the group that owns the socket "
-            "(usually `docker`)"
-        )
-    if any(isinstance(each, FileNotFoundError) for each in causes):
-        return f"no engine at {endpoint}: there is no such socket; is Docker running here?"
-    if any(isinstance(each, ConnectionRefusedError) for each in causes):
-        return f"no engine at {endpoint}: connection refused; is Docker running there?"
-    if any(isinstance(each, urllib3.exceptions.NameResolutionError) for each in causes):
-        return f"no engine at {endpoint}: its host name cannot be resolved"
-    if any(isinstance(each, (urllib3.exceptions.TimeoutError, TimeoutError)) for each in causes):
-        return f"{endpoint} did not answer in time (--timeout sets how long to wait)"
-    if any(isinstance(each, urllib3.exceptions.SSLError) for each in causes):
-        return f"TLS with {endpoint} failed: check DOCKER_CERT_PATH and the certificates"
-    if any(isinstance(each, OSError) for each in causes):
-        last = next(each for each in reversed(causes) if isinstance(each, OSError))
-        return f"no engine at {endpoint}: {os.strerror(last.errno) if last.errno else _kind(last)}"
-    return f"no Docker engine answers at {endpoint}: {_kind(error)}"
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    following = error
-    for _ in range(8):
-        reason = getattr(following, "reason", None)
-        following = (
-            reason
-            if isinstance(reason, BaseException)
-            else following.__cause__ or following.__context__  # type: ignore[assignment]
-        )
-        if following is None:
-            break
-        found.append(following)
-        found += [each for each in following.args if isinstance(each, BaseException)]
-    return found
+def _why(error: Exception, endpoint: str) -> str:
+    """Return why there is no answer, and what to do; the error is a transport's."""
+    match error:
+        case PermissionError():
+            return (
+                f"no permission on {endpoint}: run as root, or join the group that owns the socket "
+                "(usually `docker`)"
+            )
+        case FileNotFoundError():
+            return f"no engine at {endpoint}: there is no such socket; is Docker running here?"
+        case ConnectionRefusedError():
+            return f"no engine at {endpoint}: connection refused; is Docker running there?"
+        case HostNotFound():
+            return f"no engine at {endpoint}: its host name cannot be resolved"
+        case TimeoutError():
+            return f"{endpoint} did not answer in time (--timeout sets how long to wait)"
+        case TlsFailed():
+            return f"TLS with {endpoint} failed: check DOCKER_CERT_PATH and the certificates"
+        case OSError():
+            words = os.strerror(error.errno) if error.errno else _kind(error)
+            return f"no engine at {endpoint}: {words}"
+        case NoAnswer():
+            return f"no Docker engine answers at {endpoint}: {error}"
+        case _:
+            return f"no Docker engine answers at {endpoint}: {_kind(error)}"

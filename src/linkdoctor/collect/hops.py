@@ -38,7 +38,7 @@ def cause_of_failure(address: str, port: int, *, told: bool) -> ProbeCause:
 
 
 def _neighbour_answers(address: str) -> bool | None:
-    """Return whether the next hop has told its link address; None if that cannot be seen."""
+    """Whether the next hop has told its link address; None if that cannot be seen."""
     if ":" in address:
         return None
     hop = _next_hop(address)

@@ -44,10 +44,10 @@ _NO = ("false", "f", "0")
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the engine's host."""
+    """What was read of the engine's host, by the fields of the snapshot."""
 
-    addresses: Evidence[tuple[str, ...]] = ONLY_NEAR
-    listeners: Evidence[tuple[Listener, ...]] = ONLY_NEAR
+    host_addresses: Evidence[tuple[str, ...]] = ONLY_NEAR
+    host_listeners: Evidence[tuple[Listener, ...]] = ONLY_NEAR
     routes: Evidence[tuple[Route, ...]] = ONLY_NEAR
     interfaces: Evidence[tuple[Interface, ...]] = ONLY_NEAR
     firewall: Evidence[Firewall] = ONLY_NEAR
@@ -78,8 +78,8 @@ def look_at_host(
         if each.bridge
     )
     host = Host(
-        addresses=read(sockets.addresses_here, where),
-        listeners=read(sockets.listeners_here, where),
+        host_addresses=read(sockets.addresses_here, where),
+        host_listeners=read(sockets.listeners_here, where),
         interfaces=interfaces,
         keeps_link_variables=_keeps_link_variables(pid) if is_engine else _NOT_THE_ENGINE,
     )

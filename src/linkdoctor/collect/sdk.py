@@ -1,6 +1,7 @@
 """The docker SDK: TLS, ``DOCKER_*``, and the pool of connections for all but unix sockets.
 
-The only module that imports the SDK, and none imports it before an engine is named that needs it.
+The only module that imports the SDK and what it brings along, and knows their errors; none imports
+it before an engine is named that needs it.
 Requests go straight to the pool beneath the SDK's adapter, because the SDK's own methods cost
 three times as much.
 """
@@ -21,16 +22,24 @@ from docker.utils import kwargs_from_env, parse_host
 from linkdoctor.collect.contexts import Context
 from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
 from linkdoctor.collect.streams import Streamed, headers_of
-from linkdoctor.collect.unix_http import BrokenOff, Overlong, TooSlow
+from linkdoctor.collect.transport import (
+    AnswerBrokenOff,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    HostNotFound,
+    NoAnswer,
+    TlsFailed,
+)
 from linkdoctor.collect.workers import map_concurrently
 
-__all__ = ["PooledWire", "Tls", "Unusable", "check_url", "from_environment", "tls_of"]
+__all__ = ["PooledTransport", "Tls", "Unusable", "check_url", "from_environment", "tls_of"]
 
 T = TypeVar("T")
 Tls = docker.tls.TLSConfig
 
 _SIDE_BY_SIDE = 4
 _MOST_AHEAD = 64
+_DEEPEST_CAUSE = 8
 
 
 class Unusable(Exception):
@@ -62,7 +71,7 @@ def check_url(url: str | None, tls: Tls | None) -> None:
     _guarded(lambda: parse_host(url, False, tls is not None))
 
 
-class PooledWire:
+class PooledTransport:
     """The pool of connections to one engine; several threads may use it."""
 
     def __init__(self, url: str | None, tls: Tls | None) -> None:
@@ -95,21 +104,24 @@ class PooledWire:
     def exchange(
         self, method: str, url: str, body: bytes | None, seconds: float, limit: int
     ) -> tuple[int, bytes]:
-        """Send one request; give status and body of the answer.
+        """Send one request and return status and body of the answer.
 
         Raises:
-            BrokenOff, Overlong, OSError, ValueError, urllib3's HTTPError: there is none.
+            AnswerTooLarge, NoAnswer, OSError: there is no answer that can be used.
         """
         end = self._until.moment = time.monotonic() + seconds
-        response = self._opened(method, url, body, seconds)
+        try:
+            response = self._opened(method, url, body, seconds)
+        except Exception as error:  # urllib3 lets pass what lies beneath it
+            raise _translated(error) from None
         try:
             answer = _read(response, limit, end)
         except (urllib3.exceptions.TimeoutError, TimeoutError):
             response.close()
-            raise TooSlow from None
+            raise AnswerTooSlow from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             response.close()
-            raise BrokenOff(type(error).__name__) from None
+            raise AnswerBrokenOff(type(error).__name__) from None
         except BaseException:
             response.close()
             raise
@@ -122,7 +134,7 @@ class PooledWire:
         """Send one request whose body or answer is too large to be held.
 
         Raises:
-            OSError: there is no answer, as whoever reads it learns too.
+            OSError: there is no answer; reading it raises this too.
         """
         self._until.moment = time.monotonic() + seconds
         try:
@@ -138,13 +150,13 @@ class PooledWire:
                 timeout=urllib3.Timeout(total=seconds),
             )
         except urllib3.exceptions.HTTPError as error:
-            raise BrokenOff(type(error).__name__) from None
+            raise AnswerBrokenOff(type(error).__name__) from None
 
         def pieces(most: int) -> bytes:
             try:
                 return bytes(response.read1(most, decode_content=False))
             except urllib3.exceptions.HTTPError as error:
-                raise BrokenOff(type(error).__name__) from None
+                raise AnswerBrokenOff(type(error).__name__) from None
 
         return Streamed(response.status, pieces, response.close)
 
@@ -178,7 +190,7 @@ class PooledWire:
     def exchange_each(
         self, urls: Sequence[str], seconds: float, longest: float, limit: int
     ) -> Iterator[tuple[int, bytes] | Exception]:
-        """Send GET requests, a few at a time, and give the answers in their order.
+        """Send GET requests, a few at a time, and yield the answers in their order.
 
         What prevented an answer is given in its place. All may take `seconds`, each `longest`.
         """
@@ -190,7 +202,7 @@ class PooledWire:
                 return TimeoutError()
             try:
                 return self.exchange("GET", url, None, left, limit)
-            except Exception as error:  # told to whoever asked for this one
+            except Exception as error:  # the answer to this one request
                 return error
 
         for first in range(0, len(urls), _MOST_AHEAD):
@@ -213,10 +225,44 @@ def _read(response: _Body, limit: int, end: float) -> bytes:
     while chunk := response.read1(1 << 18, decode_content=False):
         body += chunk
         if len(body) > limit:
-            raise Overlong
+            raise AnswerTooLarge
         if time.monotonic() > end:
             raise TimeoutError
     return bytes(body)
+
+
+def _translated(error: Exception) -> Exception:
+    """Return what kept a request from being answered as one of the errors of every transport."""
+    causes = [error, *_causes_of(error)]
+    for kind in (PermissionError, FileNotFoundError, ConnectionRefusedError):
+        if any(isinstance(each, kind) for each in causes):
+            return kind()
+    if any(isinstance(each, urllib3.exceptions.NameResolutionError) for each in causes):
+        return HostNotFound()
+    if any(isinstance(each, (urllib3.exceptions.TimeoutError, TimeoutError)) for each in causes):
+        return TimeoutError()
+    if any(isinstance(each, urllib3.exceptions.SSLError) for each in causes):
+        return TlsFailed()
+    # The last one is nearest to the operating system.
+    of_system = [each for each in causes if isinstance(each, OSError)]
+    return of_system[-1] if of_system else NoAnswer(type(error).__name__)
+
+
+def _causes_of(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    following = error
+    for _ in range(_DEEPEST_CAUSE):
+        reason = getattr(following, "reason", None)
+        following = (
+            reason
+            if isinstance(reason, BaseException)
+            else following.__cause__ or following.__context__  # type: ignore[assignment]
+        )
+        if following is None:
+            break
+        found.append(following)
+        found += [each for each in following.args if isinstance(each, BaseException)]
+    return found
 
 
 def _guarded(action: Callable[[], T]) -> T:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import os
 import socket
 import struct
-import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from linkdoctor.collect import kernel
+from linkdoctor.collect import kernel, netlink_answers
 from linkdoctor.model.snapshot import Interface, Listener, ProbeOutcome, Route
 
 __all__ = [
@@ -58,21 +56,12 @@ _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TCP_LISTEN, _UNCONNECTED = 10, 7
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI48s")
-_INODE_AT = 68
-_INTERFACE_AT, _ATTRIBUTES_AT = 40, 72
-_INET_DIAG_SKV6ONLY = 11
 _MOST_SOCKETS = 10_000
 _TIMEOUT = 5.0
 
-_RTM_GETADDR, _RTM_NEWADDR = 22, 20
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_RTM_GETLINK, _RTM_GETROUTE = 18, 26
-_LINK, _ROUTE, _HOP = struct.Struct("=BxHiII"), struct.Struct("=BBBBBBBBI"), struct.Struct("=HBBi")
-_IFLA_IFNAME, _IFLA_MTU, _IFF_UP = 3, 4, 1
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 6, 9, 15
-_RT_TABLE_MAIN, _RTN_UNICAST, _RTM_F_CLONED = 254, 1, 0x200
+_RTM_GETADDR, _RTM_GETLINK, _RTM_GETROUTE = 22, 18, 26
+_LINK, _ROUTE = struct.Struct("=BxHiII"), struct.Struct("=BBBBBBBBI")
 _MOST_ROUTES = 10_000
-
 
 _NO_ROUTE = frozenset(
     {
@@ -197,8 +186,9 @@ def sockets_here() -> tuple[tuple[Listener, int], ...]:
             for family in (socket.AF_INET, socket.AF_INET6):
                 request = _REQUEST.pack(family, number, 0, 0, 1 << state, b"")
                 for payload in _answers(link, _SOCK_DIAG_BY_FAMILY, request):
-                    if listener := _listener(payload, protocol):
-                        bound.add((listener, _inode(payload), _interface(payload)))
+                    if listener := netlink_answers.listener(payload, protocol):
+                        inode = netlink_answers.inode(payload)
+                        bound.add((listener, inode, netlink_answers.bound_interface(payload)))
     return tuple(sorted(_with_devices(bound)))
 
 
@@ -219,37 +209,6 @@ def _with_devices(
         yield listener, inode
 
 
-def _inode(payload: bytes) -> int:
-    """Read the last field of ``struct inet_diag_msg``; 0 if there is none."""
-    end = _INODE_AT + 4
-    return int.from_bytes(payload[_INODE_AT:end], sys.byteorder) if len(payload) >= end else 0
-
-
-def _listener(payload: bytes, protocol: str) -> Listener | None:
-    if len(payload) < 24:
-        return None
-    family = payload[0]
-    port = int.from_bytes(payload[4:6], "big")
-    raw = payload[8:12] if family == socket.AF_INET else payload[8:24]
-    address = ipaddress.ip_address(raw)
-    return Listener(
-        address=str(address), port=port, protocol=protocol, ipv6_only=_is_ipv6_only(payload)
-    )
-
-
-def _interface(payload: bytes) -> int:
-    """Read the number of the interface that a socket is bound to; 0 if it is to none."""
-    return int.from_bytes(payload[_INTERFACE_AT : _INTERFACE_AT + 4], sys.byteorder)
-
-
-def _is_ipv6_only(payload: bytes) -> bool:
-    """Whether a socket takes no IPv4; kernels before 4.3 do not say so."""
-    return any(
-        kind == _INET_DIAG_SKV6ONLY and any(value)
-        for kind, value in _attributes(payload, _ATTRIBUTES_AT)
-    )
-
-
 def addresses_here() -> tuple[str, ...]:
     """Return the addresses of the namespace of this thread, loopback left out, sorted.
 
@@ -261,7 +220,7 @@ def addresses_here() -> tuple[str, ...]:
     for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETADDR, request):
         found.update(
             str(address)
-            for address in _interface_addresses(payload)
+            for address in netlink_answers.addresses(payload)
             if not address.is_loopback and not address.is_link_local
         )
     return tuple(sorted(found))
@@ -271,28 +230,9 @@ def _addresses_by_interface() -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     request = struct.pack("=BBBBI", socket.AF_UNSPEC, 0, 0, 0, 0)
     for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETADDR, request):
-        if len(payload) >= 8:
-            number = int.from_bytes(payload[4:8], sys.byteorder)
-            found.setdefault(number, set()).update(map(str, _interface_addresses(payload)))
+        if number := netlink_answers.interface_of_address(payload):
+            found.setdefault(number, set()).update(map(str, netlink_answers.addresses(payload)))
     return found
-
-
-def _interface_addresses(
-    payload: bytes,
-) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    for kind, value in _attributes(payload, 8):
-        if kind in (_IFA_ADDRESS, _IFA_LOCAL) and len(value) in (4, 16):
-            yield ipaddress.ip_address(value)
-
-
-def _attributes(payload: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the attributes of a netlink answer, which begin at a position."""
-    while position + 4 <= len(payload):
-        length, kind = struct.unpack_from("=HH", payload, position)
-        if length < 4:
-            return
-        yield kind & 0x3FFF, payload[position + 4 : position + length]
-        position += (length + 3) & ~3
 
 
 def interfaces_here() -> tuple[Interface, ...]:
@@ -307,13 +247,8 @@ def interfaces_here() -> tuple[Interface, ...]:
 def _numbered_interfaces() -> Iterator[tuple[int, Interface]]:
     request = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
     for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETLINK, request):
-        if len(payload) < _LINK.size:
-            continue
-        _, _, number, flags, _ = _LINK.unpack_from(payload)
-        attributes = dict(_attributes(payload, _LINK.size))
-        name = attributes.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode("utf-8", "replace")
-        mtu = int.from_bytes(attributes.get(_IFLA_MTU, b""), sys.byteorder)
-        yield number, Interface(name=name, mtu=mtu, up=bool(flags & _IFF_UP))
+        if (found := netlink_answers.numbered_interface(payload)) is not None:
+            yield found
 
 
 def routes_here() -> tuple[Route, ...]:
@@ -330,50 +265,10 @@ def routes_here() -> tuple[Route, ...]:
     for family in (socket.AF_INET, socket.AF_INET6):
         request = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for payload in _dump(socket.NETLINK_ROUTE, _RTM_GETROUTE, request):
-            found.update(_routes(payload, names))
+            found.update(netlink_answers.routes(payload, names))
             if len(found) > _MOST_ROUTES:
                 raise TooMany("there are more routes than are read")
     return tuple(sorted(found))
-
-
-def _routes(payload: bytes, names: Mapping[int, str]) -> Iterator[Route]:
-    if len(payload) < _ROUTE.size:
-        return
-    family, length, _, _, table, _, _, kind, flags = _ROUTE.unpack_from(payload)
-    attributes = dict(_attributes(payload, _ROUTE.size))
-    table = int.from_bytes(attributes.get(_RTA_TABLE, bytes([table])), sys.byteorder)
-    if table != _RT_TABLE_MAIN or kind != _RTN_UNICAST or flags & _RTM_F_CLONED:
-        return
-    size = 4 if family == socket.AF_INET else 16
-    destination = attributes.get(_RTA_DST, bytes(size))
-    if len(destination) != size:
-        return
-    address = ipaddress.ip_address(destination)
-    if address.is_link_local:
-        return
-    metric = int.from_bytes(attributes.get(_RTA_PRIORITY, b""), sys.byteorder)
-    for number, gateway in _hops(attributes):
-        yield Route(
-            destination=f"{address}/{length}",
-            interface=names.get(number, ""),
-            gateway=str(ipaddress.ip_address(gateway)) if len(gateway) in (4, 16) else "",
-            metric=metric,
-        )
-
-
-def _hops(attributes: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield the interface and the gateway of each way that a route has."""
-    if _RTA_OIF in attributes:
-        number = int.from_bytes(attributes[_RTA_OIF], sys.byteorder)
-        yield number, attributes.get(_RTA_GATEWAY, b"")
-    several, position = attributes.get(_RTA_MULTIPATH, b""), 0
-    while position + _HOP.size <= len(several):
-        length, _, _, number = _HOP.unpack_from(several, position)
-        if length < _HOP.size:
-            return
-        own = dict(_attributes(several[position : position + length], _HOP.size))
-        yield number, own.get(_RTA_GATEWAY, b"")
-        position += (length + 3) & ~3
 
 
 def _netlink(family: int) -> socket.socket:
@@ -496,7 +391,7 @@ def dial(address: str, port: int, timeout: float) -> Dialled:
 
 
 def has_route(address: str, port: int) -> bool:
-    """Return whether the routes of this thread's namespace know an address. Nothing is sent."""
+    """Whether the routes of this thread's namespace know an address. Nothing is sent."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asked:
         try:

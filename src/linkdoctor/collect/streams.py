@@ -1,6 +1,6 @@
 """Answers and bodies that are too large to be held: read and sent piece by piece.
 
-Everything else goes through :mod:`.wire`, which holds whole answers. The time limit is for the
+Everything else goes through :mod:`.unix_http`, which holds whole answers. The time limit is for the
 whole of an answer, as there, however slowly its pieces come.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from linkdoctor.collect import sockets
 from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
-from linkdoctor.collect.unix_http import BrokenOff
+from linkdoctor.collect.transport import AnswerBrokenOff
 
 __all__ = ["Streamed", "headers_of", "stream_through_socket"]
 
@@ -40,7 +40,7 @@ class Streamed:
 
 
 class _Connections:
-    """Makes connections to a unix socket, for :func:`.timely.end_in_time`."""
+    """Makes connections to a unix socket, for :func:`.pool_deadline.end_in_time`."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._seconds = path, seconds
@@ -63,7 +63,7 @@ def stream_through_socket(
     """Send one request on a connection of its own; all of it is over within `seconds`.
 
     Raises:
-        OSError: there is no answer, as whoever reads it learns too.
+        OSError: there is no answer; reading it raises this too.
     """
     until = RequestDeadline()
     until.moment = time.monotonic() + seconds
@@ -80,7 +80,7 @@ def stream_through_socket(
         answer = connection.getresponse()
     except http.client.HTTPException as error:
         connection.close()
-        raise BrokenOff(type(error).__name__) from None
+        raise AnswerBrokenOff(type(error).__name__) from None
     except BaseException:
         connection.close()
         raise
@@ -89,7 +89,7 @@ def stream_through_socket(
         try:
             return bytes(answer.read1(most))
         except http.client.HTTPException as error:
-            raise BrokenOff(type(error).__name__) from None
+            raise AnswerBrokenOff(type(error).__name__) from None
 
     def close() -> None:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The engine's answers → the model. Here values of environment variables end."""
+"""The engine's answers → the model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeAlias
 
+from linkdoctor.collect import environment
 from linkdoctor.collect.answers import ContainerAnswer, HealthAnswer, NetworkAnswer
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
 from linkdoctor.model.references import HostReference, VariableRead
@@ -19,10 +20,8 @@ from linkdoctor.model.snapshot import (
     Publication,
     Status,
 )
-from linkdoctor.model.variables import Variable, prefixes_of_links, redact
 from linkdoctor.reading.command_lines import references_in_arguments
 from linkdoctor.reading.limits import is_cut
-from linkdoctor.reading.settings import references_in_environment
 from linkdoctor.reading.variable_reads import link_variables_read
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "details_of",
     "labels_of",
     "network_of",
-    "pairs",
     "program_of",
     "script_places",
     "status_of",
@@ -69,10 +67,9 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
     """Translate an inspect."""
     commands = commands or Commands()
     state, config, host = answer.State, answer.Config, answer.HostConfig
-    environment = pairs(config.Env or ())
+    configured = environment.configured(answer, _printed_links(answer))
     arguments = (answer.Path, *(answer.Args or ()))
     named, reads = commands.told_by(arguments)
-    set_here = references_in_environment(environment)
     return Details(
         status=status_of(state.Status),
         pid=state.Pid,
@@ -96,15 +93,14 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
         published=tuple(sorted(_publications(answer))),
         requested=tuple(sorted(_requested(answer))),
         extra_hosts=tuple(_extra_hosts(host.ExtraHosts or ())),
-        environment=_own_environment(answer, environment),
+        environment=configured.variables,
         references=tuple(
             sorted(
-                {*set_here, *named},
+                {*configured.references, *named},
                 key=lambda each: (each.where, each.host, each.port or 0),
             )
         ),
-        references_cut=is_cut([value for _, value in environment], set_here)
-        or is_cut(arguments, named),
+        references_cut=configured.references_cut or is_cut(arguments, named),
         reads=reads,
         mounts_hosts_file=any(each.Destination == "/etc/hosts" for each in answer.Mounts or ()),
         stop_timeout=config.StopTimeout,
@@ -115,16 +111,11 @@ def _of_another(mode: str) -> str:
     return mode if mode.startswith("container:") else ""
 
 
-def _own_environment(
-    answer: ContainerAnswer, environment: tuple[tuple[str, str], ...]
-) -> tuple[Variable, ...]:
-    """Keep of ``Config.Env`` the values that may be those of a link of this very container."""
+def _printed_links(answer: ContainerAnswer) -> Iterator[StoredLink]:
+    """Yield all links of a container that inspect prints, of whatever kind."""
     endpoints = (answer.NetworkSettings.Networks or {}).values()
     texts = [*(answer.HostConfig.Links or ()), *(link for e in endpoints for link in e.Links or ())]
-    aliases = (link.alias for link in _readable_links(texts))
-    return redact(
-        environment, prefixes_of_links(answer.Name.removeprefix("/"), aliases, environment)
-    )
+    return _readable_links(texts)
 
 
 def _health(answer: HealthAnswer | None) -> Health | None:
@@ -162,12 +153,6 @@ _STATUSES_OF_PODMAN = {
     "initialized": Status.CREATED,
     "stopped": Status.EXITED,
 }
-
-
-def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Split ``NAME=value`` entries."""
-    split = (each.partition("=") for each in environment)
-    return tuple((name, value) for name, _, value in split if name)
 
 
 def labels_of(labels: dict[str, str] | None) -> tuple[Label, ...]:
@@ -313,7 +298,7 @@ def program_of(answer: ContainerAnswer) -> str:
     return words[0]
 
 
-def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
+def script_places(program: str, entries: Iterable[str]) -> tuple[str, ...]:
     """Return the paths at which a script that the container starts may lie."""
     if not program or "\0" in program or len(program) > _LONGEST_TEXT or program.startswith("-"):
         return ()
@@ -321,7 +306,7 @@ def script_places(program: str, environment: Iterable[str]) -> tuple[str, ...]:
         return (program,)
     if "/" in program or not program.endswith((".sh", "entrypoint")):
         return ()
-    path = dict(pairs(environment)).get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    path = dict(environment.pairs(entries)).get("PATH", "/usr/local/bin:/usr/bin:/bin")
     directories = [each for each in path.split(":") if each.startswith("/")]
     return tuple(f"{each.rstrip('/')}/{program}" for each in directories)
 

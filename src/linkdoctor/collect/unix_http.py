@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from linkdoctor.collect import sockets
+from linkdoctor.collect.transport import (
+    AnswerBrokenOff,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    BadAnswer,
+)
 
 if TYPE_CHECKING:
     from linkdoctor.collect.streams import Streamed
 
-__all__ = ["BadAnswer", "BrokenOff", "Overlong", "TooSlow", "UnixWire"]
+__all__ = ["UnixTransport"]
 
 _CHUNK = 1 << 18
 _LARGEST_HEAD = 1 << 16
@@ -28,22 +34,6 @@ _WINDOW = 8
 decoded the engine prepares the others."""
 _AN_INSTANT = 0.001
 _HAS_NO_BODY = (204, 304)
-
-
-class BadAnswer(ValueError):
-    """What came is not an HTTP answer."""
-
-
-class BrokenOff(OSError):
-    """The answer began and did not come to its end."""
-
-
-class TooSlow(BrokenOff):
-    """The answer began and did not end in time."""
-
-
-class Overlong(Exception):
-    """The answer is larger than was allowed."""
 
 
 class _Stream(Protocol):
@@ -58,7 +48,7 @@ class _Stream(Protocol):
     def close(self) -> None: ...
 
 
-class UnixWire:
+class UnixTransport:
     """The connections to one unix socket; several threads may use it."""
 
     def __init__(self, path: Path) -> None:
@@ -84,10 +74,10 @@ class UnixWire:
     def exchange(
         self, method: str, url: str, body: bytes | None, seconds: float, limit: int
     ) -> tuple[int, bytes]:
-        """Send one request; give status and body of the answer.
+        """Send one request and return status and body of the answer.
 
         Raises:
-            BadAnswer, BrokenOff, Overlong, OSError: there is no answer that can be used.
+            BadAnswer, AnswerTooLarge, OSError: there is no answer that can be used.
         """
         return self._ask(_request(method, url, body), seconds, limit).answer(seconds)
 
@@ -97,7 +87,7 @@ class UnixWire:
         """Send one request whose body or answer is too large to be held.
 
         Raises:
-            OSError: there is no answer, as whoever reads it learns too.
+            OSError: there is no answer; reading it raises this too.
         """
         from linkdoctor.collect.streams import stream_through_socket  # only a fix that copies
 
@@ -106,7 +96,7 @@ class UnixWire:
     def exchange_each(
         self, urls: Sequence[str], seconds: float, longest: float, limit: int
     ) -> Iterator[tuple[int, bytes] | Exception]:
-        """Send GET requests, a few at a time, and give the answers in their order.
+        """Send GET requests, a few at a time, and yield the answers in their order.
 
         What prevented an answer is given in its place. All may take `seconds`, each `longest`.
         """
@@ -123,7 +113,7 @@ class UnixWire:
         def answer_of(pending: _Pending) -> tuple[int, bytes] | Exception:
             try:
                 return pending.answer(min(end - time.monotonic(), longest))
-            except (OSError, ValueError, Overlong) as error:
+            except (OSError, ValueError, AnswerTooLarge) as error:
                 return error
 
         ahead = iter(urls)
@@ -166,7 +156,7 @@ class UnixWire:
             return _Pending(again(), limit, self)
 
     def _sent(self, stream: _Stream, request: bytes, seconds: float) -> _Stream:
-        # Before anything is sent: whoever hangs up must find it.
+        # Before anything is sent, so that hang_up() finds it.
         self._in_use.add(stream)
         if self._hung_up:
             self.done_with(stream, keep=False)
@@ -217,20 +207,20 @@ class _Pending:
         self,
         stream: _Stream,
         limit: int,
-        wire: UnixWire,
+        transport: UnixTransport,
         again: Callable[[], _Stream] | None = None,
     ) -> None:
         self._stream = stream
         self._end = 0.0
         self._limit = limit
-        self._wire = wire
+        self._transport = transport
         self._again = again
         """Asks once more on a new connection, if nothing comes on this one."""
         self._buffer = bytearray()
 
     def give_up(self) -> None:
         """Hang up."""
-        self._wire.done_with(self._stream, keep=False)
+        self._transport.done_with(self._stream, keep=False)
 
     def answer(self, seconds: float) -> tuple[int, bytes]:
         """Read the answer; the connection is kept if the other side keeps it too."""
@@ -241,13 +231,13 @@ class _Pending:
             except ConnectionError:
                 if self._again is None or self._buffer or time.monotonic() > self._end:
                     raise
-                self._wire.done_with(self._stream, keep=False)
+                self._transport.done_with(self._stream, keep=False)
                 self._stream = self._again()
                 status, body, keeps = self._read()
         except BaseException:
             self.give_up()
             raise
-        self._wire.done_with(self._stream, keep=keeps and not self._buffer)
+        self._transport.done_with(self._stream, keep=keeps and not self._buffer)
         return status, body
 
     def _read(self) -> tuple[int, bytes, bool]:
@@ -271,9 +261,9 @@ class _Pending:
                 return status, self._rest(), False
             return status, self._exactly(int(length)), keeps
         except TimeoutError:
-            raise TooSlow from None
+            raise AnswerTooSlow from None
         except (OSError, ValueError) as error:
-            raise BrokenOff(type(error).__name__) from None
+            raise AnswerBrokenOff(type(error).__name__) from None
 
     def _head(self) -> bytes:
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
@@ -303,7 +293,7 @@ class _Pending:
         if size < 0:
             raise BadAnswer("an invalid length")
         if size > self._limit:
-            raise Overlong
+            raise AnswerTooLarge
         self._fill(size)
         body = bytes(self._buffer[:size])
         del self._buffer[:size]
@@ -312,7 +302,7 @@ class _Pending:
     def _rest(self) -> bytes:
         while self._more():
             if len(self._buffer) > self._limit:
-                raise Overlong
+                raise AnswerTooLarge
         body = bytes(self._buffer)
         self._buffer.clear()
         return body
@@ -323,7 +313,7 @@ class _Pending:
             if size < 0:
                 raise BadAnswer("no chunk")
             if len(body) + size > self._limit:
-                raise Overlong
+                raise AnswerTooLarge
             self._fill(size + 2)
             body += memoryview(self._buffer)[:size]
             del self._buffer[: size + 2]

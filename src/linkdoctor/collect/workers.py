@@ -25,7 +25,7 @@ class BackgroundTask(Generic[R]):
         self._outcome: list[R] = []
         self._failure: BaseException | None = None
         self._action = action
-        self._thread = threading.Thread(target=self._work, name="linkdoctor-crew", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="linkdoctor-worker", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
@@ -35,7 +35,7 @@ class BackgroundTask(Generic[R]):
             self._failure = failure
 
     def result(self) -> R:
-        """Wait for it; gives what it gave, or raises what it raised."""
+        """Wait for it; return what it returned, or raise what it raised."""
         self._thread.join()
         if self._failure is not None:
             raise self._failure
@@ -65,8 +65,8 @@ def map_concurrently(workers: int, action: Callable[[T], R], things: Iterable[T]
             except BaseException as failure:
                 failures[number] = failure
 
-    crew = [BackgroundTask(work) for _ in range(min(workers, waiting.qsize()))]
-    for each in crew:
+    tasks = [BackgroundTask(work) for _ in range(min(workers, waiting.qsize()))]
+    for each in tasks:
         each.result()
     if failures:
         raise failures[min(failures)]

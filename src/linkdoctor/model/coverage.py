@@ -1,14 +1,15 @@
-"""Which kinds of evidence there are, and how much of each was had."""
+"""How much of each kind of evidence was had."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from linkdoctor.model.evidence import Gap, Known, Need, Unknown
-from linkdoctor.model.snapshot import LOG_NOT_READ, NOT_PROBED, Container, Engine, Snapshot, Tool
+from linkdoctor.model.evidence_kinds import CONTAINER_EVIDENCE, HOST_EVIDENCE, EvidenceKind
+from linkdoctor.model.snapshot import Container, DnsAnswer, Engine, LinkAnswer, Snapshot, Tool
 
 __all__ = [
     "SELF_CHECK_SCHEMA",
@@ -19,36 +20,21 @@ __all__ = [
     "SelfCheck",
     "SilentEngine",
     "coverage_of",
+    "evidence_of_container",
+    "evidence_of_host",
     "is_complete",
-    "pieces_of_container",
-    "pieces_of_host",
 ]
 
-EvidenceItem: TypeAlias = tuple[str, Known[Any] | Unknown]
-"""A kind of evidence, and what was had of it."""
-
-_NEEDS = {
-    "networks": Need.NETWORKS,
-    "addresses": Need.HOST_ADDRESSES,
-    "listening sockets": Need.HOST_LISTENERS,
-    "firewall": Need.FIREWALL,
-    "routes": Need.ROUTES,
-    "interfaces": Need.INTERFACES,
-    "environment of the engine": Need.ENGINE_ENV,
-    "details": Need.DETAILS,
-    "environment": Need.PROCESS_ENV,
-    "hosts file": Need.HOSTS_FILE,
-    "resolver": Need.DNS_ANSWER,
-    "name service switch": Need.NAME_LOOKUP,
-    "sockets": Need.LISTENERS,
-    "script": Need.ENTRY_SCRIPT,
-    "stored links": Need.STORED_LINKS,
-    "probes": Need.PROBES,
-    "events": Need.EVENTS,
-    "namespaces": Need.NAMESPACES,
-}
 SELF_CHECK_SCHEMA = "linkdoctor.self-check/1"
-_ON_DEMAND = {NOT_PROBED: "--probe", LOG_NOT_READ: "--logs"}
+
+
+class EvidenceItem(msgspec.Struct, frozen=True):
+    """A piece of evidence, or the reason why it was not had."""
+
+    kind: EvidenceKind
+    what: str
+    """What it is called."""
+    evidence: Known[Any] | Unknown
 
 
 class CoverageGap(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,38 +93,32 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[SilentEngine, ...]
 
 
-def pieces_of_host(snapshot: Snapshot) -> Iterator[EvidenceItem]:
-    """Yield the kinds of evidence of a host."""
-    yield "networks", snapshot.networks
-    yield "addresses", snapshot.host_addresses
-    yield "listening sockets", snapshot.host_listeners
-    yield "firewall", snapshot.firewall
-    yield "routes", snapshot.routes
-    yield "interfaces", snapshot.interfaces
-    yield "environment of the engine", snapshot.keeps_link_variables
-    yield "events", snapshot.events
+def evidence_of_host(snapshot: Snapshot) -> Iterator[EvidenceItem]:
+    """Yield the evidence of a host."""
+    for kind in HOST_EVIDENCE:
+        yield EvidenceItem(kind, kind.label, getattr(snapshot, kind.field))
 
 
-def pieces_of_container(container: Container) -> Iterator[EvidenceItem]:
-    """Yield the kinds of evidence of a container."""
-    yield "details", container.details
-    for answer in container.link_answers:
-        yield f"where link {answer.alias} leads", answer.container_id
-    yield "environment", container.process_environment
-    yield "environment of other processes", container.other_processes
-    yield "namespaces", container.namespaces
-    yield "hosts file", container.hosts_file
-    yield "resolver", container.resolver
-    yield "name service switch", container.name_lookup
-    yield "sockets", container.listeners
-    yield "script", container.script_reads
-    if isinstance(container.script_reads, Known):
-        yield "hosts in the script", container.script_hosts
-    yield "stored links", container.stored_links
-    for asked in container.dns_answers:
-        yield f"answer of the resolver for {asked.name}", asked.addresses
-    yield "probes", container.probes
-    yield "log", container.complaints
+def evidence_of_container(container: Container) -> Iterator[EvidenceItem]:
+    """Yield the evidence of a container."""
+    for kind in CONTAINER_EVIDENCE:
+        if not kind.listed or _is_told_already(kind, container):
+            continue
+        for holder in _holders(kind, container):
+            what = kind.each.format(holder) if kind.each else kind.label
+            yield EvidenceItem(kind, what, getattr(holder, kind.field))
+
+
+def _is_told_already(kind: EvidenceKind, container: Container) -> bool:
+    return bool(kind.told_with) and isinstance(getattr(container, kind.told_with), Unknown)
+
+
+def _holders(kind: EvidenceKind, container: Container) -> tuple[msgspec.Struct, ...]:
+    if kind.holder is LinkAnswer:
+        return container.link_answers
+    if kind.holder is DnsAnswer:
+        return container.dns_answers
+    return (container,)
 
 
 def is_complete(found: SelfCheck) -> bool:
@@ -150,31 +130,31 @@ def is_complete(found: SelfCheck) -> bool:
 def coverage_of(snapshot: Snapshot) -> tuple[EvidenceCoverage, ...]:
     """Count what was had of one engine, kind by kind; what there cannot be is not counted."""
     of_host = [
-        _sight(snapshot.host, what, [piece], True) for what, piece in pieces_of_host(snapshot)
+        _coverage(snapshot.host, each.kind, [each.evidence]) for each in evidence_of_host(snapshot)
     ]
-    kinds: dict[str, list[Known[Any] | Unknown]] = {}
+    found: dict[str, list[EvidenceItem]] = {}
     for container in snapshot.containers:
-        for what, piece in pieces_of_container(container):
-            kinds.setdefault(
-                "where links lead" if what.startswith("where link") else what, []
-            ).append(piece)
-    kinds = {what: found for what, found in kinds.items() if not what.startswith("answer of")}
-    return (*of_host, *(_sight(snapshot.host, what, found, False) for what, found in kinds.items()))
-
-
-def _whole(piece: Known[Any] | Unknown) -> Known[Any] | Unknown:
-    """Return a piece of evidence; one that a limit cut is not had."""
-    cut = piece.cut if isinstance(piece, Known) else ""
-    return Unknown(gap=Gap.CUT, detail=cut) if cut else piece
-
-
-def _sight(
-    host: str, what: str, pieces: Iterable[Known[Any] | Unknown], of_host: bool
-) -> EvidenceCoverage:
-    found = tuple(map(_whole, pieces))
-    option = next(
-        (_ON_DEMAND[each] for each in found if isinstance(each, Unknown) and each in _ON_DEMAND), ""
+        for each in evidence_of_container(container):
+            if each.kind.counted:
+                found.setdefault(each.kind.label, []).append(each)
+    of_containers = (
+        _coverage(snapshot.host, items[0].kind, [each.evidence for each in items])
+        for items in found.values()
     )
+    return (*of_host, *of_containers)
+
+
+def _whole(evidence: Known[Any] | Unknown) -> Known[Any] | Unknown:
+    """Return a piece of evidence; one that a limit cut is not had."""
+    cut = evidence.cut if isinstance(evidence, Known) else ""
+    return Unknown(gap=Gap.CUT, detail=cut) if cut else evidence
+
+
+def _coverage(
+    host: str, kind: EvidenceKind, evidence: Iterable[Known[Any] | Unknown]
+) -> EvidenceCoverage:
+    found = tuple(map(_whole, evidence))
+    on_demand = kind.on_demand
     missing: dict[Unknown, int] = {}
     for each in found:
         if isinstance(each, Unknown) and each.gap is not Gap.NOT_COLLECTED:
@@ -182,14 +162,14 @@ def _sight(
     had = sum(isinstance(each, Known) for each in found)
     return EvidenceCoverage(
         host=host,
-        what=what,
-        of_host=of_host,
-        need=Need.LINK_ANSWER if what == "where links lead" else _NEEDS.get(what),
+        what=kind.label,
+        of_host=kind.holder is Snapshot,
+        need=kind.need,
         had=had,
         of=had + sum(missing.values()),
         hindrances=tuple(
             CoverageGap(gap=each.gap, reason=each.detail, count=count)
             for each, count in missing.items()
         ),
-        option=option,
+        option=on_demand.option if on_demand and on_demand.unasked in found else "",
     )

@@ -1,19 +1,18 @@
-"""Environment variables, and which of their values may leave the collector.
-
-The rule is an allow-list: a value is kept only where both its name and its form are those of
-a variable that a link sets; names of containers and numbers only where a link of this very
-container sets them, since they may be anything else. Everything else is reduced to its name.
-"""
+"""Environment variables, and the names and forms of those that a link sets."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
+
+from linkdoctor.moved import renamed
 
 __all__ = [
     "LinkField",
@@ -26,7 +25,6 @@ __all__ = [
     "parse_link_variable",
     "prefix_of",
     "prefixes_of_links",
-    "redact",
     "tells_a_place",
 ]
 
@@ -160,42 +158,6 @@ def prefixes_of_links(
     return frozenset(found)
 
 
-def redact(
-    variables: Iterable[tuple[str, str]], prefixes: Collection[str] | None = None
-) -> tuple[Variable, ...]:
-    """Keep the names of all variables and the values of the link-shaped ones only, sorted.
-
-    Args:
-        variables: names and values.
-        prefixes: of the links of the container (:func:`prefixes_of_links`). None where the
-            variables are known to be those of links.
-    """
-    kept = (
-        Variable(
-            name=name,
-            value=value
-            if is_link_shaped(name, value) and (prefixes is None or _fits(name, value, prefixes))
-            else None,
-        )
-        for name, value in variables
-    )
-    # A name may stand there twice, and nothing is less than nothing.
-    return tuple(sorted(kept, key=lambda each: (each.name, each.value or "")))
-
-
-def _fits(name: str, value: str, prefixes: Collection[str]) -> bool:
-    """Whether a link-shaped value is that of a link, or an address, or repeats its name."""
-    parsed = parse_link_variable(name)
-    if parsed is None:
-        return False
-    if parsed.field is LinkField.NAME:
-        alias = value.rpartition("/")[2]
-        return parsed.prefix in prefixes and prefix_of(alias) == parsed.prefix
-    if parsed.field in (LinkField.PORT, LinkField.PORT_START, LinkField.PORT_END):
-        return parsed.prefix in prefixes or int(value) == parsed.port
-    return True  # addresses and protocols
-
-
 def is_link_shaped(name: str, value: str) -> bool:
     """Whether a variable's name and value both have the form of those that a link sets."""
     parsed = parse_link_variable(name)
@@ -229,3 +191,9 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        return renamed(sys.modules[__name__], name)

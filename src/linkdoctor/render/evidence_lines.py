@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from linkdoctor.model.coverage import EvidenceItem, pieces_of_container, pieces_of_host
+from linkdoctor.model.coverage import EvidenceItem, evidence_of_container, evidence_of_host
 from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.render.layout import TextStyle, listed, wrapped
@@ -39,29 +39,29 @@ def sightings(snapshots: Iterable[Snapshot]) -> tuple[EvidenceSummary, ...]:
 
 
 def _of_one_engine(snapshot: Snapshot) -> Iterator[EvidenceSummary]:
-    pieces = tuple(pieces_of_host(snapshot))
+    items = tuple(evidence_of_host(snapshot))
     sources: dict[str, list[str]] = {}
-    for what, evidence in pieces:
-        if isinstance(evidence, Known):
-            sources.setdefault(evidence.source, []).append(what)
+    for item in items:
+        if isinstance(item.evidence, Known):
+            sources.setdefault(item.evidence.source, []).append(item.what)
     yield EvidenceSummary(
         host=snapshot.host,
         container="",
         places=tuple(f"{', '.join(whats)} from {source}" for source, whats in sources.items()),
-        gaps=_gaps(pieces),
+        gaps=_gaps(items),
     )
     # What was asked for may still concern only some of the containers.
     given = snapshot.probed or any(
         isinstance(each.complaints, Known) for each in snapshot.containers
     )
     for container in snapshot.containers:
-        pieces = tuple(pieces_of_container(container))
-        places = (each.source for _, each in pieces if isinstance(each, Known))
+        items = tuple(evidence_of_container(container))
+        places = (each.evidence.source for each in items if isinstance(each.evidence, Known))
         yield EvidenceSummary(
             host=snapshot.host,
             container=container.name,
             places=tuple(dict.fromkeys(map(_in_short, places))),
-            gaps=tuple(gap for gap in _gaps(pieces) if not given or not _is_on_demand(gap)),
+            gaps=tuple(gap for gap in _gaps(items) if not given or not _is_on_demand(gap)),
         )
 
 
@@ -74,8 +74,10 @@ def _is_on_demand(gap: tuple[str, str]) -> bool:
     return _ONLY_ON_DEMAND.fullmatch(gap[1]) is not None
 
 
-def _gaps(pieces: Iterable[EvidenceItem]) -> tuple[tuple[str, str], ...]:
-    return tuple((what, each.detail) for what, each in pieces if isinstance(each, Unknown))
+def _gaps(items: Iterable[EvidenceItem]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (each.what, each.evidence.detail) for each in items if isinstance(each.evidence, Unknown)
+    )
 
 
 def seen_lines(

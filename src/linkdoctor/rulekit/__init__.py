@@ -84,7 +84,7 @@ from linkdoctor.model.variables import (
     LinkField,
     Variable,
     is_address,
-    redact,
+    is_link_shaped,
     tells_a_place,
 )
 from linkdoctor.moved import renamed
@@ -170,10 +170,10 @@ __all__ = [
     "hosts_line",
     "image_name",
     "is_address",
+    "is_link_shaped",
     "is_swarm_task",
     "page_of",
     "parse_refusal",
-    "redact",
     "tells_a_place",
 ]
 

@@ -22,6 +22,7 @@ from linkdoctor.model.links import (
     injected_variables,
     parse_stored_link,
 )
+from linkdoctor.model.redact import redact
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     LOG_NOT_READ,
@@ -52,7 +53,7 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
-from linkdoctor.model.variables import Variable, prefixes_of_links, redact
+from linkdoctor.model.variables import Variable, prefixes_of_links
 from linkdoctor.reading.command_lines import references_in_arguments
 from linkdoctor.reading.scripts import references_in_script
 from linkdoctor.reading.settings import references_in_environment

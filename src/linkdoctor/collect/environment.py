@@ -1,5 +1,6 @@
-"""The environments of all processes of a container, as far as links set them.
+"""The environments of a container: as it was configured, and of all of its processes.
 
+Here secrets end: of a value no more leaves than what a link set, and the hosts that it names.
 The first process is not always the one that matters: it may have written its title over its
 environment, or started the program with variables that were saved before its last start.
 What `docker exec` started is no descendant of the first process, and is left out.
@@ -12,17 +13,26 @@ from collections.abc import Collection, Iterable, Iterator
 import msgspec
 
 from linkdoctor.collect import engine_files, process, procfs
-from linkdoctor.collect.answers import TopAnswer
+from linkdoctor.collect.answers import ContainerAnswer, TopAnswer
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
+from linkdoctor.model.links import StoredLink
+from linkdoctor.model.redact import redact
+from linkdoctor.model.references import HostReference
 from linkdoctor.model.snapshot import Details, ProcessVariables
-from linkdoctor.model.variables import (
-    Variable,
-    parse_link_variable,
-    prefixes_of_links,
-    redact,
-)
+from linkdoctor.model.variables import Variable, parse_link_variable, prefixes_of_links
+from linkdoctor.reading.limits import is_cut
+from linkdoctor.reading.settings import references_in_environment
 
-__all__ = ["Environments", "aliases_of", "first_near", "from_top", "others_near"]
+__all__ = [
+    "ConfiguredEnvironment",
+    "Environments",
+    "aliases_of",
+    "configured",
+    "first_near",
+    "from_top",
+    "others_near",
+    "pairs",
+]
 
 _MOST_PROCESSES = 1024
 _LARGEST_ENVIRONMENT = 128 * 1024
@@ -33,6 +43,16 @@ _TOO_MANY = Unknown(
 _NO_PARENTS = Unknown(
     gap=Gap.UNSUPPORTED, detail="the engine's ps does not print the parents of processes"
 )
+
+
+class ConfiguredEnvironment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What is kept of ``Config.Env``."""
+
+    variables: tuple[Variable, ...]
+    references: tuple[HostReference, ...]
+    """The hosts that its values name."""
+    references_cut: bool
+    """They may name more: a limit was reached."""
 
 
 class Environments(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +66,30 @@ def aliases_of(details: Details) -> tuple[str, ...]:
     """Return the aliases of all links that inspect prints."""
     links = (*details.stored_links, *(link for each in details.endpoints for link in each.links))
     return tuple(link.alias for link in links)
+
+
+def configured(answer: ContainerAnswer, links: Iterable[StoredLink]) -> ConfiguredEnvironment:
+    """Keep of ``Config.Env`` what its values name, and those that may be a link's of its own.
+
+    Args:
+        answer: the inspect of the container.
+        links: all of its own, as the engine prints them.
+    """
+    environment = pairs(answer.Config.Env or ())
+    references = references_in_environment(environment)
+    aliases = (link.alias for link in links)
+    prefixes = prefixes_of_links(answer.Name.removeprefix("/"), aliases, environment)
+    return ConfiguredEnvironment(
+        variables=redact(environment, prefixes),
+        references=references,
+        references_cut=is_cut([value for _, value in environment], references),
+    )
+
+
+def pairs(environment: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Split ``NAME=value`` entries."""
+    split = (each.partition("=") for each in environment)
+    return tuple((name, value) for name, _, value in split if name)
 
 
 def first_near(held: procfs.Proc, name: str, details: Details) -> tuple[Variable, ...]:
