@@ -16,7 +16,10 @@ class CauseCycleError(ValueError):
     def __init__(self, codes: tuple[str, ...]) -> None:
         self.codes = codes
         """Each explains the next one, and the last one the first."""
-        super().__init__(f"{' explains '.join((*codes, codes[0]))}: none of them can be the cause")
+        circle = " explains ".join((*codes, codes[0]))
+        super().__init__(
+            f"rules explain each other in a circle, so none can be the cause: {circle}"
+        )
 
 
 def causes_first(rules: Iterable[Rule]) -> tuple[str, ...]:
