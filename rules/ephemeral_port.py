@@ -102,8 +102,8 @@ def _fixes(port: ReliedPort, topology: Topology) -> tuple[Fix, ...]:
             port.host,
             port.container,
             published=pinned,
-            why=f"with port {today} of {port.host} fixed, so that whoever dials it goes on to reach "
-            "it",
+            why=f"with port {today} of {port.host} fixed, so that whoever dials it goes on to "
+            "reach it",
         ),
         Fix(
             title="better, where what dials it can be changed: publish it at a fixed port below "
