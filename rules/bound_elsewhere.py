@@ -34,68 +34,36 @@ from collections.abc import Iterator
 
 from linkdoctor.rulekit import (
     Case,
-    Container,
     EachLink,
     Expected,
-    Fix,
     Hit,
     Link,
     Listener,
     Need,
-    Proof,
     Rule,
-    Safety,
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses, doors_of
+from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses
+from linkdoctor.rulekit.listener_faults import listener_faults
 from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link whose listener is bound to another address than the target dials."""
-    source = topology.source_of(link)
-    doors = doors_of(link, source, topology) if source is not None else None
-    if source is None or doors is None:
-        return
-    matter, others = doors.judged(PortState.ELSEWHERE)
-    for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
-        if ports:
-            yield _hit(link, source, ports, topology, severity, key)
-
-
-def _hit(
-    link: Link,
-    source: Container,
-    ports: tuple[int, ...],
-    topology: Topology,
-    severity: Severity | None,
-    key: str,
-) -> Hit:
-    listed = ", ".join(map(str, ports))
-    bound = bound_places(source, ports, topology)
-    at = sorted(dialled_addresses(link, source, topology))
-    return Hit(
-        message=f"{source.name} serves port {listed} only where {link.target.name} does not come "
-        f"by: {', '.join(bound)}; {link.target.name} dials it as {link.alias} at {', '.join(at)}.",
-        evidence=(
-            Proof(
-                what=f"listening sockets of {source.name}",
-                observed=", ".join(bound),
-                expected=", ".join(f"0.0.0.0:{port}" for port in ports),
-                where=topology.read_from(source.listeners),
-            ),
-        ),
-        fixes=(
-            Fix(
-                title=f"let the service in {source.name} bind to 0.0.0.0 instead of one address "
-                "or interface",
-                safety=Safety.MANUAL,
-            ),
-        ),
-        severity=severity,
-        key=key,
-    )
+    for fault in listener_faults(link, PortState.ELSEWHERE, topology):
+        source, target = fault.source, link.target.name
+        bound = bound_places(source, fault.ports, topology)
+        at = ", ".join(sorted(dialled_addresses(link, source, topology)))
+        yield fault.hit(
+            f"{source.name} serves port {fault.listed} only where {target} does not come by: "
+            f"{', '.join(bound)}; {target} dials it as {link.alias} at {at}.",
+            topology,
+            bound=bound,
+            wanted="0.0.0.0",
+            advice=f"let the service in {source.name} bind to 0.0.0.0 instead of one address or "
+            "interface",
+        )
 
 
 def _listening(on: str, *, device: str = "", device_addresses: tuple[str, ...] = ()) -> World:

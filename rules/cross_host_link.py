@@ -165,6 +165,7 @@ RULE = Rule(
     ),
     check=EachContainer(check),
     explains=frozenset({"LD301", "LD306", "LD307", "LD510"}),
+    precedence=40,
     cases=(
         Case(
             title="the source of a link is on the other host",

@@ -59,7 +59,7 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.fixes import doing
 from linkdoctor.rulekit.link_ports import PortState, door_of, doors_of, judged_only_later
-from linkdoctor.rulekit.sharers import listens_apart
+from linkdoctor.rulekit.orphans import listens_apart
 from linkdoctor.rulekit.world import World
 
 

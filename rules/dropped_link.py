@@ -36,7 +36,6 @@ Create the target again, with the link asked for, once its source exists under t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from linkdoctor.rulekit import (
@@ -61,18 +60,14 @@ from linkdoctor.rulekit import (
     StoredLink,
     Topology,
     Unknown,
-    Variable,
     commands,
-    environment_prefix,
-    is_address,
     is_swarm_task,
 )
 from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.link_traces import traced_aliases, traced_source, traces_of
 from linkdoctor.rulekit.lost_links import lost_links
 from linkdoctor.rulekit.next_start import LinkOutcome, Registration, registrations
 from linkdoctor.rulekit.world import World
-
-_SHORT_ID = re.compile(r"[0-9a-f]{12}")
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
@@ -196,7 +191,7 @@ def _asked_for(
                 expected=f"{typed}:{alias}, as on the engine's disk",
                 where=topology.read_from(target.stored_links),
             ),
-            *_traces(place, alias, topology),
+            *traces_of(target, alias, topology),
         ),
         fixes=tuple(_fixes(place, dropped, stored, topology)),
         source=dropped.source.name if dropped.source is not None else typed,
@@ -239,16 +234,13 @@ def _fixes(
 def _by_its_traces(place: HostContainer, has: set[str], topology: Topology) -> Iterator[Hit]:
     """Find dropped links by what the engine left in the target when it still had them."""
     target = place.container
-    lines = {line.names[0]: line for line in _written_lines(place, topology)}
-    named = {_alias_of(variable): variable for variable in _named(place, topology)}
-    for alias in sorted((lines.keys() | named.keys()) - has):
-        line = lines.get(alias)
-        source = _source_of(place, alias, line, topology)
+    for alias in sorted(traced_aliases(target, topology) - has):
+        source = traced_source(place.host, target, alias, topology)
         name = source.name if source is not None else "a container"
         yield Hit(
             message=f"{target.name} was started with a link to {name} as {alias}, but the engine "
             "has no such link now.",
-            evidence=_traces(place, alias, topology),
+            evidence=traces_of(target, alias, topology),
             fixes=tuple(_fixes_by_traces(place, alias, source, topology)),
             source=source.name if source is not None else "",
             alias=alias,
@@ -268,83 +260,6 @@ def _fixes_by_traces(
     links = (*topology.details(target).stored_links, StoredLink(source.name, alias))
     why = f"with the link {alias}"
     yield recreate_source(topology, place.host, target, links=links, why=why)
-
-
-def _source_of(
-    place: HostContainer, alias: str, line: HostsLine | None, topology: Topology
-) -> Container | None:
-    names = line.names[1:] if line is not None else (alias,)
-    found = (topology.resolve_reference(place.host, each) for each in names)
-    return next((each for each in found if each is not None), None)
-
-
-def _traces(place: HostContainer, alias: str, topology: Topology) -> tuple[Proof, ...]:
-    target = place.container
-    lines = tuple(
-        Proof(
-            what=f"hosts line of {alias}",
-            observed=f"{line.address} {' '.join(line.names)}",
-            expected="a link behind it",
-            where=topology.read_from(target.hosts_file),
-        )
-        for line in _written_lines(place, topology)
-        if line.names[0] == alias
-    )
-    variables = tuple(
-        Proof(
-            what=variable.name,
-            observed=variable.value or "",
-            expected="a link behind it",
-            where=topology.read_from(target.process_environment),
-        )
-        for variable in _named(place, topology)
-        if _alias_of(variable) == alias
-    )
-    return (*variables, *lines)
-
-
-def _written_lines(place: HostContainer, topology: Topology) -> Iterator[HostsLine]:
-    """Yield the hosts lines that have the form of those that the engine writes for links."""
-    details = topology.details(place.container)
-    try:
-        lines = topology.hosts_file(place.container)
-    except MissingEvidence:
-        return
-    for line in lines:
-        own = len(line.names) == 2 and line.names[1] in (
-            details.hostname,
-            place.container.id[:12],
-        )
-        if (
-            len(line.names) in (2, 3)
-            and _SHORT_ID.fullmatch(line.names[1])
-            and is_address(line.address)
-            and not own
-            and line not in details.extra_hosts
-        ):
-            yield line
-
-
-def _named(place: HostContainer, topology: Topology) -> Iterator[Variable]:
-    """Yield the variables of the process that name a link of this very target."""
-    target = place.container
-    own = {variable.name for variable in topology.details(target).environment}
-    try:
-        variables = topology.process_environment(target)
-    except MissingEvidence:
-        return
-    for variable in variables:
-        alias = _alias_of(variable)
-        if (
-            variable.name not in own
-            and variable.name == f"{environment_prefix(alias)}_NAME"
-            and variable.value == f"/{target.name}/{alias}"
-        ):
-            yield variable
-
-
-def _alias_of(variable: Variable) -> str:
-    return (variable.value or "").rpartition("/")[2]
 
 
 _NOT_NEAR = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")

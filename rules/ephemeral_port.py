@@ -31,11 +31,10 @@ reboot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from linkdoctor.rulekit import (
     Case,
-    Container,
     Declaration,
     EachContainer,
     Expected,
@@ -51,96 +50,59 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.fixes import made_there, recreate_source
-from linkdoctor.rulekit.host_ports import (
-    LABEL,
-    dialled_by,
-    dials_at,
-    hosts_dialled,
-    meant_for_outside,
-    published_as,
-    wanted_ports,
-)
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.host_ports import LABEL
+from linkdoctor.rulekit.relied_ports import ReliedPort, relied_ports
 from linkdoctor.rulekit.world import World
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report ports that are counted on and will move."""
-    yield from _meant_for_outside(place, topology)
-    for host in hosts_dialled(place.container, topology):
-        yield from _dialled(place, host, topology)
+    for port in relied_ports(place, topology):
+        if all(each.ephemeral for each in port.publications):
+            yield port.hit(_message(port), _binding(port, topology), _fixes(port, topology))
 
 
-def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit]:
-    container = place.container
-    for number, where in sorted(wanted_ports(container, topology).items()):
-        found = published_as(container, number, topology)
-        if not found or not all(each.ephemeral for each in found):
-            continue
-        today = found[0].host_port
-        yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
-            f"{place.host}, but the engine chose port {today} for it, and chooses another at the "
-            "next start.",
-            evidence=(
-                _binding(place.host, container, found, topology),
-                meant_for_outside(number, where),
-            ),
-            fixes=_fixes(place.host, container, found, topology),
-            key=str(number),
+def _message(port: ReliedPort) -> str:
+    name, host, dial = port.container.name, port.host, port.dial
+    if dial is None:
+        today = port.publications[0].host_port
+        return (
+            f"Port {port.number} of {name} is meant to be reached from outside {host}, but the "
+            f"engine chose port {today} for it, and chooses another at the next start."
         )
-
-
-def _dialled(place: HostContainer, host: str, topology: Topology) -> Iterator[Hit]:
-    caller = place.container
-    for dial, bindings in dials_at(host, caller, place.host, topology):
-        found = [each.publication for each in bindings]
-        if not all(each.ephemeral for each in found):
-            continue
-        source = bindings[0].container
-        yield Hit(
-            message=f"{caller.name} on {place.host} dials {dial.host}:{dial.port}, a port that "
-            f"the engine of {host} chose for {source.name}; it chooses another at the next start "
-            f"of {source.name}.",
-            evidence=(
-                _binding(host, source, found, topology),
-                dialled_by(caller, dial),
-            ),
-            fixes=made_there(_fixes(host, source, found, topology), host, place.host),
-            source=source.name,
-            alias=dial.host,
-            key=str(dial.port),
-        )
-
-
-def _binding(
-    host: str, container: Container, found: Sequence[Publication], topology: Topology
-) -> Proof:
-    return Proof(
-        what=f"host binding of {container.name} {found[0].port} on {host}",
-        observed=f"port {found[0].host_port}, of the engine's choice",
-        expected="a fixed port",
-        where=topology.read_from(container.details),
+    caller = port.place
+    return (
+        f"{caller.container.name} on {caller.host} dials {dial.host}:{dial.port}, a port that the "
+        f"engine of {host} chose for {name}; it chooses another at the next start of {name}."
     )
 
 
-def _fixes(
-    host: str, container: Container, found: Sequence[Publication], topology: Topology
-) -> tuple[Fix, ...]:
-    today = found[0].host_port
+def _binding(port: ReliedPort, topology: Topology) -> Proof:
+    today = port.publications[0]
+    return Proof(
+        what=f"host binding of {port.container.name} {today.port} on {port.host}",
+        observed=f"port {today.host_port}, of the engine's choice",
+        expected="a fixed port",
+        where=topology.read_from(port.container.details),
+    )
+
+
+def _fixes(port: ReliedPort, topology: Topology) -> tuple[Fix, ...]:
+    number, today = port.publications[0].port, port.publications[0].host_port
     pinned = tuple(
         Publication(port=each.port, host_address=each.host_address, host_port=today)
-        if each.port == found[0].port
+        if each.port == number
         else each
-        for each in topology.details(container).published
+        for each in topology.details(port.container).published
     )
     return (
         recreate_source(
             topology,
-            host,
-            container,
+            port.host,
+            port.container,
             published=pinned,
-            why=f"with port {today} of {host} fixed, so that existing clients still reach it",
+            why=f"with port {today} of {port.host} fixed, so that existing clients still reach it",
         ),
         Fix(
             title="better, where what dials it can be changed: publish it at a fixed port below "

@@ -114,6 +114,8 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD502", "LD503", "LD510"}),
+    precedence=40,
+    shows_events=True,
     cases=(
         Case(
             title="the source was recreated",

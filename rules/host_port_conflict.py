@@ -356,6 +356,7 @@ RULE = Rule(
     explains=frozenset(
         {"LD101", "LD104", "LD201", "LD302", "LD303", "LD306", "LD307", "LD502", "LD503", "LD510"}
     ),
+    precedence=70,
     cases=(
         Case(
             title="another container has the port",

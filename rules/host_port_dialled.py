@@ -119,6 +119,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD502", "LD510"}),
+    precedence=10,
     cases=(
         Case(
             title="the number of the host, at the alias",

@@ -114,6 +114,8 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD201", "LD202", "LD510"}),
+    precedence=10,
+    shows_events=True,
     cases=(
         Case(
             title="the hosts line holds another address",

@@ -113,6 +113,8 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE}),
     check=EachLink(check),
     explains=frozenset({"LD510"}),
+    precedence=10,
+    shows_events=True,
     cases=(
         Case(
             title="the line was deleted",

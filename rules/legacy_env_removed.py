@@ -192,6 +192,7 @@ RULE = Rule(
     ),
     check=EachLink(check),
     explains=frozenset({"LD203"}),
+    precedence=10,
     cases=(
         Case(
             title="engine 29 and a command line that reads a variable",

@@ -126,6 +126,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD302", "LD303", "LD304", "LD510"}),
+    precedence=30,
     cases=(
         Case(
             title="the target left the bridge",

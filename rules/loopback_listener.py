@@ -34,18 +34,16 @@ from linkdoctor.rulekit import (
     Case,
     EachLink,
     Expected,
-    Fix,
     Hit,
     Link,
     Listener,
     Need,
-    Proof,
     Rule,
-    Safety,
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import PortState, doors_of
+from linkdoctor.rulekit.link_ports import PortState
+from linkdoctor.rulekit.listener_faults import listener_faults
 from linkdoctor.rulekit.world import World
 
 
@@ -53,40 +51,20 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link that only the source itself can reach."""
     if _shares_namespace(link, topology):
         return
-    source = topology.source_of(link)
-    doors = doors_of(link, source, topology) if source is not None else None
-    if source is None or doors is None:
-        return
-    matter, others = doors.judged(PortState.LOOPBACK)
-    for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
-        if not ports:
-            continue
-        listed = ", ".join(map(str, ports))
-        bound = sorted(
-            _told(listener)
-            for listener in topology.listeners(source)
-            if listener.protocol == "tcp" and listener.port in ports
-        )
-        yield Hit(
-            message=f"{source.name} serves port {listed} on its own loopback address only, so "
+    for fault in listener_faults(link, PortState.LOOPBACK, topology):
+        source = fault.source
+        yield fault.hit(
+            f"{source.name} serves port {fault.listed} on its own loopback address only, so "
             f"{link.target.name} cannot reach it as {link.alias}.",
-            evidence=(
-                Proof(
-                    what=f"listening sockets of {source.name}",
-                    observed=", ".join(bound),
-                    expected=", ".join(f"0.0.0.0:{port}" for port in ports),
-                    where=topology.read_from(source.listeners),
-                ),
+            topology,
+            bound=sorted(
+                _told(listener)
+                for listener in topology.listeners(source)
+                if listener.protocol == "tcp" and listener.port in fault.ports
             ),
-            fixes=(
-                Fix(
-                    title=f"let the service in {source.name} bind to 0.0.0.0 instead of a "
-                    "loopback address",
-                    safety=Safety.MANUAL,
-                ),
-            ),
-            severity=severity,
-            key=key,
+            wanted="0.0.0.0",
+            advice=f"let the service in {source.name} bind to 0.0.0.0 instead of a loopback "
+            "address",
         )
 
 

@@ -36,7 +36,6 @@ from collections.abc import Iterator, Sequence
 
 from linkdoctor.rulekit import (
     Case,
-    Container,
     Declaration,
     EachContainer,
     Expected,
@@ -53,84 +52,52 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.fixes import made_there, recreate_source
-from linkdoctor.rulekit.host_ports import (
-    LABEL,
-    Binding,
-    dialled_by,
-    dials_at,
-    hosts_dialled,
-    is_bound_to_loopback,
-    meant_for_outside,
-    published_as,
-    wanted_ports,
-)
+from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.host_ports import LABEL, is_bound_to_loopback
 from linkdoctor.rulekit.link_ports import is_loopback
+from linkdoctor.rulekit.relied_ports import ReliedPort, relied_ports
 from linkdoctor.rulekit.world import World
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report ports that are needed from outside and lead no further than the loopback address."""
-    yield from _meant_for_outside(place, topology)
-    for host in hosts_dialled(place.container, topology):
-        yield from _dialled(place, host, topology)
+    for port in relied_ports(place, topology):
+        if all(map(is_bound_to_loopback, port.publications)) and not _is_served(port, topology):
+            yield port.hit(_message(port), _binding(port, topology), _fixes(port, topology))
 
 
-def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit]:
-    container = place.container
-    for number, where in sorted(wanted_ports(container, topology).items()):
-        found = published_as(container, number, topology)
-        if not found or not all(map(is_bound_to_loopback, found)):
-            continue
-        bound = _shown(found)
-        yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
-            f"{place.host}, but is published on {bound} only.",
-            evidence=(
-                Proof(
-                    what=f"host binding of {container.name} {number}/tcp",
-                    observed=bound,
-                    expected=f"an address of {place.host}",
-                    where=topology.read_from(container.details),
-                ),
-                meant_for_outside(number, where),
-            ),
-            fixes=_fixes(place.host, container, found, topology),
-            key=str(number),
+def _is_served(port: ReliedPort, topology: Topology) -> bool:
+    """Whether another program of the host answers what is dialled."""
+    dial = port.dial
+    return dial is not None and any(
+        each.protocol == "tcp" and each.port == dial.port and not is_loopback(each.address)
+        for each in topology.host_listeners(port.host)
+    )
+
+
+def _message(port: ReliedPort) -> str:
+    name, bound, dial = port.container.name, _shown(port.publications), port.dial
+    if dial is None:
+        return (
+            f"Port {port.number} of {name} is meant to be reached from outside {port.host}, but "
+            f"is published on {bound} only."
         )
+    caller = port.place
+    return (
+        f"{caller.container.name} on {caller.host} dials {dial.host}:{dial.port}, which is "
+        f"{port.host}; {name} there is published on {bound} only."
+    )
 
 
-def _dialled(place: HostContainer, host: str, topology: Topology) -> Iterator[Hit]:
-    caller = place.container
-    for dial, bindings in dials_at(host, caller, place.host, topology):
-        found = [each.publication for each in bindings]
-        if not all(map(is_bound_to_loopback, found)) or _is_served(host, dial.port, topology):
-            continue
-        source = bindings[0].container
-        bound = _shown(found)
-        yield Hit(
-            message=f"{caller.name} on {place.host} dials {dial.host}:{dial.port}, which is "
-            f"{host}; {source.name} there is published on {bound} only.",
-            evidence=(
-                Proof(
-                    what=f"host binding of {source.name} {found[0].port} on {host}",
-                    observed=bound,
-                    expected=f"{dial.host}:{dial.port}",
-                    where=topology.read_from(source.details),
-                ),
-                dialled_by(caller, dial),
-            ),
-            fixes=made_there(
-                _fixes(host, source, _of(bindings, source), topology), host, place.host
-            ),
-            source=source.name,
-            alias=dial.host,
-            key=str(dial.port),
-        )
-
-
-def _of(bindings: Sequence[Binding], container: Container) -> list[Publication]:
-    return [each.publication for each in bindings if each.container is container]
+def _binding(port: ReliedPort, topology: Topology) -> Proof:
+    name, dial = port.container.name, port.dial
+    what = f"{port.number}/tcp" if dial is None else f"{port.publications[0].port} on {port.host}"
+    return Proof(
+        what=f"host binding of {name} {what}",
+        observed=_shown(port.publications),
+        expected=f"an address of {port.host}" if dial is None else f"{dial.host}:{dial.port}",
+        where=topology.read_from(port.container.details),
+    )
 
 
 def _shown(publications: Sequence[Publication]) -> str:
@@ -143,28 +110,20 @@ def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _is_served(host: str, port: int, topology: Topology) -> bool:
-    return any(
-        each.protocol == "tcp" and each.port == port and not is_loopback(each.address)
-        for each in topology.host_listeners(host)
-    )
-
-
-def _fixes(
-    host: str, container: Container, found: Sequence[Publication], topology: Topology
-) -> tuple[Fix, ...]:
+def _fixes(port: ReliedPort, topology: Topology) -> tuple[Fix, ...]:
+    host = port.host
     opened = tuple(
         Publication(port=each.port, host_address="", host_port=each.host_port)
-        if each in found
+        if each in port.publications
         else each
-        for each in topology.details(container).published
+        for each in topology.details(port.container).published
     )
-    number = found[0].host_port
+    number = port.publications[0].host_port
     return (
         recreate_source(
             topology,
             host,
-            container,
+            port.container,
             published=opened,
             why=f"with port {number} published on every address of {host}; anyone who reaches "
             f"{host} reaches it then",

@@ -47,11 +47,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkdoctor.rulekit import (
-    DEFAULT_BRIDGE,
     Case,
     Complaint,
     ComplaintKind,
-    Container,
     Declaration,
     EachContainer,
     Expected,
@@ -60,21 +58,15 @@ from linkdoctor.rulekit import (
     ImageExpectation,
     Knowledge,
     Need,
-    Proof,
     Reading,
     Rule,
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.candidates import Candidate, KnownAs
-from linkdoctor.rulekit.connecting import HOST_MODE
 from linkdoctor.rulekit.expectations import Unmet, unmet_expectations
-from linkdoctor.rulekit.history import proof_of
 from linkdoctor.rulekit.name_fixes import ways_to_provide
-from linkdoctor.rulekit.reach import networks_of, owner_of
+from linkdoctor.rulekit.unmet_names import evidence_of, message_of
 from linkdoctor.rulekit.world import World
-
-_NO_NETWORK = "none"
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
@@ -88,8 +80,8 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
             continue  # LD401
         name = unmet.expectation.names[0]
         yield Hit(
-            message=_message(place, unmet, topology),
-            evidence=tuple(_evidence(place.container, unmet)),
+            message=message_of(place.host, place.container, unmet, topology),
+            evidence=tuple(evidence_of(place.container, unmet)),
             fixes=tuple(ways_to_provide(place.host, place.container, unmet, topology)),
             alias=name,
             source=_source_name(unmet),
@@ -103,76 +95,6 @@ def _source_name(unmet: Unmet) -> str:
     if unmet.link is not None:
         return unmet.link.source_name
     return unmet.nearby[0].name if len(unmet.nearby) == 1 else ""
-
-
-def _message(place: HostContainer, unmet: Unmet, topology: Topology) -> str:
-    target = place.container.name
-    names = " or ".join(unmet.expectation.names)
-    if unmet.link is not None:
-        return (
-            f"{target} expects {names}, which nothing provides; it is linked to "
-            f"{unmet.link.source_name} as {unmet.link.alias}."
-        )
-    if len(unmet.candidates) == 1:
-        return f"{target} expects {names}, but {_why_not(place, unmet.candidates[0], topology)}."
-    if unmet.candidates:
-        who = ", ".join(sorted(each.container.name for each in unmet.candidates))
-        kind = unmet.candidates[0].known_as.value
-        return (
-            f"{target} expects {names}, which nothing provides; {who} have it as {kind}, out of "
-            f"reach of {target}."
-        )
-    return f"{target} expects {names}, which nothing provides."
-
-
-def _why_not(place: HostContainer, candidate: Candidate, topology: Topology) -> str:
-    """Return why the one container that is meant is not found under the name."""
-    source, kind = candidate.container, candidate.known_as
-    if not topology.is_inspected(source):
-        return f"nothing provides it; {source.name} has it as {kind.value}"
-    if kind is KnownAs.MADE_UP:
-        return f"the container is called {source.name} now, as Compose left it"
-    if _mode(place, source, topology) == HOST_MODE:
-        return f"{source.name} has the network of the host, where containers have no names"
-    if _mode(place, place.container, topology) == HOST_MODE:
-        return f"it has the network of the host, where names do not lead to {source.name}"
-    if set(_joined(place, source, topology)) & set(_joined(place, place.container, topology)):
-        return f"{source.name} has that name as {kind.value} only, which is not looked up"
-    called = "" if kind is KnownAs.NAME else f" (its {kind.value})"
-    return (
-        f"has neither a link to the container {source.name}{called} nor a user-defined network in "
-        "common with it"
-    )
-
-
-def _mode(place: HostContainer, container: Container, topology: Topology) -> str:
-    return topology.details(owner_of(place.host, container, topology)).network_mode
-
-
-def _joined(place: HostContainer, container: Container, topology: Topology) -> Iterator[str]:
-    for each in networks_of(place.host, container, topology):
-        if each not in (DEFAULT_BRIDGE, HOST_MODE, _NO_NETWORK):
-            yield each
-
-
-def _evidence(target: Container, unmet: Unmet) -> Iterator[Proof]:
-    expectation = unmet.expectation
-    found = f"linked as {unmet.link.alias}" if unmet.link else "no link, alias or hosts line"
-    yield Proof(
-        what=f"name that {expectation.origin.value} expects",
-        observed=found,
-        expected=" or ".join(expectation.names),
-        where=expectation.where,
-    )
-    if unmet.asked:
-        yield Proof(
-            what=f"answer of the container's own resolver for {expectation.names[0]}",
-            observed="no such name",
-            expected="an address",
-            where="resolv.conf of the container, asked from its network namespace",
-        )
-    if unmet.complaint is not None:
-        yield proof_of(target, unmet.complaint)
 
 
 _HELLO = ImageExpectation(
@@ -193,6 +115,16 @@ _COMPLAINT = Complaint(
 
 def _compose(project: str, service: str) -> dict[str, str]:
     return {"com.docker.compose.project": project, "com.docker.compose.service": service}
+
+
+def _apart(*databases: str) -> World:
+    """A web service of the project shop, and databases that are on another network than it is."""
+    world = World().network("front").network("back")
+    for name in databases:
+        labels = _compose(name.partition("-")[0], "db")
+        world = world.run(name, network="back", labels=labels)
+    env, labels = {"DB_HOST": "db"}, _compose("shop", "web")
+    return world.run("shop-web-1", network="front", env=env, labels=labels)
 
 
 def _spelled(alias: str, env: dict[str, str]) -> World:
@@ -333,37 +265,12 @@ RULE = Rule(
         ),
         Case(
             title="the container is there by its Compose service, on another network",
-            given=lambda: (
-                World()
-                .network("front")
-                .network("back")
-                .run("shop-db-1", network="back", labels=_compose("shop", "db"))
-                .run(
-                    "shop-web-1",
-                    network="front",
-                    env={"DB_HOST": "db"},
-                    labels=_compose("shop", "web"),
-                )
-                .snapshot(),
-            ),
+            given=lambda: (_apart("shop-db-1").snapshot(),),
             expect=(Expected(target="shop-web-1", alias="db", severity=Severity.WARNING),),
         ),
         Case(
             title="two replicas of the service are there, out of reach",
-            given=lambda: (
-                World()
-                .network("front")
-                .network("back")
-                .run("shop-db-1", network="back", labels=_compose("shop", "db"))
-                .run("shop-db-2", network="back", labels=_compose("shop", "db"))
-                .run(
-                    "shop-web-1",
-                    network="front",
-                    env={"DB_HOST": "db"},
-                    labels=_compose("shop", "web"),
-                )
-                .snapshot(),
-            ),
+            given=lambda: (_apart("shop-db-1", "shop-db-2").snapshot(),),
             expect=(Expected(target="shop-web-1", alias="db", severity=Severity.WARNING),),
         ),
         Case(
@@ -390,19 +297,7 @@ RULE = Rule(
         ),
         Case(
             title="a service of another project has that name, and nothing else supports it",
-            given=lambda: (
-                World()
-                .network("front")
-                .network("back")
-                .run("blog-db-1", network="back", labels=_compose("blog", "db"))
-                .run(
-                    "shop-web-1",
-                    network="front",
-                    env={"DB_HOST": "db"},
-                    labels=_compose("shop", "web"),
-                )
-                .snapshot(),
-            ),
+            given=lambda: (_apart("blog-db-1").snapshot(),),
         ),
         Case(
             title="the log complained before the last start",

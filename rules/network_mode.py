@@ -130,6 +130,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD301", "LD302", "LD303", "LD304", "LD510"}),
+    precedence=30,
     cases=(
         Case(
             title="the target has no network",

@@ -149,6 +149,7 @@ RULE = Rule(
     explains=frozenset(
         {"LD201", "LD202", "LD205", "LD301", "LD302", "LD303", "LD306", "LD307", "LD310", "LD510"}
     ),
+    precedence=40,
     cases=(
         Case(
             title="the source is on another network",

@@ -55,7 +55,7 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.fixes import doing
 from linkdoctor.rulekit.link_ports import PortState, dialled_ports, doors_of
-from linkdoctor.rulekit.sharers import listens_apart
+from linkdoctor.rulekit.orphans import listens_apart
 from linkdoctor.rulekit.world import World
 
 

@@ -191,6 +191,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD302", "LD303", "LD304", "LD510"}),
+    precedence=20,
     cases=(
         *map(_odd, ("a_b", "My-App", "-app", "app-", "a..b", "caf\u00e9", _LONG)),
         *(_odd(alias, Severity.ERROR) for alias in ("localhost", "LocalHost", "my app", "a#b")),

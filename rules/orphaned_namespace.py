@@ -33,185 +33,55 @@ removed or created again, this one has to be created again too, since it keeps t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import partial
 
 from linkdoctor.rulekit import (
     Case,
-    Container,
     EachContainer,
     Event,
     Expected,
-    Fix,
     Hit,
     HostContainer,
-    Link,
-    MissingEvidence,
     Namespaces,
     Need,
     Port,
-    Proof,
     Publication,
     Rule,
-    Safety,
     Severity,
-    Start,
     Status,
     Topology,
 )
-from linkdoctor.rulekit.fixes import (
-    compose_service,
-    doing,
-    is_wanted,
-    restart_target,
-    start_source,
-    through_compose,
-)
-from linkdoctor.rulekit.orphans import Orphan, Shared, State, orphan_of
+from linkdoctor.rulekit.orphan_report import sentence_of, served_in_vain, ways_to_rejoin
+from linkdoctor.rulekit.orphans import orphan_of
 from linkdoctor.rulekit.world import World
-
-
-class _Served(NamedTuple):
-    """What leads to the owner and is served by the sharer."""
-
-    links: tuple[Link, ...] = ()
-    published: frozenset[int] = frozenset()
-    """Ports of the host."""
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report a container that does not live in the namespace that it is to share."""
-    sharer = place.container
-    orphan = orphan_of(place.host, sharer, topology)
+    name = place.container.name
+    orphan = orphan_of(place.host, place.container, topology)
     if orphan is None:
         return
-    owner = orphan.owner.name if orphan.owner is not None else ""
-    evidence = (
-        Proof(
-            what=orphan.what,
-            observed=orphan.observed,
-            expected=orphan.expected,
-            where=orphan.where,
-        ),
-    )
-    fixes = tuple(_fixes(place, orphan, topology))
-    told = _told(sharer, orphan, topology)
-    missing: MissingEvidence | None = None
-    served = _Served()
-    try:
-        served = _served(place, orphan, topology)
-    except MissingEvidence as reason:
-        missing = reason
+    fixes = tuple(ways_to_rejoin(place, orphan, topology))
+    told, owner = sentence_of(place.container, orphan, topology), orphan.owner_name
+    hit = partial(Hit, evidence=(orphan.proof,), fixes=fixes)
+    served = served_in_vain(place, orphan, topology)
     for link in served.links:
-        yield Hit(
-            message=f"{link.target.name} reaches {owner} as {link.alias}, but {sharer.name} "
-            f"answers there: {told}.",
-            evidence=evidence,
-            fixes=fixes,
+        reached = f"{link.target.name} reaches {owner} as {link.alias}"
+        yield hit(
+            message=f"{reached}, but {name} answers there: {told}.",
             target=link.target.name,
             source=owner,
             alias=link.alias,
-            key=sharer.name,
+            key=name,
         )
     if served.published:
-        listed = ", ".join(map(str, sorted(served.published)))
-        yield Hit(
-            message=f"What {owner} publishes at {listed} leads nowhere: {sharer.name} answers "
-            f"there, and {told}.",
-            evidence=evidence,
-            fixes=fixes,
-            target=owner,
-            key=sharer.name,
-        )
+        dead = f"What {owner} publishes at {', '.join(map(str, served.published))} leads nowhere"
+        yield hit(message=f"{dead}: {name} answers there, and {told}.", target=owner, key=name)
     if not served.links and not served.published:
-        yield Hit(
-            message=f"{told}.",
-            evidence=evidence,
-            fixes=fixes,
-            source=owner,
-        )
-    if missing is not None:
-        raise missing
-
-
-def _told(sharer: Container, orphan: Orphan, topology: Topology) -> str:
-    runs = topology.is_running(sharer)
-    whose = f"the {orphan.shared.value} namespace of"
-    if orphan.owner is None:
-        left = "is left in what remains of it" if runs else "cannot be started any more"
-        return (
-            f"{sharer.name} shares {whose} container {orphan.reference[:12]}, which was removed, "
-            f"and {left}"
-        )
-    owner = orphan.owner.name
-    match orphan.state:
-        case State.DOWN:
-            return f"{sharer.name} shares {whose} {owner}, which does not run, and is cut off"
-        case State.REFUSED:
-            today = "; it runs now" if topology.is_running(orphan.owner) else ""
-            return (
-                f"{sharer.name} was not started, since it shares {whose} {owner}, which did not "
-                f"run then{today}"
-            )
-        case _ if not runs:
-            return f"{sharer.name} was killed when {owner} ended, whose processes it shares"
-        case _:
-            return (
-                f"{sharer.name} is left in a former {orphan.shared.value} namespace of {owner}, "
-                "which was restarted since"
-            )
-
-
-def _fixes(place: HostContainer, orphan: Orphan, topology: Topology) -> Iterator[Fix]:
-    sharer, owner = place.container, orphan.owner
-    if owner is None:
-        service = compose_service(sharer)
-        yield Fix(
-            title=f"create {sharer.name} again with the {orphan.shared.value} namespace of the "
-            "container that took the other one's place",
-            safety=Safety.MANUAL,
-            commands=(through_compose(*service),) if service is not None else (),
-        )
-    elif not topology.is_running(sharer):
-        names = [each.name for each in (owner, sharer) if not topology.is_running(each)]
-        yield doing(
-            f"start {' and then '.join(names)}",
-            Safety.SAFE,
-            *(Start(container=each) for each in names),
-        )
-    elif orphan.state is State.DOWN:
-        first = start_source(owner)
-        again = restart_target(topology, place.host, sharer)
-        yield Fix(
-            title=f"{first.title}, then {again.title}",
-            safety=Safety.RESTART,
-            commands=(*first.commands, *again.commands),
-            actions=(*first.actions, *again.actions),
-        )
-    else:
-        yield restart_target(topology, place.host, sharer)
-
-
-def _served(place: HostContainer, orphan: Orphan, topology: Topology) -> _Served:
-    """Return what leads to the owner's ports that the sharer serves, where nobody comes by now."""
-    owner = orphan.owner
-    runs = topology.is_running(place.container)
-    if owner is None or orphan.shared is not Shared.NETWORK or not runs:
-        return _Served()
-    links = tuple(
-        link for link in topology.links_to(place.host, owner) if is_wanted(topology, link.target)
-    )
-    details = topology.details(owner)
-    published = {each.port.number: each.host_port for each in details.published}
-    exposed = {port.number for port in details.exposed} if links else set[int]()
-    if not exposed and not published:
-        return _Served()
-    served = {each.port for each in topology.listeners(place.container)}
-    if topology.is_running(owner):
-        served -= {each.port for each in topology.listeners(owner)}
-    return _Served(
-        links=links if exposed & served else (),
-        published=frozenset(published[port] for port in published.keys() & served),
-    )
+        yield hit(message=f"{told}.", source=owner)
+    if served.missing is not None:
+        raise served.missing
 
 
 _PUBLISHED = Publication(port=Port(5000), host_address="0.0.0.0", host_port=8080)

@@ -228,6 +228,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check),
     explains=frozenset({"LD101", "LD102", "LD103", "LD402", "LD510"}),
+    precedence=60,
     cases=(
         Case(
             title="the source was not running",

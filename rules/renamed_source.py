@@ -177,6 +177,7 @@ RULE = Rule(
     summary="the source was renamed: the engine's next start does not find it",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS, Need.HOSTS_FILE}),
     check=EachLink(check, kind=LinkKind.LEGACY),
+    shows_events=True,
     cases=(
         Case(
             title="the source was renamed",

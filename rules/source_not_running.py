@@ -146,6 +146,8 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
     explains=frozenset({"LD201", "LD302", "LD303", "LD306", "LD307", "LD502", "LD503", "LD510"}),
+    precedence=30,
+    shows_events=True,
     cases=(
         Case(
             title="the source was stopped",

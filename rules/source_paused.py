@@ -77,6 +77,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check),
     explains=frozenset({"LD510"}),
+    precedence=30,
     cases=(
         Case(
             title="the source is paused",

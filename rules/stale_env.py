@@ -184,6 +184,7 @@ RULE = Rule(
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     explains=frozenset({"LD202"}),
+    shows_events=True,
     cases=(
         Case(
             title="the source came back with another address",

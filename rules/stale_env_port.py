@@ -168,6 +168,7 @@ RULE = Rule(
     summary="the target's process holds ports that the source does not expose, or lacks some",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
+    shows_events=True,
     cases=(
         Case(
             title="the source exposes another port now",

@@ -35,69 +35,35 @@ from collections.abc import Iterator
 
 from linkdoctor.rulekit import (
     Case,
-    Container,
     EachLink,
     Endpoint,
     Expected,
-    Fix,
     Hit,
     Link,
     Listener,
     Need,
-    Proof,
     Rule,
-    Safety,
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses, doors_of
+from linkdoctor.rulekit.link_ports import PortState, bound_places, dialled_addresses
+from linkdoctor.rulekit.listener_faults import listener_faults
 from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link whose listener takes another family than the target dials."""
-    source = topology.source_of(link)
-    doors = doors_of(link, source, topology) if source is not None else None
-    if source is None or doors is None:
-        return
-    matter, others = doors.judged(PortState.WRONG_FAMILY)
-    for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
-        if ports:
-            yield _hit(link, source, ports, topology, severity, key)
-
-
-def _hit(
-    link: Link,
-    source: Container,
-    ports: tuple[int, ...],
-    topology: Topology,
-    severity: Severity | None,
-    key: str,
-) -> Hit:
-    listed = ", ".join(map(str, ports))
-    bound = bound_places(source, ports, topology)
-    at = sorted(dialled_addresses(link, source, topology))
-    return Hit(
-        message=f"{source.name} serves port {listed} for {_served(at)} only, but "
-        f"{link.target.name} dials it as {link.alias} at {', '.join(at)}.",
-        evidence=(
-            Proof(
-                what=f"listening sockets of {source.name}",
-                observed=", ".join(bound),
-                expected=", ".join(f"{_wildcard(at)}:{port}" for port in ports),
-                where=topology.read_from(source.listeners),
-            ),
-        ),
-        fixes=(
-            Fix(
-                title=f"let the service in {source.name} bind to {_wildcard(at)}, or to both "
-                "families",
-                safety=Safety.MANUAL,
-            ),
-        ),
-        severity=severity,
-        key=key,
-    )
+    for fault in listener_faults(link, PortState.WRONG_FAMILY, topology):
+        source = fault.source
+        at = sorted(dialled_addresses(link, source, topology))
+        yield fault.hit(
+            f"{source.name} serves port {fault.listed} for {_served(at)} only, but "
+            f"{link.target.name} dials it as {link.alias} at {', '.join(at)}.",
+            topology,
+            bound=bound_places(source, fault.ports, topology),
+            wanted=_wildcard(at),
+            advice=f"let the service in {source.name} bind to {_wildcard(at)}, or to both families",
+        )
 
 
 def _served(at: list[str]) -> str:

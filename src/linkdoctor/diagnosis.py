@@ -6,14 +6,13 @@ the cause and not reported beside it.
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
-from functools import cached_property
-from typing import TypeVar
 
 import msgspec
 
+from linkdoctor.causes import Policy, explained_codes, fold
+from linkdoctor.evaluation import Evaluation, evaluate
 from linkdoctor.model.acceptance import accepted
 from linkdoctor.model.baseline import Baseline
 from linkdoctor.model.compose_aliases import (
@@ -22,14 +21,13 @@ from linkdoctor.model.compose_aliases import (
     fold_aliases,
     fold_skips,
 )
-from linkdoctor.model.evidence import Gap, Known, MissingEvidence, Need, Unknown
-from linkdoctor.model.memory import without_collector
+from linkdoctor.model.evidence import Gap, Known, Need
+from linkdoctor.model.own_codes import CRASH_CODE, OWN_NAMES, UNREACHABLE_CODE
 from linkdoctor.model.report import (
     Completeness,
     Elsewhere,
     Finding,
     HostSummary,
-    Proof,
     Report,
     Scope,
     Severity,
@@ -37,7 +35,6 @@ from linkdoctor.model.report import (
     Summary,
     Suppressed,
     Verdict,
-    fingerprint,
 )
 from linkdoctor.model.snapshot import Snapshot, Status, Tool
 from linkdoctor.model.suppression import (
@@ -47,15 +44,12 @@ from linkdoctor.model.suppression import (
     Suppressions,
     label_suppressions,
 )
-from linkdoctor.model.topology import Link, LinkKind, Topology
-from linkdoctor.rulekit import EachHost, EachLink, Hit, HostContainer, Rule
+from linkdoctor.model.topology import Link, Topology
+from linkdoctor.rulekit import Rule
 from linkdoctor.rulekit.history import with_history
-from linkdoctor.rulekit.printed_fixes import printed
 
 __all__ = [
-    "CRASH_CODE",
     "OWN_NAMES",
-    "UNREACHABLE_CODE",
     "Evaluation",
     "Override",
     "Selection",
@@ -63,33 +57,6 @@ __all__ = [
     "diagnose",
     "evaluate",
 ]
-
-T = TypeVar("T")
-
-CRASH_CODE = "LD001"
-"""A rule crashed: a finding about the rule."""
-UNREACHABLE_CODE = "LD002"
-"""An engine could not be reached: a skip of everything on that host."""
-OWN_NAMES = {"rule-crashed": CRASH_CODE, "engine-unreachable": UNREACHABLE_CODE}
-"""What no rule stands behind."""
-
-_CAUSES_FIRST = (
-    "LD508",
-    "LD104",
-    "LD103",
-    "LD102",
-    "LD401",
-    "LD402",
-    "LD101",
-    "LD105",
-    "LD112",
-    "LD404",
-)
-_CAUSES_NEXT = ("LD308", "LD302", "LD303", "LD208", "LD601", "LD509")
-"""Then the rest by their codes. An alias that cannot be looked up explains its hosts line, a wrong
-hosts line the variables, an address in a setting that it overrides the link's, an engine that sets
-no variables that they are missing, and the host's port, dialled at an alias, that nobody listens
-there."""
 
 
 class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,14 +113,6 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """What applying rules gave, before anything is folded or left out."""
-
-    findings: tuple[Finding, ...]
-    skipped: tuple[tuple[Skipped, str], ...]
-    """Each skip with the alias it is about ('' for a container)."""
-
-
 def diagnose(
     topology: Topology,
     rules: Iterable[Rule],
@@ -178,16 +137,16 @@ def diagnose(
     every = tuple(rules)
     wanted = [rule for rule in every if selection.selects(rule.code)]
     outcome = evaluate(topology, wanted)
-    policy = _Policy(
+    policy = Policy(
         rules={rule.code: rule for rule in wanted},
         severities={each.code: each.severity for each in selection.severities},
         suppressions=_suppressions(topology, every, selection, today),
         accept_missing=selection.accept_missing,
     )
     added = aliases_of_compose(topology)
-    folded = fold_aliases(_fold(outcome.findings, policy), added)
+    folded = fold_aliases(fold(outcome.findings, policy), added)
     concerned = [
-        with_history(policy.judged(finding), topology)
+        with_history(policy.judged(finding), topology, events=policy.shows_events(finding.code))
         for finding in folded
         if selection.concerns(finding)
     ]
@@ -229,38 +188,6 @@ def diagnose(
     )
 
 
-class _Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """How findings are judged, beyond being found."""
-
-    rules: dict[str, Rule]
-    """Those that are applied, by code."""
-    severities: dict[str, Severity]
-    suppressions: Suppressions
-    accept_missing: frozenset[str] = frozenset()
-
-    def severity_of(self, code: str) -> Severity:
-        """Return the severity of a rule as it is here; ERROR for what no rule stands behind."""
-        rule = self.rules.get(code)
-        return self.severities.get(code, rule.severity) if rule else Severity.ERROR
-
-    def judged(self, finding: Finding) -> Finding:
-        """Return a finding the severity that it has here."""
-        severity = self.severities.get(finding.code, finding.severity)
-        return msgspec.structs.replace(finding, severity=severity)
-
-    def explains(self, cause: Finding, code: str, severity: Severity) -> bool:
-        """Whether a finding follows from a cause; what is graver than the cause does not.
-
-        What follows from what is decided by the rules' own severities. Only a consequence that was
-        itself made graver than its cause stands beside it: that is what was asked for.
-        """
-        declared = cause.code in self.rules and code in self.rules[cause.code].explains
-        if not declared or cause.severity.rank > severity.rank:
-            return False
-        made = self.severities.get(code)
-        return made is None or self.judged(cause).severity.rank <= made.rank
-
-
 def _suppressions(
     topology: Topology, rules: Iterable[Rule], selection: Selection, today: date | None
 ) -> Suppressions:
@@ -272,7 +199,7 @@ def _suppressions(
     plain = [Suppression(origin=Origin.IGNORE, code=code) for code in sorted(selection.ignore)]
     return Suppressions(
         (*plain, *selection.suppressions, *labels),
-        {rule.name.lower(): rule.code for rule in rules} | OWN_NAMES,
+        {**{rule.name.lower(): rule.code for rule in rules}, **OWN_NAMES},
         baseline=selection.baseline.suppressions() if selection.baseline else (),
         today=today,
     )
@@ -293,229 +220,6 @@ def _examined(
     )
 
 
-def evaluate(topology: Topology, rules: Iterable[Rule]) -> Evaluation:
-    """Apply each rule to each of its subjects. A rule that crashes becomes a finding."""
-    with without_collector():
-        return _evaluate(topology, rules)
-
-
-def _evaluate(topology: Topology, rules: Iterable[Rule]) -> Evaluation:
-    outcome = _Evaluation()
-    subjects = _Subjects(topology)
-    hosts = [snapshot.host for snapshot in topology.snapshots()]
-    for rule in rules:
-        # A healthy subject, which nearly every one is, costs no more than the call of its check.
-        check = rule.check
-        if isinstance(check, EachLink):
-            links = subjects.links(check.kind, check.up)
-            _apply(rule, check.check, links, topology, _subject_of_link, outcome)
-        elif isinstance(check, EachHost):
-            _apply(rule, check.check, hosts, topology, _subject_of_host, outcome)
-        else:
-            if check.up:
-                _apply(rule, _is_up, subjects.unknown, topology, _subject_of_place, outcome)
-            places = subjects.up if check.up else subjects.places
-            _apply(rule, check.check, places, topology, _subject_of_place, outcome)
-    return Evaluation(findings=tuple(outcome.findings), skipped=tuple(outcome.skipped.items()))
-
-
-class _Subjects:
-    """What rules are asked about, sorted once and not by every rule."""
-
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
-        self._links: dict[tuple[LinkKind | None, bool], list[Link]] = {}
-        self.places = [
-            HostContainer(host=host, container=each) for host, each in topology.containers()
-        ]
-
-    def links(self, kind: LinkKind | None, up: bool) -> list[Link]:
-        """Return the links of a kind, or of any; those of targets that are up, or all."""
-        found = self._links.get((kind, up))
-        if found is None:
-            found = self._links[kind, up] = [
-                link
-                for link in self._topology.links()
-                if kind in (None, link.kind)
-                if not up or self._topology.is_running(link.target)
-            ]
-        return found
-
-    @cached_property
-    def unknown(self) -> list[HostContainer]:
-        """Return the containers of which nothing is known."""
-        return [each for each in self.places if isinstance(each.container.details, Unknown)]
-
-    @cached_property
-    def up(self) -> list[HostContainer]:
-        """Return the containers that are known to be up."""
-        return [
-            each
-            for each in self.places
-            if isinstance(each.container.details, Known)
-            and self._topology.is_running(each.container)
-        ]
-
-
-def _is_up(place: HostContainer, topology: Topology) -> Iterable[Hit]:
-    """Ask what is not known: it raises, and the rule is skipped with the reason."""
-    topology.is_running(place.container)
-    return ()
-
-
-class _Evaluation:
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-        self.skipped: dict[Skipped, str] = {}
-
-
-class _Subject(msgspec.Struct, frozen=True, kw_only=True):
-    host: str
-    target: str = ""
-    source: str = ""
-    alias: str = ""
-
-
-def _subject_of_link(link: Link) -> _Subject:
-    return _Subject(
-        host=link.host, target=link.target.name, source=link.source_name, alias=link.alias
-    )
-
-
-def _subject_of_host(host: str) -> _Subject:
-    return _Subject(host=host)
-
-
-def _subject_of_place(place: HostContainer) -> _Subject:
-    return _Subject(host=place.host, target=place.container.name)
-
-
-def _apply(
-    rule: Rule,
-    check: Callable[[T, Topology], Iterable[Hit]],
-    subjects: Iterable[T],
-    topology: Topology,
-    named: Callable[[T], _Subject],
-    outcome: _Evaluation,
-) -> None:
-    crashed = False
-    for subject in subjects:
-        try:
-            for hit in check(subject, topology):
-                # One by one: what was found before evidence was missing counts.
-                outcome.findings.append(_finding(rule, named(subject), hit, topology))
-        except MissingEvidence as missing:
-            about = named(subject)
-            outcome.skipped[_skip(rule, about, missing)] = about.alias
-        except Exception as error:
-            # The first crash speaks for all; the other subjects are still examined.
-            if not crashed:
-                outcome.findings.append(_crash(rule, named(subject), error))
-            crashed = True
-
-
-def _finding(rule: Rule, subject: _Subject, hit: Hit, topology: Topology) -> Finding:
-    target = subject.target if hit.target is None else hit.target
-    source = subject.source if hit.source is None else hit.source
-    alias = subject.alias if hit.alias is None else hit.alias
-    return Finding(
-        code=rule.code,
-        name=rule.name,
-        severity=hit.severity or rule.severity,
-        host=subject.host,
-        target=target,
-        source=source,
-        alias=alias,
-        message=hit.message,
-        evidence=hit.evidence,
-        fixes=printed(topology, subject.host, target or subject.target, hit.fixes),
-        fingerprint=fingerprint(
-            code=rule.code, host=subject.host, target=target, alias=alias, key=hit.key
-        ),
-        docs=f"linkdoctor explain {rule.code}",
-    )
-
-
-def _skip(rule: Rule, subject: _Subject, missing: MissingEvidence) -> Skipped:
-    about = f"{subject.target}/{subject.alias}" if subject.alias else subject.target or subject.host
-    return Skipped(
-        code=rule.code,
-        host=subject.host,
-        subject=about,
-        missing=f"{missing.need.value} of {missing.subject}",
-        reason=missing.unknown.detail,
-        gap=missing.unknown.gap,
-        need=missing.need.value,
-    )
-
-
-def _crash(rule: Rule, subject: _Subject, error: Exception) -> Finding:
-    # Only the place and the kind: the text of an exception may hold what it was looking at.
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    file = place.filename.replace("\\", "/").rpartition("/")[2]
-    return Finding(
-        code=CRASH_CODE,
-        name="rule-crashed",
-        severity=Severity.ERROR,
-        host=subject.host,
-        target=subject.target,
-        source=subject.source,
-        alias=subject.alias,
-        message=f"Rule {rule.code} {rule.name} crashed; its diagnosis is missing from this report.",
-        evidence=(
-            Proof(
-                what="error in the rule",
-                observed=f"{type(error).__name__} in {file}, line {place.lineno}",
-                expected="no error",
-                where=rule.code,
-            ),
-        ),
-        fingerprint=fingerprint(
-            code=CRASH_CODE, host=subject.host, target=subject.target, alias="", key=rule.code
-        ),
-        docs=f"linkdoctor explain {CRASH_CODE}",
-    )
-
-
-def _fold(findings: Iterable[Finding], policy: _Policy) -> list[Finding]:
-    by_link: dict[tuple[str, str, str], list[Finding]] = {}
-    for finding in findings:
-        by_link.setdefault((finding.host, finding.target, finding.alias), []).append(finding)
-    return [
-        finding for of_one_link in by_link.values() for finding in _fold_one(of_one_link, policy)
-    ]
-
-
-def _fold_one(findings: list[Finding], policy: _Policy) -> Iterator[Finding]:
-    causes: list[Finding] = []
-    consequences: dict[int, list[str]] = {}
-    for finding in sorted(findings, key=_cause_order):
-        explaining = [
-            index
-            for index, cause in enumerate(causes)
-            if policy.explains(cause, finding.code, finding.severity)
-        ]
-        if explaining:
-            # One that is reported comes first: its consequences are not to vanish with those of
-            # a cause that is suppressed.
-            reported = (each for each in explaining if not policy.suppressions.of(causes[each]))
-            consequences.setdefault(next(reported, explaining[0]), []).append(finding.code)
-        else:
-            causes.append(finding)
-    for index, cause in enumerate(causes):
-        codes = tuple(sorted(set(consequences.get(index, ()))))
-        yield msgspec.structs.replace(cause, consequences=codes) if codes else cause
-
-
-def _cause_order(finding: Finding) -> tuple[int, int, str]:
-    if finding.code in _CAUSES_FIRST:
-        return (0, _CAUSES_FIRST.index(finding.code), "")
-    if finding.code in _CAUSES_NEXT:
-        return (1, _CAUSES_NEXT.index(finding.code), "")
-    # What a probe met is last: others tell why, and it explains nothing.
-    return (3 if finding.code == "LD510" else 2, 0, finding.code)
-
-
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
     return (
         finding.severity.rank,
@@ -530,17 +234,11 @@ def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
 def _skips(
     outcome: Evaluation,
     findings: Iterable[Finding],
-    policy: _Policy,
+    policy: Policy,
     added: AliasesOfCompose,
     unreachable: Sequence[Unreachable],
 ) -> tuple[Skipped, ...]:
-    explained = {
-        (finding.host, finding.target, finding.alias, code)
-        for finding in findings
-        if finding.code in policy.rules
-        for code in policy.rules[finding.code].explains
-        if code in policy.rules and policy.explains(finding, code, policy.rules[code].severity)
-    }
+    explained = explained_codes(findings, policy)
     skips = [
         skip
         for skip, alias in fold_skips(outcome.skipped, added)
@@ -613,7 +311,7 @@ def _not_running(names: Collection[str], topology: Topology) -> tuple[str, ...]:
 
 
 def _elsewhere(
-    findings: Iterable[Finding], policy: _Policy, selection: Selection, skipped: int
+    findings: Iterable[Finding], policy: Policy, selection: Selection, skipped: int
 ) -> Elsewhere:
     """Count what is found, and not suppressed, about containers that were not asked for."""
     found = [

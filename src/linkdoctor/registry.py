@@ -7,20 +7,20 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
 import msgspec
 
+from linkdoctor.model.own_codes import OWN_NAMES
 from linkdoctor.rulekit import Page, Rule, page_of
+from linkdoctor.rulekit.cause_order import CauseCycleError, causes_first
 
-__all__ = ["GROUP", "RESERVED", "LoadedRule", "PackError", "load_rules"]
+__all__ = ["GROUP", "LoadedRule", "PackError", "load_rules"]
 
 GROUP = "linkdoctor.rules"
-RESERVED = frozenset({"LD001", "LD002"})
-"""Codes of the examination itself: a rule that crashed, an engine that cannot be reached."""
 
 _CODE = re.compile(r"[A-Z]{2,8}[0-9]{3}")
 
@@ -44,7 +44,8 @@ def load_rules(directories: Sequence[Path] = ()) -> tuple[LoadedRule, ...]:
         directories: further packs, each a directory with one file a rule.
 
     Raises:
-        PackError: if a pack fails to load, a page is incomplete or a code is used twice.
+        PackError: if a pack fails to load, a page is incomplete, a code is used twice or rules
+            explain each other in a circle.
     """
     loaded: dict[str, LoadedRule] = {}
     for module in (*_installed_modules(), *_modules_in(directories)):
@@ -54,7 +55,16 @@ def load_rules(directories: Sequence[Path] = ()) -> tuple[LoadedRule, ...]:
                 f"code {rule.rule.code} is used twice: by {earlier.origin} and {rule.origin}"
             )
         loaded[rule.rule.code] = rule
+    _refuse_cycles(loaded)
     return tuple(loaded[code] for code in sorted(loaded))
+
+
+def _refuse_cycles(loaded: Mapping[str, LoadedRule]) -> None:
+    try:
+        causes_first(each.rule for each in loaded.values())
+    except CauseCycleError as error:
+        origins = ", ".join(dict.fromkeys(loaded[code].origin for code in error.codes))
+        raise PackError(f"{error} (from {origins})") from error
 
 
 def _rule_of(module: ModuleType) -> LoadedRule:
@@ -62,7 +72,7 @@ def _rule_of(module: ModuleType) -> LoadedRule:
     rule = getattr(module, "RULE", None)
     if not isinstance(rule, Rule):
         raise PackError(f"{origin}: a rule's module must hold RULE, a linkdoctor.rulekit.Rule")
-    if rule.code in RESERVED:
+    if rule.code in OWN_NAMES.values():
         raise PackError(f"{origin}: code {rule.code} is linkdoctor's own")
     if not _CODE.fullmatch(rule.code):
         raise PackError(f"{origin}: {rule.code!r} is not a code; a code looks like LD123")

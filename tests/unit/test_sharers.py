@@ -14,7 +14,7 @@ from linkdoctor.model.snapshot import Status, Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import load_rules
 from linkdoctor.rulekit.fixes import recreate, restart_target, start_source
-from linkdoctor.rulekit.shared_namespaces import all_sharers_of
+from linkdoctor.rulekit.shared_namespaces import all_sharers_of, network_sharers_of
 from linkdoctor.rulekit.world import World
 
 RULES = [loaded.rule for loaded in load_rules()]
@@ -51,6 +51,30 @@ def sharers(world: World, name: str = "web") -> list[str]:
 
 
 # Who shares
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [("web", ["a", "z"]), ("a", ["web", "z"]), ("z", ["web", "a"]), ("app", [])],
+)
+def test_network_sharers_are_all_that_run_in_one_network_namespace(
+    name: str, others: list[str]
+) -> None:
+    world = (
+        tutorial()
+        .run("z", mode="container:web")
+        .run("a", mode="container:z")
+        .run("down", mode="container:web")
+        .change("down", status=Status.EXITED)
+        .run("mate", pid="container:web")
+        .run("unseen", mode="container:web")
+        .unknown("unseen", "details", LOST)
+    )
+    topology = topology_of(world)
+    container = topology.container_named("host1", name)
+    assert container is not None
+    found = network_sharers_of(topology, "host1", container)
+    assert [each.name for each in found] == others
 
 
 def test_sharers_of_sharers_come_after_their_owners() -> None:

@@ -191,7 +191,7 @@ class OwnCode(msgspec.Struct, frozen=True, kw_only=True):
 
 def own_codes() -> tuple[OwnCode, ...]:
     """Return the codes of linkdoctor itself."""
-    from linkdoctor.diagnosis import OWN_NAMES
+    from linkdoctor.model.own_codes import OWN_NAMES
 
     return tuple(OwnCode(code=code, name=name) for name, code in OWN_NAMES.items())
 
@@ -300,7 +300,7 @@ def complete_kind(incomplete: str) -> list[tuple[str, str]]:
 
 def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, ...]:
     from linkdoctor.api import Override
-    from linkdoctor.diagnosis import UNREACHABLE_CODE
+    from linkdoctor.model.own_codes import UNREACHABLE_CODE
 
     names = rule_names(rules)
     found: dict[str, Severity] = {}

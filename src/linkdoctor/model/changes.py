@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from linkdoctor.model.own_codes import UNREACHABLE_CODE
 from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped
 
 __all__ = [
@@ -25,8 +26,6 @@ __all__ = [
 ]
 
 _COMPARED = ("severity", "message", "evidence", "consequences", "fixes")
-_WHOLE_HOST = "LD002"
-"""The engine could not be reached: nothing on that host was looked at."""
 
 
 class Absence(StrEnum):
@@ -151,7 +150,7 @@ def _absences(after: Report) -> Callable[[Finding], GoneFinding]:
                 finding=finding, absence=Absence.UNSEEN, reason=f"{finding.host} was not examined"
             )
         for skip in (
-            *skips.get((finding.host, _WHOLE_HOST), ()),
+            *skips.get((finding.host, UNREACHABLE_CODE), ()),
             *skips.get((finding.host, finding.code), ()),
         ):
             if skip.subject in _subjects(finding):

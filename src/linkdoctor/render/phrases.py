@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from linkdoctor.model.own_codes import UNREACHABLE_CODE
 from linkdoctor.model.report import Because, Finding, Report, Severity, Verdict
 from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import Style, TextStyle, counted, text_of
@@ -25,7 +26,7 @@ __all__ = [
     "typed",
 ]
 
-UNREACHABLE = "LD002"
+UNREACHABLE = UNREACHABLE_CODE
 """The code of the skip that stands for an engine that could not be asked."""
 
 SEVERITY_STYLES = {

@@ -17,9 +17,6 @@ from linkdoctor.model.topology import Topology
 
 __all__ = ["proof_of", "with_history", "words_of"]
 
-_EXPLAINED_BY_EVENTS = frozenset(
-    {"LD101", "LD102", "LD103", "LD110", "LD201", "LD202", "LD302", "LD303"}
-)
 _WORDS = {
     "create": "created",
     "start": "started",
@@ -38,11 +35,11 @@ _DAY = len("2026-01-01")
 _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
-def with_history(finding: Finding, topology: Topology) -> Finding:
-    """Add to a finding's proofs what the engine's events and the target's log tell."""
+def with_history(finding: Finding, topology: Topology, *, events: bool) -> Finding:
+    """Add to a finding's proofs what the target's log tells and, if wanted, the engine's events."""
     target = topology.container_named(finding.host, finding.target) if finding.target else None
     further = (
-        *_events(finding, target, topology),
+        *(_events(finding, target, topology) if events else ()),
         *(_complaints(finding, target, topology) if target is not None else ()),
     )
     if not further:
@@ -76,7 +73,7 @@ def _log_of(target: Container) -> str:
 
 def _events(finding: Finding, target: Container | None, topology: Topology) -> Iterator[Proof]:
     """Yield what happened to the source since the target was started."""
-    if finding.code not in _EXPLAINED_BY_EVENTS or not finding.source:
+    if not finding.source:
         return
     begun = ""
     if target is not None and isinstance(target.details, Known):

@@ -4,7 +4,8 @@ A container in `container:<id>` mode joined the namespace that the other one, it
 moment. A restarted owner gets a new one, and the sharer is left in the old one, where there is
 nothing but a loopback device (engine lab). The kernel's number of the namespace tells; from afar
 the times of the two starts do: a sharer cannot start before its owner, so one that has run longer
-joined an earlier namespace.
+joined an earlier namespace. Who listens where the owner's own namespace has no listener is in
+another one, too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from enum import StrEnum
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
+from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.link_ports import PortState, door_of
 from linkdoctor.rulekit.restarts import died_of_itself, time_of
-from linkdoctor.rulekit.shared_namespaces import references_of
+from linkdoctor.rulekit.shared_namespaces import network_sharers_of, references_of
 
-__all__ = ["Orphan", "Shared", "State", "is_join_refusal", "orphan_of"]
+__all__ = ["Orphan", "Shared", "State", "is_join_refusal", "listens_apart", "orphan_of"]
 
 _PREFIX = "container:"
 _TOGETHER = timedelta(seconds=2)
@@ -65,6 +68,18 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     where: str
 
+    @property
+    def owner_name(self) -> str:
+        """The owner's name; '' if it is gone."""
+        return self.owner.name if self.owner is not None else ""
+
+    @property
+    def proof(self) -> Proof:
+        """What shows it."""
+        return Proof(
+            what=self.what, observed=self.observed, expected=self.expected, where=self.where
+        )
+
 
 def is_join_refusal(error: str) -> bool:
     """Whether ``State.Error`` speaks of a namespace that could not be joined."""
@@ -90,6 +105,22 @@ def orphan_of(host: str, sharer: Container, topology: Topology) -> Orphan | None
         return None
     if details.status in (Status.CREATED, Status.EXITED, Status.DEAD):
         return _refused(host, sharer, shared, topology) or _killed(host, sharer, shared, topology)
+    return None
+
+
+def listens_apart(
+    host: str, container: Container, port: int, topology: Topology
+) -> Container | None:
+    """Return a sharer that listens on a port where the container's own namespace has no listener.
+
+    It sits in another namespace than the container, whatever its network mode says.
+
+    Raises:
+        MissingEvidence: the listening sockets of a sharer could not be had.
+    """
+    for each in network_sharers_of(topology, host, container):
+        if door_of(port, topology.listeners(each)) is PortState.OPEN:
+            return each
     return None
 
 

@@ -121,7 +121,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     cases: tuple[Case, ...]
     explains: frozenset[str] = frozenset()
-    """The codes that this fault brings about on the same link; they are not reported beside it."""
+    """The codes that this fault brings about on the same link; they are not reported beside it.
+
+    Rules of any pack may be named; they must not explain each other in a circle.
+    """
+    precedence: int = 0
+    """Which of several causes a consequence is named under: the one with the highest precedence.
+
+    It only decides between rules that explain the same code; between equals the first code does.
+    """
+    shows_events: bool = False
+    """Add to the proofs what the engine's events say happened to the source.
+
+    Only events since the target was started count.
+    """
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,12 +19,14 @@ from linkdoctor.model.actions import Joined, Namespace
 from linkdoctor.model.evidence import Gap, Known
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.reach import owner_of
 
 __all__ = [
     "Sharer",
     "all_sharers_of",
     "has_lost_owner",
     "joins_of",
+    "network_sharers_of",
     "owners_of",
     "references_of",
     "sharers_of",
@@ -108,8 +110,7 @@ def sharers_of(topology: Topology, host: str, owner: Container) -> tuple[Sharer,
     Raises:
         MissingEvidence: a container was not inspected, and might be one of them.
     """
-    snapshot = next(each for each in topology.snapshots() if each.host == host)
-    index = topology.once(_indexed, host, snapshot.containers, lambda: _indexed(topology, host))
+    index = _index_of(topology, host)
     for missing in index.missing:
         if missing.id != owner.id:
             topology.details(missing)
@@ -136,6 +137,29 @@ def all_sharers_of(topology: Topology, host: str, owner: Container) -> tuple[Sha
     return tuple(reversed(last_first))
 
 
+def network_sharers_of(
+    topology: Topology, host: str, container: Container
+) -> tuple[Container, ...]:
+    """Return the running containers that are to be in one network namespace with a container.
+
+    The one that the namespace belongs to comes first. A container of which nothing is known may
+    be in any namespace, and is left out.
+    """
+    owner = owner_of(host, container, topology)
+    sharers = _index_of(topology, host).sharers
+    found = {owner.id: owner}
+    unvisited = [owner.id]
+    while unvisited:
+        for sharer in sharers.get(unvisited.pop(), ()):
+            identity = sharer.container.id
+            if Namespace.NETWORK in sharer.namespaces and identity not in found:
+                found[identity] = sharer.container
+                unvisited.append(identity)
+    first, *others = found.values()
+    together = (first, *sorted(others, key=lambda each: each.name))
+    return tuple(each for each in together if each is not container and topology.is_running(each))
+
+
 def joins_of(
     topology: Topology, host: str, details: Details, replaced: Collection[str]
 ) -> tuple[Joined, ...]:
@@ -159,6 +183,11 @@ def waits_for_owner(sharer: Sharer) -> bool:
 def stays_down(sharer: Sharer) -> bool:
     """Whether a sharer that is replaced is not to be started."""
     return not sharer.up and not waits_for_owner(sharer)
+
+
+def _index_of(topology: Topology, host: str) -> _Index:
+    snapshot = next(each for each in topology.snapshots() if each.host == host)
+    return topology.once(_indexed, host, snapshot.containers, lambda: _indexed(topology, host))
 
 
 def _indexed(topology: Topology, host: str) -> _Index:
