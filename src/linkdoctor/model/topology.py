@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -25,6 +25,14 @@ from linkdoctor.model.links import (
     environment_prefix,
     injected_variables,
     parse_link_name,
+)
+from linkdoctor.model.network_mode import (
+    DEFAULT_BRIDGE,
+    Isolated,
+    NetworkMode,
+    Own,
+    Shared,
+    parse_network_mode,
 )
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.similarity import Similarity, similarity
@@ -61,11 +69,6 @@ from linkdoctor.moved import renamed
 __all__ = ["DEFAULT_BRIDGE", "Link", "LinkKind", "Provider", "Topology", "TracedVariable"]
 
 T = TypeVar("T")
-
-DEFAULT_BRIDGE = "bridge"
-"""The name of the network that a container joins unless it is told otherwise."""
-
-_DEFAULT_MODES = ("default", DEFAULT_BRIDGE, "")
 
 
 class LinkKind(StrEnum):
@@ -813,8 +816,8 @@ class Topology:
     def is_provided(self, host: str, target: Container, name: str) -> bool:
         """Whether :meth:`providers_of` gives anything."""
         details, wanted = self.details(target), name.lower()
-        own = details.network_mode.startswith("container:")
-        if not own and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
+        shares = isinstance(parse_network_mode(details.network_mode), Shared)
+        if not shares and all(each.network == DEFAULT_BRIDGE for each in details.endpoints):
             # Nearly always it is a link, and then no network needs to be looked at.
             self._touch(Need.HOSTS_FILE)
             links = self.links_of(host, target)
@@ -849,24 +852,30 @@ class Topology:
                 yield Provider(what=f"container {there.name} on network {endpoint.network}")
             if network is not None and network.driver not in _LOCAL_DRIVERS:
                 yield Provider(what=f"perhaps a container elsewhere on network {network.name}")
-        if details.network_mode.startswith("container:"):
-            owner = self._owner_of(host, details.network_mode.partition(":")[2])
-            if owner is not None and owner is not target:
-                yield from self._providers(host, owner, spelled, links, hidden)
+        owner = self.namespace_owner(host, target)
+        if owner is not None and owner is not target:
+            yield from self._providers(host, owner, spelled, links, hidden)
+
+    def network_mode(self, host: str, container: Container) -> NetworkMode:
+        """Return a container's network mode; where it shares a namespace, with its owner."""
+        mode = self.details(container).network_mode
+        return parse_network_mode(mode, partial(self.resolve_reference, host))
 
     def namespace_owner(self, host: str, container: Container) -> Container | None:
-        """Return the container whose network namespace this one shares (``container:`` mode)."""
-        mode, _, reference = self.details(container).network_mode.partition(":")
-        return self._owner_of(host, reference) if mode == "container" else None
+        """Return the container whose network namespace this one shares (``container:`` mode).
+
+        None says that it shares none or that the owner is gone: :meth:`network_mode` tells which.
+        """
+        match self.network_mode(host, container):
+            case Shared(owner=owner):
+                return owner
+            case _:
+                return None
 
     def hosts_lines_if_had(self, target: Container) -> Iterable[HostsLine]:
         """Return the lines of a container's hosts file, or none if it could not be read."""
         self._touch(Need.HOSTS_FILE)
         return target.hosts_file.value if isinstance(target.hosts_file, Known) else ()
-
-    def _owner_of(self, host: str, reference: str) -> Container | None:
-        each = self._hosts[host]
-        return each.by_id.get(reference) or each.by_name.get(reference)
 
     def similarity(self, host: str, one: str, other: str) -> Similarity:
         """Return how alike two names in lower case are, or were before they were replaced."""
@@ -948,10 +957,14 @@ def _links_of(host: str, target: Container) -> Iterator[Link]:
         return  # a service has no links, and the mode of its tasks means nothing
     # One that was made without a network may have been connected to the bridge since; its links
     # work from its next start on (engine lab).
-    joined = details.network_mode == "none" and any(
-        each.network == DEFAULT_BRIDGE for each in details.endpoints
-    )
-    if details.network_mode in _DEFAULT_MODES or joined:
+    match parse_network_mode(details.network_mode):
+        case Own(on_default_bridge=on_bridge):
+            legacy = on_bridge
+        case Isolated():
+            legacy = any(each.network == DEFAULT_BRIDGE for each in details.endpoints)
+        case _:
+            legacy = False
+    if legacy:
         for stored in details.stored_links:
             yield _link(host, LinkKind.LEGACY, target, stored, DEFAULT_BRIDGE)
     for endpoint in details.endpoints:
