@@ -41,6 +41,7 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    Host,
     Link,
     LinkKind,
     Need,
@@ -53,9 +54,16 @@ from linkdoctor.rulekit import (
     commands,
 )
 from linkdoctor.rulekit.candidates import candidates_for
-from linkdoctor.rulekit.connecting import HOST_MODE, dial_the_host, join
+from linkdoctor.rulekit.connecting import dial_the_host, join
 from linkdoctor.rulekit.fixes import start_source
-from linkdoctor.rulekit.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
+from linkdoctor.rulekit.reach import (
+    addresses_of,
+    effective_mode,
+    is_answered,
+    is_inside,
+    is_local,
+    subnets_of,
+)
 from linkdoctor.rulekit.world import World
 
 
@@ -109,7 +117,7 @@ def _back_in_place(link: Link, source: Container | None, topology: Topology) -> 
     if source is not None:
         if not topology.is_running(source):
             return (start_source(source),)
-        if topology.details(source).network_mode == HOST_MODE:
+        if isinstance(effective_mode(link.host, source, topology), Host):
             return dial_the_host(topology, link.host, link.target, source, link.alias, link=link)
         return (join(topology, link.host, source, link.network),)
     candidates = candidates_for(link.host, link.target, link.source_name, topology)

@@ -46,16 +46,17 @@ from linkdoctor.rulekit import (
     Topology,
 )
 from linkdoctor.rulekit.link_ports import PortState, doors_of
+from linkdoctor.rulekit.reach import share_a_namespace
 from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link that only the source itself can reach."""
-    if _shares_namespace(link, topology):
-        return
     source = topology.source_of(link)
-    doors = doors_of(link, source, topology) if source is not None else None
-    if source is None or doors is None:
+    if source is None or share_a_namespace(link.host, link.target, source, topology):
+        return
+    doors = doors_of(link, source, topology)
+    if doors is None:
         return
     matter, others = doors.judged(PortState.LOOPBACK)
     for ports, severity, key in ((matter, None, ""), (others, Severity.INFO, "others")):
@@ -93,11 +94,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 def _told(listener: Listener) -> str:
     place = f"{listener.address}:{listener.port}"
     return f"{listener.owner} listens on {place}" if listener.owner else place
-
-
-def _shares_namespace(link: Link, topology: Topology) -> bool:
-    mode = topology.details(link.target).network_mode
-    return mode.startswith("container:")
 
 
 RULE = Rule(

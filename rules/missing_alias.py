@@ -56,6 +56,7 @@ from linkdoctor.rulekit import (
     EachContainer,
     Expected,
     Hit,
+    Host,
     HostContainer,
     ImageExpectation,
     Knowledge,
@@ -64,6 +65,7 @@ from linkdoctor.rulekit import (
     Reading,
     Rule,
     Severity,
+    Shared,
     Topology,
 )
 from linkdoctor.rulekit.candidates import Candidate, KnownAs
@@ -71,7 +73,7 @@ from linkdoctor.rulekit.connecting import HOST_MODE
 from linkdoctor.rulekit.expectations import Unmet, unmet_expectations
 from linkdoctor.rulekit.history import proof_of
 from linkdoctor.rulekit.name_fixes import ways_to_provide
-from linkdoctor.rulekit.reach import networks_of, owner_of
+from linkdoctor.rulekit.reach import effective_mode, networks_of
 from linkdoctor.rulekit.world import World
 
 _NO_NETWORK = "none"
@@ -132,10 +134,20 @@ def _why_not(place: HostContainer, candidate: Candidate, topology: Topology) -> 
         return f"nothing provides it; {source.name} has it as {kind.value}"
     if kind is KnownAs.MADE_UP:
         return f"the container is called {source.name} now, as Compose left it"
-    if _mode(place, source, topology) == HOST_MODE:
-        return f"{source.name} has the network of the host, where containers have no names"
-    if _mode(place, place.container, topology) == HOST_MODE:
-        return f"it has the network of the host, where names do not lead to {source.name}"
+    match (
+        effective_mode(place.host, place.container, topology),
+        effective_mode(place.host, source, topology),
+    ):
+        case Shared(), _:
+            return "it has the network of a container that is gone"
+        case _, Shared():
+            return f"{source.name} has the network of a container that is gone"
+        case _, Host():
+            return f"{source.name} has the network of the host, where containers have no names"
+        case Host(), _:
+            return f"it has the network of the host, where names do not lead to {source.name}"
+        case _:
+            pass
     if set(_joined(place, source, topology)) & set(_joined(place, place.container, topology)):
         return f"{source.name} has that name as {kind.value} only, which is not looked up"
     called = "" if kind is KnownAs.NAME else f" (its {kind.value})"
@@ -143,10 +155,6 @@ def _why_not(place: HostContainer, candidate: Candidate, topology: Topology) -> 
         f"has neither a link to the container {source.name}{called} nor a user-defined network in "
         "common with it"
     )
-
-
-def _mode(place: HostContainer, container: Container, topology: Topology) -> str:
-    return topology.details(owner_of(place.host, container, topology)).network_mode
 
 
 def _joined(place: HostContainer, container: Container, topology: Topology) -> Iterator[str]:

@@ -53,6 +53,7 @@ from linkdoctor.collect.translate import (
 )
 from linkdoctor.collect.unknown_reasons import GONE, LATE, ONLY_NEAR, internal_error, unanswered
 from linkdoctor.collect.workers import BackgroundTask, map_concurrently
+from linkdoctor.model import network_mode
 from linkdoctor.model.evidence import (
     NOT_ASKED_AFAR,
     NOT_LOOKED_UP_AFAR,
@@ -438,8 +439,12 @@ def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
         or not {listed.Id, listed.Id[:12]}.isdisjoint(sources)
         or any(parse_link_name(name) for name in names)
         or any((answer.NetworkSettings.Ports or {}).values())
-        or answer.HostConfig.NetworkMode == "host"
+        or _is_on_the_hosts_network(answer.HostConfig.NetworkMode)
     )
+
+
+def _is_on_the_hosts_network(mode: str) -> bool:
+    return isinstance(network_mode.parse_network_mode(mode), network_mode.Host)
 
 
 def _stored_links(

@@ -22,6 +22,7 @@ from linkdoctor.collect.engine import (
 )
 from linkdoctor.collect.layer import Change, Piecewise
 from linkdoctor.collect.sockets import knock
+from linkdoctor.model.network_mode import shared_reference
 
 __all__ = [
     "NEWEST_WRITTEN",
@@ -523,8 +524,8 @@ def _seen(answer: _Inspected) -> Seen:
 
 def _shares(host: _HostConfig) -> tuple[tuple[str, str], ...]:
     modes = (("network", host.NetworkMode), ("pid", host.PidMode), ("ipc", host.IpcMode))
-    found = ((namespace, mode.partition(":")) for namespace, mode in modes)
-    return tuple((namespace, owner) for namespace, (mode, _, owner) in found if mode == "container")
+    found = ((namespace, shared_reference(mode)) for namespace, mode in modes)
+    return tuple((namespace, owner) for namespace, owner in found if owner is not None)
 
 
 def _aliases(links: Sequence[str]) -> tuple[str, ...]:

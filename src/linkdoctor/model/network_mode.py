@@ -20,6 +20,7 @@ __all__ = [
     "NetworkMode",
     "Own",
     "Shared",
+    "is_default_bridge",
     "mode_sharing",
     "parse_network_mode",
     "shared_reference",
@@ -28,6 +29,7 @@ __all__ = [
 DEFAULT_BRIDGE = "bridge"
 """The name of the network that a container joins unless it is told otherwise."""
 
+_OF_DEFAULT_BRIDGE = ("default", DEFAULT_BRIDGE, "")
 _PREFIX = "container:"
 
 
@@ -67,9 +69,7 @@ NetworkMode = Own | Host | Isolated | Shared
 
 _FIXED: Mapping[str, Own | Host | Isolated] = MappingProxyType(
     {
-        "": Own(DEFAULT_BRIDGE),
-        "default": Own(DEFAULT_BRIDGE),
-        DEFAULT_BRIDGE: Own(DEFAULT_BRIDGE),
+        **dict.fromkeys(_OF_DEFAULT_BRIDGE, Own(DEFAULT_BRIDGE)),
         "host": Host(),
         "none": Isolated(),
     }
@@ -80,9 +80,7 @@ def _nobody(_reference: str) -> None:
     return None
 
 
-def parse_network_mode(
-    mode: str, find: Callable[[str], Container | None] = _nobody
-) -> NetworkMode:
+def parse_network_mode(mode: str, find: Callable[[str], Container | None] = _nobody) -> NetworkMode:
     """Read a network mode as the engine writes it.
 
     Args:
@@ -94,6 +92,11 @@ def parse_network_mode(
         return fixed
     reference = shared_reference(mode)
     return Own(mode) if reference is None else Shared(reference, find(reference))
+
+
+def is_default_bridge(mode: str) -> bool:
+    """Whether a network mode, or a network's name, means the default bridge."""
+    return mode in _OF_DEFAULT_BRIDGE
 
 
 def shared_reference(mode: str) -> str | None:

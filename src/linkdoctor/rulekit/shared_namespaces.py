@@ -17,6 +17,7 @@ import msgspec
 
 from linkdoctor.model.actions import Joined, Namespace
 from linkdoctor.model.evidence import Gap, Known
+from linkdoctor.model.network_mode import shared_reference
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
 
@@ -32,7 +33,6 @@ __all__ = [
     "waits_for_owner",
 ]
 
-_PREFIX = "container:"
 _REFUSED = re.compile(r"non running container|container \S+ is not running")
 _UP = (Status.RUNNING, Status.PAUSED, Status.RESTARTING, Status.STOPPING)
 
@@ -77,11 +77,8 @@ def references_of(details: Details) -> tuple[tuple[Namespace, str], ...]:
         (Namespace.PID, details.pid_mode),
         (Namespace.IPC, details.ipc_mode),
     )
-    return tuple(
-        (namespace, mode.removeprefix(_PREFIX))
-        for namespace, mode in modes
-        if mode.startswith(_PREFIX)
-    )
+    found = ((namespace, shared_reference(mode)) for namespace, mode in modes)
+    return tuple((namespace, reference) for namespace, reference in found if reference is not None)
 
 
 def owners_of(topology: Topology, host: str, container: Container) -> tuple[Container, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
 from linkdoctor.rulekit.link_ports import PortState, door_of
-from linkdoctor.rulekit.reach import owner_of
+from linkdoctor.rulekit.reach import namespace_of
 
 __all__ = ["listens_apart", "sharers_of"]
 
@@ -17,11 +17,13 @@ __all__ = ["listens_apart", "sharers_of"]
 def sharers_of(host: str, container: Container, topology: Topology) -> tuple[Container, ...]:
     """Return the running containers that are to share a container's network namespace.
 
-    A container of which nothing is known may share any, and is left out.
+    A container of which nothing is known may share any, and is left out. With the namespace of a
+    container that is gone there is nobody to be reached in it, whoever shares it.
     """
     snapshot = next(each for each in topology.snapshots() if each.host == host)
     groups = topology.once(sharers_of, host, snapshot, lambda: _groups(host, topology))
-    together = groups.get(owner_of(host, container, topology).id, ())
+    owner = namespace_of(host, container, topology)
+    together = groups.get(owner.id, ()) if owner is not None else ()
     return tuple(each for each in together if each is not container and topology.is_running(each))
 
 
@@ -29,8 +31,10 @@ def _groups(host: str, topology: Topology) -> dict[str, list[Container]]:
     """Return who shares a namespace, by the id of its owner, who comes first."""
     groups: dict[str, list[Container]] = {}
     for _, each in topology.containers(host):
-        if topology.is_inspected(each) and topology.namespace_owner(host, each) is not None:
-            owner = owner_of(host, each, topology)
+        if not topology.is_inspected(each):
+            continue
+        owner = namespace_of(host, each, topology)
+        if owner is not None and owner is not each:
             groups.setdefault(owner.id, [owner]).append(each)
     return groups
 
