@@ -55,13 +55,14 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.candidates import candidates_for
 from linkdoctor.rulekit.connecting import dial_the_host, join
-from linkdoctor.rulekit.fixes import start_source
+from linkdoctor.rulekit.fixes import owner_is_gone, start_source
 from linkdoctor.rulekit.reach import (
     addresses_of,
     effective_mode,
     is_answered,
     is_inside,
     is_local,
+    namespace_of,
     subnets_of,
 )
 from linkdoctor.rulekit.world import World
@@ -115,6 +116,8 @@ def _where_it_is(link: Link, source: Container | None, topology: Topology) -> st
 def _back_in_place(link: Link, source: Container | None, topology: Topology) -> tuple[Fix, ...]:
     """Advise what brings the source back; one that exists is not created."""
     if source is not None:
+        if namespace_of(link.host, source, topology) is None:
+            return (owner_is_gone(source),)
         if not topology.is_running(source):
             return (start_source(source),)
         if isinstance(effective_mode(link.host, source, topology), Host):

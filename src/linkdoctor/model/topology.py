@@ -833,6 +833,16 @@ class Topology:
     def _providers(
         self, host: str, target: Container, spelled: str, links: bool, hidden: str = ""
     ) -> Iterator[Provider]:
+        owner: Container | None = target
+        seen: set[str] = set()
+        while owner is not None and owner.id not in seen:
+            seen.add(owner.id)
+            yield from self._providers_in(host, owner, spelled, links, hidden)
+            owner = self.namespace_owner(host, owner)
+
+    def _providers_in(
+        self, host: str, target: Container, spelled: str, links: bool, hidden: str = ""
+    ) -> Iterator[Provider]:
         details, name = self.details(target), spelled.lower()
         if name in (details.hostname.lower(), "localhost"):
             yield Provider(what="its own hostname")
@@ -852,9 +862,6 @@ class Topology:
                 yield Provider(what=f"container {there.name} on network {endpoint.network}")
             if network is not None and network.driver not in _LOCAL_DRIVERS:
                 yield Provider(what=f"perhaps a container elsewhere on network {network.name}")
-        owner = self.namespace_owner(host, target)
-        if owner is not None and owner is not target:
-            yield from self._providers(host, owner, spelled, links, hidden)
 
     def network_mode(self, host: str, container: Container) -> NetworkMode:
         """Return a container's network mode; where it shares a namespace, with its owner."""

@@ -90,7 +90,11 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
 def start_source(source: Container, topology: Topology | None = None, host: str = "") -> Fix:
     """Advise to start a source and, where they can be seen, to restart those left without it."""
     fix = doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
-    return fix if topology is None else with_sharers(topology, host, fix, source)
+    if topology is None:
+        return fix
+    if topology.is_inspected(source) and has_lost_owner(topology, host, source):
+        return owner_is_gone(source)
+    return with_sharers(topology, host, fix, source)
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
