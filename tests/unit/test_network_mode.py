@@ -111,12 +111,6 @@ def test_a_network_mode_is_parsed_into_one_of_four(text: str, mode: NetworkMode)
     assert parse_network_mode(text) == mode
 
 
-def test_the_owner_of_a_shared_namespace_is_looked_up_by_its_reference() -> None:
-    vpn = named(topology_of(World().run("vpn")), "vpn")
-    assert parse_network_mode("container:vpn", {"vpn": vpn}.get) == Shared("vpn", vpn)
-    assert parse_network_mode("container:other", {"vpn": vpn}.get) == Shared("other", None)
-
-
 def test_a_reference_is_read_from_a_mode_and_written_back() -> None:
     assert shared_reference(mode_sharing("vpn")) == "vpn"
     assert shared_reference("private") is None

@@ -6,7 +6,7 @@ Inspect tells it as a string, and so does a snapshot: ``default``, a network's n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -61,7 +61,7 @@ class Shared(msgspec.Struct, frozen=True):
     owner: Container | None = None
     """None if there is no such container: then it can be reached by nobody, and cannot start again.
 
-    A mode that was read without looking the owner up has none either.
+    A mode that was only parsed has none either: `Topology.network_mode` looks the owner up.
     """
 
 
@@ -76,22 +76,13 @@ _FIXED: Mapping[str, Own | Host | Isolated] = MappingProxyType(
 )
 
 
-def _nobody(_reference: str) -> None:
-    return None
-
-
-def parse_network_mode(mode: str, find: Callable[[str], Container | None] = _nobody) -> NetworkMode:
-    """Read a network mode as the engine writes it.
-
-    Args:
-        mode: as inspect or a snapshot tells it; '' is the default.
-        find: looks the owner of a shared namespace up.
-    """
+def parse_network_mode(mode: str) -> NetworkMode:
+    """Read a network mode as the engine writes it; '' is the default."""
     fixed = _FIXED.get(mode)
     if fixed is not None:
         return fixed
     reference = shared_reference(mode)
-    return Own(mode) if reference is None else Shared(reference, find(reference))
+    return Own(mode) if reference is None else Shared(reference)
 
 
 def is_default_bridge(mode: str) -> bool:
