@@ -397,6 +397,16 @@ RULE = Rule(
             expect=(Expected(target="app"),),
         ),
         Case(
+            title="a container that shares the network of one on the host's has it",
+            given=lambda: (
+                _refused_by_the_host(_IN_USE)
+                .run("vpn", mode="host")
+                .run("proxy", mode="container:vpn", listen=[18000], owner="nginx")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app"),),
+        ),
+        Case(
             title="the port is free by now",
             given=lambda: (
                 World().run("app", publish={5000: 18000}).refuse("app", _ALLOCATED).snapshot(),

@@ -84,9 +84,10 @@ def is_about_a_lost_owner(fix: Fix) -> bool:
     return "the one whose namespaces it shares is gone" in fix.title and not fix.commands
 
 
-def fixes_of(world: World, *codes: str) -> list[Fix]:
-    report = diagnose(topology_of(world), RULES, tool=TOOL, taken_at=TAKEN_AT)
-    return [fix for each in report.findings if each.code in codes for fix in each.fixes]
+def fixes_of(world: World, code: str) -> list[Fix]:
+    rules = [each for each in RULES if each.code == code]
+    report = diagnose(topology_of(world), rules, tool=TOOL, taken_at=TAKEN_AT)
+    return [fix for each in report.findings for fix in each.fixes]
 
 
 # --- the parser -----------------------------------------------------------------------------------
@@ -254,6 +255,34 @@ def test_a_refused_link_to_one_without_its_owner_is_for_a_person() -> None:
         .change("app", network_mode=GONE, endpoints=())
     )
     assert [is_about_a_lost_owner(each) for each in fixes_of(world, "LD104")] == [True]
+
+
+def test_a_foreign_answer_for_one_without_its_owner_starts_nothing() -> None:
+    world = (
+        World()
+        .network("back", subnets=["172.18.0.0/16"])
+        .run("web", network="back", link="app:helloapp", answers={"helloapp": ["10.9.9.9"]})
+        .run("app", mode=GONE)
+        .change("app", **DOWN)
+    )
+    first, *others = fixes_of(world, "LD307")
+    assert is_about_a_lost_owner(first)
+    assert not [each for each in others if each.actions]
+
+
+@pytest.mark.parametrize(("mode", "codes"), [("container:app", []), (GONE, ["LD503"])])
+def test_only_a_target_in_the_sources_namespace_reaches_its_loopback_address(
+    mode: str, codes: list[str]
+) -> None:
+    world = (
+        World()
+        .network("back")
+        .run("app", network="back", expose=[5000], listen=[5000], listen_on="127.0.0.1")
+        .run("web", network="back", link="app:helloapp")
+        .change("web", network_mode=mode)
+    )
+    report = diagnose(topology_of(world), RULES, tool=TOOL, taken_at=TAKEN_AT)
+    assert [each.code for each in report.findings if each.code == "LD503"] == codes
 
 
 # --- what the engine's next start makes of it -----------------------------------------------------
