@@ -11,8 +11,15 @@ import msgspec
 
 from linkdoctor.model.evidence import Unknown
 from linkdoctor.model.links import StoredLink, environment_prefix
-from linkdoctor.model.network_mode import DEFAULT_BRIDGE, Isolated, Own, parse_network_mode
-from linkdoctor.model.snapshot import Container
+from linkdoctor.model.network_mode import (
+    DEFAULT_BRIDGE,
+    Host,
+    Isolated,
+    Own,
+    Shared,
+    parse_network_mode,
+)
+from linkdoctor.model.snapshot import Container, Details
 from linkdoctor.model.swarm import is_swarm_task
 from linkdoctor.model.variables import (
     LinkField,
@@ -79,22 +86,25 @@ def printed_links(host: str, target: Container) -> Iterator[Link]:
     details = target.details.value
     if is_swarm_task(target):
         return  # a service has no links, and the mode of its tasks means nothing
-    # One that was made without a network may have been connected to the bridge since; its links
-    # work from its next start on (engine lab).
-    match parse_network_mode(details.network_mode):
-        case Own(on_default_bridge=on_bridge):
-            legacy = on_bridge
-        case Isolated():
-            legacy = any(each.network == DEFAULT_BRIDGE for each in details.endpoints)
-        case _:
-            legacy = False
-    if legacy:
+    if details.stored_links and _has_legacy_links(details):
         for stored in details.stored_links:
             yield _link(host, LinkKind.LEGACY, target, stored, DEFAULT_BRIDGE)
     for endpoint in details.endpoints:
         if endpoint.network != DEFAULT_BRIDGE:
             for stored in endpoint.links:
                 yield _link(host, LinkKind.NETWORK, target, stored, endpoint.network)
+
+
+def _has_legacy_links(details: Details) -> bool:
+    match parse_network_mode(details.network_mode):
+        case Own() as own:
+            return own.on_default_bridge
+        case Isolated():
+            # It may have been connected to the bridge since; its links work from its next start on
+            # (engine lab).
+            return any(each.network == DEFAULT_BRIDGE for each in details.endpoints)
+        case Host() | Shared():
+            return False
 
 
 def _link(host: str, kind: LinkKind, target: Container, stored: StoredLink, network: str) -> Link:
