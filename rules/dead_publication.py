@@ -60,6 +60,7 @@ from linkdoctor.rulekit import (
 from linkdoctor.rulekit.fixes import doing
 from linkdoctor.rulekit.link_ports import PortState, door_of, doors_of, judged_only_later
 from linkdoctor.rulekit.orphans import listens_apart
+from linkdoctor.rulekit.reach import share_a_namespace
 from linkdoctor.rulekit.world import World
 
 
@@ -137,7 +138,7 @@ def _reported_by_links(place: HostContainer, topology: Topology) -> set[int]:
         if doors is None:
             continue
         reported.update(doors.judged(PortState.CLOSED)[0])
-        if not topology.details(link.target).network_mode.startswith("container:"):
+        if not share_a_namespace(place.host, link.target, place.container, topology):
             reported.update(doors.judged(PortState.LOOPBACK)[0])
     return reported
 

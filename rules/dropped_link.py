@@ -39,7 +39,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from linkdoctor.rulekit import (
-    DEFAULT_BRIDGE,
     Case,
     Container,
     EachContainer,
@@ -53,6 +52,7 @@ from linkdoctor.rulekit import (
     LinkKind,
     MissingEvidence,
     Need,
+    Own,
     Proof,
     Rule,
     Safety,
@@ -63,23 +63,31 @@ from linkdoctor.rulekit import (
     commands,
     is_swarm_task,
 )
-from linkdoctor.rulekit.fixes import recreate_source
+from linkdoctor.rulekit.fixes import owner_is_gone, recreate_source
 from linkdoctor.rulekit.link_traces import traced_aliases, traced_source, traces_of
 from linkdoctor.rulekit.lost_links import lost_links
 from linkdoctor.rulekit.next_start import LinkOutcome, Registration, registrations
+from linkdoctor.rulekit.reach import namespace_of
 from linkdoctor.rulekit.world import World
 
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each link that a running target of the default bridge was made with and has not."""
     target = place.container
-    mode = topology.details(target).network_mode
+    mode = topology.network_mode(place.host, target)
     if is_swarm_task(target):
         return
-    if mode not in ("default", DEFAULT_BRIDGE, ""):
-        if mode not in ("none", "host") and not mode.startswith("container:"):
-            yield from _on_a_network(place, mode, topology)
-        return
+    match mode:
+        case Own(on_default_bridge=True):
+            yield from _on_the_bridge(place, topology)
+        case Own(network=network):
+            yield from _on_a_network(place, network, topology)
+        case _:
+            return
+
+
+def _on_the_bridge(place: HostContainer, topology: Topology) -> Iterator[Hit]:
+    target = place.container
     has = {
         link.alias for link in topology.links_of(place.host, target) if link.kind is LinkKind.LEGACY
     }
@@ -178,9 +186,11 @@ def _asked_for(
     target, alias, typed = place.container, dropped.link.alias, dropped.link.source
     failed = dropped.fate is LinkOutcome.FAILED
     why = ""
+    also = f" and gave up {', '.join(lost)} with it" if lost else ""
     if failed and dropped.source is None:
-        also = f" and gave up {', '.join(lost)} with it" if lost else ""
         why = f": it found nothing called {typed} when it started{also}"
+    elif failed and _has_lost_its_owner(place, dropped, topology):
+        why = f": {typed} has the network of a container that is gone{also}"
     return Hit(
         message=f"{target.name} was made with a link to {typed} as {alias}, but the engine has no "
         f"such link{why}.",
@@ -203,6 +213,9 @@ def _fixes(
     place: HostContainer, dropped: Registration, stored: Sequence[Registration], topology: Topology
 ) -> Iterator[Fix]:
     target = place.container
+    if _has_lost_its_owner(place, dropped, topology) and dropped.source is not None:
+        yield owner_is_gone(dropped.source)
+        return
     if dropped.fate is LinkOutcome.FAILED and dropped.source is not None:
         yield Fix(
             title=f"give {dropped.source.name} a network of its own, since a container with the "
@@ -229,6 +242,11 @@ def _fixes(
     why = f"after {', '.join(absent)} is back" if absent else f"with the link {dropped.link.alias}"
     asked = tuple(sorted(links.values()))
     yield recreate_source(topology, place.host, target, links=asked, why=why)
+
+
+def _has_lost_its_owner(place: HostContainer, dropped: Registration, topology: Topology) -> bool:
+    source = dropped.source
+    return source is not None and namespace_of(place.host, source, topology) is None
 
 
 def _by_its_traces(place: HostContainer, has: set[str], topology: Topology) -> Iterator[Hit]:

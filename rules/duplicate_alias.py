@@ -36,6 +36,7 @@ from linkdoctor.rulekit import (
     Expected,
     Hit,
     HostContainer,
+    Isolated,
     LinkKind,
     MissingEvidence,
     Need,
@@ -55,7 +56,7 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     target = place.container
     if not topology.is_running(target) and topology.details(target).restart_policy == "no":
         return
-    if topology.details(target).network_mode == "none":
+    if isinstance(topology.network_mode(place.host, target), Isolated):
         return
     if not topology.details(target).stored_links:
         return  # of two links with one alias the engine keeps one: without any, none was dropped

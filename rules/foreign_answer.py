@@ -41,6 +41,7 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    Host,
     Link,
     LinkKind,
     Need,
@@ -53,9 +54,17 @@ from linkdoctor.rulekit import (
     commands,
 )
 from linkdoctor.rulekit.candidates import candidates_for
-from linkdoctor.rulekit.connecting import HOST_MODE, dial_the_host, join
-from linkdoctor.rulekit.fixes import start_source
-from linkdoctor.rulekit.reach import addresses_of, is_answered, is_inside, is_local, subnets_of
+from linkdoctor.rulekit.connecting import dial_the_host, join
+from linkdoctor.rulekit.fixes import owner_is_gone, start_source
+from linkdoctor.rulekit.reach import (
+    addresses_of,
+    effective_mode,
+    is_answered,
+    is_inside,
+    is_local,
+    namespace_of,
+    subnets_of,
+)
 from linkdoctor.rulekit.world import World
 
 
@@ -107,9 +116,11 @@ def _where_it_is(link: Link, source: Container | None, topology: Topology) -> st
 def _back_in_place(link: Link, source: Container | None, topology: Topology) -> tuple[Fix, ...]:
     """Advise what brings the source back; one that exists is not created."""
     if source is not None:
+        if namespace_of(link.host, source, topology) is None:
+            return (owner_is_gone(source),)
         if not topology.is_running(source):
             return (start_source(source),)
-        if topology.details(source).network_mode == HOST_MODE:
+        if isinstance(effective_mode(link.host, source, topology), Host):
             return dial_the_host(topology, link.host, link.target, source, link.alias, link=link)
         return (join(topology, link.host, source, link.network),)
     candidates = candidates_for(link.host, link.target, link.source_name, topology)

@@ -44,6 +44,7 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    Host,
     HostContainer,
     Link,
     LinkKind,
@@ -69,6 +70,7 @@ from linkdoctor.rulekit.host_ports import (
     overlap,
     parse_port_conflict,
 )
+from linkdoctor.rulekit.reach import effective_mode
 from linkdoctor.rulekit.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.rulekit.world import World
 
@@ -153,7 +155,7 @@ def _holder(
     if not any(_holds(each, conflict, protocol) for each in listeners):
         return _Holder()
     for _, other in topology.containers(place.host):
-        owner = _owner_on_the_hosts_network(other, conflict, protocol, topology)
+        owner = _owner_on_the_hosts_network(place.host, other, conflict, protocol, topology)
         if owner:
             return _Holder(
                 name=f"{owner} in {other.name}, which is on the host's network",
@@ -172,7 +174,7 @@ def _holds(listener: Listener, conflict: PortConflict, protocol: str) -> bool:
 
 
 def _owner_on_the_hosts_network(
-    container: Container, conflict: PortConflict, protocol: str, topology: Topology
+    host: str, container: Container, conflict: PortConflict, protocol: str, topology: Topology
 ) -> str:
     """Return the program of a container that listens on the port of the host, or ''.
 
@@ -180,7 +182,7 @@ def _owner_on_the_hosts_network(
     an owner.
     """
     try:
-        if topology.details(container).network_mode != "host":
+        if not isinstance(effective_mode(host, container, topology), Host):
             return ""
     except MissingEvidence:
         return ""
@@ -391,6 +393,16 @@ RULE = Rule(
             given=lambda: (
                 _refused_by_the_host(_IN_USE)
                 .run("proxy", mode="host", listen=[18000], owner="nginx")
+                .snapshot(),
+            ),
+            expect=(Expected(target="app"),),
+        ),
+        Case(
+            title="a container that shares the network of one on the host's has it",
+            given=lambda: (
+                _refused_by_the_host(_IN_USE)
+                .run("vpn", mode="host")
+                .run("proxy", mode="container:vpn", listen=[18000], owner="nginx")
                 .snapshot(),
             ),
             expect=(Expected(target="app"),),

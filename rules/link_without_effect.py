@@ -43,6 +43,8 @@ from linkdoctor.rulekit import (
     Hit,
     HostContainer,
     Need,
+    NetworkMode,
+    Own,
     Proof,
     Rule,
     Severity,
@@ -60,7 +62,7 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     details = topology.details(target)
     if is_swarm_task(target):
         return
-    for link, why in _without_effect(details):
+    for link, why in _without_effect(details, topology.network_mode(place.host, target)):
         yield Hit(
             message=f"{target.name} is linked to {link.source} as {link.alias}, but the link has "
             f"no effect: {why}.",
@@ -78,9 +80,9 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _without_effect(details: Details) -> Iterator[tuple[StoredLink, str]]:
+def _without_effect(details: Details, mode: NetworkMode) -> Iterator[tuple[StoredLink, str]]:
     networks = {each.network: each for each in details.endpoints}
-    if details.network_mode in ("default", DEFAULT_BRIDGE):
+    if isinstance(mode, Own) and mode.on_default_bridge:
         bridge = networks.get(DEFAULT_BRIDGE)
         if bridge is None:
             for link in details.stored_links:

@@ -64,7 +64,7 @@ from linkdoctor.rulekit.literal_addresses import (
     meant_container,
     meant_link,
 )
-from linkdoctor.rulekit.reach import is_answered
+from linkdoctor.rulekit.reach import is_answered, namespace_of
 from linkdoctor.rulekit.world import World
 
 _MOST_SHOWN = 4
@@ -112,7 +112,7 @@ def _judge(
     if network is None or is_of_the_host(place.host, address, topology):
         return None
     holder = topology.holder_of(place.host, address)
-    owner = topology.namespace_owner(place.host, place.container)
+    owner = namespace_of(place.host, place.container, topology)
     if holder is not None and holder in (place.container, owner):
         return None
     for _, each in topology.containers(place.host):

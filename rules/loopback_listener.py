@@ -44,15 +44,16 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.link_ports import PortState
 from linkdoctor.rulekit.listener_faults import listener_faults
+from linkdoctor.rulekit.reach import share_a_namespace
 from linkdoctor.rulekit.world import World
 
 
 def check(link: Link, topology: Topology) -> Iterator[Hit]:
     """Report ports of a link that only the source itself can reach."""
-    if _shares_namespace(link, topology):
+    source = topology.source_of(link)
+    if source is None or share_a_namespace(link.host, link.target, source, topology):
         return
     for fault in listener_faults(link, PortState.LOOPBACK, topology):
-        source = fault.source
         yield fault.hit(
             f"{source.name} serves port {fault.listed} on its own loopback address only, so "
             f"{link.target.name} cannot reach it as {link.alias}.",
@@ -71,11 +72,6 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
 def _told(listener: Listener) -> str:
     place = f"{listener.address}:{listener.port}"
     return f"{listener.owner} listens on {place}" if listener.owner else place
-
-
-def _shares_namespace(link: Link, topology: Topology) -> bool:
-    mode = topology.details(link.target).network_mode
-    return mode.startswith("container:")
 
 
 RULE = Rule(

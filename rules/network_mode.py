@@ -44,11 +44,15 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    Host,
     HostContainer,
+    Isolated,
     Need,
+    Own,
     Proof,
     Rule,
     Severity,
+    Shared,
     Status,
     Topology,
     is_swarm_task,
@@ -57,17 +61,13 @@ from linkdoctor.rulekit.connecting import from_the_host
 from linkdoctor.rulekit.fixes import recreate_on_bridge
 from linkdoctor.rulekit.world import World
 
-_NONE = "none"
-_HOST = "host"
-_OF_ANOTHER = "container:"
-
 
 def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     """Report each link of a container whose network mode knows no links."""
     target = place.container
     details = topology.details(target)
-    mode = details.network_mode
-    if mode not in (_NONE, _HOST) and not mode.startswith(_OF_ANOTHER):
+    mode = topology.network_mode(place.host, target)
+    if isinstance(mode, Own):
         return
     if topology.endpoint(target, DEFAULT_BRIDGE) is not None or is_swarm_task(target):
         return
@@ -75,11 +75,11 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     for link in details.stored_links:
         yield Hit(
             message=f"{target.name} is linked to {link.source} as {link.alias}, but the link has "
-            f"no effect: {_why(place, mode, topology)}.",
+            f"no effect: {_why(mode)}.",
             evidence=(
                 Proof(
                     what=f"network mode of {target.name}",
-                    observed=mode,
+                    observed=details.network_mode,
                     expected=f"{DEFAULT_BRIDGE}, or a user-defined network",
                     where=topology.read_from(target.details),
                 ),
@@ -90,21 +90,22 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
         )
 
 
-def _why(place: HostContainer, mode: str, topology: Topology) -> str:
-    if mode == _NONE:
-        return "the container has no network"
-    if mode == _HOST:
-        return "the container has the network of the host"
-    owner = topology.namespace_owner(place.host, place.container)
-    whose = owner.name if owner is not None else "another container"
-    return f"the container has the network of {whose}"
+def _why(mode: Host | Isolated | Shared) -> str:
+    match mode:
+        case Isolated():
+            return "the container has no network"
+        case Host():
+            return "the container has the network of the host"
+        case Shared(owner=owner):
+            whose = owner.name if owner is not None else "another container, which is gone"
+            return f"the container has the network of {whose}"
 
 
 def _fixes(place: HostContainer, details: Details, topology: Topology) -> tuple[Fix, ...]:
     # Whatever its mode, no engine lets it join a network as it is.
     target = place.container
     anew = recreate_on_bridge(topology, place.host, target)
-    if details.network_mode != _HOST:
+    if not isinstance(topology.network_mode(place.host, target), Host):
         return (anew,)
     sources = [topology.container_named(place.host, link.source) for link in details.stored_links]
     there = (each for each in sources if each is not None and topology.is_inspected(each))

@@ -46,16 +46,24 @@ from linkdoctor.rulekit import (
     Expected,
     Fix,
     Hit,
+    Host,
     Link,
     LinkKind,
     Need,
     Proof,
     Rule,
     Severity,
+    Shared,
     Topology,
 )
 from linkdoctor.rulekit.connecting import HOST_MODE, dial_the_host, join
-from linkdoctor.rulekit.reach import addresses_of, has_hosts_line, is_local, networks_of
+from linkdoctor.rulekit.reach import (
+    addresses_of,
+    effective_mode,
+    has_hosts_line,
+    is_local,
+    networks_of,
+)
 from linkdoctor.rulekit.world import World
 
 _NO_NETWORK = "none"
@@ -97,7 +105,7 @@ def _is_plainly_there(link: Link, source: Container, topology: Topology) -> bool
     return (
         topology.endpoint(source, link.network) is not None
         and link.network != _NO_NETWORK
-        and not topology.details(source).network_mode.startswith("container:")
+        and not isinstance(topology.network_mode(link.host, source), Shared)
     )
 
 
@@ -122,7 +130,7 @@ def _is_reached_otherwise(link: Link, source: Container, topology: Topology) -> 
 
 
 def _fixes(link: Link, source: Container, topology: Topology) -> tuple[Fix, ...]:
-    if topology.details(source).network_mode == HOST_MODE:
+    if isinstance(effective_mode(link.host, source, topology), Host):
         return dial_the_host(topology, link.host, link.target, source, link.alias, link=link)
     return (join(topology, link.host, source, link.network),)
 

@@ -59,7 +59,8 @@ from linkdoctor.rulekit import (
     commands,
     parse_refusal,
 )
-from linkdoctor.rulekit.fixes import doing, recreate, with_sharers
+from linkdoctor.rulekit.fixes import doing, owner_is_gone, recreate, with_sharers
+from linkdoctor.rulekit.shared_namespaces import has_lost_owner
 from linkdoctor.rulekit.stand_ins import guessed, is_kept, stand_in_for
 from linkdoctor.rulekit.world import World
 
@@ -154,6 +155,8 @@ def _fixes(
         yield recreate(
             topology, place.host, target, why="it has a ghost link; starting it will not help"
         )
+    elif source is not None and has_lost_owner(topology, place.host, source):
+        yield owner_is_gone(source)
     elif source is not None and _is_off_the_bridge(source, topology):
         connected = doing(
             f"connect {source.name} to the default bridge, then start {target.name}",

@@ -94,7 +94,7 @@ def _by_the_disk(
     whose = f"another container ({other.id[:12]})" if other is not None else "nobody"
     future = (
         f"the engine's next start lets {link.alias} lead to the {typed} of today instead"
-        if other is not None
+        if other is not None and stored[index].fate is not LinkOutcome.FAILED
         else f"the engine's next start loses {link.alias}{also}"
     )
     yield Hit(

@@ -43,6 +43,7 @@ from linkdoctor.collect.workers import BackgroundTask, map_concurrently
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.evidence_kinds import CONTAINER_EVIDENCE
 from linkdoctor.model.links import StoredLink, parse_link_name
+from linkdoctor.model.network_mode import Host, parse_network_mode
 from linkdoctor.model.snapshot import Container, Details, LinkAnswer
 
 __all__ = [
@@ -188,7 +189,7 @@ def _serves(inspected: _Inspected, sources: Collection[str]) -> bool:
         or not {listed.Id, listed.Id[:12]}.isdisjoint(sources)
         or any(parse_link_name(name) for name in names)
         or any((answer.NetworkSettings.Ports or {}).values())
-        or answer.HostConfig.NetworkMode == "host"
+        or isinstance(parse_network_mode(answer.HostConfig.NetworkMode), Host)
     )
 
 

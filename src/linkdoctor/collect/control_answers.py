@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from linkdoctor.model.network_mode import shared_reference
+
 __all__ = ["InspectAnswer", "Seen", "seen_of"]
 
 _STOP_TIMEOUT = 10
@@ -135,8 +137,8 @@ def seen_of(answer: InspectAnswer) -> Seen:
 
 def _shares(host: _HostConfig) -> tuple[tuple[str, str], ...]:
     modes = (("network", host.NetworkMode), ("pid", host.PidMode), ("ipc", host.IpcMode))
-    found = ((namespace, mode.partition(":")) for namespace, mode in modes)
-    return tuple((namespace, owner) for namespace, (mode, _, owner) in found if mode == "container")
+    found = ((namespace, shared_reference(mode)) for namespace, mode in modes)
+    return tuple((namespace, owner) for namespace, owner in found if owner is not None)
 
 
 def _aliases(links: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from linkdoctor.collect import environment
 from linkdoctor.collect.answers import ContainerAnswer, HealthAnswer, NetworkAnswer
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_stored_link
+from linkdoctor.model.network_mode import shared_reference
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
     Details,
@@ -108,7 +109,7 @@ def details_of(answer: ContainerAnswer, commands: Commands | None = None) -> Det
 
 
 def _of_another(mode: str) -> str:
-    return mode if mode.startswith("container:") else ""
+    return mode if shared_reference(mode) is not None else ""
 
 
 def _printed_links(answer: ContainerAnswer) -> Iterator[StoredLink]:

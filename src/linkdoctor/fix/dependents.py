@@ -18,6 +18,7 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.network_mode import mode_sharing
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
 from linkdoctor.rulekit.expectations import expectations_of
@@ -41,7 +42,7 @@ def namespace_sharers(step: JournalStep, control: Control) -> tuple[str, ...]:
     for name, identity in sorted(control.names().items()):
         with contextlib.suppress(Missing):  # it vanished meanwhile
             raw = control.inspect_raw(identity)
-            shares = any(raw["HostConfig"].get(mode) == f"container:{owner}" for mode in _MODES)
+            shares = any(raw["HostConfig"].get(mode) == mode_sharing(owner) for mode in _MODES)
             if shares and (raw["State"]["Running"] or isinstance(step.action, Recreate)):
                 found.append(name)
     return tuple(found)

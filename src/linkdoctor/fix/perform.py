@@ -61,6 +61,7 @@ from linkdoctor.model.actions import (
     Start,
     Unpause,
 )
+from linkdoctor.model.network_mode import Host, Shared, parse_network_mode
 from linkdoctor.model.plan import Files
 
 __all__ = ["Verify", "perform"]
@@ -495,13 +496,11 @@ def _refuse_too_large(control: Control, seen: Seen) -> None:
 def _clashes(order: Recreation) -> bool:
     """Whether two such containers get into each other's way when both run."""
     host = order.body["HostConfig"]
-    mode = host["NetworkMode"]
     own = order.body.get("NetworkingConfig", {}).get("EndpointsConfig", {})
     endpoints = [*own.values(), *(endpoint for _, endpoint in order.connect)]
     bindings = [each for found in host["PortBindings"].values() for each in found]
     return (
-        mode == "host"
-        or mode.startswith("container:")
+        isinstance(parse_network_mode(host["NetworkMode"]), Host | Shared)
         or bool(order.body.get("MacAddress"))
         or any(each.get("HostPort") not in ("", "0", None) for each in bindings)
         or any(each.get("IPAMConfig") or each.get("MacAddress") for each in endpoints)

@@ -16,6 +16,15 @@ import msgspec
 
 from linkdoctor.model.actions import Namespace, Recreate
 from linkdoctor.model.links import StoredLink, parse_stored_link
+from linkdoctor.model.network_mode import (
+    Host,
+    Own,
+    Shared,
+    is_default_bridge,
+    mode_sharing,
+    parse_network_mode,
+    shared_reference,
+)
 from linkdoctor.model.snapshot import Publication
 from linkdoctor.rulekit.owners import Owner, owner
 
@@ -50,7 +59,6 @@ UNDONE_SUFFIX = "-linkdoctor-undone"
 _ASIDE = re.compile(rf"({OLD_SUFFIX}|{UNDONE_SUFFIX})(-[0-9]+)?$")
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
-_DEFAULT_BRIDGE = ("bridge", "default", "")
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 _SHORT_ID = 12
 _VOLUME_PATH = re.compile(r"/volumes/([^/]+)/_data/?$")
@@ -140,8 +148,8 @@ def shared_by(body: Raw) -> tuple[tuple[str, str], ...]:
     """Return whose namespaces a container will share: the kind, and what refers to the owner."""
     host = body["HostConfig"]
     modes = (("network", "NetworkMode"), ("pid", "PidMode"), ("ipc", "IpcMode"))
-    found = ((kind, str(host.get(key) or "").partition(":")) for kind, key in modes)
-    return tuple((kind, owner) for kind, (mode, _, owner) in found if mode == "container")
+    found = ((kind, shared_reference(str(host.get(key) or ""))) for kind, key in modes)
+    return tuple((kind, owner) for kind, owner in found if owner is not None)
 
 
 # Config
@@ -159,7 +167,7 @@ def _config(raw: Raw, action: Recreate, around: Surroundings, mode: str) -> Raw:
     if around.api >= _PER_ENDPOINT_MAC or not _has_own_network(mode):
         config.pop("MacAddress", None)
     exposed = dict(config.get("ExposedPorts") or {})
-    if mode.startswith("container:"):
+    if shared_reference(mode) is not None:
         exposed = {}  # only the image's are there, and giving them again is refused
     published = (*(action.published or ()), *action.publish)
     for port in (*action.expose, *(each.port for each in published)):
@@ -175,13 +183,14 @@ def _config(raw: Raw, action: Recreate, around: Surroundings, mode: str) -> Raw:
 def _clear_names(raw: Raw, config: Raw, around: Surroundings, mode: str) -> None:
     """Drop a host name that the engine chose: it would be wrong, or refused, in the new one."""
     name = config.get("Hostname", "")
-    chosen = name == raw["Id"][:_SHORT_ID] or mode.startswith("container:")
-    if mode == "host":
+    parsed = parse_network_mode(mode)
+    chosen = name == raw["Id"][:_SHORT_ID] or isinstance(parsed, Shared)
+    if isinstance(parsed, Host):
         full = f"{name}.{config.get('Domainname', '')}".rstrip(".")
         chosen = chosen or around.host_name in (name, full)
     if chosen or raw["HostConfig"].get("UTSMode") == "host":
         config.pop("Hostname", None)
-        if mode == "host" or mode.startswith("container:"):
+        if isinstance(parsed, Host | Shared):
             config.pop("Domainname", None)
 
 
@@ -193,8 +202,8 @@ def _host_config(raw: Raw, action: Recreate, around: Surroundings, mode: str) ->
     host["NetworkMode"] = mode
     for each in action.joins:
         if each.namespace is not Namespace.NETWORK:
-            host[_MODES[each.namespace]] = f"container:{each.container}"
-    host["Links"] = _legacy_links(raw, action) if mode in _DEFAULT_BRIDGE else []
+            host[_MODES[each.namespace]] = mode_sharing(each.container)
+    host["Links"] = _legacy_links(raw, action) if is_default_bridge(mode) else []
     host["ExtraHosts"] = _extra_hosts(host.get("ExtraHosts") or (), action)
     bindings = host.get("PortBindings") or {}
     if action.published is not None:
@@ -376,7 +385,7 @@ def _networks(raw: Raw, action: Recreate, around: Surroundings) -> tuple[str, di
     mode = str(raw["HostConfig"].get("NetworkMode") or "default")
     for each in action.joins:
         if each.namespace is Namespace.NETWORK:
-            mode = f"container:{each.container}"
+            mode = mode_sharing(each.container)
     present: dict[str, Raw] = raw["NetworkSettings"].get("Networks") or {}
     if action.network is not None:
         mode = action.network
@@ -386,7 +395,7 @@ def _networks(raw: Raw, action: Recreate, around: Surroundings) -> tuple[str, di
         fresh["Links"] = [f"{each.source}:{each.alias}" for each in links]
         if around.api >= _PER_ENDPOINT_MAC and raw["Config"].get("MacAddress"):
             fresh["MacAddress"] = raw["Config"]["MacAddress"]
-        if mode in _DEFAULT_BRIDGE:
+        if is_default_bridge(mode):
             fresh.pop("Links")
             fresh.pop("Aliases")
             mode = "bridge"
@@ -400,15 +409,15 @@ def _networks(raw: Raw, action: Recreate, around: Surroundings) -> tuple[str, di
     }
     if first is None:  # it was disconnected from the network that it was made on
         mode = min(endpoints, default="none")
-    elif mode not in _DEFAULT_BRIDGE:
+    elif not is_default_bridge(mode):
         mode = first
-    user_defined = [name for name in sorted(endpoints) if name not in _DEFAULT_BRIDGE]
+    user_defined = [name for name in sorted(endpoints) if not is_default_bridge(name)]
     main = first if first in user_defined else next(iter(user_defined), None)
     if main is not None and action.aliases:
         aliases = endpoints[main].get("Aliases") or []
         endpoints[main]["Aliases"] = list(dict.fromkeys([*aliases, *action.aliases]))
-    if main is not None and (action.links is not None or mode not in _DEFAULT_BRIDGE):
-        _place_links(raw, action, endpoints, main, legacy=mode in _DEFAULT_BRIDGE)
+    if main is not None and (action.links is not None or not is_default_bridge(mode)):
+        _place_links(raw, action, endpoints, main, legacy=is_default_bridge(mode))
     return mode, endpoints
 
 
@@ -436,7 +445,7 @@ def _place_links(
 
 def _own(mode: str, present: Mapping[str, Raw]) -> str | None:
     """Find the network that a network mode names, by name or id."""
-    if mode in _DEFAULT_BRIDGE:
+    if is_default_bridge(mode):
         return "bridge" if "bridge" in present else None
     if mode in present:
         return mode
@@ -448,12 +457,12 @@ def _own(mode: str, present: Mapping[str, Raw]) -> str | None:
 
 
 def _primary(mode: str, endpoints: Mapping[str, Raw]) -> str | None:
-    name = "bridge" if mode in _DEFAULT_BRIDGE else mode
+    name = "bridge" if is_default_bridge(mode) else mode
     return name if name in endpoints else None
 
 
 def _has_own_network(mode: str) -> bool:
-    return mode not in ("host", "none") and not mode.startswith("container:")
+    return isinstance(parse_network_mode(mode), Own)
 
 
 def _endpoint(raw: Raw, name: str, present: Raw, around: Surroundings, *, primary: bool) -> Raw:
@@ -463,7 +472,7 @@ def _endpoint(raw: Raw, name: str, present: Raw, around: Surroundings, *, primar
         key: value for key, value in (present.get("IPAMConfig") or {}).items() if value
     }:
         endpoint["IPAMConfig"] = addresses
-    if name not in _DEFAULT_BRIDGE:
+    if not is_default_bridge(name):
         if aliases := _aliases(raw, present):
             endpoint["Aliases"] = aliases
         links = [_today(parse_stored_link(each)) for each in present.get("Links") or ()]

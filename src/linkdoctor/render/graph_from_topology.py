@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.network_mode import Host, Isolated, Own, Shared
 from linkdoctor.model.report import Finding, Report, Severity
 from linkdoctor.model.snapshot import Container, Publication
-from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
+from linkdoctor.model.topology import Link, Topology
 from linkdoctor.render.card import PublishedPort, link_status
 from linkdoctor.render.graph import Arrow, ArrowKind, Group, HostFrame, Mark, Node, Picture
 from linkdoctor.render.phrases import subject
 from linkdoctor.rulekit.link_ports import dialled_ports
+from linkdoctor.rulekit.reach import effective_mode, networks_of
 
 __all__ = ["picture_of"]
 
@@ -220,18 +222,21 @@ def _network_of(topology: Topology, host: str, container: Container) -> str:
         links = (*topology.links_of(host, container), *topology.links_to(host, container))
         if links:
             return links[0].network
-        owner = topology.namespace_owner(host, container)
-        if owner is not None and owner is not container:
-            details = topology.details(owner)
-        else:
-            details = container.details.value
+        networks = sorted(networks_of(host, container, topology))
+        mode = effective_mode(host, container, topology)
     except MissingEvidence:
-        details = container.details.value
-    networks = sorted(each.network for each in details.endpoints)
+        return _UNKNOWN_NETWORK
     if networks:
         return networks[0]
-    mode = details.network_mode
-    return DEFAULT_BRIDGE if mode in ("default", "") else mode.partition(":")[0] or _NO_NETWORK
+    match mode:
+        case Own(network=network):
+            return network.partition(":")[0]  # Podman names options behind it
+        case Host():
+            return "host"
+        case Isolated():
+            return "none"
+        case Shared():
+            return _NO_NETWORK
 
 
 def _ports(link: Link, topology: Topology, source: Container | str) -> tuple[str, ...]:

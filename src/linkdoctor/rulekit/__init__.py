@@ -43,6 +43,13 @@ from linkdoctor.model.links import (
     hosts_line,
     parse_refusal,
 )
+from linkdoctor.model.network_mode import (
+    Host,
+    Isolated,
+    NetworkMode,
+    Own,
+    Shared,
+)
 from linkdoctor.model.report import (
     Fix,
     Proof,
@@ -127,10 +134,12 @@ __all__ = [
     "Gap",
     "Health",
     "Hit",
+    "Host",
     "HostContainer",
     "HostsLine",
     "ImageExpectation",
     "Interface",
+    "Isolated",
     "Knowledge",
     "Known",
     "Link",
@@ -142,6 +151,8 @@ __all__ = [
     "Namespaces",
     "Need",
     "Network",
+    "NetworkMode",
+    "Own",
     "Page",
     "Port",
     "Probe",
@@ -158,6 +169,7 @@ __all__ = [
     "Safety",
     "SetRestartPolicy",
     "Severity",
+    "Shared",
     "Start",
     "Status",
     "StoredLink",

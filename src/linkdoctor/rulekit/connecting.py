@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from linkdoctor.model.actions import ConnectNetwork
 from linkdoctor.model.links import HostsLine, StoredLink
+from linkdoctor.model.network_mode import Host
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
-from linkdoctor.rulekit.fixes import compose_service, doing, present_links, recreate
-from linkdoctor.rulekit.reach import owner_of
+from linkdoctor.rulekit.fixes import (
+    compose_service,
+    doing,
+    owner_is_gone,
+    present_links,
+    recreate,
+)
+from linkdoctor.rulekit.reach import effective_mode, namespace_of, networks_of
 
 __all__ = [
     "HOST_MODE",
@@ -31,15 +38,16 @@ _SINCE = (20, 10)
 
 def user_network_of(host: str, container: Container, topology: Topology) -> str | None:
     """Return a network on which names work for a container, or for whose network it shares."""
-    owner = owner_of(host, container, topology)
-    names = [each.network for each in topology.details(owner).endpoints]
     others = (DEFAULT_BRIDGE, HOST_MODE, _NO_NETWORK)
+    names = networks_of(host, container, topology)
     return next((each for each in names if each not in others), None)
 
 
 def join(topology: Topology, host: str, source: Container, network: str, *names: str) -> Fix:
     """Advise to connect a source that is not on a network to it, under further names."""
-    owner = owner_of(host, source, topology)
+    owner = namespace_of(host, source, topology)
+    if owner is None:
+        return owner_is_gone(source)
     under = f" under the name {' and '.join(names)}" if names else ""
     if owner is not source:
         known = (source.name, *(each for each in names if each != source.name))
@@ -101,11 +109,11 @@ def _without(details: Details, alias: str) -> tuple[StoredLink, ...]:
 
 def from_the_host(topology: Topology, host: str, target: Container, source: Container) -> Fix:
     """Advise how a target with the host's network reaches a source: names do not lead anywhere."""
-    mode = topology.details(source).network_mode
+    mode = effective_mode(host, source, topology)
     published = sorted(
         {each.host_port for each in topology.details(source).published if each.host_port}
     )
-    if mode == HOST_MODE:
+    if isinstance(mode, Host):
         where = "localhost: both have the network of the host"
     elif published:
         ports = ", ".join(map(str, published))

@@ -21,6 +21,7 @@ from linkdoctor.model.actions import (
 )
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.links import HostsLine, Port, StoredLink, parse_refusal
+from linkdoctor.model.network_mode import is_default_bridge
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details, Publication, Status
 from linkdoctor.model.topology import DEFAULT_BRIDGE, LinkKind, Topology
@@ -47,6 +48,7 @@ __all__ = [
     "moving_ports",
     "obstacles",
     "on_host",
+    "owner_is_gone",
     "present_links",
     "recreate",
     "recreate_on_bridge",
@@ -88,7 +90,11 @@ def commands_of(topology: Topology, host: str, action: Action) -> tuple[str, ...
 def start_source(source: Container, topology: Topology | None = None, host: str = "") -> Fix:
     """Advise to start a source and, where they can be seen, to restart those left without it."""
     fix = doing(f"start {source.name}", Safety.SAFE, Start(container=source.name))
-    return fix if topology is None else with_sharers(topology, host, fix, source)
+    if topology is None:
+        return fix
+    if topology.is_inspected(source) and has_lost_owner(topology, host, source):
+        return owner_is_gone(source)
+    return with_sharers(topology, host, fix, source)
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
@@ -102,7 +108,7 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     except MissingEvidence as missing:
         return _restart_in_the_dark(target, missing)
     if lost:
-        return _owner_is_gone(target)
+        return owner_is_gone(target)
     if ghosts:
         return recreate(topology, host, target, why=_WOULD_KILL)
     started = (topology.container_named(host, each) for each in down)
@@ -115,7 +121,8 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
     )
 
 
-def _owner_is_gone(target: Container) -> Fix:
+def owner_is_gone(target: Container) -> Fix:
+    """Advise what is left for one that shares the namespaces of a container that is gone."""
     return Fix(
         title=f"run {target.name} again, in the namespaces of a container that is there: the one "
         "whose namespaces it shares is gone, and a restart would leave it down",
@@ -182,7 +189,7 @@ def _restarted_or_recreated(
     try:
         down, ghosts = obstacles(topology, host, sharer)
         if has_lost_owner(topology, host, sharer):
-            return _owner_is_gone(sharer)
+            return owner_is_gone(sharer)
     except MissingEvidence as missing:
         return _restart_in_the_dark(sharer, missing)
     if ghosts:
@@ -420,7 +427,7 @@ def links_to_make(
     """
     details = topology.details(container)
     mode = details.network_mode if action.network is None else action.network
-    if mode not in ("default", DEFAULT_BRIDGE, ""):
+    if not is_default_bridge(mode):
         return ()
     if action.links is not None:
         return action.links

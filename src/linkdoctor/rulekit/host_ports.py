@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
+from linkdoctor.model.network_mode import Host
 from linkdoctor.model.references import HostReference
 from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Topology
 from linkdoctor.rulekit.link_ports import is_loopback
+from linkdoctor.rulekit.reach import effective_mode
 
 __all__ = [
     "LABEL",
@@ -160,8 +162,9 @@ def dials_at(
     Only ports that lead to *other* containers are given. A container on the network of that very
     host is left out: it may reach what is bound to the loopback address.
     """
-    details = topology.details(caller)
-    if not details.references or (caller_host == host and details.network_mode == "host"):
+    if not topology.details(caller).references:
+        return
+    if caller_host == host and isinstance(effective_mode(host, caller, topology), Host):
         return
     for dial in dials(caller, topology):
         found = tuple(

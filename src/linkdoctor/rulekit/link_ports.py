@@ -13,7 +13,7 @@ import msgspec
 from linkdoctor.model.evidence import Gap, MissingEvidence, Need, Unknown
 from linkdoctor.model.snapshot import Container, Details, Listener, Status
 from linkdoctor.model.topology import Link, Topology
-from linkdoctor.rulekit.reach import owner_of
+from linkdoctor.rulekit.reach import namespace_of
 
 __all__ = [
     "LinkPorts",
@@ -135,10 +135,11 @@ def _doors(link: Link, source: Container, topology: Topology) -> LinkPorts | Non
 def dialled_addresses(link: Link, source: Container, topology: Topology) -> frozenset[str]:
     """Return the addresses at which the target dials the source of a link; none if it is not known.
 
-    That is so where both share one network namespace, in which every address is near.
+    That is so where both share one network namespace, in which every address is near, and where
+    the source shares that of a container that is gone.
     """
-    owner = owner_of(link.host, source, topology)
-    if owner_of(link.host, link.target, topology) is owner:
+    owner = namespace_of(link.host, source, topology)
+    if owner is None or namespace_of(link.host, link.target, topology) is owner:
         return frozenset()
     return frozenset(topology.link_addresses(link, owner))
 

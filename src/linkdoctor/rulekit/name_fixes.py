@@ -10,26 +10,19 @@ from collections.abc import Iterator
 
 from linkdoctor.model.actions import Rename
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.network_mode import Host, Isolated, NetworkMode, Own, Shared
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import LinkKind, Topology
 from linkdoctor.rulekit import commands
 from linkdoctor.rulekit.candidates import KnownAs
-from linkdoctor.rulekit.connecting import (
-    HOST_MODE,
-    dial_the_host,
-    from_the_host,
-    join,
-    user_network_of,
-)
+from linkdoctor.rulekit.connecting import dial_the_host, from_the_host, join, user_network_of
 from linkdoctor.rulekit.expectations import Unmet
-from linkdoctor.rulekit.fixes import doing, recreate, recreate_source
+from linkdoctor.rulekit.fixes import doing, owner_is_gone, recreate, recreate_source
 from linkdoctor.rulekit.namesakes import name_before_compose
-from linkdoctor.rulekit.reach import networks_of, owner_of
+from linkdoctor.rulekit.reach import effective_mode, networks_of, owner_of
 
 __all__ = ["ways_to_provide"]
-
-_NO_NETWORK = "none"
 
 
 def ways_to_provide(
@@ -67,18 +60,35 @@ def _ways_to(
     host: str, target: Container, unmet: Unmet, source: Container, topology: Topology
 ) -> Iterator[Fix]:
     """Yield what makes a container known to the target under a name; it depends on the modes."""
+    match effective_mode(host, target, topology), effective_mode(host, source, topology):
+        case Shared(), _:
+            yield owner_is_gone(target)
+        case _, Shared():
+            yield owner_is_gone(source)
+        case Host(), _:
+            yield from_the_host(topology, host, target, source)
+        case _, mode:
+            yield from _ways_of_networks(host, target, unmet, source, mode, topology)
+
+
+def _ways_of_networks(
+    host: str,
+    target: Container,
+    unmet: Unmet,
+    source: Container,
+    mode: NetworkMode,
+    topology: Topology,
+) -> Iterator[Fix]:
+    """Yield the same for a target that can be on networks; the source's mode is given."""
     name, link = unmet.expectation.names[0], unmet.link
     network = link.network if link else user_network_of(host, target, topology)
-    mode = topology.details(owner_of(host, target, topology)).network_mode
-    if mode == HOST_MODE:
-        yield from_the_host(topology, host, target, source)
-    elif _is_made_up(unmet, source) and network in networks_of(host, source, topology):
+    if _is_made_up(unmet, source) and network in networks_of(host, source, topology):
         yield doing(
             f"rename {source.name} back to {name}, which a failed Compose run changed",
             Safety.SAFE,
             Rename(container=source.name, to=name_before_compose(source.name)),
         )
-    elif topology.details(source).network_mode == HOST_MODE:
+    elif isinstance(mode, Host):
         yield from dial_the_host(topology, host, target, source, name)
     elif network is None or (link is not None and link.kind is LinkKind.LEGACY):
         yield _with_a_link(host, target, name, source, topology)
@@ -97,9 +107,8 @@ def _is_made_up(unmet: Unmet, source: Container) -> bool:
 def _with_a_link(
     host: str, target: Container, name: str, source: Container, topology: Topology
 ) -> Fix:
-    details = topology.details(target)
-    bound = (_NO_NETWORK, "container:")
-    if topology.product(host) == "Podman" or details.network_mode.startswith(bound):
+    details, mode = topology.details(target), topology.network_mode(host, target)
+    if topology.product(host) == "Podman" or isinstance(mode, Isolated | Shared):
         why = ": Podman has no links" if topology.product(host) == "Podman" else ""
         return Fix(
             title=f"put {target.name} and {source.name} on a network of their own, where "
@@ -132,6 +141,6 @@ def _anew(
             commands.shell("docker", "network", "connect", *options, network, source.name),
         ),
     )
-    if topology.details(source).network_mode == network:
+    if topology.network_mode(host, source) == Own(network):
         why = f"with the further name {name} on network {network}"
         yield recreate_source(topology, host, source, aliases=(name,), why=why)

@@ -12,12 +12,12 @@ from enum import Enum
 import msgspec
 
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.network_mode import Host, Own, Shared
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
+from linkdoctor.rulekit.reach import effective_mode, owner_of
 
 __all__ = ["LinkOutcome", "Registration", "registrations"]
-
-_NO_NETWORK_OF_ITS_OWN = ("default", "bridge", "", "none", "host")
 
 
 class LinkOutcome(Enum):
@@ -38,7 +38,10 @@ class Registration(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     link: StoredLink
     fate: LinkOutcome
     source: Container | None
-    """The container to which the typed name leads today."""
+    """The container to which the typed name leads today: the owner of the namespace it shares.
+
+    Where that owner is gone, it is the one that shared it, whose link fails.
+    """
 
 
 def registrations(topology: Topology, host: str, target: Container) -> tuple[Registration, ...]:
@@ -52,17 +55,20 @@ def registrations(topology: Topology, host: str, target: Container) -> tuple[Reg
 
 
 def _found(topology: Topology, host: str, target: Container) -> tuple[Registration, ...]:
-    mode = topology.details(target).network_mode
-    if mode not in _NO_NETWORK_OF_ITS_OWN and not mode.startswith("container:"):
-        return ()
+    match topology.network_mode(host, target):
+        case Own(on_default_bridge=False):
+            return ()
+        case _:
+            pass
     found: list[Registration] = []
     taken: set[str] = set()
     failed = False
     for link in topology.stored_links(target):
-        source = _source(topology, host, link)
+        typed = topology.resolve_reference(host, link.source)
+        source = None if typed is None else owner_of(host, typed, topology)
         if failed:
             fate = LinkOutcome.LOST
-        elif source is None or topology.details(source).network_mode == "host":
+        elif typed is None or isinstance(effective_mode(host, typed, topology), Host | Shared):
             fate, failed = LinkOutcome.FAILED, True
         elif link.alias in taken:
             fate = LinkOutcome.TAKEN
@@ -71,15 +77,3 @@ def _found(topology: Topology, host: str, target: Container) -> tuple[Registrati
             taken.add(link.alias)
         found.append(Registration(link=link, fate=fate, source=source))
     return tuple(found)
-
-
-def _source(topology: Topology, host: str, link: StoredLink) -> Container | None:
-    """Return the source, or the owner of the network namespace that it shares."""
-    source = topology.resolve_reference(host, link.source)
-    seen: set[str] = set()
-    while source is not None and topology.details(source).network_mode.startswith("container:"):
-        if source.id in seen:
-            return None
-        seen.add(source.id)
-        source = topology.namespace_owner(host, source)
-    return source

@@ -18,6 +18,7 @@ from enum import StrEnum
 import msgspec
 
 from linkdoctor.model.evidence import MissingEvidence
+from linkdoctor.model.network_mode import shared_reference
 from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
@@ -27,7 +28,6 @@ from linkdoctor.rulekit.shared_namespaces import network_sharers_of, references_
 
 __all__ = ["Orphan", "Shared", "State", "is_join_refusal", "listens_apart", "orphan_of"]
 
-_PREFIX = "container:"
 _TOGETHER = timedelta(seconds=2)
 _REFUSALS = re.compile(
     r"\bjoin(?:ing)? (?:the )?(?:network|pid|ipc)\b|namespace of (?:a )?(?:non running )?container",
@@ -196,7 +196,7 @@ def _by_times(
 ) -> Orphan | None:
     details = topology.details(owner)
     mode = details.network_mode if kind is Shared.NETWORK else details.ipc_mode
-    if mode == "host" or mode.startswith(_PREFIX):
+    if mode == "host" or shared_reference(mode) is not None:
         return None  # what it shares itself outlives its own restarts
     begun, joined = time_of(details.started_at), time_of(topology.details(sharer).started_at)
     if begun is None or joined is None:

@@ -13,6 +13,7 @@ import msgspec
 
 from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Start
 from linkdoctor.model.evidence import Known, MissingEvidence
+from linkdoctor.model.network_mode import Host, Isolated, Own, Shared, parse_network_mode
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -197,10 +198,13 @@ def _has_networks(topology: Topology, host: str, action: ConnectNetwork) -> bool
     details = _details(topology, host, action.container)
     if details is None:
         return True
-    mode = details.network_mode
-    if mode == "none":  # it may have been connected since
-        return any(each.network not in _NO_NETWORK_OF_ITS_OWN for each in details.endpoints)
-    return mode != "host" and not mode.startswith("container:")
+    match parse_network_mode(details.network_mode):
+        case Own():
+            return True
+        case Isolated():  # it may have been connected since
+            return any(each.network not in _NO_NETWORK_OF_ITS_OWN for each in details.endpoints)
+        case Host() | Shared():
+            return False
 
 
 def _details(topology: Topology, host: str, name: str) -> Details | None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
+from linkdoctor.model.network_mode import NetworkMode, Shared
 from linkdoctor.model.snapshot import Container, Network
 from linkdoctor.model.topology import Link, LinkKind, Topology
 
 __all__ = [
     "Subnet",
     "addresses_of",
+    "effective_mode",
     "has_hosts_line",
     "is_answered",
     "is_inside",
     "is_local",
+    "namespace_of",
     "networks_of",
     "nobodys_address",
     "owner_of",
     "searched_names",
+    "share_a_namespace",
     "subnets_in",
     "subnets_of",
 ]
@@ -26,28 +30,66 @@ __all__ = [
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOCAL_DRIVERS = ("bridge", "macvlan", "ipvlan", "host", "null")
-_MOST_CHAINED = 8
 
 
 def owner_of(host: str, container: Container, topology: Topology) -> Container:
-    """Return the container whose network namespace a container lives in: often its own."""
-    for _ in range(_MOST_CHAINED):
-        owner = topology.namespace_owner(host, container)
-        if owner is None:
-            break
-        container = owner
-    return container
+    """Return the container whose network namespace a container lives in: often its own.
+
+    Where an owner is gone, it is the last one that is there: :func:`namespace_of` tells that apart.
+    """
+    return _followed(host, container, topology)[0]
+
+
+def namespace_of(host: str, container: Container, topology: Topology) -> Container | None:
+    """Return the container whose network namespace one lives in, or None where that is gone."""
+    owner, mode = _followed(host, container, topology)
+    return None if isinstance(mode, Shared) else owner
+
+
+def effective_mode(host: str, container: Container, topology: Topology) -> NetworkMode:
+    """Return the network mode of the container whose namespace one lives in.
+
+    It is `Shared`, without an owner, only where that container is gone.
+    """
+    return _followed(host, container, topology)[1]
+
+
+def _followed(host: str, container: Container, topology: Topology) -> tuple[Container, NetworkMode]:
+    mode = topology.network_mode(host, container)
+    if not isinstance(mode, Shared):
+        return container, mode
+    seen = {container.id}
+    while isinstance(mode, Shared) and mode.owner is not None:
+        if mode.owner.id in seen:
+            return container, Shared(mode.reference)  # they share in a circle: nobody owns it
+        container = mode.owner
+        seen.add(container.id)
+        mode = topology.network_mode(host, container)
+    return container, mode
+
+
+def share_a_namespace(host: str, one: Container, other: Container, topology: Topology) -> bool:
+    """Whether two containers live in the network namespace of one container that is there."""
+    owner = namespace_of(host, one, topology)
+    return owner is not None and owner is namespace_of(host, other, topology)
 
 
 def networks_of(host: str, container: Container, topology: Topology) -> tuple[str, ...]:
-    """Return the names of the networks that a container is on; in container mode, its owner's."""
-    owner = owner_of(host, container, topology)
-    return tuple(each.network for each in topology.details(owner).endpoints)
+    """Return the names of the networks that a container is on; in container mode, its owner's.
+
+    There are none where the owner is gone.
+    """
+    owner = namespace_of(host, container, topology)
+    return (
+        () if owner is None else tuple(each.network for each in topology.details(owner).endpoints)
+    )
 
 
 def addresses_of(host: str, container: Container, topology: Topology) -> frozenset[str]:
-    """Return all addresses of a container, on whatever network."""
-    owner = owner_of(host, container, topology)
+    """Return all addresses of a container, on whatever network; none where their owner is gone."""
+    owner = namespace_of(host, container, topology)
+    if owner is None:
+        return frozenset()
     return frozenset(
         address
         for each in topology.details(owner).endpoints

@@ -11,6 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from linkdoctor.model.links import HostsLine, StoredLink, parse_stored_link
+from linkdoctor.model.network_mode import (
+    Host,
+    Own,
+    Shared,
+    is_default_bridge,
+    parse_network_mode,
+    shared_reference,
+)
 from linkdoctor.model.setup import Attachment, Part, Private, Setup
 from linkdoctor.rulekit.mounts import mount_words
 from linkdoctor.rulekit.owners import owner
@@ -21,8 +29,6 @@ __all__ = ["setup_of"]
 _Raw: TypeAlias = Mapping[str, Any]
 
 _SHORT_ID = 12
-_DEFAULT_BRIDGE = ("default", "bridge", "")
-_NO_NETWORK_OF_ITS_OWN = ("host", "none")
 
 
 def setup_of(
@@ -65,7 +71,7 @@ def setup_of(
         ),
         network_mode=mode,
         attachments=tuple(_attachments(raw, mode)),
-        links=tuple(_links(host.get("Links") or ())) if mode in _DEFAULT_BRIDGE else (),
+        links=tuple(_links(host.get("Links") or ())) if is_default_bridge(mode) else (),
         publish=tuple(_bindings(host)),
         publish_all=bool(host.get("PublishAllPorts")),
         expose=tuple(_exposed(raw["Config"], of_image, host, mode)),
@@ -100,12 +106,13 @@ def _names(raw: _Raw, mode: str, engine_name: str) -> Iterator[str]:
     config: _Raw = raw["Config"]
     name = str(config.get("Hostname") or "")
     domain = str(config.get("Domainname") or "")
-    chosen = name == raw["Id"][:_SHORT_ID] or mode.startswith("container:")
-    if mode == "host":
+    parsed = parse_network_mode(mode)
+    chosen = name == raw["Id"][:_SHORT_ID] or isinstance(parsed, Shared)
+    if isinstance(parsed, Host):
         chosen = chosen or engine_name in (name, f"{name}.{domain}".rstrip("."))
     if name and not chosen and raw["HostConfig"].get("UTSMode") != "host":
         yield from ("--hostname", name)
-    if domain and mode != "host" and not mode.startswith("container:"):
+    if domain and not isinstance(parsed, Host | Shared):
         yield from ("--domainname", domain)
 
 
@@ -187,7 +194,7 @@ def _other(host: _Raw) -> Iterator[Private]:
 
 
 def _has_own_network(mode: str) -> bool:
-    return mode not in _NO_NETWORK_OF_ITS_OWN and not mode.startswith("container:")
+    return isinstance(parse_network_mode(mode), Own)
 
 
 def _attachments(raw: _Raw, mode: str) -> Iterator[Attachment]:
@@ -201,7 +208,7 @@ def _attachments(raw: _Raw, mode: str) -> Iterator[Attachment]:
 
 
 def _first(mode: str, present: Mapping[str, _Raw]) -> str:
-    if mode in _DEFAULT_BRIDGE:
+    if is_default_bridge(mode):
         return "bridge"
     if mode in present:
         return mode
@@ -219,7 +226,7 @@ def _attachment(raw: _Raw, name: str, place: _Raw, *, primary: bool) -> Attachme
             options += (option, asked[key])
     for address in asked.get("LinkLocalIPs") or ():
         options += ("--link-local-ip", address)
-    user_defined = name not in _DEFAULT_BRIDGE
+    user_defined = not is_default_bridge(name)
     aliases = place.get("Aliases") or ()
     return Attachment(
         network=name,
@@ -272,7 +279,7 @@ def _bindings(host: _Raw) -> Iterator[str]:
 
 
 def _exposed(config: _Raw, of_image: _Raw, host: _Raw, mode: str) -> Iterator[str]:
-    if mode.startswith("container:"):
+    if shared_reference(mode) is not None:
         return  # only the image's are there, and giving them again is refused
     said = set(of_image.get("ExposedPorts") or ()) | set(host.get("PortBindings") or ())
     yield from sorted(set(config.get("ExposedPorts") or ()) - said)

@@ -13,13 +13,13 @@ import msgspec
 
 from linkdoctor.model.actions import Joined, Namespace, Recreate
 from linkdoctor.model.links import StoredLink
+from linkdoctor.model.network_mode import is_default_bridge, mode_sharing
 from linkdoctor.model.setup import Attachment, Part, Setup
 from linkdoctor.model.snapshot import Publication
 
 __all__ = ["changed", "connect_words", "head_words", "publish_word", "words_of"]
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
-_DEFAULT_BRIDGE = ("default", "bridge", "")
 _BRIDGE = "bridge"
 _AFTER_THE_OPTIONS = (Part.COMMAND,)
 
@@ -81,13 +81,13 @@ def connect_words(setup: Setup, name: str) -> tuple[tuple[str, ...], ...]:
 def _network_words(setup: Setup) -> Iterator[str]:
     first = setup.attachments[0] if setup.attachments else None
     if first is None:
-        if setup.network_mode not in _DEFAULT_BRIDGE:
+        if not is_default_bridge(setup.network_mode):
             yield from ("--network", setup.network_mode)
         return
     if first.driver_options:
         options = "".join(f",driver-opt={each}" for each in first.driver_options)
         yield from ("--network", f"name={first.network}{options}")
-    elif setup.network_mode not in _DEFAULT_BRIDGE:
+    elif not is_default_bridge(setup.network_mode):
         yield from ("--network", first.network)
     yield from _paired("--network-alias", first.aliases)
     yield from _paired("--link", (f"{each.source}:{each.alias}" for each in first.links))
@@ -135,7 +135,7 @@ def changed(setup: Setup, action: Recreate) -> Setup:
 def _joined(setup: Setup, joins: Iterable[Joined]) -> Setup:
     """Put what shares namespaces into those of the containers that have these names now."""
     for each in joins:
-        mode, option = f"container:{each.container}", f"--{each.namespace.value}"
+        mode, option = mode_sharing(each.container), f"--{each.namespace.value}"
         if each.namespace is Namespace.NETWORK:
             setup = msgspec.structs.replace(setup, network_mode=mode)
             continue
@@ -151,7 +151,7 @@ def _joined(setup: Setup, joins: Iterable[Joined]) -> Setup:
 def _moved(setup: Setup, action: Recreate, network: str) -> Setup:
     links = _present_links(setup) if action.links is None else action.links
     names = dict.fromkeys(name for each in setup.attachments for name in each.aliases)
-    if network in _DEFAULT_BRIDGE:
+    if is_default_bridge(network):
         return msgspec.structs.replace(
             setup, network_mode="default", attachments=(), links=tuple(links)
         )
@@ -172,7 +172,7 @@ def _present_links(setup: Setup) -> tuple[StoredLink, ...]:
 def _main(setup: Setup) -> int | None:
     """Return the place, among its networks, of the first that is not the default bridge."""
     for number, each in enumerate(setup.attachments):
-        if each.network not in _DEFAULT_BRIDGE:
+        if not is_default_bridge(each.network):
             return number
     return None
 
@@ -188,7 +188,7 @@ def _with_aliases(setup: Setup, aliases: Sequence[str]) -> Setup:
 
 def _linked(setup: Setup, links: Sequence[StoredLink]) -> Setup:
     """Put each link where its alias was before, and a new one on the main network."""
-    if setup.network_mode in _DEFAULT_BRIDGE:
+    if is_default_bridge(setup.network_mode):
         return msgspec.structs.replace(setup, links=tuple(links))
     main = _main(setup)
     before = [{link.alias for link in each.links} for each in setup.attachments]

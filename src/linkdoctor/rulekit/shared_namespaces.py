@@ -17,9 +17,10 @@ import msgspec
 
 from linkdoctor.model.actions import Joined, Namespace
 from linkdoctor.model.evidence import Gap, Known
+from linkdoctor.model.network_mode import shared_reference
 from linkdoctor.model.snapshot import Container, Details, Status
 from linkdoctor.model.topology import Topology
-from linkdoctor.rulekit.reach import owner_of
+from linkdoctor.rulekit.reach import namespace_of
 
 __all__ = [
     "Sharer",
@@ -34,7 +35,6 @@ __all__ = [
     "waits_for_owner",
 ]
 
-_PREFIX = "container:"
 _REFUSED = re.compile(r"non running container|container \S+ is not running")
 _UP = (Status.RUNNING, Status.PAUSED, Status.RESTARTING, Status.STOPPING)
 
@@ -79,11 +79,8 @@ def references_of(details: Details) -> tuple[tuple[Namespace, str], ...]:
         (Namespace.PID, details.pid_mode),
         (Namespace.IPC, details.ipc_mode),
     )
-    return tuple(
-        (namespace, mode.removeprefix(_PREFIX))
-        for namespace, mode in modes
-        if mode.startswith(_PREFIX)
-    )
+    found = ((namespace, shared_reference(mode)) for namespace, mode in modes)
+    return tuple((namespace, reference) for namespace, reference in found if reference is not None)
 
 
 def owners_of(topology: Topology, host: str, container: Container) -> tuple[Container, ...]:
@@ -145,7 +142,9 @@ def network_sharers_of(
     The one that the namespace belongs to comes first. A container of which nothing is known may
     be in any namespace, and is left out.
     """
-    owner = owner_of(host, container, topology)
+    owner = namespace_of(host, container, topology)
+    if owner is None:  # whoever shares it, there is nobody to be reached in it
+        return ()
     sharers = _index_of(topology, host).sharers
     found = {owner.id: owner}
     unvisited = [owner.id]

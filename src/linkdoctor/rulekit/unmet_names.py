@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linkdoctor.model.network_mode import Host, Shared
 from linkdoctor.model.report import Proof
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
@@ -15,7 +16,7 @@ from linkdoctor.rulekit.candidates import Candidate, KnownAs
 from linkdoctor.rulekit.connecting import HOST_MODE
 from linkdoctor.rulekit.expectations import Unmet
 from linkdoctor.rulekit.history import proof_of
-from linkdoctor.rulekit.reach import networks_of, owner_of
+from linkdoctor.rulekit.reach import effective_mode, networks_of
 
 __all__ = ["evidence_of", "message_of"]
 
@@ -51,10 +52,17 @@ def _why_not(host: str, target: Container, candidate: Candidate, topology: Topol
         return f"nothing provides it; {source.name} has it as {kind.value}"
     if kind is KnownAs.MADE_UP:
         return f"the container is called {source.name} now, as Compose left it"
-    if _mode(host, source, topology) == HOST_MODE:
-        return f"{source.name} has the network of the host, where containers have no names"
-    if _mode(host, target, topology) == HOST_MODE:
-        return f"it has the network of the host, where names do not lead to {source.name}"
+    match effective_mode(host, target, topology), effective_mode(host, source, topology):
+        case Shared(), _:
+            return "it has the network of a container that is gone"
+        case _, Shared():
+            return f"{source.name} has the network of a container that is gone"
+        case _, Host():
+            return f"{source.name} has the network of the host, where containers have no names"
+        case Host(), _:
+            return f"it has the network of the host, where names do not lead to {source.name}"
+        case _:
+            pass
     if set(_joined(host, source, topology)) & set(_joined(host, target, topology)):
         return f"{source.name} has that name as {kind.value} only, which is not looked up"
     called = "" if kind is KnownAs.NAME else f" (its {kind.value})"
@@ -62,10 +70,6 @@ def _why_not(host: str, target: Container, candidate: Candidate, topology: Topol
         f"has neither a link to the container {source.name}{called} nor a user-defined network in "
         "common with it"
     )
-
-
-def _mode(host: str, container: Container, topology: Topology) -> str:
-    return topology.details(owner_of(host, container, topology)).network_mode
 
 
 def _joined(host: str, container: Container, topology: Topology) -> Iterator[str]:

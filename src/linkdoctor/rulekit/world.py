@@ -22,6 +22,7 @@ from linkdoctor.model.links import (
     injected_variables,
     parse_stored_link,
 )
+from linkdoctor.model.network_mode import shared_reference
 from linkdoctor.model.redact import redact
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
@@ -671,14 +672,14 @@ class World:
 
     def _network_namespace(self, mode: str | None, pid: int) -> int:
         """Return the number of a network namespace: a container's own, the host's or another's."""
-        owner = self._containers.get((mode or "").removeprefix("container:"))
+        owner = self._containers.get(shared_reference(mode or "") or "")
         if owner is not None and isinstance(owner.namespaces, Known):
             return owner.namespaces.value.network
         return 1 if mode == "host" else pid
 
     def _ipc_namespace(self, mode: str, pid: int) -> int:
         """Return the number of an IPC namespace: a container's own, or another's."""
-        owner = self._containers.get(mode.removeprefix("container:"))
+        owner = self._containers.get(shared_reference(mode) or "")
         if owner is not None and isinstance(owner.namespaces, Known):
             return owner.namespaces.value.ipc
         return pid
