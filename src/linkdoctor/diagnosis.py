@@ -39,7 +39,7 @@ from linkdoctor.model.report import (
     Verdict,
     fingerprint,
 )
-from linkdoctor.model.snapshot import Snapshot, Status, Tool
+from linkdoctor.model.snapshot import Snapshot, Status, Tool, Unreachable
 from linkdoctor.model.suppression import (
     Examined,
     Origin,
@@ -90,14 +90,6 @@ _CAUSES_NEXT = ("LD308", "LD302", "LD303", "LD208", "LD601", "LD509")
 hosts line the variables, an address in a setting that it overrides the link's, an engine that sets
 no variables that they are missing, and the host's port, dialled at an alias, that nobody listens
 there."""
-
-
-class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
-    """A host whose engine could not be asked."""
-
-    host: str
-    endpoint: str
-    reason: str
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
