@@ -21,7 +21,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from linkdoctor.api import Examination, load_rules, report_on, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.cli.common import CheckFormat
 from linkdoctor.cli.explain import pages_of
 from linkdoctor.diagnosis import Selection, Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
@@ -30,6 +29,7 @@ from linkdoctor.model.report import (
     Severity,
     Verdict,
 )
+from linkdoctor.render.formats import CheckFormat
 from linkdoctor.render.github import render_github
 from linkdoctor.render.jsonl import render_jsonl
 from linkdoctor.render.junit import render_junit

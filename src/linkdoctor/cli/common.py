@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from linkdoctor.cli import output
 from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.config import LONGEST_TIMEOUT, Config, ConfigError, is_timeout, load_config
 from linkdoctor.model.report import ExitCode, Severity
 from linkdoctor.model.suppression import Suppression, code_meant, near, parse_token
 
 if TYPE_CHECKING:
-    from linkdoctor.api import ContextName, Examination, Override, Selection, Url
+    from linkdoctor.api import ContextName, Override, Selection, Url
+    from linkdoctor.model.examination import Examination, Joined
+    from linkdoctor.model.snapshot import Container, Snapshot
     from linkdoctor.registry import LoadedRule
+    from linkdoctor.render.layout import TextStyle
 
 __all__ = [
     "DEFAULT_TIMEOUT",
-    "CheckFormat",
     "CliError",
     "ConfigOption",
     "ContextOption",
@@ -47,14 +50,22 @@ __all__ = [
     "complete_container",
     "complete_kind",
     "configuration",
+    "emit_result",
     "engines_named",
+    "examine_or_fail",
     "examine_targets",
     "examples",
+    "exit_of_a_view",
+    "format_option",
+    "output_option",
     "own_codes",
+    "place_to_write",
+    "read_saved",
     "resolve_containers",
     "resolve_engines",
     "rule_names",
     "rules_of",
+    "write_text",
 ]
 
 DEFAULT_TIMEOUT = 30.0
@@ -67,21 +78,6 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class CheckFormat(StrEnum):
-    """How the report of `check` is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    MARKDOWN = "markdown"
-    GITHUB = "github"
-    HTML = "html"
-    JUNIT = "junit"
-    NAGIOS = "nagios"
-    PROMETHEUS = "prometheus"
-    SARIF = "sarif"
 
 
 def check_timeout(seconds: float | None) -> float | None:
@@ -122,6 +118,25 @@ TimeoutOption = Annotated[
         callback=check_timeout,
     ),
 ]
+
+
+def format_option(what: str, formats: type[StrEnum]) -> Any:
+    """Return the option that chooses the format of a report or a picture."""
+    return typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"How to write the {what}: {', '.join(formats)}.",
+        case_sensitive=False,
+    )
+
+
+def output_option(what: str) -> Any:
+    """Return the option that names the file of a report or a picture."""
+    return typer.Option(
+        "--output", "-o", metavar="FILE", help=f"Write the {what} there, whole or not at all."
+    )
+
+
 FormatOption = Annotated[
     Format, typer.Option("--format", help="How to write the result.", case_sensitive=False)
 ]
@@ -169,6 +184,43 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration file to read."),
 ]
+
+
+def emit_result(
+    result: msgspec.Struct, format_: Format, lay_out: Callable[[TextStyle], str]
+) -> None:
+    """Write a result to standard output: as JSON, or laid out as text."""
+    if format_ is Format.JSON:
+        from linkdoctor.render.as_json import render_json
+
+        output.emit_bytes(render_json(result).encode())
+    else:
+        output.emit(lay_out(output.output_style()))
+
+
+def place_to_write(given: Path | None) -> Path | None:
+    """Return the file of ``--output``; None for standard output. Raises CliError."""
+    if given is None or str(given) == "-":
+        return None
+    output.refuse_unwritable(given)
+    return given
+
+
+def write_text(text: str, file: Path | None, *, laid_out: bool, mode: int = 0o600) -> None:
+    """Write what a renderer made to a file or to standard output.
+
+    Args:
+        text: what is written.
+        file: where; None for standard output.
+        laid_out: for a terminal: what its encoding cannot show may be replaced.
+        mode: who may read the file.
+    """
+    if file is not None:
+        output.write_atomically(file, text.encode("utf-8", "backslashreplace"), mode=mode)
+    elif laid_out:
+        output.emit(text)
+    else:
+        output.emit_bytes(text.encode())
 
 
 def configuration(given: Path | None) -> Config:
@@ -357,12 +409,8 @@ def _names_there(engines: Engines) -> list[str]:
     from linkdoctor import api
 
     names = set(api.container_names(engines_named(engines)))
-    try:
-        saved = api.add_snapshots(api.Examination(), engines.snapshots)
-    except api.SnapshotError as error:
-        raise CliError(str(error)) from None
-    names |= {each.name for snapshot in saved.snapshots for each in snapshot.containers}
-    return sorted(names)
+    saved = read_saved(engines).values()
+    return sorted(names | {each.name for snapshot in saved for each in snapshot.containers})
 
 
 # --- engines and containers ---------------------------------------------------------------------
@@ -414,15 +462,36 @@ def resolve_engines(
     )
 
 
-def examine_targets(
-    engines: Engines, progress: Callable[[str], None], *, keep_what_is_known: bool = False
-) -> Examination:
-    """Ask every engine and read every file; raises CliError for what cannot be used."""
+def read_saved(engines: Engines) -> Mapping[Path, Snapshot]:
+    """Read every snapshot file, each once; raises CliError for what cannot be used."""
     from linkdoctor import api
 
     try:
-        # Files first: one that is damaged should not cost the time of asking engines.
-        saved = api.read_snapshots(engines.snapshots)
+        return api.read_snapshots(engines.snapshots)
+    except api.SnapshotError as error:
+        raise CliError(str(error)) from None
+
+
+def examine_targets(
+    engines: Engines,
+    progress: Callable[[str], None],
+    *,
+    saved: Mapping[Path, Snapshot] | None = None,
+    keep_what_is_known: bool = False,
+) -> Examination:
+    """Ask every engine and add the files; raises CliError for what cannot be used.
+
+    Args:
+        engines: whom to ask.
+        progress: is told what is being read.
+        saved: the files, if they were read already; they are not read again.
+        keep_what_is_known: let Ctrl-C end the reading, not the command.
+    """
+    from linkdoctor import api
+
+    # Files first: one that is damaged should not cost the time of asking engines.
+    saved = read_saved(engines) if saved is None else saved
+    try:
         further = api.CollectOptions(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
@@ -434,8 +503,25 @@ def examine_targets(
             keep_what_is_known=keep_what_is_known,
         )
         return api.add_read(seen, saved)
-    except (api.SnapshotError, api.EndpointError) as error:
+    except api.EndpointError as error:
         raise CliError(str(error)) from None
+
+
+def examine_or_fail(engines: Engines) -> Examination:
+    """Examine engines and files, with progress; raises CliError if nothing could be seen."""
+    with output.ProgressLine() as progress:
+        examination = examine_targets(engines, progress)
+    if not examination.snapshots:
+        reasons = "; ".join(each.reason for each in examination.unreachable)
+        raise CliError(reasons, ExitCode.INCOMPLETE)
+    return examination
+
+
+def exit_of_a_view(examination: Examination) -> typer.Exit:
+    """Return the exit of a command that shows and does not judge; tell whom it could not ask."""
+    for lost in examination.unreachable:
+        output.complain(f"{lost.host} could not be asked: {lost.reason}")
+    return typer.Exit(ExitCode.INCOMPLETE if examination.unreachable else ExitCode.OK)
 
 
 def engines_named(engines: Engines) -> list[Url | ContextName]:
@@ -447,15 +533,21 @@ def engines_named(engines: Engines) -> list[Url | ContextName]:
     return named + ([api.Url()] if engines.default else [])
 
 
-def resolve_containers(words: Iterable[str], examination: Examination) -> frozenset[str]:
+def resolve_containers(words: Sequence[str], joined: Joined) -> frozenset[str]:
     """Translate what the user calls containers, names or ids, into names; raises CliError."""
-    return frozenset(_container_meant(word, examination) for word in words)
+    if not words:
+        return frozenset()
+    topology = joined.topology
+    there = [each for _, each in topology.containers()]
+    # A source that is gone can still be asked about.
+    names = {each.name for each in there} | {link.source_name for link in topology.links()}
+    return frozenset(_container_meant(word, there, names, joined.examination) for word in words)
 
 
-def _container_meant(word: str, examination: Examination) -> str:
+def _container_meant(
+    word: str, there: Iterable[Container], names: Collection[str], examination: Examination
+) -> str:
     asked = word.removeprefix("/")
-    there = [each for snapshot in examination.snapshots for each in snapshot.containers]
-    names = {each.name for each in there} | _sources_of(examination)
     if asked in names:
         return asked
     if len(asked) >= _SHORTEST_ID:
@@ -465,13 +557,6 @@ def _container_meant(word: str, examination: Examination) -> str:
         if meant:
             raise CliError(f"several containers have ids like {_quoted(asked)}: {', '.join(meant)}")
     raise _unknown_container(asked, names, examination)
-
-
-def _sources_of(examination: Examination) -> set[str]:
-    """Return the names that links lead to: one that is gone can still be asked about."""
-    from linkdoctor.model.topology import Topology
-
-    return {link.source_name for link in Topology(examination.snapshots).links()}
 
 
 def _unknown_container(asked: str, names: Iterable[str], examination: Examination) -> CliError:

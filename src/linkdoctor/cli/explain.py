@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     ConfigOption,
     Format,
@@ -16,6 +16,7 @@ from linkdoctor.cli.common import (
     codes_meant,
     complete_code,
     configuration,
+    emit_result,
     examples,
     own_codes,
     rules_of,
@@ -62,15 +63,10 @@ def explain(
     config: ConfigOption = None,
 ) -> None:
     """Show the page of a diagnosis: what it means, how it is proved, how to fix it."""
-    from linkdoctor.render.as_json import render_json
     from linkdoctor.render.listing import render_page
 
     page = _page(code, rules_of(rules, configuration(config)))
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(page).encode())
-        return
-    width, colour, ascii_only = output.output_style()
-    output.emit(render_page(page, width=width, colour=colour, ascii_only=ascii_only))
+    emit_result(page, format_, partial(render_page, page))
 
 
 def _page(asked: str, rules: tuple[LoadedRule, ...]) -> PageView:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     ConfigOption,
     Format,
     FormatOption,
     RulesOption,
     configuration,
+    emit_result,
     examples,
     rules_of,
 )
@@ -22,7 +24,6 @@ def rules_command(
     format_: FormatOption = Format.TEXT, rules: RulesOption = None, config: ConfigOption = None
 ) -> None:
     """List the rules: code, name, severity and what each finds."""
-    from linkdoctor.render.as_json import render_json
     from linkdoctor.render.listing import RuleList, RuleRow, render_rules
 
     loaded = rules_of(rules, configuration(config))
@@ -40,11 +41,7 @@ def rules_command(
             for each in loaded
         )
     )
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(catalogue).encode())
-        return
-    width, colour, ascii_only = output.output_style()
-    output.emit(render_rules(catalogue, width=width, colour=colour, ascii_only=ascii_only))
+    emit_result(catalogue, format_, partial(render_rules, catalogue))
 
 
 def register(app: typer.Typer) -> None:

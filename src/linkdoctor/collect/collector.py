@@ -79,6 +79,7 @@ from linkdoctor.model.snapshot import (
     Status,
     Tool,
 )
+from linkdoctor.model.topology import Topology
 from linkdoctor.model.variables import Variable
 from linkdoctor.reading.references import is_script_cut, link_variables_read, references_in_script
 
@@ -212,7 +213,9 @@ def collect(
         settled=settled,
     )
     near = client.socket_path is not None
-    snapshot = with_dns_answers(snapshot, deadline, near=near)
+    # What is to be asked for depends on the links: joined once, for all that follows.
+    draft = Topology([snapshot])
+    snapshot = with_dns_answers(snapshot, draft, deadline, near=near)
     if further.logs:
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
@@ -220,7 +223,7 @@ def collect(
     from linkdoctor.collect.probing import with_probes
 
     return with_probes(
-        snapshot, deadline, near=near, external=further.probe_external, progress=progress
+        snapshot, draft, deadline, near=near, external=further.probe_external, progress=progress
     )
 
 

@@ -8,10 +8,17 @@ from typing import Any
 import msgspec
 
 from linkdoctor.model.differences import Comparison, printable_comparison
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Report, printable
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import is_harmless
 
-__all__ = ["harmless_json", "render_json"]
+__all__ = ["harmless_json", "render", "render_json"]
+
+
+def render(diagnosis: Diagnosis, _: RenderRequest) -> str:
+    """Write the report as its JSON contract has it."""
+    return render_json(diagnosis.report)
 
 
 def render_json(result: msgspec.Struct) -> str:

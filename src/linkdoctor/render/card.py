@@ -241,9 +241,8 @@ def _endpoint(address: str, port: int) -> str:
 # --- on paper ---------------------------------------------------------------------------------
 
 
-def render_cards(cards: CardList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def render_cards(cards: CardList, medium: TextStyle) -> str:
     """Lay out cards, with an empty line between them."""
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     lines: list[str] = []
     for number, card in enumerate(cards.cards):
         lines += [""] if number else []

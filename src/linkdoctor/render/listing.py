@@ -56,10 +56,9 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...]
 
 
-def render_rules(rules: RuleList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def render_rules(rules: RuleList, medium: TextStyle) -> str:
     """Lay out the catalogue as a table, or as blocks where a table has no room."""
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-    lay_out = _table if width >= _NARROWEST_TABLE else _blocks
+    lay_out = _table if medium.width >= _NARROWEST_TABLE else _blocks
     return text_of(lay_out(rules.rules, medium))
 
 
@@ -91,9 +90,9 @@ def _blocks(rules: Sequence[RuleRow], medium: TextStyle) -> Iterator[str]:
         yield from medium.paragraph(rule.summary, indent="  ")
 
 
-def render_page(page: PageView, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def render_page(page: PageView, medium: TextStyle) -> str:
     """Lay out the page of one code."""
-    return text_of(_page(page, TextStyle(width=width, colour=colour, ascii_only=ascii_only)))
+    return text_of(_page(page, medium))
 
 
 def _page(page: PageView, medium: TextStyle) -> Iterator[str]:
