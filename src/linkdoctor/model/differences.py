@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from linkdoctor.model.changes import Absence, Changes
 from linkdoctor.model.evidence import Evidence, Known
-from linkdoctor.model.report import Report, without_unprinted
+from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Container, Details, Endpoint, Network, Snapshot
 from linkdoctor.model.topology import Topology
 
@@ -28,7 +27,6 @@ __all__ = [
     "State",
     "looked_for",
     "notes_on",
-    "printable_comparison",
     "side_of",
     "state_between",
 ]
@@ -194,19 +192,6 @@ def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
         for each in changes.gone
     )
     return msgspec.structs.replace(changes, gone=gone)
-
-
-def printable_comparison(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison as its JSON contract has it."""
-    plain: dict[str, Any] = msgspec.to_builtins(comparison)
-    findings = plain["findings"]
-    for finding in (
-        *findings["new"],
-        *(each["finding"] for each in findings["gone"]),
-        *(each[side] for each in findings["changed"] for side in ("before", "after")),
-    ):
-        without_unprinted(finding)
-    return plain
 
 
 # --- containers -----------------------------------------------------------------------------

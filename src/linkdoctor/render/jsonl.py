@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from linkdoctor.model.examination import Diagnosis
-from linkdoctor.model.report import Report, printable
+from linkdoctor.model.report import Report
 from linkdoctor.render.as_json import harmless_json
+from linkdoctor.render.documents import printable
 from linkdoctor.render.renderer import RenderRequest
 
 __all__ = ["render", "render_jsonl"]

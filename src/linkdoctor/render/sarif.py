@@ -11,8 +11,9 @@ from datetime import UTC
 from typing import Any
 
 from linkdoctor.model.examination import Diagnosis
-from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
+from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped
 from linkdoctor.render.as_json import harmless_json
+from linkdoctor.render.documents import printable
 from linkdoctor.render.listing import PageView
 from linkdoctor.render.phrases import (
     UNREACHABLE,
