@@ -13,39 +13,34 @@ import pytest
 
 from linkdoctor import api, given_files
 from linkdoctor.api import Examination, demo_snapshots, diagnose, join, load_rules
+from linkdoctor.cli.formats import in_order
 from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, steps_with_more_permission
 from linkdoctor.model.knowledge import Declaration, Knowledge
 from linkdoctor.model.report import Safety
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
+from linkdoctor.render.formats import CheckFormat
 from linkdoctor.rulekit.world import World
 from tests.replay import replayed, situations
 
 Run = Callable[..., tuple[int, str, str]]
-FORMATS = (
-    "text",
-    "json",
-    "jsonl",
-    "markdown",
-    "github",
-    "html",
-    "junit",
-    "nagios",
-    "prometheus",
-    "sarif",
-)
 
 
 def faulty() -> World:
-    """Several findings that have fixes, so that their commands need an order."""
+    """`app` waits for `web`, which waits for `db`; the report names `app` first."""
     return (
         World()
         .run("db", expose=[5432], listen=[5432])
-        .run("app", expose=[5000], listen=[5000], link="db:db")
-        .run("web", link="app:helloapp")
+        .run("web", expose=[80], listen=[80], link="db:db")
+        .run("app", expose=[5000], link="web:helloweb")
+        .move("web")
         .move("db")
-        .recreate("app")
     )
+
+
+def test_the_commands_of_these_findings_need_an_order() -> None:
+    found = diagnose(join(Examination(snapshots=(faulty().snapshot(),))), load_rules())
+    assert in_order(found)
 
 
 @pytest.fixture
@@ -89,7 +84,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 COMMANDS = {
-    **{f"check as {each}": ["check", "web", "app", "--format", each] for each in FORMATS},
+    **{f"check as {each}": ["check", "web", "app", "--format", each] for each in CheckFormat},
     "check of everything": ["check"],
     "check -v": ["check", "-v"],
     "graph": ["graph"],

@@ -24,23 +24,9 @@ def rules_command(
     format_: FormatOption = Format.TEXT, rules: RulesOption = None, config: ConfigOption = None
 ) -> None:
     """List the rules: code, name, severity and what each finds."""
-    from linkdoctor.render.listing import RuleList, RuleRow, render_rules
+    from linkdoctor.render.listing import catalogue_of, render_rules
 
-    loaded = rules_of(rules, configuration(config))
-    catalogue = RuleList(
-        rules=tuple(
-            RuleRow(
-                code=each.rule.code,
-                name=each.rule.name,
-                severity=each.rule.severity.value,
-                summary=each.rule.summary,
-                since=each.rule.since,
-                needs=tuple(sorted(need.value for need in each.rule.needs)),
-                explains=tuple(sorted(each.rule.explains)),
-            )
-            for each in loaded
-        )
-    )
+    catalogue = catalogue_of(each.rule for each in rules_of(rules, configuration(config)))
     emit_result(catalogue, format_, partial(render_rules, catalogue))
 
 

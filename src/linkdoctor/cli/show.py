@@ -47,16 +47,11 @@ def show(
     engines = resolve_engines(host, context, snapshot, timeout, configuration(config))
 
     from linkdoctor.api import join
-    from linkdoctor.render.card import CardList, card_of, render_cards
+    from linkdoctor.render.card import cards_of, render_cards
 
     joined = join(examine_or_fail(engines))
-    topology = joined.topology
     (name,) = resolve_containers([container], joined)
-    cards = CardList(
-        cards=tuple(
-            card_of(topology, on, each) for on, each in topology.containers() if each.name == name
-        )
-    )
+    cards = cards_of(joined.topology, name)
     if not cards.cards:
         raise CliError(f"{name} is gone; `linkdoctor check {name}` tells who is linked to it")
     emit_result(cards, format_, partial(render_cards, cards))

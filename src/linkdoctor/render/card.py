@@ -21,6 +21,7 @@ __all__ = [
     "PublishedPort",
     "VariableCard",
     "card_of",
+    "cards_of",
     "link_status",
     "render_cards",
 ]
@@ -100,6 +101,15 @@ class CardList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # --- from the topology ------------------------------------------------------------------------
+
+
+def cards_of(topology: Topology, name: str) -> CardList:
+    """Return the cards of every container that has a name, on whichever host."""
+    return CardList(
+        cards=tuple(
+            card_of(topology, on, each) for on, each in topology.containers() if each.name == name
+        )
+    )
 
 
 def card_of(topology: Topology, host: str, container: Container) -> Card:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from linkdoctor.render.layout import Style, TextStyle, text_of, width_of, wrapped
+from linkdoctor.rulekit import Page, Rule
 
-__all__ = ["PageView", "RuleList", "RuleRow", "Section", "render_page", "render_rules"]
+__all__ = [
+    "PageView",
+    "RuleList",
+    "RuleRow",
+    "Section",
+    "catalogue_of",
+    "page_of_rule",
+    "render_page",
+    "render_rules",
+]
 
 _STYLES = {"error": Style.ERROR, "warning": Style.WARNING, "info": Style.INFO}
 _NARROWEST_TABLE = 60
@@ -54,6 +64,39 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...]
     explains: tuple[str, ...]
     sections: tuple[Section, ...]
+
+
+def catalogue_of(rules: Iterable[Rule]) -> RuleList:
+    """Return the catalogue of rules."""
+    return RuleList(
+        rules=tuple(
+            RuleRow(
+                code=rule.code,
+                name=rule.name,
+                severity=rule.severity.value,
+                summary=rule.summary,
+                since=rule.since,
+                needs=tuple(sorted(need.value for need in rule.needs)),
+                explains=tuple(sorted(rule.explains)),
+            )
+            for rule in rules
+        )
+    )
+
+
+def page_of_rule(rule: Rule, page: Page) -> PageView:
+    """Return the page of a rule."""
+    return PageView(
+        code=rule.code,
+        name=rule.name,
+        severity=rule.severity.value,
+        summary=rule.summary,
+        title=page.title,
+        since=rule.since,
+        needs=tuple(sorted(need.value for need in rule.needs)),
+        explains=tuple(sorted(rule.explains)),
+        sections=tuple(Section(heading=heading, text=text) for heading, text in page.sections),
+    )
 
 
 def render_rules(rules: RuleList, medium: TextStyle) -> str:
