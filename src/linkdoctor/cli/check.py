@@ -28,24 +28,19 @@ from linkdoctor.cli.common import (
     VerboseOption,
     build_selection,
     check_timeout,
-    complete_code,
-    complete_container,
-    complete_kind,
     configuration,
     examine_targets,
     examples,
-    format_option,
-    output_option,
-    place_to_write,
     read_saved,
     resolve_containers,
     resolve_engines,
     rules_of,
-    write_text,
 )
+from linkdoctor.cli.completion import complete_code, complete_container, complete_kind
 from linkdoctor.cli.formats import exit_code_of, render
 from linkdoctor.cli.settling import settled
 from linkdoctor.cli.watch import watch as keep_watching
+from linkdoctor.cli.writing import format_option, output_option, place_to_write, write_text
 from linkdoctor.model.report import ExitCode
 from linkdoctor.render.formats import CheckFormat
 from linkdoctor.render.layout import counted

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from linkdoctor.model.examination import Examination, Joined
     from linkdoctor.model.snapshot import Container, Snapshot
     from linkdoctor.registry import LoadedRule
-    from linkdoctor.render.layout import TextStyle
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -46,31 +44,22 @@ __all__ = [
     "build_selection",
     "check_timeout",
     "codes_meant",
-    "complete_code",
-    "complete_container",
-    "complete_kind",
     "configuration",
-    "emit_result",
     "engines_named",
     "examine_or_fail",
     "examine_targets",
     "examples",
     "exit_of_a_view",
-    "format_option",
-    "output_option",
     "own_codes",
-    "place_to_write",
     "read_saved",
     "resolve_containers",
     "resolve_engines",
     "rule_names",
     "rules_of",
-    "write_text",
 ]
 
 DEFAULT_TIMEOUT = 30.0
 _SHORTEST_ID = 4
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Format(StrEnum):
@@ -120,23 +109,6 @@ TimeoutOption = Annotated[
 ]
 
 
-def format_option(what: str, formats: type[StrEnum]) -> Any:
-    """Return the option that chooses the format of a report or a picture."""
-    return typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help=f"How to write the {what}: {', '.join(formats)}.",
-        case_sensitive=False,
-    )
-
-
-def output_option(what: str) -> Any:
-    """Return the option that names the file of a report or a picture."""
-    return typer.Option(
-        "--output", "-o", metavar="FILE", help=f"Write the {what} there, whole or not at all."
-    )
-
-
 FormatOption = Annotated[
     Format, typer.Option("--format", help="How to write the result.", case_sensitive=False)
 ]
@@ -184,43 +156,6 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration file to read."),
 ]
-
-
-def emit_result(
-    result: msgspec.Struct, format_: Format, lay_out: Callable[[TextStyle], str]
-) -> None:
-    """Write a result to standard output: as JSON, or laid out as text."""
-    if format_ is Format.JSON:
-        from linkdoctor.render.as_json import render_json
-
-        output.emit_bytes(render_json(result).encode())
-    else:
-        output.emit(lay_out(output.output_style()))
-
-
-def place_to_write(given: Path | None) -> Path | None:
-    """Return the file of ``--output``; None for standard output. Raises CliError."""
-    if given is None or str(given) == "-":
-        return None
-    output.refuse_unwritable(given)
-    return given
-
-
-def write_text(text: str, file: Path | None, *, laid_out: bool, mode: int = 0o600) -> None:
-    """Write what a renderer made to a file or to standard output.
-
-    Args:
-        text: what is written.
-        file: where; None for standard output.
-        laid_out: for a terminal: what its encoding cannot show may be replaced.
-        mode: who may read the file.
-    """
-    if file is not None:
-        output.write_atomically(file, text.encode("utf-8", "backslashreplace"), mode=mode)
-    elif laid_out:
-        output.emit(text)
-    else:
-        output.emit_bytes(text.encode())
 
 
 def configuration(given: Path | None) -> Config:
@@ -343,13 +278,6 @@ def _kinds_meant(given: Sequence[str] | None, config: Config) -> frozenset[str]:
     return frozenset(found)
 
 
-def complete_kind(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a kind of missing evidence, for shells."""
-    from linkdoctor.model.acceptance import KINDS
-
-    return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
-
-
 def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, ...]:
     from linkdoctor.api import Override
     from linkdoctor.diagnosis import UNREACHABLE_CODE
@@ -370,47 +298,6 @@ def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, 
         if found.setdefault(code, severity) is not severity:
             raise CliError(f"configuration, [severity]: {code} is there twice")
     return tuple(Override(code=code, severity=each) for code, each in sorted(found.items()))
-
-
-def complete_code(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a code or the name of a rule, for shells."""
-    try:
-        rules = rules_of(None, configuration(None))
-    except CliError:
-        return []
-    known = [(each.rule.code, each.rule.name) for each in rules]
-    known += [(each.code, each.name) for each in own_codes()]
-    by_code = [pair for pair in known if pair[0].startswith(incomplete.upper())]
-    by_name = [(name, code) for code, name in known if name.startswith(incomplete.lower())]
-    return by_code or by_name
-
-
-def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a container, for shells; silent where the engine does not answer."""
-    given = ctx.params
-    config = given.get("config")
-    try:
-        engines = resolve_engines(
-            given.get("host"),
-            given.get("context"),
-            # Not every version of typer makes paths of them here.
-            [Path(each) for each in given.get("snapshot") or ()],
-            None,
-            configuration(None if config is None else Path(config)),
-        )
-        names = _names_there(engines)
-    except CliError:
-        return []
-    # What Docker would not take for a name could be anything: it is not handed to a shell.
-    return [each for each in names if each.startswith(incomplete) and _NAME.fullmatch(each)]
-
-
-def _names_there(engines: Engines) -> list[str]:
-    from linkdoctor import api
-
-    names = set(api.container_names(engines_named(engines)))
-    saved = read_saved(engines).values()
-    return sorted(names | {each.name for snapshot in saved for each in snapshot.containers})
 
 
 # --- engines and containers ---------------------------------------------------------------------

@@ -11,9 +11,9 @@ from linkdoctor.cli.common import (
     VerboseOption,
     examples,
     rules_of,
-    write_text,
 )
 from linkdoctor.cli.formats import render
+from linkdoctor.cli.writing import write_text
 from linkdoctor.config import Config
 from linkdoctor.render.formats import CheckFormat
 

@@ -17,10 +17,10 @@ from linkdoctor.cli.common import (
     RulesOption,
     build_selection,
     configuration,
-    emit_result,
     examples,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.model.report import ExitCode
 
 __all__ = ["diff", "register"]

@@ -14,13 +14,13 @@ from linkdoctor.cli.common import (
     FormatOption,
     RulesOption,
     codes_meant,
-    complete_code,
     configuration,
-    emit_result,
     examples,
     own_codes,
     rules_of,
 )
+from linkdoctor.cli.completion import complete_code
+from linkdoctor.cli.writing import emit_result
 
 if TYPE_CHECKING:
     from linkdoctor.registry import LoadedRule

@@ -24,8 +24,6 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     build_selection,
-    complete_code,
-    complete_container,
     configuration,
     engines_named,
     examine_targets,
@@ -34,6 +32,7 @@ from linkdoctor.cli.common import (
     resolve_engines,
     rules_of,
 )
+from linkdoctor.cli.completion import complete_code, complete_container
 from linkdoctor.cli.journals import (
     FixCommand,
     from_journal,

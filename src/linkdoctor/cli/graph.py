@@ -20,14 +20,11 @@ from linkdoctor.cli.common import (
     examine_or_fail,
     examples,
     exit_of_a_view,
-    format_option,
-    output_option,
-    place_to_write,
     resolve_containers,
     resolve_engines,
     rules_of,
-    write_text,
 )
+from linkdoctor.cli.writing import format_option, output_option, place_to_write, write_text
 from linkdoctor.render.formats import GRAPH_FORMATS, GraphFormat
 
 __all__ = ["graph", "register"]

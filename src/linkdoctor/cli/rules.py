@@ -12,10 +12,10 @@ from linkdoctor.cli.common import (
     FormatOption,
     RulesOption,
     configuration,
-    emit_result,
     examples,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 
 __all__ = ["register", "rules_command"]
 

@@ -18,12 +18,12 @@ from linkdoctor.cli.common import (
     RulesOption,
     TimeoutOption,
     configuration,
-    emit_result,
     examine_targets,
     examples,
     resolve_engines,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.model.report import ExitCode
 
 __all__ = ["register", "self_check"]

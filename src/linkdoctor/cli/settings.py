@@ -19,11 +19,11 @@ from linkdoctor.cli.common import (
     FormatOption,
     RulesOption,
     build_selection,
-    emit_result,
     examples,
     rule_names,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.config import (
     CONFIG_VARIABLE,
     ConfigError,

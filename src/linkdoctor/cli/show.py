@@ -16,15 +16,15 @@ from linkdoctor.cli.common import (
     HostOption,
     SnapshotOption,
     TimeoutOption,
-    complete_container,
     configuration,
-    emit_result,
     examine_or_fail,
     examples,
     exit_of_a_view,
     resolve_containers,
     resolve_engines,
 )
+from linkdoctor.cli.completion import complete_container
+from linkdoctor.cli.writing import emit_result
 
 __all__ = ["register", "show"]
 

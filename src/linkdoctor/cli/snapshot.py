@@ -23,11 +23,11 @@ from linkdoctor.cli.common import (
     ProbeOption,
     TimeoutOption,
     configuration,
-    emit_result,
     examine_targets,
     examples,
     resolve_engines,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.report import ExitCode
 from linkdoctor.render.layout import counted
