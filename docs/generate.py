@@ -36,12 +36,13 @@ from linkdoctor.model.differences import Comparison
 from linkdoctor.model.plan import SCHEMA as PLAN_SCHEMA
 from linkdoctor.model.plan import Plan
 from linkdoctor.model.report import SCHEMA as REPORT_SCHEMA
-from linkdoctor.model.report import UNPRINTED, Fix, Report
+from linkdoctor.model.report import Fix, Report
 from linkdoctor.model.snapshot import SCHEMA as SNAPSHOT_SCHEMA
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.privacy.inventory import SCHEMA as CONTENTS_SCHEMA
 from linkdoctor.privacy.inventory import Inventory
 from linkdoctor.registry import LoadedRule, load_rules
+from linkdoctor.render.documents import UNPRINTED
 from linkdoctor.render.graph import SCHEMA as GRAPH_SCHEMA
 from linkdoctor.render.graph import Picture
 from linkdoctor.rulekit import Case

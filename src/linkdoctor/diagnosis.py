@@ -36,7 +36,7 @@ from linkdoctor.model.report import (
     Suppressed,
     Verdict,
 )
-from linkdoctor.model.snapshot import Snapshot, Status, Tool
+from linkdoctor.model.snapshot import Snapshot, Status, Tool, Unreachable
 from linkdoctor.model.suppression import (
     Examined,
     Origin,
@@ -57,14 +57,6 @@ __all__ = [
     "diagnose",
     "evaluate",
 ]
-
-
-class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
-    """A host whose engine could not be asked."""
-
-    host: str
-    endpoint: str
-    reason: str
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,9 +20,8 @@ from typing import TypeVar
 
 import msgspec
 
-from linkdoctor import api
+from linkdoctor import files
 from linkdoctor.api import Examination, SnapshotError, load_rules, report_on, snapshot_bytes
-from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.collect import events, netlink_answers, procfs
 from linkdoctor.collect.answers import (
     ContainerAnswer,
@@ -49,6 +48,7 @@ from linkdoctor.collect.translate import (
     script_places,
 )
 from linkdoctor.config import ConfigError, read_config
+from linkdoctor.files import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.fix.carrying import _Contents, _Layer, _selected
 from linkdoctor.fix.journal import (
     SCHEMA,
@@ -334,7 +334,7 @@ def snapshot(content: bytes) -> None:
 
 
 def _kept(content: bytes) -> Snapshot:
-    return api._decode_snapshot(api._plain(content, "file"), "file")
+    return files._decode_snapshot(files._plain(content, "file"), "file")
 
 
 def journal(content: bytes) -> None:

@@ -16,7 +16,6 @@ from linkdoctor.api import read_snapshot, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import (
-    UNPRINTED,
     Finding,
     Fix,
     HostSummary,
@@ -26,6 +25,7 @@ from linkdoctor.model.report import (
     Summary,
 )
 from linkdoctor.model.snapshot import Probe, ProbeOutcome
+from linkdoctor.render.documents import UNPRINTED
 from linkdoctor.rulekit.world import World
 
 Run = Callable[..., "Result"]

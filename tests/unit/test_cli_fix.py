@@ -14,7 +14,7 @@ from linkdoctor.cli import main
 from linkdoctor.cli.asking import Asking, step_numbers
 from linkdoctor.cli.journals import _with_journal
 from linkdoctor.fix.journal import Before, Journal
-from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, make_plan
+from linkdoctor.fix.use_cases import Answer, Done, Plan, Result, Scope, diagnosed, make_plan
 from linkdoctor.model.actions import Start
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.render.layout import TextStyle
@@ -250,7 +250,7 @@ def asking(monkeypatch: pytest.MonkeyPatch, keys: str, *, pick: bool = False) ->
 def plan_of(world: World) -> Plan:
     """The plan for a world."""
     seen = Examination(snapshots=(world.snapshot(),))
-    return make_plan(seen, Scope())
+    return make_plan(diagnosed(seen, Scope()), Scope())
 
 
 def two_faults() -> World:

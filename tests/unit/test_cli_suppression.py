@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkdoctor.api import snapshot_bytes
-from linkdoctor.baselines import BaselineError, baseline_bytes, read_baseline
+from linkdoctor.files import BaselineError, baseline_bytes, read_baseline
 from linkdoctor.model.baseline import Baseline, Entry
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.snapshot import Tool
@@ -373,7 +373,7 @@ def test_a_baseline_that_is_not_there(run: Run, seen: Path, tmp_path: Path) -> N
 def test_a_baseline_larger_than_all_the_world(
     run: Run, seen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("linkdoctor.baselines._LARGEST_BASELINE", 1 << 20)
+    monkeypatch.setattr("linkdoctor.files._LARGEST_BASELINE", 1 << 20)
     there = tmp_path / "baseline"
     there.write_bytes(b" " * ((1 << 20) + 1))
     code, _, err = run("check", "--snapshot", seen, "--baseline", there)

@@ -9,10 +9,11 @@ import pytest
 from linkdoctor.diagnosis import diagnose
 from linkdoctor.model.compose_aliases import aliases_of_compose
 from linkdoctor.model.evidence import Gap, Unknown
-from linkdoctor.model.report import Report, printable
+from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Topology
 from linkdoctor.registry import load_rules
+from linkdoctor.render.documents import printable
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.text import render_text
 from linkdoctor.rulekit.world import World

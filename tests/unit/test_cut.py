@@ -129,7 +129,7 @@ def test_a_probe_is_not_resolved_by_a_file_that_was_cut() -> None:
     from linkdoctor.collect.probing import with_probes
 
     snapshot = with_hosts(World.tutorial(), "web", lambda _: Known((), "hosts", "too large"))
-    seen = with_probes(snapshot, Deadline(5), near=True)
+    seen = with_probes(snapshot, Topology([snapshot]), Deadline(5), near=True)
     assert next(each.probes for each in seen.containers if each.name == "web") == Unknown(
         gap=Gap.CUT, detail="too large"
     )
@@ -179,6 +179,10 @@ def test_one_that_answers_is_enough() -> None:
 # --- questions to resolvers -----------------------------------------------------------------------
 
 
+def answered(snapshot: Snapshot, deadline: Deadline) -> Snapshot:
+    return dns_answers.with_dns_answers(snapshot, Topology([snapshot]), deadline)
+
+
 def asking(hog: int, others: int) -> Snapshot:
     """A container whose settings name so many hosts, and others that name one each."""
     world = World().network("back")
@@ -197,20 +201,20 @@ def gaps(seen: Snapshot, name: str) -> dict[str, int]:
 
 
 def test_one_container_never_uses_up_the_questions_of_another() -> None:
-    seen = dns_answers.with_dns_answers(asking(100, 3), Deadline(30))
+    seen = answered(asking(100, 3), Deadline(30))
     assert gaps(seen, "a-hog") == {"denied": 64, "cut": 36}
     assert gaps(seen, "web000") == gaps(seen, "web002") == {"denied": 1}
 
 
 def test_of_all_questions_everybodys_first_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns_answers, "MOST_OF_ALL", 12)
-    seen = dns_answers.with_dns_answers(asking(50, 10), Deadline(30))
+    seen = answered(asking(50, 10), Deadline(30))
     assert gaps(seen, "a-hog") == {"denied": 2, "cut": 48}
     assert {gaps(seen, f"web{number:03}")["denied"] for number in range(10)} == {1}
 
 
 def test_a_question_that_was_left_out_says_so_in_the_report() -> None:
-    seen = dns_answers.with_dns_answers(asking(65, 0), Deadline(30))
+    seen = answered(asking(65, 0), Deadline(30))
     (container,) = seen.containers
     left_out = tuple(
         each
@@ -232,9 +236,7 @@ def test_a_resolver_whose_settings_were_cut_is_not_asked() -> None:
     snapshot = asking(1, 0)
     (container,) = snapshot.containers
     blind = msgspec.structs.replace(container, resolver=Known(Resolver(), "file", "too large"))
-    seen = dns_answers.with_dns_answers(
-        msgspec.structs.replace(snapshot, containers=(blind,)), Deadline(30)
-    )
+    seen = answered(msgspec.structs.replace(snapshot, containers=(blind,)), Deadline(30))
     assert gaps(seen, "a-hog") == {"cut": 1}
 
 

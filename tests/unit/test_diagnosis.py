@@ -17,11 +17,11 @@ from linkdoctor.model.report import (
     Severity,
     Verdict,
     exit_code,
-    printable,
 )
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.registry import load_rules
+from linkdoctor.render.documents import printable
 from linkdoctor.rulekit import EachLink, Hit, Rule
 from linkdoctor.rulekit.world import World
 

@@ -32,12 +32,17 @@ from linkdoctor.model.differences import (
 from linkdoctor.model.evidence import Gap, Known, Unknown
 from linkdoctor.model.report import Severity, Skipped
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot, Status
+from linkdoctor.model.topology import Topology
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.diff import render_diff
 from linkdoctor.render.layout import TextStyle
 from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
+
+
+def between(before: Snapshot, after: Snapshot) -> State:
+    return state_between(Topology([before]), Topology([after]))
 
 
 def host(name: str = "host1") -> World:
@@ -52,12 +57,12 @@ def host(name: str = "host1") -> World:
 
 
 def events(before: World, after: World) -> list[tuple[str, ContainerEvent]]:
-    state = state_between(before.snapshot(), after.snapshot())
+    state = between(before.snapshot(), after.snapshot())
     return [(each.container, each.event) for each in state.containers]
 
 
 def test_nothing_changed() -> None:
-    assert state_between(host().snapshot(), host().snapshot()) == State()
+    assert between(host().snapshot(), host().snapshot()) == State()
 
 
 def test_containers_come_and_go() -> None:
@@ -68,7 +73,7 @@ def test_containers_come_and_go() -> None:
 
 
 def test_a_recreated_container_has_another_id() -> None:
-    state = state_between(host().snapshot(), host().recreate("db").snapshot())
+    state = between(host().snapshot(), host().recreate("db").snapshot())
     (change,) = state.containers
     assert (change.container, change.event) == ("db", ContainerEvent.RECREATED)
     assert len(change.before) == len(change.after) == 12
@@ -82,7 +87,7 @@ def test_a_restarted_container_has_another_start() -> None:
 
 
 def test_a_renamed_container_is_neither_new_nor_gone() -> None:
-    state = state_between(host().snapshot(), host().rename("app", "app2").snapshot())
+    state = between(host().snapshot(), host().rename("app", "app2").snapshot())
     assert [(each.container, each.event, each.before) for each in state.containers] == [
         ("app2", ContainerEvent.RENAMED, "app")
     ]
@@ -100,7 +105,7 @@ def test_names_that_were_swapped_are_two_renamings() -> None:
 
 
 def test_a_stopped_container_has_another_status_and_no_address() -> None:
-    state = state_between(host().snapshot(), host().stop("app").snapshot())
+    state = between(host().snapshot(), host().stop("app").snapshot())
     assert [(each.event, each.before, each.after) for each in state.containers] == [
         (ContainerEvent.STATUS, "running", "exited")
     ]
@@ -109,14 +114,14 @@ def test_a_stopped_container_has_another_status_and_no_address() -> None:
 
 def test_a_container_joins_a_network() -> None:
     after = host().join("app", "back")
-    (move,) = state_between(host().snapshot(), after.snapshot()).addresses
+    (move,) = between(host().snapshot(), after.snapshot()).addresses
     assert (move.container, move.network, move.before) == ("app", "back", "")
 
 
 def test_networks_come_go_and_change() -> None:
     before = host().network("old")
     after = host().network("new").network("back", subnets=["172.18.0.0/16"], icc=False)
-    state = state_between(before.snapshot(), after.snapshot())
+    state = between(before.snapshot(), after.snapshot())
     assert [(each.network, each.event) for each in state.networks] == [
         ("back", NetworkEvent.CHANGED),
         ("new", NetworkEvent.ADDED),
@@ -130,14 +135,12 @@ def test_a_network_that_was_made_anew_has_another_id() -> None:
     assert isinstance(before.networks, Known)
     anew = tuple(msgspec.structs.replace(each, id="other") for each in before.networks.value)
     after = msgspec.structs.replace(before, networks=Known(anew, "GET /networks"))
-    assert {each.event for each in state_between(before, after).networks} == {
-        NetworkEvent.RECREATED
-    }
+    assert {each.event for each in between(before, after).networks} == {NetworkEvent.RECREATED}
 
 
 def test_links_come_and_go() -> None:
     after = host().unlink("web", "helloapp").run("api", link="app:app")
-    state = state_between(host().snapshot(), after.snapshot())
+    state = between(host().snapshot(), after.snapshot())
     assert [(each.target, each.alias, each.before, each.after) for each in state.links] == [
         ("web", "helloapp", "app", "")
     ]
@@ -147,7 +150,7 @@ def test_what_was_not_inspected_has_not_changed() -> None:
     blind = Unknown(gap=Gap.TIMED_OUT, detail="no time was left")
     after = host().move("app").unknown("app", "details", blind).unknown("web", "details", blind)
     unseen = msgspec.structs.replace(after.snapshot(), networks=blind)
-    assert state_between(host().snapshot(), unseen) == State()
+    assert between(host().snapshot(), unseen) == State()
 
 
 # --- comparisons ----------------------------------------------------------------------------

@@ -19,9 +19,8 @@ import pytest
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
-from linkdoctor.api import Examination, load_rules, report_on, snapshot_bytes
+from linkdoctor.api import Examination, diagnose, join, load_rules, report_on, snapshot_bytes
 from linkdoctor.cli import main
-from linkdoctor.cli.common import CheckFormat
 from linkdoctor.cli.explain import pages_of
 from linkdoctor.diagnosis import Selection, Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
@@ -30,12 +29,20 @@ from linkdoctor.model.report import (
     Severity,
     Verdict,
 )
+from linkdoctor.render.formats import (
+    GRAPH_FORMATS,
+    REPORT_FORMATS,
+    CheckFormat,
+    GraphFormat,
+    OutputFormat,
+)
 from linkdoctor.render.github import render_github
 from linkdoctor.render.jsonl import render_jsonl
 from linkdoctor.render.junit import render_junit
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.nagios import Range, State, parse_range, render_nagios, state_of
 from linkdoctor.render.prometheus import MOST_FINDINGS, render_prometheus
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import is_harmless, sanitize
 from linkdoctor.render.sarif import render_sarif
 from linkdoctor.rulekit.world import World
@@ -50,6 +57,22 @@ LOST = Unreachable(host="tcp://10.0.0.9:2375", endpoint="tcp://10.0.0.9:2375", r
 
 def linked(host: str = "host1") -> World:
     return World(host).run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
+
+
+@pytest.mark.parametrize(
+    "row", [*REPORT_FORMATS.items(), *GRAPH_FORMATS.items()], ids=lambda row: repr(row[0])
+)
+def test_every_format_of_the_table_turns_a_diagnosis_into_text(
+    row: tuple[CheckFormat | GraphFormat, OutputFormat],
+) -> None:
+    diagnosis = diagnose(join(Examination(snapshots=(linked().snapshot(),))), RULES)
+    text = row[1].load()(diagnosis, RenderRequest())
+    assert text.endswith("\n")
+
+
+def test_the_tables_hold_every_format() -> None:
+    assert set(REPORT_FORMATS) == set(CheckFormat)
+    assert set(GRAPH_FORMATS) == set(GraphFormat)
 
 
 def warned() -> World:

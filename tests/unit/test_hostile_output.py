@@ -15,11 +15,9 @@ from unicodedata import normalize
 import pyte
 import pytest
 
-from linkdoctor.api import Examination, load_rules, report_on
+from linkdoctor.api import Diagnosis, Examination, diagnose, join, load_rules
 from linkdoctor.fix.use_cases import Scope, make_plan
 from linkdoctor.model.plan import Plan
-from linkdoctor.model.report import Report
-from linkdoctor.model.topology import Topology
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.card import CardList, card_of, render_cards
 from linkdoctor.render.evidence_lines import sightings
@@ -65,34 +63,31 @@ def worlds(text: str) -> Iterator[World]:
 
 
 @cache
-def examined(text: str) -> tuple[tuple[Examination, Report, Plan], ...]:
-    examinations = [Examination(snapshots=(each.snapshot(),)) for each in worlds(text)]
-    reports = [report_on(each, RULES) for each in examinations]
-    assert all(report.findings for report in reports)
-    return tuple(
-        (seen, report, make_plan(seen, Scope(), report=report))
-        for seen, report in zip(examinations, reports, strict=True)
-    )
+def examined(text: str) -> tuple[tuple[Diagnosis, Plan], ...]:
+    seen = [Examination(snapshots=(each.snapshot(),)) for each in worlds(text)]
+    found = [diagnose(join(each), RULES) for each in seen]
+    assert all(each.report.findings for each in found)
+    return tuple((each, make_plan(each, Scope())) for each in found)
 
 
 def shown(text: str, *, colour: bool = False) -> Iterator[str]:
     """All that a person may get to see of those worlds and of a report full of the text."""
     medium = TextStyle(width=60, colour=colour)
-    for seen, report, plan in examined(text):
-        places = sightings(seen.snapshots)
+    for diagnosis, plan in examined(text):
+        report, topology = diagnosis.report, diagnosis.topology
+        places = sightings(diagnosis.examination.snapshots)
         yield render_text(report, width=60, colour=colour, verbose=True, seen=places, note=text)
         yield render_plan(
             [(step, None) for step in plan.steps], plan.advice, head=text, more={}, medium=medium
         )
-        topology = Topology(seen.snapshots)
         cards = [card_of(topology, host, each) for host, each in topology.containers()]
-        yield render_cards(CardList(cards=tuple(cards)), width=60, colour=colour)
+        yield render_cards(CardList(cards=tuple(cards)), medium)
     yield render_text(hostile_report(text), width=60, colour=colour, verbose=True, note=text)
 
 
 @with_each_hostile_text
 def test_nothing_that_is_shown_can_be_obeyed_by_a_terminal(text: str) -> None:
-    encoded = [render_json(each) for _, *both in examined(text) for each in both]
+    encoded = [render_json(each) for one, plan in examined(text) for each in (one.report, plan)]
     for each in (*shown(text), *encoded):
         assert all(is_harmless(line) for line in each.split("\n"))
 
@@ -121,9 +116,9 @@ def commands(text: str) -> list[str]:
     """Everything that is printed to be typed; a line that is none is a comment or in brackets."""
     found = (
         command
-        for _, report, plan in examined(text)
+        for seen, plan in examined(text)
         for commands in (
-            *(fix.commands for finding in report.findings for fix in finding.fixes),
+            *(fix.commands for finding in seen.report.findings for fix in finding.fixes),
             *(typed for step in plan.steps for typed in (step.commands, step.undo)),
             *(typed for advice in plan.advice for _, typed in advice.fixes),
         )

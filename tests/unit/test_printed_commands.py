@@ -7,12 +7,12 @@ import shlex
 import msgspec
 import pytest
 
-from linkdoctor.api import Examination, load_rules, report_on
+from linkdoctor.api import Diagnosis, Examination, diagnose, join, load_rules, report_on
 from linkdoctor.cli.formats import in_order
 from linkdoctor.fix.plan import plan
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
-from linkdoctor.model.report import Finding, Fix, Report, Safety, Severity
+from linkdoctor.model.report import Finding, Fix, Safety, Severity
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.markdown import render_markdown
@@ -239,23 +239,22 @@ def two() -> World:
     )
 
 
-def reported(world: World) -> tuple[Report, Examination]:
-    seen = examined(world)
-    return report_on(seen, RULES), seen
+def diagnosed(world: World) -> Diagnosis:
+    return diagnose(join(examined(world)), RULES)
 
 
 def test_commands_of_several_findings_stand_in_the_order_of_the_plan() -> None:
-    report, seen = reported(two())
-    ordered = in_order(report, seen)
-    planned = plan(report, Topology(seen.snapshots))
+    seen = diagnosed(two())
+    ordered = in_order(seen)
+    planned = plan(seen.report, seen.topology)
     assert ordered == tuple(each for step in planned.steps for each in step.commands)
     assert ordered == ("docker restart b", "docker restart a")
 
 
 def test_each_command_stands_once() -> None:
     world = ghost().run("shop", link=["app:one", "app:two"]).recreate("app").stop("app")
-    report, seen = reported(world)
-    ordered = in_order(report, seen)
+    seen = diagnosed(world)
+    ordered = in_order(seen)
     assert len(ordered) == len(set(ordered))
     assert ordered[0] == "docker start app"
     assert set(ordered[1:]) == {
@@ -265,22 +264,22 @@ def test_each_command_stands_once() -> None:
 
 
 def test_every_format_for_people_ends_with_them() -> None:
-    report, seen = reported(two())
-    ordered = in_order(report, seen)
-    text = render_text(report, width=100, colour=False, in_order=ordered)
+    seen = diagnosed(two())
+    ordered = in_order(seen)
+    text = render_text(seen.report, width=100, colour=False, in_order=ordered)
     block = text.partition(ALL_IN_ORDER)[2]
     assert [line.strip() for line in block.splitlines() if line.strip()][:2] == list(ordered)
-    shown = render_markdown(report, ordered)
+    shown = render_markdown(seen.report, ordered)
     assert "\n".join(ordered) in shown
 
 
 def test_one_finding_needs_no_order() -> None:
-    report, seen = reported(ghost())
-    assert in_order(report, seen) == ()
+    seen = diagnosed(ghost())
+    assert in_order(seen) == ()
 
 
 def test_shared_commands_are_printed_with_the_first_finding() -> None:
     world = World().run("app", expose=[80]).run("web", link=["app:one", "app:two"]).stop("app")
-    report, _ = reported(world)
+    report = diagnosed(world).report
     assert len(report.findings) > 1
     assert render_markdown(report).count("\ndocker start app\n") == 1

@@ -16,11 +16,16 @@ from linkdoctor.collect.probing import may_be_dialled, with_probes
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.links import Port
 from linkdoctor.model.snapshot import Probe, ProbeOutcome, Snapshot
+from linkdoctor.model.topology import Topology
 from linkdoctor.rulekit.world import World
 
 TOO_SHORT = Deadline(1)
 """Time enough for a plan, and too little for a connection."""
 SUBNETS = ("172.17.0.0/16", "fd00:17::/64")
+
+
+def probed(snapshot: Snapshot, deadline: Deadline, *, near: bool) -> Snapshot:
+    return with_probes(snapshot, Topology([snapshot]), deadline, near=near)
 
 
 def probes(snapshot: Snapshot, name: str) -> Evidence[tuple[Probe, ...]]:
@@ -104,7 +109,7 @@ def test_a_silent_peer_times_out() -> None:
 
 
 def test_from_afar_nothing_is_tried_and_the_reason_is_given() -> None:
-    seen = with_probes(World.tutorial().snapshot(), Deadline(5), near=False)
+    seen = probed(World.tutorial().snapshot(), Deadline(5), near=False)
     unknown = probes(seen, "web")
     assert isinstance(unknown, Unknown)
     assert unknown.gap is Gap.UNSUPPORTED
@@ -113,19 +118,19 @@ def test_from_afar_nothing_is_tried_and_the_reason_is_given() -> None:
 
 
 def test_a_process_that_is_not_the_containers_is_not_entered() -> None:
-    unknown = probes(with_probes(World.tutorial().snapshot(), Deadline(5), near=True), "web")
+    unknown = probes(probed(World.tutorial().snapshot(), Deadline(5), near=True), "web")
     assert isinstance(unknown, Unknown)
     assert unknown.gap is Gap.DENIED
 
 
 def test_a_target_that_does_not_run_is_not_probed() -> None:
     before = World.tutorial().stop("web").snapshot()
-    assert with_probes(before, Deadline(5), near=True) == before
+    assert probed(before, Deadline(5), near=True) == before
 
 
 def test_an_address_outside_is_named_and_not_dialled() -> None:
     world = World.tutorial().hosts("web", "helloapp", address="10.9.9.9")
-    assert probes(with_probes(world.snapshot(), Deadline(5), near=True), "web") == Known(
+    assert probes(probed(world.snapshot(), Deadline(5), near=True), "web") == Known(
         (Probe(alias="helloapp", port=5000, outcome=ProbeOutcome.NOT_TRIED, address="10.9.9.9"),),
         "its network namespace",
     )
@@ -135,7 +140,7 @@ def test_without_networks_the_containers_own_addresses_are_the_bounds() -> None:
     unknown = Unknown(gap=Gap.DENIED, detail="blanked by the test")
     outside = World.tutorial().hosts("web", "helloapp", address="172.17.0.99").snapshot()
     blind = msgspec.structs.replace(outside, networks=unknown)
-    seen = probes(with_probes(blind, Deadline(5), near=True), "web")
+    seen = probes(probed(blind, Deadline(5), near=True), "web")
     assert isinstance(seen, Known)
     assert [each.outcome for each in seen.value] == [ProbeOutcome.NOT_TRIED]
 
@@ -146,7 +151,7 @@ def test_dialled_ports_come_first_and_exposed_ones_are_bounded() -> None:
         .run("app", expose=range(5000, 5040), listen=[5000])
         .run("web", link="app:helloapp", env={"API_URL": "http://helloapp:9000/"})
     )
-    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    seen = probes(probed(world.snapshot(), Deadline(0), near=True), "web")
     assert isinstance(seen, Known)
     left_out = [each.port for each in seen.value if each.outcome is ProbeOutcome.LEFT_OUT]
     assert left_out == [5016], "one stands for all"
@@ -159,7 +164,7 @@ def test_of_many_exposed_ports_those_that_are_listened_on_are_probed() -> None:
     world = (
         World().run("app", expose=range(5000, 5100), listen=[5090]).run("web", link="app:helloapp")
     )
-    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    seen = probes(probed(world.snapshot(), Deadline(0), near=True), "web")
     assert isinstance(seen, Known)
     tried = [each.port for each in seen.value if each.outcome is not ProbeOutcome.LEFT_OUT]
     assert tried == [*range(5000, 5015), 5090]
@@ -178,7 +183,7 @@ def test_one_target_never_uses_up_the_probes_of_another(monkeypatch: pytest.Monk
         world.run(f"app{number}", expose=range(5000, 5005))
     world.run("a-hog", link=[f"app{number}:app{number}" for number in range(4)])
     world.run("web", link="app0:app")
-    seen = with_probes(world.snapshot(), TOO_SHORT, near=True)
+    seen = probed(world.snapshot(), TOO_SHORT, near=True)
     assert outcomes(seen, name="a-hog") == {"not tried": 8, "left out": 12}
     assert outcomes(seen, name="web") == {"not tried": 5}
     hog = probes(seen, "a-hog")
@@ -192,7 +197,7 @@ def test_the_bound_of_an_engine_is_shared_fairly(monkeypatch: pytest.MonkeyPatch
     world = World().run("app", expose=range(5000, 5016), listen=[5000])
     for number in range(20):
         world.run(f"web{number:02}", link="app:helloapp")
-    seen = with_probes(world.snapshot(), TOO_SHORT, near=True)
+    seen = probed(world.snapshot(), TOO_SHORT, near=True)
     assert all(
         outcomes(seen, name=f"web{number:02}") == {"not tried": 2, "left out": 14}
         for number in range(20)
@@ -201,7 +206,7 @@ def test_the_bound_of_an_engine_is_shared_fairly(monkeypatch: pytest.MonkeyPatch
 
 def test_a_link_without_ports_is_resolved_only() -> None:
     world = World().run("app").run("web", link="app:helloapp")
-    assert probes(with_probes(world.snapshot(), Deadline(5), near=True), "web") == Known(
+    assert probes(probed(world.snapshot(), Deadline(5), near=True), "web") == Known(
         (), "its network namespace"
     )
 
@@ -209,6 +214,6 @@ def test_a_link_without_ports_is_resolved_only() -> None:
 def test_udp_is_not_probed() -> None:
     ports = (Port(53, "udp"), Port(5000))
     world = World.tutorial().change("app", exposed=ports)
-    seen = probes(with_probes(world.snapshot(), Deadline(0), near=True), "web")
+    seen = probes(probed(world.snapshot(), Deadline(0), near=True), "web")
     assert isinstance(seen, Known)
     assert [each.port for each in seen.value] == [5000]

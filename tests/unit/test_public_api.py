@@ -5,10 +5,54 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import linkdoctor
+from linkdoctor import api
+from tests.replay import replayed, situations
+
+OF_0_1 = (
+    "DEFAULT_TIMEOUT",
+    "DEMO_FILES",
+    "TOOL",
+    "BaselineError",
+    "Comparison",
+    "ContextName",
+    "EndpointError",
+    "EngineError",
+    "Examination",
+    "Inventory",
+    "LoadedRule",
+    "Override",
+    "PackError",
+    "Progress",
+    "Selection",
+    "SnapshotError",
+    "Url",
+    "add_read",
+    "add_snapshots",
+    "baseline_bytes",
+    "baseline_of",
+    "compare",
+    "container_names",
+    "contents_of",
+    "default_engine",
+    "demo_snapshots",
+    "diagnose_engines",
+    "examine",
+    "known_images",
+    "load_rules",
+    "read_baseline",
+    "read_kept",
+    "read_snapshot",
+    "read_snapshots",
+    "redact_names",
+    "report_on",
+    "seen_from_here",
+    "snapshot_bytes",
+)
 
 
 @pytest.mark.parametrize("name", linkdoctor.__all__)
@@ -31,3 +75,16 @@ def test_importing_the_package_loads_nothing_of_it() -> None:
     code = "import sys, linkdoctor; print(sorted(x for x in sys.modules if 'linkdoctor.' in x))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_diagnose_examines_engines_and_returns_the_report(tmp_path: Path) -> None:
+    with replayed(situations()["ghost"], tmp_path / "s"):
+        report = linkdoctor.diagnose([linkdoctor.Url(f"unix://{tmp_path}/s")], timeout=20)
+    assert isinstance(report, linkdoctor.Report)
+    assert "LD102" in [each.code for each in report.findings]
+
+
+@pytest.mark.parametrize("name", OF_0_1)
+def test_the_use_cases_are_where_they_were(name: str) -> None:
+    assert name in api.__all__
+    assert hasattr(api, name)

@@ -9,7 +9,7 @@ from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.card import Card, CardList, card_of, render_cards
-from linkdoctor.render.layout import width_of
+from linkdoctor.render.layout import TextStyle, width_of
 from linkdoctor.rulekit.world import World
 
 DENIED = Unknown(gap=Gap.DENIED, detail="not permitted")
@@ -32,7 +32,7 @@ def card(of: World | Snapshot, name: str = "web") -> Card:
 
 
 def text(of: World | Snapshot, name: str = "web", width: int = 100) -> str:
-    return render_cards(CardList(cards=(card(of, name),)), width=width, colour=False)
+    return render_cards(CardList(cards=(card(of, name),)), TextStyle(width=width))
 
 
 def test_a_healthy_link() -> None:

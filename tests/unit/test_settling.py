@@ -7,9 +7,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from linkdoctor.api import Examination, load_rules, report_on
+from linkdoctor.api import Diagnosis, Examination, diagnose, join, load_rules
 from linkdoctor.cli import settling
-from linkdoctor.model.report import Report
 from linkdoctor.rulekit.world import World
 
 RULES = load_rules()
@@ -22,8 +21,8 @@ def seen(started_at: str, *, stable: bool = True) -> Examination:
     return Examination(snapshots=(msgspec.structs.replace(world.snapshot(), settled=stable),))
 
 
-def diagnose(examination: Examination) -> Report:
-    return report_on(examination, RULES)
+def diagnosed(examination: Examination) -> Diagnosis:
+    return diagnose(join(examination), RULES)
 
 
 class Looks:
@@ -40,13 +39,12 @@ class Looks:
         assert seconds > 0
         self.now += seconds
 
-    def look(self) -> Examination:
+    def look(self) -> Diagnosis:
         self.number += 1
-        return self._examinations[min(self.number, len(self._examinations) - 1)]
+        return diagnosed(self._examinations[min(self.number, len(self._examinations) - 1)])
 
-    def settled(self, seconds: float) -> tuple[Examination, Report]:
-        first = self._examinations[0]
-        return settling.settled(seconds, (first, diagnose(first)), self.look, diagnose)
+    def settled(self, seconds: float) -> Diagnosis:
+        return settling.settled(seconds, diagnosed(self._examinations[0]), self.look)
 
 
 Made = Callable[..., Looks]
@@ -59,14 +57,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Made:
 
 def test_what_is_settled_is_not_looked_at_again(looks: Made) -> None:
     once = looks(seen(LONG_AGO))
-    _, report = once.settled(60)
+    report = once.settled(60).report
     assert [each.code for each in report.findings] == ["LD502"]
     assert (once.number, once.now) == (0, 0)
 
 
 def test_it_ends_as_soon_as_nothing_is_too_early(looks: Made) -> None:
     thrice = looks(seen(EARLY), seen(EARLY), seen(LONG_AGO))
-    _, report = thrice.settled(60)
+    report = thrice.settled(60).report
     assert report.summary.too_early == 0
     assert [each.code for each in report.findings] == ["LD502"]
     assert thrice.number == 2
@@ -76,7 +74,7 @@ def test_it_ends_as_soon_as_nothing_is_too_early(looks: Made) -> None:
 @pytest.mark.parametrize("seconds", [0, 0.5, 2, 7, 60])
 def test_it_ends_when_the_seconds_are_over(looks: Made, seconds: float) -> None:
     endless = looks(seen(EARLY))
-    _, report = endless.settled(seconds)
+    report = endless.settled(seconds).report
     assert report.summary.too_early
     assert endless.now == seconds
     assert bool(endless.number) is bool(seconds)
@@ -84,7 +82,7 @@ def test_it_ends_when_the_seconds_are_over(looks: Made, seconds: float) -> None:
 
 def test_containers_that_kept_changing_are_waited_for(looks: Made) -> None:
     twice = looks(seen(LONG_AGO, stable=False), seen(LONG_AGO))
-    examination, _ = twice.settled(60)
+    examination = twice.settled(60).examination
     assert examination.snapshots[0].settled
     assert twice.number == 1
 
@@ -92,7 +90,7 @@ def test_containers_that_kept_changing_are_waited_for(looks: Made) -> None:
 def test_an_interrupted_look_is_the_last(looks: Made) -> None:
     cut_off = msgspec.structs.replace(seen(EARLY), interrupted=True)
     twice = looks(seen(EARLY), cut_off)
-    examination, _ = twice.settled(60)
+    examination = twice.settled(60).examination
     assert examination.interrupted
     assert twice.number == 1
 
@@ -105,6 +103,6 @@ def test_ctrl_c_while_waiting_gives_what_is_known(
 
     endless = looks(seen(EARLY))
     monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", interrupt)
-    examination, report = endless.settled(60)
-    assert examination.interrupted
-    assert report.summary.too_early
+    diagnosis = endless.settled(60)
+    assert diagnosis.examination.interrupted
+    assert diagnosis.report.summary.too_early

@@ -21,7 +21,6 @@ from linkdoctor.model.report import (
     Severity,
     Suppressed,
     exit_code,
-    printable,
 )
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.suppression import (
@@ -34,6 +33,7 @@ from linkdoctor.model.suppression import (
 )
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.registry import load_rules
+from linkdoctor.render.documents import printable
 from linkdoctor.rulekit import EachLink, Hit, Rule
 from linkdoctor.rulekit.world import World
 

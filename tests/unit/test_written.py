@@ -19,7 +19,7 @@ from linkdoctor.collect.layer import Change, ChangeKind
 from linkdoctor.fix.carrying import _Contents, _differences, _Layer, _selected
 from linkdoctor.fix.journal import Before, Journal
 from linkdoctor.fix.recreation import Surroundings, aside_name, is_aside, recreation
-from linkdoctor.fix.use_cases import Scope, make_plan
+from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan
 from linkdoctor.fix.written import above, leaves, mount_places, tmpfs_of
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Known
@@ -282,7 +282,7 @@ def test_every_difference_is_named() -> None:
 def test_hostile_names_of_files_do_no_harm_in_a_plan() -> None:
     world = World.tutorial().recreate("app")
     examination = Examination(snapshots=(world.snapshot(),))
-    (step,) = make_plan(examination, Scope()).steps
+    (step,) = make_plan(diagnosed(examination, Scope()), Scope()).steps
     hostile = "/tmp/\x1b[2J\u202eevil\nstep 9: "
     written = Written(files=1, deleted=0, size=1, paths=(hostile,))
     step = msgspec.structs.replace(step, written=Known(written, "GET"), tmpfs=(hostile,))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,6 @@ import typer
 
 from linkdoctor.cli import output
 from linkdoctor.cli.common import (
-    CheckFormat,
     CliError,
     ConfigOption,
     ContextOption,
@@ -30,30 +28,31 @@ from linkdoctor.cli.common import (
     VerboseOption,
     build_selection,
     check_timeout,
-    complete_code,
-    complete_container,
-    complete_kind,
     configuration,
     examine_targets,
     examples,
-    own_codes,
+    read_saved,
     resolve_containers,
     resolve_engines,
     rules_of,
 )
-from linkdoctor.cli.formats import RenderRequest, exit_code_of, in_order, render
+from linkdoctor.cli.completion import complete_code, complete_container, complete_kind
+from linkdoctor.cli.formats import exit_code_of, render
 from linkdoctor.cli.settling import settled
 from linkdoctor.cli.watch import watch as keep_watching
+from linkdoctor.cli.writing import format_option, output_option, place_to_write, write_text
 from linkdoctor.model.report import ExitCode
+from linkdoctor.render.formats import CheckFormat
 from linkdoctor.render.layout import counted
 
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination, LoadedRule, Selection
+    from linkdoctor.api import LoadedRule, Selection
     from linkdoctor.model.baseline import Baseline
-    from linkdoctor.model.report import Report
-    from linkdoctor.render.nagios import Range
+    from linkdoctor.model.examination import Diagnosis, Examination, Joined
+    from linkdoctor.model.snapshot import Snapshot
+    from linkdoctor.render.thresholds import Range
 
-__all__ = ["check", "register", "report_text"]
+__all__ = ["check", "register"]
 
 
 def check(
@@ -124,21 +123,8 @@ def check(
             callback=check_timeout,
         ),
     ] = None,
-    format_: Annotated[
-        CheckFormat,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"The format of the report: {', '.join(CheckFormat)}.",
-            case_sensitive=False,
-        ),
-    ] = CheckFormat.TEXT,
-    output_: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write the report to this file, atomically."
-        ),
-    ] = None,
+    format_: Annotated[CheckFormat, format_option("report", CheckFormat)] = CheckFormat.TEXT,
+    output_: Annotated[Path | None, output_option("report")] = None,
     warning: Annotated[
         str | None,
         typer.Option(
@@ -206,74 +192,61 @@ def check(
         probe=probe,
         probe_external=probe_external,
     )
-    if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
-        raise CliError("--warning and --critical are for --format nagios")
-    ranges = (_range("--warning", warning), _range("--critical", critical))
+    ranges = _ranges(format_, warning, critical)
     _refuse_to_wait_in_vain(engines, watch, settle)
     if watch is not None:
         _refuse_to_watch(format_, output_, write_baseline)
-    file = None if output_ is None or str(output_) == "-" else output_
     if write_baseline is not None and (containers or select):
         raise CliError("a baseline covers everything: it cannot be used with CONTAINER or --select")
-    for written in filter(None, (file, write_baseline)):
-        output.refuse_unwritable(written)
+    file = place_to_write(output_)
+    if write_baseline is not None:
+        output.refuse_unwritable(write_baseline)
 
-    from linkdoctor.api import report_on
+    from linkdoctor.api import diagnose, join
+    from linkdoctor.render.renderer import RenderRequest
 
-    look_now = partial(_seen, engines, keep_what_is_known=True)
-    examination = look_now()
-    names = resolve_containers(containers or (), examination) if examination.snapshots else ()
-    selection = msgspec.structs.replace(selection, containers=frozenset(names))
+    saved = read_saved(engines)
 
-    def reported(seen: Examination, wanted: Selection) -> Report:
-        return report_on(seen, loaded, selection=wanted, declarations=settings.container)
+    def look(*, keep_what_is_known: bool = False) -> Joined:
+        seen = _seen(engines, saved, keep_what_is_known=keep_what_is_known)
+        return join(seen, declarations=settings.container)
 
-    diagnose = partial(reported, wanted=selection)
-    examination, report = settled(
-        settle or 0, (examination, diagnose(examination)), look_now, diagnose
-    )
-    if examination.interrupted:
+    joined = look(keep_what_is_known=True)
+    if joined.examination.snapshots:
+        names = resolve_containers(containers or (), joined)
+        selection = msgspec.structs.replace(selection, containers=names)
+
+    def look_again() -> Diagnosis:
+        return diagnose(look(keep_what_is_known=True), loaded, selection=selection)
+
+    diagnosis = settled(settle or 0, diagnose(joined, loaded, selection=selection), look_again)
+    report, interrupted = diagnosis.report, diagnosis.examination.interrupted
+    if interrupted:
         output.complain("interrupted: this is what was known by then")
-    ordered = RenderRequest(
-        report=report,
-        examination=examination,
-        rules=loaded,
-        selection=selection,
+    request = RenderRequest(
+        verbose=verbose,
+        quiet=quiet,
+        fail_on=selection.fail_on,
         warning=ranges[0],
         critical=ranges[1],
     )
-    if format_ is CheckFormat.TEXT:
-        text = report_text(
-            report, loaded, examination, verbose=verbose, quiet=quiet, to_file=file is not None
-        )
-    else:
-        text = render(format_, ordered)
-    _deliver(text, format_, file)
+    text = render(
+        format_, diagnosis, request, loaded, selection=selection, to_file=file is not None
+    )
+    # Metrics are there for the user that the node exporter runs as.
+    mode = 0o644 if format_ is CheckFormat.PROMETHEUS else 0o600
+    write_text(text, file, laid_out=format_ is CheckFormat.TEXT, mode=mode)
     if not quiet and not (format_ is CheckFormat.TEXT and (verbose or show_suppressed)):
         for note in report.notes or ():
             output.complain(f"warning: {note}")
-    if examination.interrupted:
+    if interrupted:
         # Threads that wait for an engine would hold up an ordinary exit.
         os._exit(ExitCode.INTERRUPTED)
     if write_baseline is not None:
-        # What is known already is written down again.
-        everything = msgspec.structs.replace(selection, baseline=None)
-        known = report if everything == selection else reported(examination, everything)
-        _write_baseline(write_baseline, known)
+        _write_baseline(write_baseline, diagnosis, loaded, selection)
     if watch is not None:
-        keep_watching(watch, report, lambda: reported(_seen(engines), selection))
-    raise typer.Exit(exit_code_of(format_, ordered))
-
-
-def _deliver(text: str, format_: CheckFormat, file: Path | None) -> None:
-    if file is not None:
-        # Metrics are there for the user that the node exporter runs as.
-        mode = 0o644 if format_ is CheckFormat.PROMETHEUS else 0o600
-        output.write_atomically(file, text.encode("utf-8", "backslashreplace"), mode=mode)
-    elif format_ is CheckFormat.TEXT:
-        output.emit(text)
-    else:
-        output.emit_bytes(text.encode())
+        keep_watching(watch, report, lambda: diagnose(look(), loaded, selection=selection).report)
+    raise typer.Exit(exit_code_of(format_, diagnosis, request))
 
 
 def _refuse_to_watch(
@@ -305,9 +278,16 @@ def _baseline(path: Path | None) -> Baseline | None:
         raise CliError(str(error)) from None
 
 
-def _write_baseline(path: Path, report: Report) -> None:
-    from linkdoctor.api import baseline_bytes, baseline_of
+def _write_baseline(
+    path: Path, diagnosis: Diagnosis, rules: Sequence[LoadedRule], selection: Selection
+) -> None:
+    from linkdoctor.api import baseline_bytes, baseline_of, diagnose
 
+    report = diagnosis.report
+    if selection.baseline is not None:
+        # What is known already is written down again.
+        everything = msgspec.structs.replace(selection, baseline=None)
+        report = diagnose(diagnosis, rules, selection=everything).report
     if not all(host.engine for host in report.hosts):
         output.complain(f"warning: {path} is left as it is: not every engine could be asked")
         return
@@ -322,8 +302,14 @@ def _write_baseline(path: Path, report: Report) -> None:
         )
 
 
+def _ranges(format_: CheckFormat, warning: str | None, critical: str | None) -> tuple[Range, Range]:
+    if format_ is not CheckFormat.NAGIOS and (warning is not None or critical is not None):
+        raise CliError("--warning and --critical are for --format nagios")
+    return _range("--warning", warning), _range("--critical", critical)
+
+
 def _range(option: str, text: str | None) -> Range:
-    from linkdoctor.render.nagios import Range, parse_range
+    from linkdoctor.render.thresholds import Range, parse_range
 
     if text is None:
         return Range()
@@ -333,40 +319,13 @@ def _range(option: str, text: str | None) -> Range:
         raise CliError(f"{option} {text!r}: {error}") from None
 
 
-def _seen(engines: Engines, *, keep_what_is_known: bool = False) -> Examination:
+def _seen(
+    engines: Engines, saved: Mapping[Path, Snapshot], *, keep_what_is_known: bool
+) -> Examination:
     with output.ProgressLine() as progress:
-        return examine_targets(engines, progress, keep_what_is_known=keep_what_is_known)
-
-
-def report_text(
-    report: Report,
-    rules: Sequence[LoadedRule],
-    examination: Examination,
-    *,
-    verbose: bool = False,
-    quiet: bool = False,
-    to_file: bool = False,
-    note: str = "",
-) -> str:
-    """Lay out a report for standard output or a file."""
-    from linkdoctor.render.evidence_lines import sightings
-    from linkdoctor.render.text import render_text
-
-    width, colour, ascii_only = output.output_style(to_file=to_file)
-    names = {each.rule.code: each.rule.name for each in rules}
-    names |= {each.code: each.name for each in own_codes()}
-    return render_text(
-        report,
-        width=width,
-        colour=colour,
-        verbose=verbose,
-        quiet=quiet,
-        note=note,
-        ascii_only=ascii_only,
-        names=names,
-        seen=sightings(examination.snapshots) if verbose else (),
-        in_order=() if quiet else in_order(report, examination),
-    )
+        return examine_targets(
+            engines, progress, saved=saved, keep_what_is_known=keep_what_is_known
+        )
 
 
 def register(app: typer.Typer) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,18 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from linkdoctor.cli import output
 from linkdoctor.cli.errors import CliError, examples
 from linkdoctor.config import LONGEST_TIMEOUT, Config, ConfigError, is_timeout, load_config
 from linkdoctor.model.report import ExitCode, Severity
 from linkdoctor.model.suppression import Suppression, code_meant, near, parse_token
 
 if TYPE_CHECKING:
-    from linkdoctor.api import ContextName, Examination, Override, Selection, Url
+    from linkdoctor.api import ContextName, Override, Selection, Url
+    from linkdoctor.model.examination import Examination, Joined
+    from linkdoctor.model.snapshot import Container, Snapshot
     from linkdoctor.registry import LoadedRule
 
 __all__ = [
     "DEFAULT_TIMEOUT",
-    "CheckFormat",
     "CliError",
     "ConfigOption",
     "ContextOption",
@@ -43,14 +44,14 @@ __all__ = [
     "build_selection",
     "check_timeout",
     "codes_meant",
-    "complete_code",
-    "complete_container",
-    "complete_kind",
     "configuration",
     "engines_named",
+    "examine_or_fail",
     "examine_targets",
     "examples",
+    "exit_of_a_view",
     "own_codes",
+    "read_saved",
     "resolve_containers",
     "resolve_engines",
     "rule_names",
@@ -59,7 +60,6 @@ __all__ = [
 
 DEFAULT_TIMEOUT = 30.0
 _SHORTEST_ID = 4
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Format(StrEnum):
@@ -67,21 +67,6 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class CheckFormat(StrEnum):
-    """How the report of `check` is written."""
-
-    TEXT = "text"
-    JSON = "json"
-    JSONL = "jsonl"
-    MARKDOWN = "markdown"
-    GITHUB = "github"
-    HTML = "html"
-    JUNIT = "junit"
-    NAGIOS = "nagios"
-    PROMETHEUS = "prometheus"
-    SARIF = "sarif"
 
 
 def check_timeout(seconds: float | None) -> float | None:
@@ -122,6 +107,8 @@ TimeoutOption = Annotated[
         callback=check_timeout,
     ),
 ]
+
+
 FormatOption = Annotated[
     Format, typer.Option("--format", help="The format of the result.", case_sensitive=False)
 ]
@@ -291,13 +278,6 @@ def _kinds_meant(given: Sequence[str] | None, config: Config) -> frozenset[str]:
     return frozenset(found)
 
 
-def complete_kind(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a kind of missing evidence, for shells."""
-    from linkdoctor.model.acceptance import KINDS
-
-    return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
-
-
 def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, ...]:
     from linkdoctor.api import Override
     from linkdoctor.model.own_codes import UNREACHABLE_CODE
@@ -318,51 +298,6 @@ def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, 
         if found.setdefault(code, severity) is not severity:
             raise CliError(f"configuration, [severity]: {code} is given twice")
     return tuple(Override(code=code, severity=each) for code, each in sorted(found.items()))
-
-
-def complete_code(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a code or the name of a rule, for shells."""
-    try:
-        rules = rules_of(None, configuration(None))
-    except CliError:
-        return []
-    known = [(each.rule.code, each.rule.name) for each in rules]
-    known += [(each.code, each.name) for each in own_codes()]
-    by_code = [pair for pair in known if pair[0].startswith(incomplete.upper())]
-    by_name = [(name, code) for code, name in known if name.startswith(incomplete.lower())]
-    return by_code or by_name
-
-
-def complete_container(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a container, for shells; silent where the engine does not answer."""
-    given = ctx.params
-    config = given.get("config")
-    try:
-        engines = resolve_engines(
-            given.get("host"),
-            given.get("context"),
-            # Not every version of typer makes paths of them here.
-            [Path(each) for each in given.get("snapshot") or ()],
-            None,
-            configuration(None if config is None else Path(config)),
-        )
-        names = _names_there(engines)
-    except CliError:
-        return []
-    # What Docker would not take for a name could be anything: it is not handed to a shell.
-    return [each for each in names if each.startswith(incomplete) and _NAME.fullmatch(each)]
-
-
-def _names_there(engines: Engines) -> list[str]:
-    from linkdoctor import api
-
-    names = set(api.container_names(engines_named(engines)))
-    try:
-        saved = api.add_snapshots(api.Examination(), engines.snapshots)
-    except api.SnapshotError as error:
-        raise CliError(str(error)) from None
-    names |= {each.name for snapshot in saved.snapshots for each in snapshot.containers}
-    return sorted(names)
 
 
 # --- engines and containers ---------------------------------------------------------------------
@@ -414,15 +349,36 @@ def resolve_engines(
     )
 
 
-def examine_targets(
-    engines: Engines, progress: Callable[[str], None], *, keep_what_is_known: bool = False
-) -> Examination:
-    """Ask every engine and read every file; raises CliError for what cannot be used."""
+def read_saved(engines: Engines) -> Mapping[Path, Snapshot]:
+    """Read every snapshot file, each once; raises CliError for what cannot be used."""
     from linkdoctor import api
 
     try:
-        # Files first: one that is damaged should not cost the time of asking engines.
-        saved = api.read_snapshots(engines.snapshots)
+        return api.read_snapshots(engines.snapshots)
+    except api.SnapshotError as error:
+        raise CliError(str(error)) from None
+
+
+def examine_targets(
+    engines: Engines,
+    progress: Callable[[str], None],
+    *,
+    saved: Mapping[Path, Snapshot] | None = None,
+    keep_what_is_known: bool = False,
+) -> Examination:
+    """Ask every engine and add the files; raises CliError for what cannot be used.
+
+    Args:
+        engines: whom to ask.
+        progress: is told what is being read.
+        saved: the files, if they were read already; they are not read again.
+        keep_what_is_known: let Ctrl-C end the reading, not the command.
+    """
+    from linkdoctor import api
+
+    # Files first: one that is damaged should not cost the time of asking engines.
+    saved = read_saved(engines) if saved is None else saved
+    try:
         further = api.CollectOptions(
             logs=engines.logs, probe=engines.probe, probe_external=engines.probe_external
         )
@@ -434,8 +390,25 @@ def examine_targets(
             keep_what_is_known=keep_what_is_known,
         )
         return api.add_read(seen, saved)
-    except (api.SnapshotError, api.EndpointError) as error:
+    except api.EndpointError as error:
         raise CliError(str(error)) from None
+
+
+def examine_or_fail(engines: Engines) -> Examination:
+    """Examine engines and files, with progress; raises CliError if nothing could be seen."""
+    with output.ProgressLine() as progress:
+        examination = examine_targets(engines, progress)
+    if not examination.snapshots:
+        reasons = "; ".join(each.reason for each in examination.unreachable)
+        raise CliError(reasons, ExitCode.INCOMPLETE)
+    return examination
+
+
+def exit_of_a_view(examination: Examination) -> typer.Exit:
+    """Return the exit of a command that shows and does not judge; tell whom it could not ask."""
+    for lost in examination.unreachable:
+        output.complain(f"{lost.host} could not be asked: {lost.reason}")
+    return typer.Exit(ExitCode.INCOMPLETE if examination.unreachable else ExitCode.OK)
 
 
 def engines_named(engines: Engines) -> list[Url | ContextName]:
@@ -447,15 +420,21 @@ def engines_named(engines: Engines) -> list[Url | ContextName]:
     return named + ([api.Url()] if engines.default else [])
 
 
-def resolve_containers(words: Iterable[str], examination: Examination) -> frozenset[str]:
+def resolve_containers(words: Sequence[str], joined: Joined) -> frozenset[str]:
     """Translate what the user calls containers, names or ids, into names; raises CliError."""
-    return frozenset(_container_meant(word, examination) for word in words)
+    if not words:
+        return frozenset()
+    topology = joined.topology
+    there = [each for _, each in topology.containers()]
+    # A source that is gone can still be asked about.
+    names = {each.name for each in there} | {link.source_name for link in topology.links()}
+    return frozenset(_container_meant(word, there, names, joined.examination) for word in words)
 
 
-def _container_meant(word: str, examination: Examination) -> str:
+def _container_meant(
+    word: str, there: Iterable[Container], names: Collection[str], examination: Examination
+) -> str:
     asked = word.removeprefix("/")
-    there = [each for snapshot in examination.snapshots for each in snapshot.containers]
-    names = {each.name for each in there} | _sources_of(examination)
     if asked in names:
         return asked
     if len(asked) >= _SHORTEST_ID:
@@ -465,13 +444,6 @@ def _container_meant(word: str, examination: Examination) -> str:
         if meant:
             raise CliError(f"several containers have ids like {_quoted(asked)}: {', '.join(meant)}")
     raise _unknown_container(asked, names, examination)
-
-
-def _sources_of(examination: Examination) -> set[str]:
-    """Return the names that links lead to: one that is gone can still be asked about."""
-    from linkdoctor.model.topology import Topology
-
-    return {link.source_name for link in Topology(examination.snapshots).links()}
 
 
 def _unknown_container(asked: str, names: Iterable[str], examination: Examination) -> CliError:

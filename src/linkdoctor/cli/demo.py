@@ -5,9 +5,17 @@ from __future__ import annotations
 import typer
 
 from linkdoctor.cli import output
-from linkdoctor.cli.check import report_text
-from linkdoctor.cli.common import Format, FormatOption, VerboseOption, examples, rules_of
+from linkdoctor.cli.common import (
+    Format,
+    FormatOption,
+    VerboseOption,
+    examples,
+    rules_of,
+)
+from linkdoctor.cli.formats import render
+from linkdoctor.cli.writing import write_text
 from linkdoctor.config import Config
+from linkdoctor.render.formats import CheckFormat
 
 __all__ = ["demo", "register"]
 
@@ -18,16 +26,15 @@ def demo(format_: FormatOption = Format.TEXT, verbose: VerboseOption = False) ->
     """Report on two recorded hosts; no engine is asked, and the exit code is 0."""
     loaded = rules_of(None, Config())
 
-    from linkdoctor.api import Examination, demo_snapshots, report_on
-    from linkdoctor.render.as_json import render_json
+    from linkdoctor.api import Examination, demo_snapshots, diagnose, join
+    from linkdoctor.render.renderer import RenderRequest
 
-    examination = Examination(snapshots=demo_snapshots())
-    report = report_on(examination, loaded)
+    diagnosis = diagnose(join(Examination(snapshots=demo_snapshots())), loaded)
+    request = RenderRequest(verbose=verbose, note=_NOTE)
     if format_ is Format.JSON:
         output.complain(_NOTE)
-        output.emit_bytes(render_json(report).encode())
-    else:
-        output.emit(report_text(report, loaded, examination, verbose=verbose, note=_NOTE))
+    text = render(CheckFormat(format_), diagnosis, request, loaded)
+    write_text(text, None, laid_out=format_ is Format.TEXT)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
@@ -20,6 +20,7 @@ from linkdoctor.cli.common import (
     examples,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.model.report import ExitCode
 
 __all__ = ["diff", "register"]
@@ -43,6 +44,7 @@ def diff(
 
     from linkdoctor.api import SnapshotError, compare, read_kept
     from linkdoctor.model.changes import has_new_at
+    from linkdoctor.render.diff import render_diff
 
     selection = build_selection(
         select=None, ignore=None, fail_on=fail_on, config=settings, rules=loaded
@@ -57,17 +59,7 @@ def diff(
         )
     except SnapshotError as error:
         raise CliError(str(error)) from None
-    if format_ is Format.JSON:
-        from linkdoctor.render.as_json import render_json
-
-        output.emit_bytes(render_json(comparison).encode())
-    else:
-        from linkdoctor.render.diff import render_diff
-        from linkdoctor.render.layout import TextStyle
-
-        width, colour, ascii_only = output.output_style()
-        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-        output.emit(render_diff(comparison, medium))
+    emit_result(comparison, format_, partial(render_diff, comparison))
     found = has_new_at(comparison.findings, selection.fail_on)
     raise typer.Exit(ExitCode.FINDINGS if found else ExitCode.OK)
 

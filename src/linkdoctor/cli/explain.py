@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     ConfigOption,
     Format,
     FormatOption,
     RulesOption,
     codes_meant,
-    complete_code,
     configuration,
     examples,
     own_codes,
     rules_of,
 )
+from linkdoctor.cli.completion import complete_code
+from linkdoctor.cli.writing import emit_result
 
 if TYPE_CHECKING:
     from linkdoctor.registry import LoadedRule
     from linkdoctor.render.listing import PageView
 
 __all__ = ["explain", "pages_of", "register"]
-
-_OWN_PAGES = {
-    "rule-crashed": (
-        "A rule crashed",
-        "A rule raised an error instead of giving a result. What it would have found is missing "
-        "from the report; every other rule was applied as always.",
-        "The finding names the rule, the kind of error and the line of the rule's own file. The "
-        "error's text is left out, since it may hold what the rule was looking at.",
-        "Please report it with the output of `linkdoctor --version` and the finding. Until it is "
-        "fixed, leave the rule out with --ignore and its code; a pack of your own is fixed in "
-        "the file that the finding names.",
-    ),
-    "engine-unreachable": (
-        "An engine could not be asked",
-        "Nothing is known of the containers of this host: neither that their links are healthy "
-        "nor that they are broken. The exit code is 3, unless faults were found elsewhere.",
-        "The reason stands beside the host: no socket, no permission, a refused connection, TLS, "
-        "no answer in time, or an answer that is not that of a Docker engine.",
-        "Follow the reason: start Docker, run as root or as a member of the group that owns "
-        "the socket, correct --host or DOCKER_HOST, or wait longer with --timeout.",
-    ),
-}
 
 
 def explain(
@@ -62,15 +41,10 @@ def explain(
     config: ConfigOption = None,
 ) -> None:
     """Show the page of a diagnosis: what it means, how it is proved, how to fix it."""
-    from linkdoctor.render.as_json import render_json
     from linkdoctor.render.listing import render_page
 
     page = _page(code, rules_of(rules, configuration(config)))
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(page).encode())
-        return
-    width, colour, ascii_only = output.output_style()
-    output.emit(render_page(page, width=width, colour=colour, ascii_only=ascii_only))
+    emit_result(page, format_, partial(render_page, page))
 
 
 def _page(asked: str, rules: tuple[LoadedRule, ...]) -> PageView:
@@ -85,48 +59,11 @@ def _page(asked: str, rules: tuple[LoadedRule, ...]) -> PageView:
 
 def pages_of(rules: Sequence[LoadedRule]) -> tuple[PageView, ...]:
     """Return the pages of rules and those of linkdoctor's own codes."""
-    own = tuple(_own_page(each.code, each.name) for each in own_codes())
-    return (*own, *map(_page_of_rule, rules))
+    from linkdoctor.render.listing import page_of_rule
+    from linkdoctor.render.own_pages import own_page
 
-
-def _page_of_rule(loaded: LoadedRule) -> PageView:
-    from linkdoctor.render.listing import PageView, Section
-
-    rule = loaded.rule
-    return PageView(
-        code=rule.code,
-        name=rule.name,
-        severity=rule.severity.value,
-        summary=rule.summary,
-        title=loaded.page.title,
-        since=rule.since,
-        needs=tuple(sorted(need.value for need in rule.needs)),
-        explains=tuple(sorted(rule.explains)),
-        sections=tuple(
-            Section(heading=heading, text=text) for heading, text in loaded.page.sections
-        ),
-    )
-
-
-def _own_page(code: str, name: str) -> PageView:
-    from linkdoctor.render.listing import PageView, Section
-
-    title, meaning, proof, fixing = _OWN_PAGES[name]
-    return PageView(
-        code=code,
-        name=name,
-        severity="error",
-        summary=title,
-        title=title,
-        since="0.1",
-        needs=(),
-        explains=(),
-        sections=(
-            Section(heading="What it means", text=meaning),
-            Section(heading="How it is proved", text=proof),
-            Section(heading="How to fix it", text=fixing),
-        ),
-    )
+    own = (own_page(each.code, each.name) for each in own_codes())
+    return (*own, *(page_of_rule(each.rule, each.page) for each in rules))
 
 
 def register(app: typer.Typer) -> None:

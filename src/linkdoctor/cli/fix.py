@@ -24,8 +24,6 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     build_selection,
-    complete_code,
-    complete_container,
     configuration,
     engines_named,
     examine_targets,
@@ -34,6 +32,7 @@ from linkdoctor.cli.common import (
     resolve_engines,
     rules_of,
 )
+from linkdoctor.cli.completion import complete_code, complete_container
 from linkdoctor.cli.journals import (
     FixCommand,
     from_journal,
@@ -44,8 +43,8 @@ from linkdoctor.model.plan import Files
 from linkdoctor.model.report import ExitCode, Safety, exit_code
 
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination
     from linkdoctor.fix.use_cases import Applied, Done, Plan, Scope
+    from linkdoctor.model.examination import Joined
     from linkdoctor.model.report import Report
     from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.plan import Mark
@@ -195,6 +194,7 @@ def fix(
         select=select, ignore=None, fail_on=fail_on, config=settings, rules=loaded
     )
 
+    from linkdoctor.api import join
     from linkdoctor.fix.use_cases import (
         Scope,
         diagnosed,
@@ -202,11 +202,11 @@ def fix(
         read_written,
         steps_with_more_permission,
     )
-    from linkdoctor.render.layout import TextStyle
 
     with output.ProgressLine() as progress:
-        seen = examine_targets(engines, progress)
-    names = resolve_containers(containers or (), seen) if seen.snapshots else frozenset()
+        seen = join(examine_targets(engines, progress), declarations=settings.container)
+    snapshots = seen.examination.snapshots
+    names = resolve_containers(containers or (), seen) if snapshots else frozenset()
     scope = Scope(
         engines=tuple(engines_named(engines)),
         rules=tuple(loaded),
@@ -218,23 +218,22 @@ def fix(
     acting = apply and not dry_run
     if acting and engines.snapshots:
         raise CliError("--apply needs a live engine, not a snapshot: name it with -H or --context")
-    width, colour, ascii_only = output.output_style()
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
+    medium = output.output_style()
     permitted = Safety(allow or (Allowed.SAFE if acting else Allowed.RECREATE))
     if plan_out is not None or not acting:
-        report = diagnosed(seen, scope)
-        planned = make_plan(seen, scope, allow=permitted, report=report)
-        planned = read_written(planned, seen, scope, files=files)
+        found = diagnosed(seen, scope)
+        planned = make_plan(found, scope, allow=permitted)
+        planned = read_written(planned, seen.examination, scope, files=files)
         if plan_out is not None:
             output.write_atomically(plan_out, _json(planned))
         if not acting:
             more = {
                 each.allow: each.steps
-                for each in steps_with_more_permission(seen, scope, permitted, report)
+                for each in steps_with_more_permission(found, scope, permitted)
             }
-            _print_plan(planned, report, medium, format_, more)
-            raise typer.Exit(exit_code(report))
-    ask = Asking(medium, several=len(seen.snapshots) > 1, pick=interactive, silent=yes)
+            _print_plan(planned, found.report, medium, format_, more)
+            raise typer.Exit(exit_code(found.report))
+    ask = Asking(medium, several=len(snapshots) > 1, pick=interactive, silent=yes)
     applied = _applied(
         scope,
         seen,
@@ -270,7 +269,7 @@ def _refuse_nonsense(
 
 def _applied(
     scope: Scope,
-    seen: Examination,
+    seen: Joined,
     allow: Safety,
     medium: TextStyle,
     *,

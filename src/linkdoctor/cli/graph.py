@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -19,30 +17,19 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     configuration,
-    examine_targets,
+    examine_or_fail,
     examples,
+    exit_of_a_view,
     resolve_containers,
     resolve_engines,
     rules_of,
 )
-from linkdoctor.model.report import ExitCode
+from linkdoctor.cli.writing import format_option, output_option, place_to_write, write_text
+from linkdoctor.render.formats import GRAPH_FORMATS, GraphFormat
 
-if TYPE_CHECKING:
-    from linkdoctor.render.graph import Picture
-
-__all__ = ["GraphFormat", "graph", "register"]
+__all__ = ["graph", "register"]
 
 _DEFAULT_DEPTH = 1
-
-
-class GraphFormat(StrEnum):
-    """How the picture is written."""
-
-    TEXT = "text"
-    DOT = "dot"
-    MERMAID = "mermaid"
-    SVG = "svg"
-    JSON = "json"
 
 
 def graph(
@@ -64,21 +51,8 @@ def graph(
             help="With --focus: how many arrows away is near. Default: 1.",
         ),
     ] = None,
-    format_: Annotated[
-        GraphFormat,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"The format of the picture: {', '.join(GraphFormat)}.",
-            case_sensitive=False,
-        ),
-    ] = GraphFormat.TEXT,
-    output_: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Write the picture to this file, atomically."
-        ),
-    ] = None,
+    format_: Annotated[GraphFormat, format_option("picture", GraphFormat)] = GraphFormat.TEXT,
+    output_: Annotated[Path | None, output_option("picture")] = None,
     timeout: TimeoutOption = None,
     rules: RulesOption = None,
     config: ConfigOption = None,
@@ -93,76 +67,21 @@ def graph(
     if depth is not None and not focus:
         raise CliError("--depth is for --focus")
     engines = resolve_engines(host, context, snapshot, timeout, settings)
-    path = None if output_ is None or str(output_) == "-" else output_
-    if path is not None:
-        output.refuse_unwritable(path)
+    file = place_to_write(output_)
 
-    from linkdoctor.api import report_on
-    from linkdoctor.model.topology import Topology
-    from linkdoctor.render.graph import focused
-    from linkdoctor.render.graph_from_topology import picture_of
+    from linkdoctor.api import diagnose, join
+    from linkdoctor.render.renderer import RenderRequest
 
-    with output.ProgressLine() as progress:
-        examination = examine_targets(engines, progress)
-    unreachable = examination.unreachable
-    if not examination.snapshots:
-        raise CliError("; ".join(each.reason for each in unreachable), ExitCode.INCOMPLETE)
-    report = report_on(examination, loaded, declarations=settings.container)
-    picture = picture_of(report, Topology(examination.snapshots))
-    if focus:
-        names = resolve_containers(focus, examination)
-        picture = focused(picture, names, _DEFAULT_DEPTH if depth is None else depth)
-    text = _drawn(picture, format_, to_file=path is not None)
-    if path is not None:
-        output.write_atomically(path, text.encode("utf-8", "backslashreplace"))
-    elif format_ is GraphFormat.TEXT:
-        output.emit(text)
-    else:
-        output.emit_bytes(text.encode())
-    for lost in unreachable:
-        output.complain(f"{lost.host} could not be asked: {lost.reason}")
-    raise typer.Exit(ExitCode.INCOMPLETE if unreachable else ExitCode.OK)
-
-
-def _drawn(picture: Picture, format_: GraphFormat, *, to_file: bool) -> str:
-    if format_ is GraphFormat.TEXT:
-        from linkdoctor.render.graph_text import render_graph_text
-
-        width, colour, ascii_only = output.output_style(to_file=to_file)
-        return render_graph_text(picture, width=width, colour=colour, ascii_only=ascii_only)
-    return _RENDERERS[format_](picture)
-
-
-def _dot(picture: Picture) -> str:
-    from linkdoctor.render.graph_dot import render_dot
-
-    return render_dot(picture)
-
-
-def _mermaid(picture: Picture) -> str:
-    from linkdoctor.render.graph_mermaid import render_mermaid
-
-    return render_mermaid(picture)
-
-
-def _svg(picture: Picture) -> str:
-    from linkdoctor.render.graph_svg import render_svg
-
-    return render_svg(picture)
-
-
-def _json(picture: Picture) -> str:
-    from linkdoctor.render.as_json import render_json
-
-    return render_json(picture)
-
-
-_RENDERERS: dict[GraphFormat, Callable[[Picture], str]] = {
-    GraphFormat.DOT: _dot,
-    GraphFormat.MERMAID: _mermaid,
-    GraphFormat.SVG: _svg,
-    GraphFormat.JSON: _json,
-}
+    joined = join(examine_or_fail(engines), declarations=settings.container)
+    diagnosis = diagnose(joined, loaded)
+    request = RenderRequest(
+        style=output.output_style(to_file=file is not None),
+        focus=resolve_containers(focus or (), joined),
+        depth=_DEFAULT_DEPTH if depth is None else depth,
+    )
+    text = GRAPH_FORMATS[format_].load()(diagnosis, request)
+    write_text(text, file, laid_out=format_ is GraphFormat.TEXT)
+    raise exit_of_a_view(joined.examination)
 
 
 def register(app: typer.Typer) -> None:

@@ -156,10 +156,9 @@ def _named(action: Any) -> str:
 
 
 def _outcomes(outcomes: Sequence[Outcome]) -> str:
-    from linkdoctor.render.layout import TextStyle, text_of
+    from linkdoctor.render.layout import text_of
 
-    width, colour, ascii_only = output.output_style()
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
+    medium = output.output_style()
     if not outcomes:
         return "nothing was left to do\n"
     lines: list[str] = []

@@ -12,10 +12,13 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from linkdoctor.cli.errors import CliError
 from linkdoctor.render.sanitize import sanitize, to_ascii
+
+if TYPE_CHECKING:
+    from linkdoctor.render.layout import TextStyle
 
 __all__ = [
     "ProgressLine",
@@ -92,17 +95,23 @@ def _knows_signs(encoding: str) -> bool:
 
 def output_style(
     *, to_file: bool = False, environment: Mapping[str, str] | None = None
-) -> tuple[int, bool, bool]:
-    """Return what a text is laid out for: its width, whether in colour, whether in ASCII."""
+) -> TextStyle:
+    """Return what a text is laid out for: standard output as it is, or a file."""
+    from linkdoctor.render.layout import TextStyle
+
     environment = os.environ if environment is None else environment
     if to_file:
-        return _WIDTH_ELSEWHERE, False, False
-    ascii_only = not _knows_signs(sys.stdout.encoding or "utf-8")
-    if not sys.stdout.isatty():
-        return _WIDTH_ELSEWHERE, _colour(environment, terminal=False), ascii_only
-    width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
-    colour = _colour(environment, terminal=True)
-    return min(max(width, _NARROWEST), _WIDEST), colour, ascii_only
+        return TextStyle(width=_WIDTH_ELSEWHERE)
+    terminal = sys.stdout.isatty()
+    width = _WIDTH_ELSEWHERE
+    if terminal:
+        width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
+        width = min(max(width, _NARROWEST), _WIDEST)
+    return TextStyle(
+        width=width,
+        colour=_colour(environment, terminal=terminal),
+        ascii_only=not _knows_signs(sys.stdout.encoding or "utf-8"),
+    )
 
 
 def _colour(environment: Mapping[str, str], *, terminal: bool) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     ConfigOption,
     Format,
@@ -14,6 +15,7 @@ from linkdoctor.cli.common import (
     examples,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 
 __all__ = ["register", "rules_command"]
 
@@ -22,29 +24,10 @@ def rules_command(
     format_: FormatOption = Format.TEXT, rules: RulesOption = None, config: ConfigOption = None
 ) -> None:
     """List the rules: code, name, severity and what each finds."""
-    from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.listing import RuleList, RuleRow, render_rules
+    from linkdoctor.render.listing import catalogue_of, render_rules
 
-    loaded = rules_of(rules, configuration(config))
-    catalogue = RuleList(
-        rules=tuple(
-            RuleRow(
-                code=each.rule.code,
-                name=each.rule.name,
-                severity=each.rule.severity.value,
-                summary=each.rule.summary,
-                since=each.rule.since,
-                needs=tuple(sorted(need.value for need in each.rule.needs)),
-                explains=tuple(sorted(each.rule.explains)),
-            )
-            for each in loaded
-        )
-    )
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(catalogue).encode())
-        return
-    width, colour, ascii_only = output.output_style()
-    output.emit(render_rules(catalogue, width=width, colour=colour, ascii_only=ascii_only))
+    catalogue = catalogue_of(each.rule for each in rules_of(rules, configuration(config)))
+    emit_result(catalogue, format_, partial(render_rules, catalogue))
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from linkdoctor.cli import output
@@ -21,6 +23,7 @@ from linkdoctor.cli.common import (
     resolve_engines,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.model.report import ExitCode
 
 __all__ = ["register", "self_check"]
@@ -46,23 +49,16 @@ def self_check(
 
     from linkdoctor.api import seen_from_here
     from linkdoctor.model.coverage import is_complete
-    from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.self_check import render_self_check
 
     with output.ProgressLine() as progress:
         found = seen_from_here(examine_targets(engines, progress))
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(found).encode())
-    else:
-        width, colour, ascii_only = output.output_style()
-        readers = {
-            need: sorted(each.rule.code for each in loaded if need in each.rule.needs)
-            for each in loaded
-            for need in each.rule.needs
-        }
-        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-        output.emit(render_self_check(found, readers, medium))
+    readers = {
+        need: sorted(each.rule.code for each in loaded if need in each.rule.needs)
+        for each in loaded
+        for need in each.rule.needs
+    }
+    emit_result(found, format_, partial(render_self_check, found, readers))
     raise typer.Exit(ExitCode.OK if is_complete(found) else ExitCode.INCOMPLETE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from linkdoctor.cli.common import (
     rule_names,
     rules_of,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.config import (
     CONFIG_VARIABLE,
     ConfigError,
@@ -45,8 +47,6 @@ def config_command(
     The text is a configuration file itself. Options of a command come before all of it.
     """
     from linkdoctor.model.suppression import remarks
-    from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.settings import SettingList, render_settings
 
     try:
@@ -63,12 +63,7 @@ def config_command(
         looked_for=usual,
         settings=tuple(_setting(key, value, loaded) for key, value in _values(loaded).items()),
     )
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(settings).encode())
-    else:
-        width, colour, ascii_only = output.output_style()
-        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-        output.emit(render_settings(settings, medium))
+    emit_result(settings, format_, partial(render_settings, settings))
     today = datetime.now(UTC).date()
     for note in remarks(loaded.config.suppressions, rule_names(there), today):
         output.complain(f"warning: {note}")

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from linkdoctor.model.report import Report
-
 if TYPE_CHECKING:
-    from linkdoctor.api import Examination
+    from linkdoctor.model.examination import Diagnosis
 
 __all__ = ["settled"]
 
@@ -19,32 +17,34 @@ _PAUSE = 2.0
 """Seconds between two looks: one that just started is let be for ten."""
 
 
-def settled(
-    seconds: float,
-    first: tuple[Examination, Report],
-    examine_targets: Callable[[], Examination],
-    diagnose: Callable[[Examination], Report],
-) -> tuple[Examination, Report]:
-    """Examine and diagnose again while something is too early, for so many seconds at most.
+def settled(seconds: float, first: Diagnosis, look: Callable[[], Diagnosis]) -> Diagnosis:
+    """Look again while something is too early to judge, for so many seconds at most.
 
     So it is done where containers kept changing while they were read.
 
     The last look begins when they are over at the latest. Ctrl-C ends it: what was known by then
     is given, and said to be interrupted.
+
+    Args:
+        seconds: how long, altogether.
+        first: what is known already.
+        look: examines and diagnoses once more.
     """
     end = time.monotonic() + seconds
-    examination, report = first
-    while _may_change(examination, report) and (left := end - time.monotonic()) > 0:
+    diagnosis = first
+    while _may_change(diagnosis) and (left := end - time.monotonic()) > 0:
         try:
             time.sleep(min(_PAUSE, left))
         except KeyboardInterrupt:
-            return msgspec.structs.replace(examination, interrupted=True), report
-        examination = examine_targets()
-        report = diagnose(examination)
-    return examination, report
+            examination = msgspec.structs.replace(diagnosis.examination, interrupted=True)
+            return msgspec.structs.replace(diagnosis, examination=examination)
+        diagnosis = look()
+    return diagnosis
 
 
-def _may_change(examination: Examination, report: Report) -> bool:
+def _may_change(diagnosis: Diagnosis) -> bool:
+    examination = diagnosis.examination
     if examination.interrupted:
         return False
-    return bool(report.summary.too_early) or not all(each.settled for each in examination.snapshots)
+    early = diagnosis.report.summary.too_early
+    return bool(early) or not all(each.settled for each in examination.snapshots)

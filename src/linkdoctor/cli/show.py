@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from linkdoctor.cli import output
 from linkdoctor.cli.common import (
     CliError,
     ConfigOption,
@@ -16,14 +16,15 @@ from linkdoctor.cli.common import (
     HostOption,
     SnapshotOption,
     TimeoutOption,
-    complete_container,
     configuration,
-    examine_targets,
+    examine_or_fail,
     examples,
+    exit_of_a_view,
     resolve_containers,
     resolve_engines,
 )
-from linkdoctor.model.report import ExitCode
+from linkdoctor.cli.completion import complete_container
+from linkdoctor.cli.writing import emit_result
 
 __all__ = ["register", "show"]
 
@@ -45,32 +46,16 @@ def show(
     """Show what a container is linked to, and what its process really got."""
     engines = resolve_engines(host, context, snapshot, timeout, configuration(config))
 
-    from linkdoctor.model.topology import Topology
-    from linkdoctor.render.as_json import render_json
-    from linkdoctor.render.card import CardList, card_of, render_cards
+    from linkdoctor.api import join
+    from linkdoctor.render.card import cards_of, render_cards
 
-    with output.ProgressLine() as progress:
-        examination = examine_targets(engines, progress)
-    unreachable = examination.unreachable
-    if not examination.snapshots:
-        raise CliError("; ".join(each.reason for each in unreachable), ExitCode.INCOMPLETE)
-    (name,) = resolve_containers([container], examination)
-    topology = Topology(examination.snapshots)
-    cards = CardList(
-        cards=tuple(
-            card_of(topology, on, each) for on, each in topology.containers() if each.name == name
-        )
-    )
+    joined = join(examine_or_fail(engines))
+    (name,) = resolve_containers([container], joined)
+    cards = cards_of(joined.topology, name)
     if not cards.cards:
         raise CliError(f"{name} is gone; `linkdoctor check {name}` tells who is linked to it")
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(cards).encode())
-    else:
-        width, colour, ascii_only = output.output_style()
-        output.emit(render_cards(cards, width=width, colour=colour, ascii_only=ascii_only))
-    for lost in unreachable:
-        output.complain(f"{lost.host} could not be asked: {lost.reason}")
-    raise typer.Exit(ExitCode.INCOMPLETE if unreachable else ExitCode.OK)
+    emit_result(cards, format_, partial(render_cards, cards))
+    raise exit_of_a_view(joined.examination)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from linkdoctor.cli.common import (
     examples,
     resolve_engines,
 )
+from linkdoctor.cli.writing import emit_result
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.report import ExitCode
 from linkdoctor.render.layout import counted
@@ -154,21 +156,13 @@ def _key(path: Path | None) -> bytes:
 
 def _show(path: Path, format_: Format) -> None:
     from linkdoctor.api import SnapshotError, contents_of
-    from linkdoctor.render.as_json import render_json
     from linkdoctor.render.inventory import render_inventory
-    from linkdoctor.render.layout import TextStyle
 
     try:
         held = contents_of(path)
     except SnapshotError as error:
         raise CliError(str(error)) from None
-    if format_ is Format.JSON:
-        output.emit_bytes(render_json(held).encode())
-        return
-    width, colour, ascii_only = output.output_style()
-    output.emit(
-        render_inventory(held, TextStyle(width=width, colour=colour, ascii_only=ascii_only))
-    )
+    emit_result(held, format_, partial(render_inventory, held))
 
 
 def register(app: typer.Typer) -> None:

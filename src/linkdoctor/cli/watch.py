@@ -25,17 +25,14 @@ def watch(seconds: float, first: Report, look: Callable[[], Report]) -> NoReturn
         look: examines and diagnoses once more.
     """
     from linkdoctor.model.changes import changes_between
-    from linkdoctor.render.layout import TextStyle
     from linkdoctor.render.watching import render_look
 
     before = first
     while True:
         time.sleep(seconds)
         after = look()
-        width, colour, ascii_only = output.output_style()
-        medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-        clock = time.strftime("%H:%M:%S")
-        output.emit(render_look(after, changes_between(before, after), medium, clock=clock))
+        changes, clock = changes_between(before, after), time.strftime("%H:%M:%S")
+        output.emit(render_look(after, changes, output.output_style(), clock=clock))
         if output.reader_has_gone():
             raise typer.Exit
         before = after

@@ -25,6 +25,7 @@ from linkdoctor.collect.workers import BackgroundTask
 from linkdoctor.model.evidence import Evidence, Gap, Known, Unknown
 from linkdoctor.model.memory import without_collector
 from linkdoctor.model.snapshot import Container, Engine, Network, Snapshot, Tool
+from linkdoctor.model.topology import Topology
 
 __all__ = ["CollectOptions", "Progress", "collect"]
 
@@ -84,7 +85,9 @@ def collect(
         settled=settled,
     )
     near = client.socket_path is not None
-    snapshot = with_dns_answers(snapshot, deadline, near=near)
+    # What is to be asked for depends on the links: joined once, for all that follows.
+    draft = Topology([snapshot])
+    snapshot = with_dns_answers(snapshot, draft, deadline, near=near)
     if further.logs:
         snapshot = with_log_complaints(client, snapshot, deadline, progress=progress)
     if not further.probe:
@@ -92,7 +95,7 @@ def collect(
     from linkdoctor.collect.probing import with_probes
 
     return with_probes(
-        snapshot, deadline, near=near, external=further.probe_external, progress=progress
+        snapshot, draft, deadline, near=near, external=further.probe_external, progress=progress
     )
 
 

@@ -38,13 +38,21 @@ class _Question(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-def with_dns_answers(snapshot: Snapshot, deadline: Deadline, *, near: bool = True) -> Snapshot:
+def with_dns_answers(
+    snapshot: Snapshot, draft: Topology, deadline: Deadline, *, near: bool = True
+) -> Snapshot:
     """Ask each container's own resolver for the names that nothing else gives it.
 
     That is done from inside the container's network namespace: from afar (not `near`) each name is
     there without an answer, with the reason.
+
+    Args:
+        snapshot: what is known of the engine.
+        draft: the same, joined.
+        deadline: nothing is asked after it.
+        near: whether the engine's processes may be on this machine.
     """
-    wanted = [each for each in _wanted(snapshot) if each]
+    wanted = [each for each in _wanted(draft) if each]
     if not wanted:
         return snapshot
     questions = in_turn([each[:MOST_OF_ONE] for each in wanted])
@@ -73,9 +81,8 @@ def with_dns_answers(snapshot: Snapshot, deadline: Deadline, *, near: bool = Tru
     )
 
 
-def _wanted(snapshot: Snapshot) -> Iterator[list[_Question]]:
+def _wanted(topology: Topology) -> Iterator[list[_Question]]:
     """Yield what each container's resolver is to be asked for."""
-    topology = Topology([snapshot])
     for host, container in topology.containers():
         try:
             names = _names_of(host, container, topology)

@@ -67,6 +67,7 @@ class _Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 def with_probes(
     snapshot: Snapshot,
+    draft: Topology,
     deadline: Deadline,
     *,
     near: bool,
@@ -77,16 +78,16 @@ def with_probes(
 
     Args:
         snapshot: what is known of the engine.
+        draft: the same, joined; it may lack what was asked for since.
         deadline: probes that could not end before it are not tried.
         near: whether the engine's processes may be on this machine.
         external: dial also where an alias leads outside the networks of the containers examined.
         progress: is told what is being done.
     """
-    topology = Topology([snapshot])
     targets = [
         each
-        for _, each in topology.containers()
-        if _runs(each) and topology.links_of(snapshot.host, each)
+        for _, each in draft.containers()
+        if _runs(each) and draft.links_of(snapshot.host, each)
     ]
     if not near:
         return _with(snapshot, {each.id: PROBES_ONLY_NEAR for each in targets})
@@ -94,7 +95,7 @@ def with_probes(
     plans: list[_Plan] = []
     for target in targets:
         try:
-            plans += _plans(snapshot.host, target, topology)
+            plans += _plans(snapshot.host, target, draft)
         except MissingEvidence as missing:
             found[target.id] = missing.unknown
     if plans:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from linkdoctor.api import ContextName, EngineError, Url, examine, known_images
+from linkdoctor.api import ContextName, EngineError, Url, examine, join
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.fix.dependents import dependents, namespace_sharers
 from linkdoctor.fix.journal import Journal, JournalError, JournalStep, journals, state_directory
@@ -23,8 +23,6 @@ from linkdoctor.fix.undo import resume as resume_steps
 from linkdoctor.fix.undo import undo as undo_steps
 from linkdoctor.fix.use_cases import FixError
 from linkdoctor.model.actions import Recreate
-from linkdoctor.model.knowledge import Knowledge
-from linkdoctor.model.topology import Topology
 
 __all__ = ["NoJournalError", "Undoing", "how_it_ended", "interrupted", "resume", "undo"]
 
@@ -182,8 +180,7 @@ def _relying(
         for lost in seen.unreachable:
             raise EngineError(f"the engine cannot be examined: {lost.reason}")
         (snapshot,) = seen.snapshots
-        topology = Topology(seen.snapshots, Knowledge(images=known_images()))
-        found = dependents(step, topology, snapshot.host)
+        found = dependents(step, join(seen).topology, snapshot.host)
         return tuple(sorted({*found, *namespace_sharers(step, control)}))
 
     return names

@@ -19,10 +19,10 @@ from linkdoctor.api import (
     Progress,
     Selection,
     Url,
+    diagnose,
     examine,
-    known_images,
+    join,
     load_rules,
-    report_on,
 )
 from linkdoctor.collect.control import Control, controlling
 from linkdoctor.collect.engine import endpoint_of
@@ -36,11 +36,11 @@ from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.run import Answer, Confirm, Done, EngineSession, Told, carry_out
 from linkdoctor.fix.written import with_written
 from linkdoctor.model.actions import Recreate
-from linkdoctor.model.knowledge import Declaration, Knowledge
+from linkdoctor.model.examination import Diagnosis, Joined
+from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Report, Safety
 from linkdoctor.model.snapshot import Tool
-from linkdoctor.model.topology import Topology
 
 __all__ = [
     "APPLIED_SCHEMA",
@@ -142,7 +142,7 @@ def plan(
     """
     environment = os.environ if environment is None else environment
     seen = examine(scope.engines, timeout=scope.timeout, environment=environment)
-    planned = make_plan(seen, scope, allow=allow)
+    planned = make_plan(diagnosed(seen, scope), scope, allow=allow)
     return read_written(planned, seen, scope, files=files, environment=environment)
 
 
@@ -170,19 +170,16 @@ def read_written(
 
 
 def make_plan(
-    examination: Examination,
+    diagnosis: Diagnosis,
     scope: Scope,
     *,
     allow: Safety = Safety.RECREATE,
-    report: Report | None = None,
     tried_in_vain: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Plan what fixes the findings in what was seen."""
-    found = diagnosed(examination, scope) if report is None else report
-    knowledge = Knowledge(images=known_images(), declarations=scope.declarations)
+    """Plan what fixes the findings of a diagnosis."""
     return plan_of(
-        found,
-        Topology(examination.snapshots, knowledge),
+        diagnosis.report,
+        diagnosis.topology,
         allow=allow,
         remarks=bool(scope.selection.select),
         pin_ports=scope.pin_ports,
@@ -191,13 +188,13 @@ def make_plan(
 
 
 def steps_with_more_permission(
-    examination: Examination, scope: Scope, allow: Safety, report: Report
+    diagnosis: Diagnosis, scope: Scope, allow: Safety
 ) -> tuple[Wider, ...]:
     """Return how many more steps each wider permission would take."""
     more: list[Wider] = []
     for further in (Safety.RESTART, Safety.RECREATE):
         if rank(further) > rank(allow):
-            planned = make_plan(examination, scope, allow=further, report=report).steps
+            planned = make_plan(diagnosis, scope, allow=further).steps
             steps = sum(rank(each.safety) > rank(allow) for each in planned)
             more.append(Wider(allow=further, steps=steps))
     counts = [each.steps for each in more]
@@ -219,7 +216,7 @@ def apply(
     journal: Path | None = None,
     wait: float = 0.0,
     patience: Patience = Patience(),  # noqa: B008 - frozen
-    examination: Examination | None = None,
+    examination: Examination | Joined | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Applied:
     """Plan and carry out, until nothing more can be done within the permission.
@@ -237,7 +234,7 @@ def apply(
         journal: where to write down what is done; by default a new file in the state directory.
         wait: seconds to wait for another run on the same engine.
         patience: how long containers are waited for.
-        examination: what was seen already, of the engines of `scope`.
+        examination: what was seen already, and perhaps joined, of the engines of `scope`.
         environment: ``DOCKER_*`` variables are read from it.
 
     Raises:
@@ -276,7 +273,7 @@ def apply(
 def _apply(
     scope: Scope,
     hands: _Sessions,
-    seen: Examination,
+    seen: Examination | Joined,
     look: Callable[[], Examination],
     *,
     allow: Safety,
@@ -291,19 +288,19 @@ def _apply(
     rounds: list[Round] = []
     vain: set[str] = set()
     while True:
-        report = diagnosed(seen, scope)
-        todo = make_plan(seen, scope, allow=allow, report=report, tried_in_vain=frozenset(vain))
+        found = diagnosed(seen, scope)
+        todo = make_plan(found, scope, allow=allow, tried_in_vain=frozenset(vain))
         if not todo.steps or len(rounds) == _MOST_ROUNDS:
             break
         todo = _numbered_after(todo, sum(len(each.plan.steps) for each in rounds))
-        hands.take({step.host for step in todo.steps}, seen)
+        hands.take({step.host for step in todo.steps}, found.examination)
         controls = {host: hand.control for host, hand in hands.held.items()}
         todo = with_written(todo, controls, files=files, longest=scope.timeout)
         planned(todo)
         done = carry_out(
             todo,
             hands.held,
-            _looking(hands, seen, scope),
+            _looking(hands, found.examination, scope),
             confirm=confirm,
             on_step=on_step,
             keep_old=keep_old,
@@ -317,19 +314,19 @@ def _apply(
         }
         seen = look()
         if not any(one.result is Result.FIXED for one in done):
-            report = diagnosed(seen, scope)
-            todo = make_plan(seen, scope, allow=allow, report=report, tried_in_vain=frozenset(vain))
+            found = diagnosed(seen, scope)
+            todo = make_plan(found, scope, allow=allow, tried_in_vain=frozenset(vain))
             break
     return Applied(
-        tool=report.tool,
+        tool=found.report.tool,
         rounds=tuple(rounds),
         left=todo,
-        wider=steps_with_more_permission(seen, scope, allow, report),
+        wider=steps_with_more_permission(found, scope, allow),
         journals=hands.journals(),
         undo=hands.undo_commands(
             {one.step.host for each in rounds for one in each.done if one.reversible}
         ),
-        report=report,
+        report=found.report,
     )
 
 
@@ -346,7 +343,7 @@ def _numbered_after(planned: Plan, last: int) -> Plan:
 
 def _looking(hands: _Sessions, seen: Examination, scope: Scope) -> Callable[[str], Report]:
     """Make what examines one host once more."""
-    return lambda host: diagnosed(hands.look(host, seen), scope)
+    return lambda host: diagnosed(hands.look(host, seen), scope).report
 
 
 def must_answer(
@@ -446,14 +443,10 @@ def _rules(scope: Scope) -> tuple[LoadedRule, ...]:
     return load_rules() if scope.rules is None else scope.rules
 
 
-def diagnosed(examination: Examination, scope: Scope) -> Report:
-    """Diagnose what was seen, within a scope."""
-    return report_on(
-        examination,
-        _rules(scope),
-        selection=scope.selection,
-        declarations=scope.declarations,
-    )
+def diagnosed(seen: Examination | Joined, scope: Scope) -> Diagnosis:
+    """Diagnose what was seen, within a scope; what is joined already is not joined again."""
+    joined = seen if isinstance(seen, Joined) else join(seen, declarations=scope.declarations)
+    return diagnose(joined, _rules(scope), selection=scope.selection)
 
 
 def _harmless(host: str) -> str:

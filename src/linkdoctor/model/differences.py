@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from linkdoctor.model.changes import Absence, Changes
 from linkdoctor.model.evidence import Evidence, Known
-from linkdoctor.model.report import without_unprinted
+from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Container, Details, Endpoint, Network, Snapshot
 from linkdoctor.model.topology import Topology
 
@@ -27,7 +26,8 @@ __all__ = [
     "Side",
     "State",
     "looked_for",
-    "printable_comparison",
+    "notes_on",
+    "side_of",
     "state_between",
 ]
 
@@ -136,12 +136,44 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps the two from being compared in full."""
 
 
-def state_between(before: Snapshot, after: Snapshot) -> State:
-    """Compare two snapshots of one host."""
+def side_of(kept: Snapshot | Report) -> Side:
+    """Return what a comparison says of one of its two sides."""
+    if isinstance(kept, Snapshot):
+        return Side(kept=Kept.SNAPSHOT, taken_at=kept.taken_at, hosts=(kept.host,))
+    hosts = tuple(each.name for each in kept.hosts)
+    return Side(kept=Kept.REPORT, taken_at=kept.taken_at, hosts=hosts)
+
+
+def notes_on(
+    before: Snapshot | Report, after: Snapshot | Report, old: Report, new: Report
+) -> Iterator[str]:
+    """Yield what keeps two sides from being compared in full.
+
+    Args:
+        before: what was kept first.
+        after: what was kept later.
+        old: the report on the first.
+        new: the report on the later.
+    """
+    if not {each.name for each in old.hosts} & {each.name for each in new.hosts}:
+        yield "they have no host in common"
+    if old.taken_at > new.taken_at:
+        yield "the second is older than the first"
+    for which, kept in (("first", before), ("second", after)):
+        if isinstance(kept, Report) and kept.summary.suppressed:
+            yield (
+                f"the {which} was told to ignore some rules, whose findings, "
+                f"{kept.summary.suppressed}, it left out"
+            )
+
+
+def state_between(before: Topology, after: Topology) -> State:
+    """Compare two snapshots of one host, each of them joined."""
+    (old,), (new,) = before.snapshots(), after.snapshots()
     return State(
-        containers=tuple(_containers(before, after)),
-        addresses=tuple(_moves(before, after)),
-        networks=tuple(_networks(before, after)),
+        containers=tuple(_containers(old, new)),
+        addresses=tuple(_moves(old, new)),
+        networks=tuple(_networks(old, new)),
         links=tuple(_links(before, after)),
     )
 
@@ -160,19 +192,6 @@ def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
         for each in changes.gone
     )
     return msgspec.structs.replace(changes, gone=gone)
-
-
-def printable_comparison(comparison: Comparison) -> dict[str, Any]:
-    """Return a comparison as its JSON contract has it."""
-    plain: dict[str, Any] = msgspec.to_builtins(comparison)
-    findings = plain["findings"]
-    for finding in (
-        *findings["new"],
-        *(each["finding"] for each in findings["gone"]),
-        *(each[side] for each in findings["changed"] for side in ("before", "after")),
-    ):
-        without_unprinted(finding)
-    return plain
 
 
 # --- containers -----------------------------------------------------------------------------
@@ -308,7 +327,7 @@ def _made(network: Network) -> str:
     )
 
 
-def _links(before: Snapshot, after: Snapshot) -> Iterator[LinkChange]:
+def _links(before: Topology, after: Topology) -> Iterator[LinkChange]:
     old, new = _sources(before), _sources(after)
     seen = _inspected(before) & _inspected(after)
     for target, alias, network in sorted({*old, *new}):
@@ -318,12 +337,11 @@ def _links(before: Snapshot, after: Snapshot) -> Iterator[LinkChange]:
             yield LinkChange(target=target, alias=alias, network=network, before=was, after=now)
 
 
-def _sources(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
+def _sources(topology: Topology) -> dict[tuple[str, str, str], str]:
     return {
-        (link.target.name, link.alias, link.network): link.source_name
-        for link in Topology((snapshot,)).links()
+        (link.target.name, link.alias, link.network): link.source_name for link in topology.links()
     }
 
 
-def _inspected(snapshot: Snapshot) -> set[str]:
-    return {each.name for each in snapshot.containers if isinstance(each.details, Known)}
+def _inspected(topology: Topology) -> set[str]:
+    return {each.name for _, each in topology.containers() if isinstance(each.details, Known)}

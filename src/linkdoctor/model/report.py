@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from enum import IntEnum, StrEnum
-from typing import Any
 
 import msgspec
 
@@ -14,7 +13,6 @@ from linkdoctor.model.snapshot import Tool
 
 __all__ = [
     "SCHEMA",
-    "UNPRINTED",
     "Because",
     "Completeness",
     "Elsewhere",
@@ -33,13 +31,9 @@ __all__ = [
     "Verdict",
     "exit_code",
     "fingerprint",
-    "printable",
-    "without_unprinted",
 ]
 
 SCHEMA = "linkdoctor.report/1"
-UNPRINTED = ("actions", "host", "elsewhere")
-"""The fields of a fix that are for `linkdoctor fix` and stay out of the JSON contract."""
 
 
 class Severity(StrEnum):
@@ -262,24 +256,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """On statements that suppress nothing, are over or stand for no rule. Printed beside
     `suppressed` only."""
-
-
-def printable(report: Report) -> dict[str, Any]:
-    """Return a report as its JSON contract has it."""
-    plain: dict[str, Any] = msgspec.to_builtins(report)
-    if report.suppressed is msgspec.UNSET:
-        plain.pop("notes", None)
-    suppressed = [each["finding"] for each in plain.get("suppressed", ())]
-    for finding in (*plain["findings"], *suppressed):
-        without_unprinted(finding)
-    return plain
-
-
-def without_unprinted(finding: dict[str, Any]) -> None:
-    """Take out of a plain finding what is not for its JSON contract."""
-    for fix in finding["fixes"]:
-        for field in UNPRINTED:
-            del fix[field]
 
 
 def fingerprint(*, code: str, host: str, target: str, alias: str, key: str) -> str:

@@ -55,6 +55,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "Tool",
+    "Unreachable",
     "Variable",
 ]
 
@@ -483,3 +484,11 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Names and addresses are pseudonyms (``--redact-names``)."""
     alike: tuple[SimilarNames, ...] = ()
     """Which names were alike before they were replaced; pseudonyms do not show it."""
+
+
+class Unreachable(msgspec.Struct, frozen=True, kw_only=True):
+    """A host whose engine could not be asked."""
+
+    host: str
+    endpoint: str
+    reason: str

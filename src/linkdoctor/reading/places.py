@@ -95,7 +95,7 @@ def read_place(text: str, *, default: int | None = None) -> Place | None:
 
 
 def read_port(text: str) -> int | None:
-    """Read the number of a port; None if it is not one."""
+    """Read a port number; None if it is not one."""
     if not (0 < len(text) <= 5 and text.isascii() and text.isdigit()):
         return None
     return int(text) if 0 < int(text) < 65536 else None

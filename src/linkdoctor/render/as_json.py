@@ -7,11 +7,17 @@ from typing import Any
 
 import msgspec
 
-from linkdoctor.model.differences import Comparison, printable_comparison
-from linkdoctor.model.report import Report, printable
+from linkdoctor.model.examination import Diagnosis
+from linkdoctor.render.documents import document_of
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import is_harmless
 
-__all__ = ["harmless_json", "render_json"]
+__all__ = ["harmless_json", "render", "render_json"]
+
+
+def render(diagnosis: Diagnosis, _: RenderRequest) -> str:
+    """Write the report as its JSON contract has it."""
+    return render_json(diagnosis.report)
 
 
 def render_json(result: msgspec.Struct) -> str:
@@ -20,15 +26,7 @@ def render_json(result: msgspec.Struct) -> str:
     Whatever a terminal could obey is escaped, as JSON allows for any character; a lone surrogate,
     which no strict reader takes, becomes U+FFFD.
     """
-    return harmless_json(_plain(result), indent=2)
-
-
-def _plain(result: msgspec.Struct) -> Any:
-    if isinstance(result, Report):
-        return printable(result)
-    if isinstance(result, Comparison):
-        return printable_comparison(result)
-    return msgspec.to_builtins(result)
+    return harmless_json(document_of(result), indent=2)
 
 
 def harmless_json(plain: Any, *, indent: int | None = None) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "PublishedPort",
     "VariableCard",
     "card_of",
+    "cards_of",
     "link_status",
     "render_cards",
 ]
@@ -100,6 +101,15 @@ class CardList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # --- from the topology ------------------------------------------------------------------------
+
+
+def cards_of(topology: Topology, name: str) -> CardList:
+    """Return the cards of every container that has a name, on whichever host."""
+    return CardList(
+        cards=tuple(
+            card_of(topology, on, each) for on, each in topology.containers() if each.name == name
+        )
+    )
 
 
 def card_of(topology: Topology, host: str, container: Container) -> Card:
@@ -241,9 +251,8 @@ def _endpoint(address: str, port: int) -> str:
 # --- on paper ---------------------------------------------------------------------------------
 
 
-def render_cards(cards: CardList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def render_cards(cards: CardList, medium: TextStyle) -> str:
     """Lay out cards, with an empty line between them."""
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
     lines: list[str] = []
     for number, card in enumerate(cards.cards):
         lines += [""] if number else []

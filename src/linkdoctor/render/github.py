@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Report, Severity, Verdict
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.phrases import UNREACHABLE, details, headline, named, title
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import left_open
 
-__all__ = ["render_github"]
+__all__ = ["render", "render_github"]
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _IN_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = _IN_DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def render(diagnosis: Diagnosis, _: RenderRequest) -> str:
+    """Write the report as commands of a workflow."""
+    return render_github(diagnosis.report)
 
 
 def render_github(report: Report) -> str:

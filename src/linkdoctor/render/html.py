@@ -17,18 +17,21 @@ import msgspec
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Report, Severity, Skipped, Verdict
 from linkdoctor.model.topology import Topology
 from linkdoctor.render.card import Card, card_of
 from linkdoctor.render.graph import SIGNS, Picture, published_port_label
 from linkdoctor.render.graph_svg import picture_css, svg_in_page
+from linkdoctor.render.graph_view import picture_in
 from linkdoctor.render.layout import counted
 from linkdoctor.render.once import ALL_IN_ORDER, once
 from linkdoctor.render.phrases import counts, moment, subject, typed
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 
-__all__ = ["render_html"]
+__all__ = ["render", "render_html"]
 
 _DATA = "linkdoctor.data"
 _OPEN_AT_MOST = 12
@@ -58,6 +61,12 @@ class _SkipView(msgspec.Struct, frozen=True, kw_only=True):
     gap: str
     codes: tuple[str, ...]
     subjects: tuple[str, ...]
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Write the report as a page; its picture shows what is near the containers asked for."""
+    picture = picture_in(diagnosis, diagnosis.report.scope.containers)
+    return render_html(diagnosis.report, diagnosis.topology, picture, request.in_order)
 
 
 def render_html(

@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from linkdoctor.model.report import Report, printable
+from linkdoctor.model.examination import Diagnosis
+from linkdoctor.model.report import Report
 from linkdoctor.render.as_json import harmless_json
+from linkdoctor.render.documents import printable
+from linkdoctor.render.renderer import RenderRequest
 
-__all__ = ["render_jsonl"]
+__all__ = ["render", "render_jsonl"]
+
+
+def render(diagnosis: Diagnosis, _: RenderRequest) -> str:
+    """Write the report, one object a line."""
+    return render_jsonl(diagnosis.report)
 
 
 def render_jsonl(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Finding, HostSummary, Report, Severity, Skipped, Suppressed
 from linkdoctor.render.phrases import (
     UNREACHABLE,
@@ -15,14 +16,20 @@ from linkdoctor.render.phrases import (
     named,
     title,
 )
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 
 if TYPE_CHECKING:
     from junitparser import TestCase, TestSuite
 
-__all__ = ["render_junit"]
+__all__ = ["render", "render_junit"]
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Write the report as test results: a rule that was applied is a test."""
+    return render_junit(diagnosis.report, fail_on=request.fail_on, examined=dict(request.applied))
 
 
 def render_junit(report: Report, *, fail_on: Severity, examined: Mapping[str, str]) -> str:

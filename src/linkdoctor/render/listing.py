@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from linkdoctor.render.layout import Style, TextStyle, text_of, width_of, wrapped
+from linkdoctor.rulekit import Page, Rule
 
-__all__ = ["PageView", "RuleList", "RuleRow", "Section", "render_page", "render_rules"]
+__all__ = [
+    "PageView",
+    "RuleList",
+    "RuleRow",
+    "Section",
+    "catalogue_of",
+    "page_of_rule",
+    "render_page",
+    "render_rules",
+]
 
 _STYLES = {"error": Style.ERROR, "warning": Style.WARNING, "info": Style.INFO}
 _NARROWEST_TABLE = 60
@@ -56,10 +66,42 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...]
 
 
-def render_rules(rules: RuleList, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def catalogue_of(rules: Iterable[Rule]) -> RuleList:
+    """Return the catalogue of rules."""
+    return RuleList(
+        rules=tuple(
+            RuleRow(
+                code=rule.code,
+                name=rule.name,
+                severity=rule.severity.value,
+                summary=rule.summary,
+                since=rule.since,
+                needs=tuple(sorted(need.value for need in rule.needs)),
+                explains=tuple(sorted(rule.explains)),
+            )
+            for rule in rules
+        )
+    )
+
+
+def page_of_rule(rule: Rule, page: Page) -> PageView:
+    """Return the page of a rule."""
+    return PageView(
+        code=rule.code,
+        name=rule.name,
+        severity=rule.severity.value,
+        summary=rule.summary,
+        title=page.title,
+        since=rule.since,
+        needs=tuple(sorted(need.value for need in rule.needs)),
+        explains=tuple(sorted(rule.explains)),
+        sections=tuple(Section(heading=heading, text=text) for heading, text in page.sections),
+    )
+
+
+def render_rules(rules: RuleList, medium: TextStyle) -> str:
     """Lay out the catalogue as a table, or as blocks where a table has no room."""
-    medium = TextStyle(width=width, colour=colour, ascii_only=ascii_only)
-    lay_out = _table if width >= _NARROWEST_TABLE else _blocks
+    lay_out = _table if medium.width >= _NARROWEST_TABLE else _blocks
     return text_of(lay_out(rules.rules, medium))
 
 
@@ -91,9 +133,9 @@ def _blocks(rules: Sequence[RuleRow], medium: TextStyle) -> Iterator[str]:
         yield from medium.paragraph(rule.summary, indent="  ")
 
 
-def render_page(page: PageView, *, width: int, colour: bool, ascii_only: bool = False) -> str:
+def render_page(page: PageView, medium: TextStyle) -> str:
     """Lay out the page of one code."""
-    return text_of(_page(page, TextStyle(width=width, colour=colour, ascii_only=ascii_only)))
+    return text_of(_page(page, medium))
 
 
 def _page(page: PageView, medium: TextStyle) -> Iterator[str]:

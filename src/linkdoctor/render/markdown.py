@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Finding, Fix, HostSummary, Proof, Report, Severity, Skipped
 from linkdoctor.model.suppression import token
 from linkdoctor.render.layout import counted, text_of
 from linkdoctor.render.once import ALL_IN_ORDER, once
 from linkdoctor.render.phrases import headline, title, typed
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 
-__all__ = ["render_markdown"]
+__all__ = ["render", "render_markdown"]
 
 _HEADINGS = {
     Severity.ERROR: "Errors",
@@ -33,6 +35,11 @@ _BLOCK = re.compile(r"^(\d*)([-+=.)])(?!\d)")
 _REFERENCE = re.compile(
     r"@|(?:#|!|&amp;|~|\$|%)(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-\d)", re.IGNORECASE
 )
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Write the report for a ticket."""
+    return render_markdown(diagnosis.report, request.in_order)
 
 
 def render_markdown(report: Report, in_order: Sequence[str] = ()) -> str:

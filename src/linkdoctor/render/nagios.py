@@ -6,20 +6,19 @@ the state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator
 from enum import IntEnum
 
-import msgspec
-
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Finding, Report
 from linkdoctor.render.layout import counted
 from linkdoctor.render.phrases import UNREACHABLE, counts, is_incomplete, named, subject
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
+from linkdoctor.render.thresholds import Range, parse_range
 
-__all__ = ["Range", "State", "parse_range", "render_nagios", "state_of"]
+__all__ = ["Range", "State", "parse_range", "render", "render_nagios", "state_of"]
 
 _LONGEST_OUTPUT = 4000
 """Bytes; the server reads 4 KiB."""
@@ -28,8 +27,6 @@ _LONGEST_HEADING = 700
 _LONGEST_LINE = 400
 # A pipe begins performance data; the others are markup to a web page that shows the output.
 _UNWANTED = str.maketrans({"|": "¦", "<": "‹", ">": "›", "&": "+"})  # noqa: RUF001 - meant
-_NUMBER = r"-?\d{1,15}(?:\.\d{1,6})?"
-_RANGE = re.compile(rf"(?P<inside>@?)(?:(?P<start>~|{_NUMBER})?:)?(?P<end>{_NUMBER})?", re.ASCII)
 
 
 class State(IntEnum):
@@ -39,36 +36,6 @@ class State(IntEnum):
     WARNING = 1
     CRITICAL = 2
     UNKNOWN = 3
-
-
-class Range(msgspec.Struct, frozen=True):
-    """A range of the guidelines: what lies outside is alarmed, with `inside` what lies within."""
-
-    text: str = "0"
-    """As it was written."""
-    start: float = 0
-    end: float = 0
-    inside: bool = False
-
-    def alarms(self, number: float) -> bool:
-        """Whether a number is to be alarmed."""
-        return (self.start <= number <= self.end) is self.inside
-
-
-def parse_range(text: str) -> Range:
-    """Read a range: ``10``, ``10:``, ``~:10``, ``10:20`` or ``@10:20``.
-
-    Raises:
-        ValueError: it is none, or ends before it starts.
-    """
-    found = _RANGE.fullmatch(text)
-    if found is None or not (found["start"] or found["end"]):
-        raise ValueError("a range looks like 10, 10:, ~:10, 10:20 or @10:20")
-    start = -math.inf if found["start"] == "~" else float(found["start"] or 0)
-    end = float(found["end"]) if found["end"] else math.inf
-    if start > end:
-        raise ValueError("a range cannot end before it starts")
-    return Range(text, start, end, bool(found["inside"]))
 
 
 def state_of(report: Report, *, warning: Range = Range(), critical: Range = Range()) -> State:  # noqa: B008 - frozen
@@ -88,6 +55,11 @@ def state_of(report: Report, *, warning: Range = Range(), critical: Range = Rang
     if is_incomplete(report):
         return State.UNKNOWN
     return State.WARNING if warning.alarms(summary.error + summary.warning) else State.OK
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Write the report as the output of a plugin."""
+    return render_nagios(diagnosis.report, warning=request.warning, critical=request.critical)
 
 
 def render_nagios(

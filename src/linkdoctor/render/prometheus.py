@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from linkdoctor.model.evidence import Gap
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import Completeness, HostSummary, Report, Severity
 from linkdoctor.render.phrases import is_incomplete, moment, named
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.sanitize import sanitize
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-__all__ = ["MOST_FINDINGS", "render_prometheus"]
+__all__ = ["MOST_FINDINGS", "render", "render_prometheus"]
 
 MOST_FINDINGS = 200
 """As many findings, the gravest first, have a series of their own."""
 
 _LONGEST_HOST = 200
+
+
+def render(diagnosis: Diagnosis, _: RenderRequest) -> str:
+    """Write the report as metrics."""
+    return render_prometheus(diagnosis.report)
 
 
 def render_prometheus(report: Report) -> str:

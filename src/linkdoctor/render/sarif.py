@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped, printable
+from linkdoctor.model.examination import Diagnosis
+from linkdoctor.model.report import Because, Finding, Report, Severity, Skipped
 from linkdoctor.render.as_json import harmless_json
+from linkdoctor.render.documents import printable
 from linkdoctor.render.listing import PageView
 from linkdoctor.render.phrases import (
     UNREACHABLE,
@@ -21,14 +23,20 @@ from linkdoctor.render.phrases import (
     is_incomplete,
     moment,
 )
+from linkdoctor.render.renderer import RenderRequest
 
-__all__ = ["render_sarif"]
+__all__ = ["render", "render_sarif"]
 
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _IN_PROPERTIES = ("host", "target", "source", "alias", "evidence", "consequences", "fixes")
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Write the report for code scanning."""
+    return render_sarif(diagnosis.report, pages=request.pages)
 
 
 def render_sarif(report: Report, *, pages: Sequence[PageView]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from linkdoctor.model.evidence import Gap
+from linkdoctor.model.examination import Diagnosis
 from linkdoctor.model.report import (
     Finding,
     Fix,
@@ -16,19 +17,37 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.suppression import token
-from linkdoctor.render.evidence_lines import EvidenceSummary, seen_lines
+from linkdoctor.render.evidence_lines import EvidenceSummary, seen_lines, sightings
 from linkdoctor.render.layout import Style, TextStyle, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.merged_fixes import also_needed, merged_fixes
 from linkdoctor.render.once import ALL_IN_ORDER, Printed
 from linkdoctor.render.phrases import SEVERITY_STYLES, UNREACHABLE, counts
+from linkdoctor.render.renderer import RenderRequest
 from linkdoctor.render.scope import elsewhere, label_of, left_open, so_far
 from linkdoctor.render.suppressed import suppressed_lines
 
-__all__ = ["render_text", "verdict_lines"]
+__all__ = ["render", "render_text", "verdict_lines"]
 
 _DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 _LONGEST_VALUE = 200
 _REASONS_SHOWN = 6
+
+
+def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
+    """Lay out the report for a person."""
+    style = request.style
+    return render_text(
+        diagnosis.report,
+        width=style.width,
+        colour=style.colour,
+        verbose=request.verbose,
+        quiet=request.quiet,
+        note=request.note,
+        ascii_only=style.ascii_only,
+        names=dict(request.names),
+        seen=sightings(diagnosis.examination.snapshots) if request.verbose else (),
+        in_order=request.in_order,
+    )
 
 
 def render_text(
