@@ -7,7 +7,7 @@ the engine lab (``test_engine_facts*``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -50,7 +50,7 @@ from linkdoctor.rulekit.engine_state import (
 )
 from linkdoctor.rulekit.host_ports import overlap
 
-__all__ = ["link_rules", "started", "stopped"]
+__all__ = ["given_links", "link_rules", "on_bridge", "started", "stopped"]
 
 _FIRST_CHOSEN_PORT = 32768
 _KILLED = 137
@@ -172,19 +172,20 @@ def _sources(snapshot: Snapshot, target: Container, details: Details) -> dict[st
                 f"AS /{target.name}/{link.alias}"
             )
         owner = network_owner(snapshot, source)
-        if _on_bridge(details_of(owner)) is None:
-            raise EngineRefusal(_not_on_bridge(snapshot, source))
+        if on_bridge(details_of(owner)) is None:
+            raise EngineRefusal(_noton_bridge(snapshot, source))
         found[link.alias] = owner
     return found
 
 
-def _not_on_bridge(snapshot: Snapshot, source: Container) -> str:
+def _noton_bridge(snapshot: Snapshot, source: Container) -> str:
     if engine_version(snapshot.engine.version) >= (28,):
         return f"container {source.id} not attached to default bridge network"
     return f"Cannot link to /{source.name}, as it does not belong to the default network"
 
 
-def _on_bridge(details: Details) -> Endpoint | None:
+def on_bridge(details: Details) -> Endpoint | None:
+    """Return a container's place on the default bridge, or None if it is not on it."""
     return next((each for each in details.endpoints if each.network == DEFAULT_BRIDGE), None)
 
 
@@ -287,28 +288,60 @@ def _listening_together(snapshot: Snapshot, name: str, owner: str) -> Snapshot:
 
 
 def _given_links(
-    snapshot: Snapshot, container: Container, sources: dict[str, Container]
+    snapshot: Snapshot, container: Container, sources: Mapping[str, Container]
+) -> Container:
+    bridge, keeps = bridge_of(snapshot), snapshot.keeps_link_variables
+    given = given_links(
+        container,
+        sources,
+        version=engine_version(snapshot.engine.version),
+        keeps_variables=isinstance(keeps, Known) and keeps.value,
+        gateway=bridge.reserved[0] if bridge is not None and bridge.reserved else "",
+    )
+    if details_of(container).mounts_hosts_file:  # the file is the user's, not the engine's
+        return msgspec.structs.replace(given, hosts_file=container.hosts_file)
+    return given
+
+
+def given_links(
+    container: Container,
+    sources: Mapping[str, Container],
+    *,
+    version: tuple[int, ...],
+    keeps_variables: bool,
+    gateway: str,
 ) -> Container:
     """Return a container with the variables and the hosts file that a start gives it.
 
     What could not be read before cannot be read now either.
+
+    Args:
+        container: that starts.
+        sources: of its links on the default bridge, by alias.
+        version: of the engine.
+        keeps_variables: the engine (29) runs with its escape variable set.
+        gateway: what ``host-gateway`` means; '' if that is not known.
     """
     details = details_of(container)
     variables: list[Variable] = []
-    lines = [_resolved(snapshot, each) for each in details.extra_hosts]
-    keeps = snapshot.keeps_link_variables
+    lines = [
+        msgspec.structs.replace(each, address=gateway)
+        if gateway and each.address == _GATEWAY
+        else each
+        for each in details.extra_hosts
+    ]
     for alias, source in sources.items():
         there = details_of(source)
-        place = _on_bridge(there)
+        place = on_bridge(there)
         address = place.address if place is not None else ""
         variables += injected_variables(
-            version=engine_version(snapshot.engine.version),
+            version=version,
             target=container.name,
             alias=alias,
             address=address,
             exposed=there.exposed,
             source_environment=(each.name for each in there.environment),
-            keeps_variables=isinstance(keeps, Known) and keeps.value,
+            keeps_variables=keeps_variables,
         )
         lines.append(
             hosts_line(alias=alias, address=address, hostname=there.hostname, source=source.name)
@@ -318,9 +351,9 @@ def _given_links(
         for each in details.endpoints[:1]
         if each.address
     ]
-    own = {each.name for each in details.environment}
-    environment = {each.name: each for each in details.environment}
-    environment |= {each.name: each for each in variables if each.name not in own}
+    # What the image or the user set wins over what a link would set.
+    own = {each.name: each for each in details.environment}
+    environment = {each.name: each for each in variables} | own
     proc = f"/proc/{details.pid}"
     if isinstance(container.process_environment, Known):
         container = msgspec.structs.replace(
@@ -330,17 +363,10 @@ def _given_links(
     if isinstance(container.other_processes, Known):
         container = msgspec.structs.replace(container, other_processes=Known((), f"{proc}/task"))
     shares = details.network_mode.startswith("container:")
-    if isinstance(container.hosts_file, Known) and not details.mounts_hosts_file and not shares:
+    if isinstance(container.hosts_file, Known) and not shares:
         written = Known(tuple(lines), f"{proc}/root/etc/hosts")
         container = msgspec.structs.replace(container, hosts_file=written)
     return container
-
-
-def _resolved(snapshot: Snapshot, line: HostsLine) -> HostsLine:
-    bridge = bridge_of(snapshot)
-    if line.address == _GATEWAY and bridge is not None and bridge.reserved:
-        return msgspec.structs.replace(line, address=bridge.reserved[0])
-    return line
 
 
 def _told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
@@ -348,7 +374,7 @@ def _told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
 
     Only lines that are there; none of a target that was renamed since its start.
     """
-    place = _on_bridge(details_of(source))
+    place = on_bridge(details_of(source))
     address = place.address if place is not None else ""
     for target in snapshot.containers if address else ():
         if not isinstance(target.details, Known) or target.details.value.status not in UP:
@@ -413,13 +439,13 @@ def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container])
     bridge, firewall = bridge_of(snapshot), snapshot.firewall
     if bridge is None or bridge.icc or not isinstance(firewall, Known):
         return snapshot
-    here = _on_bridge(details_of(target))
+    here = on_bridge(details_of(target))
     if here is None or not firewall.value.managed:
         return snapshot
     rules = list(firewall.value.rules)
     for source in sources:
         there = details_of(source)
-        place = _on_bridge(there)
+        place = on_bridge(there)
         new = link_rules(
             target_address=here.address,
             source_address=place.address if place is not None else "",
@@ -433,13 +459,13 @@ def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container])
 def _closed(snapshot: Snapshot, target: Container) -> Snapshot:
     """Take away the rules between a target and where its sources are now; older ones stay."""
     firewall = snapshot.firewall
-    here = _on_bridge(details_of(target))
+    here = on_bridge(details_of(target))
     if not isinstance(firewall, Known) or here is None or not here.address:
         return snapshot
     ends: set[str] = set()
     for link in legacy_links(details_of(target)):
         source = live_source(snapshot, target, link.alias)
-        place = _on_bridge(details_of(source)) if source is not None else None
+        place = on_bridge(details_of(source)) if source is not None else None
         if place is not None and place.address:
             ends.add(place.address)
     kept = tuple(
