@@ -20,7 +20,7 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 from linkdoctor.model.evidence import Evidence, Known
-from linkdoctor.model.links import StoredLink
+from linkdoctor.model.links import StoredLink, engine_version
 from linkdoctor.model.setup import Attachment, Setup
 from linkdoctor.model.snapshot import (
     NOT_PROBED,
@@ -34,7 +34,7 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
 from linkdoctor.rulekit.engine_recreates import EMBEDDED_DNS, recreated
-from linkdoctor.rulekit.engine_starts import started, stopped
+from linkdoctor.rulekit.engine_starts import last_chosen_port, started, stopped, told_to_targets
 from linkdoctor.rulekit.engine_state import (
     UP,
     EngineRefusal,
@@ -52,6 +52,8 @@ from linkdoctor.rulekit.engine_state import (
 __all__ = ["EngineRefusal", "NotModelled", "apply_to"]
 
 _SHORT_ID = 12
+_FIRST_TO_CORRECT_HOSTS = (28,)
+"""The first engine that corrects hosts lines when a source joins the bridge again (engine lab)."""
 
 
 def apply_to(snapshot: Snapshot, action: Action) -> Snapshot:
@@ -71,7 +73,8 @@ def _done(snapshot: Snapshot, action: Action) -> Snapshot:
         case Unpause():
             return _unpause(snapshot, action)
         case Restart():
-            return started(stopped(snapshot, action.container), action.container)
+            last_port = last_chosen_port(snapshot)
+            return started(stopped(snapshot, action.container), action.container, last_port)
         case Rename():
             return _rename(snapshot, action)
         case SetRestartPolicy():
@@ -190,7 +193,10 @@ def _connect(snapshot: Snapshot, action: ConnectNetwork) -> Snapshot:
     ):
         now = Resolver(nameservers=(EMBEDDED_DNS,), search=resolver.value.search, ndots=0)
         container = msgspec.structs.replace(container, resolver=Known(now, resolver.source))
-    return with_container(snapshot, container)
+    snapshot = with_container(snapshot, container)
+    if not own and engine_version(snapshot.engine.version) >= _FIRST_TO_CORRECT_HOSTS:
+        snapshot = told_to_targets(snapshot, container)
+    return snapshot
 
 
 def _require_connectable(snapshot: Snapshot, action: ConnectNetwork, details: Details) -> None:

@@ -28,7 +28,7 @@ from linkdoctor.model.snapshot import (
 )
 from linkdoctor.model.topology import DEFAULT_BRIDGE
 from linkdoctor.reading.references import references_in_environment
-from linkdoctor.rulekit.engine_starts import started, stopped
+from linkdoctor.rulekit.engine_starts import last_chosen_port, started, stopped
 from linkdoctor.rulekit.engine_state import (
     EngineRefusal,
     NotModelled,
@@ -62,10 +62,11 @@ def recreated(snapshot: Snapshot, action: Recreate) -> Snapshot:
     setup = details_of(old).setup
     if not isinstance(setup, Known):
         raise NotModelled(f"how {old.name} was made was not seen")
+    last_port = last_chosen_port(snapshot)
     snapshot = _removed(stopped(snapshot, old.name), old)
     new = _made(snapshot, old, changed(setup.value, action), action)
     snapshot = _created(snapshot, new)
-    return snapshot if action.stays_down else started(snapshot, new.name)
+    return snapshot if action.stays_down else started(snapshot, new.name, last_port)
 
 
 def _removed(snapshot: Snapshot, old: Container) -> Snapshot:

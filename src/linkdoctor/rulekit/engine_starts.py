@@ -50,7 +50,14 @@ from linkdoctor.rulekit.engine_state import (
 )
 from linkdoctor.rulekit.host_ports import overlap
 
-__all__ = ["given_links", "link_rules", "on_bridge", "started", "stopped"]
+__all__ = [
+    "given_links",
+    "last_chosen_port",
+    "link_rules",
+    "started",
+    "stopped",
+    "told_to_targets",
+]
 
 _FIRST_CHOSEN_PORT = 32768
 _KILLED = 137
@@ -58,8 +65,13 @@ _PROXY = "docker-proxy"
 _GATEWAY = "host-gateway"
 
 
-def started(snapshot: Snapshot, name: str) -> Snapshot:
+def started(snapshot: Snapshot, name: str, last_port: int = 0) -> Snapshot:
     """Return what there is once the engine has started a container that does not run.
+
+    Args:
+        snapshot: what there is.
+        name: of the container.
+        last_port: the last that the engine chose; it goes on from there.
 
     Raises:
         EngineRefusal: it would not start it.
@@ -77,7 +89,7 @@ def started(snapshot: Snapshot, name: str) -> Snapshot:
         out_of_memory=False,
         started_at=snapshot.engine_time or snapshot.taken_at,
         restart_count=None if details.restart_count is None else 0,
-        published=tuple(_published(snapshot, container, details)),
+        published=tuple(_published(snapshot, container, details, last_port)),
         health=None if details.health is None else Health(status="starting"),
     )
     snapshot = with_container(snapshot, container)
@@ -88,7 +100,7 @@ def started(snapshot: Snapshot, name: str) -> Snapshot:
     if "network" in owners:
         snapshot = _listening_together(snapshot, name, owners["network"].name)
     snapshot = _opened(snapshot, named(snapshot, name), sources.values())
-    snapshot = _told_to_targets(snapshot, named(snapshot, name))
+    snapshot = told_to_targets(snapshot, named(snapshot, name))
     return recorded(snapshot, "start", container)
 
 
@@ -172,7 +184,7 @@ def _sources(snapshot: Snapshot, target: Container, details: Details) -> dict[st
                 f"AS /{target.name}/{link.alias}"
             )
         owner = network_owner(snapshot, source)
-        if on_bridge(details_of(owner)) is None:
+        if _on_bridge(details_of(owner)) is None:
             raise EngineRefusal(_noton_bridge(snapshot, source))
         found[link.alias] = owner
     return found
@@ -184,12 +196,14 @@ def _noton_bridge(snapshot: Snapshot, source: Container) -> str:
     return f"Cannot link to /{source.name}, as it does not belong to the default network"
 
 
-def on_bridge(details: Details) -> Endpoint | None:
+def _on_bridge(details: Details) -> Endpoint | None:
     """Return a container's place on the default bridge, or None if it is not on it."""
     return next((each for each in details.endpoints if each.network == DEFAULT_BRIDGE), None)
 
 
-def _published(snapshot: Snapshot, container: Container, details: Details) -> Iterator[Publication]:
+def _published(
+    snapshot: Snapshot, container: Container, details: Details, last_port: int
+) -> Iterator[Publication]:
     """Yield the bindings that a container gets, those that the engine chooses among them."""
     setup = details.setup.value if isinstance(details.setup, Known) else None
     asked = list(details.requested)
@@ -206,9 +220,7 @@ def _published(snapshot: Snapshot, container: Container, details: Details) -> It
         if other.id != container.id and isinstance(other.details, Known)
         for each in other.details.value.published
     ]
-    chosen = max((_FIRST_CHOSEN_PORT - 1, *(each.host_port for each in held if each.ephemeral)))
-    former = [each.host_port for each in details.published if each.ephemeral]
-    chosen = max((chosen, *former))
+    chosen = max(last_port, last_chosen_port(snapshot))
     for each in asked:
         if each.ephemeral or not each.host_port:
             chosen += 1
@@ -216,6 +228,20 @@ def _published(snapshot: Snapshot, container: Container, details: Details) -> It
             continue
         _require_free(snapshot, each, held)
         yield each
+
+
+def last_chosen_port(snapshot: Snapshot) -> int:
+    """Return the last port of the host that the engine is known to have chosen."""
+    return max(
+        (
+            each.host_port
+            for container in snapshot.containers
+            if isinstance(container.details, Known)
+            for each in container.details.value.published
+            if each.ephemeral
+        ),
+        default=_FIRST_CHOSEN_PORT - 1,
+    )
 
 
 def _require_free(snapshot: Snapshot, wanted: Publication, held: Iterable[Publication]) -> None:
@@ -332,7 +358,7 @@ def given_links(
     ]
     for alias, source in sources.items():
         there = details_of(source)
-        place = on_bridge(there)
+        place = _on_bridge(there)
         address = place.address if place is not None else ""
         variables += injected_variables(
             version=version,
@@ -369,12 +395,12 @@ def given_links(
     return container
 
 
-def _told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
+def told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
     """Correct the hosts lines of the running targets that are linked to a source.
 
     Only lines that are there; none of a target that was renamed since its start.
     """
-    place = on_bridge(details_of(source))
+    place = _on_bridge(details_of(source))
     address = place.address if place is not None else ""
     for target in snapshot.containers if address else ():
         if not isinstance(target.details, Known) or target.details.value.status not in UP:
@@ -439,13 +465,13 @@ def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container])
     bridge, firewall = bridge_of(snapshot), snapshot.firewall
     if bridge is None or bridge.icc or not isinstance(firewall, Known):
         return snapshot
-    here = on_bridge(details_of(target))
+    here = _on_bridge(details_of(target))
     if here is None or not firewall.value.managed:
         return snapshot
     rules = list(firewall.value.rules)
     for source in sources:
         there = details_of(source)
-        place = on_bridge(there)
+        place = _on_bridge(there)
         new = link_rules(
             target_address=here.address,
             source_address=place.address if place is not None else "",
@@ -459,13 +485,13 @@ def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container])
 def _closed(snapshot: Snapshot, target: Container) -> Snapshot:
     """Take away the rules between a target and where its sources are now; older ones stay."""
     firewall = snapshot.firewall
-    here = on_bridge(details_of(target))
+    here = _on_bridge(details_of(target))
     if not isinstance(firewall, Known) or here is None or not here.address:
         return snapshot
     ends: set[str] = set()
     for link in legacy_links(details_of(target)):
         source = live_source(snapshot, target, link.alias)
-        place = on_bridge(details_of(source)) if source is not None else None
+        place = _on_bridge(details_of(source)) if source is not None else None
         if place is not None and place.address:
             ends.add(place.address)
     kept = tuple(
