@@ -20,7 +20,7 @@ from linkdoctor.model.actions import (
     Unpause,
 )
 from linkdoctor.model.evidence import Evidence, Known
-from linkdoctor.model.links import StoredLink, engine_version
+from linkdoctor.model.links import HostsLine, StoredLink, engine_version
 from linkdoctor.model.setup import Attachment, Setup
 from linkdoctor.model.snapshot import (
     NOT_PROBED,
@@ -184,6 +184,8 @@ def _connect(snapshot: Snapshot, action: ConnectNetwork) -> Snapshot:
     container = with_details(
         container, endpoints=(*details.endpoints, endpoint), setup=_more(details, action)
     )
+    if up:
+        container = _told_its_address(container, details, endpoint.address)
     resolver = container.resolver
     if (
         own
@@ -197,6 +199,14 @@ def _connect(snapshot: Snapshot, action: ConnectNetwork) -> Snapshot:
     if not own and engine_version(snapshot.engine.version) >= _FIRST_TO_CORRECT_HOSTS:
         snapshot = told_to_targets(snapshot, container)
     return snapshot
+
+
+def _told_its_address(container: Container, details: Details, address: str) -> Container:
+    file = container.hosts_file
+    if not isinstance(file, Known) or details.mounts_hosts_file or not address:
+        return container
+    own = HostsLine(address=address, names=(details.hostname,))
+    return msgspec.structs.replace(container, hosts_file=Known((*file.value, own), file.source))
 
 
 def _require_connectable(snapshot: Snapshot, action: ConnectNetwork, details: Details) -> None:

@@ -27,6 +27,7 @@ from linkdoctor.model.snapshot import (
     Status,
 )
 from linkdoctor.model.topology import DEFAULT_BRIDGE
+from linkdoctor.model.variables import prefixes_of_links, redact
 from linkdoctor.reading.references import references_in_environment
 from linkdoctor.rulekit.engine_starts import last_chosen_port, started, stopped
 from linkdoctor.rulekit.engine_state import (
@@ -112,8 +113,12 @@ def _made(snapshot: Snapshot, old: Container, setup: Setup, action: Recreate) ->
     published = tuple(_publication(each) for each in setup.publish)
     exposed = {*before.exposed, *action.expose, *(each.port for each in published)}
     default = before.hostname == old.id[:_SHORT_ID]
-    environment = {each.name: each for each in (*before.environment, *action.environment)}
     given = [(each.name, each.value or "") for each in action.environment]
+    aliases = (
+        link.alias for link in (*links, *(one for at in setup.attachments for one in at.links))
+    )
+    added = redact(given, prefixes_of_links(old.name, aliases, given))
+    environment = {each.name: each for each in (*before.environment, *added)}
     joined = {each.namespace.value: f"container:{each.container}" for each in action.joins}
     created = with_details(
         old,

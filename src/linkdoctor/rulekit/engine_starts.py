@@ -374,7 +374,7 @@ def given_links(
         )
     lines += [
         HostsLine(address=each.address, names=(details.hostname,))
-        for each in details.endpoints[:1]
+        for each in details.endpoints
         if each.address
     ]
     # What the image or the user set wins over what a link would set.
