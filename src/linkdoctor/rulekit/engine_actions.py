@@ -39,11 +39,11 @@ from linkdoctor.rulekit.engine_state import (
     UP,
     EngineRefusal,
     NotModelled,
+    container_named,
     details_of,
     free_address,
     has_networks_of_its_own,
     later,
-    named,
     recorded,
     with_container,
     with_details,
@@ -86,7 +86,7 @@ def _done(snapshot: Snapshot, action: Action) -> Snapshot:
 
 
 def _start(snapshot: Snapshot, action: Start) -> Snapshot:
-    container = named(snapshot, action.container)
+    container = container_named(snapshot, action.container)
     match details_of(container).status:
         case Status.PAUSED:
             raise EngineRefusal("cannot start a paused container, try unpause instead")
@@ -99,7 +99,7 @@ def _start(snapshot: Snapshot, action: Start) -> Snapshot:
 
 
 def _unpause(snapshot: Snapshot, action: Unpause) -> Snapshot:
-    container = named(snapshot, action.container)
+    container = container_named(snapshot, action.container)
     if details_of(container).status is not Status.PAUSED:
         raise EngineRefusal(f"Container {container.name} is not paused")
     running = with_container(snapshot, with_details(container, status=Status.RUNNING))
@@ -108,7 +108,7 @@ def _unpause(snapshot: Snapshot, action: Unpause) -> Snapshot:
 
 def _rename(snapshot: Snapshot, action: Rename) -> Snapshot:
     """Rename a container: links follow; its process, its hosts file and the disk do not."""
-    container = named(snapshot, action.container)
+    container = container_named(snapshot, action.container)
     if any(each.name == action.to for each in snapshot.containers):
         raise EngineRefusal(f'Conflict. The container name "/{action.to}" is already in use')
     targets = {name.partition("/")[::2] for name in container.names if "/" in name}
@@ -150,7 +150,7 @@ def _renamed(other: Container, action: Rename, targets: set[tuple[str, str]]) ->
 
 
 def _set_policy(snapshot: Snapshot, action: SetRestartPolicy) -> Snapshot:
-    container = named(snapshot, action.container)
+    container = container_named(snapshot, action.container)
     details = details_of(container)
     if details.auto_remove and action.policy != "no":
         raise EngineRefusal(
@@ -170,7 +170,7 @@ def _set_policy(snapshot: Snapshot, action: SetRestartPolicy) -> Snapshot:
 
 
 def _connect(snapshot: Snapshot, action: ConnectNetwork) -> Snapshot:
-    container = named(snapshot, action.container)
+    container = container_named(snapshot, action.container)
     details = details_of(container)
     _require_connectable(snapshot, action, details)
     own = action.network != DEFAULT_BRIDGE

@@ -33,9 +33,9 @@ from linkdoctor.rulekit.engine_starts import last_chosen_port, started, stopped
 from linkdoctor.rulekit.engine_state import (
     EngineRefusal,
     NotModelled,
+    container_named,
     details_of,
     following_id,
-    named,
     network_owner,
     owner_of,
     recorded,
@@ -59,7 +59,7 @@ def recreated(snapshot: Snapshot, action: Recreate) -> Snapshot:
         EngineRefusal: the new one would not be created, or not started.
         NotModelled: it was not seen how the old one was made.
     """
-    old = named(snapshot, action.container)
+    old = container_named(snapshot, action.container)
     setup = details_of(old).setup
     if not isinstance(setup, Known):
         raise NotModelled(f"how {old.name} was made was not seen")
@@ -98,7 +98,7 @@ def _created(snapshot: Snapshot, new: Container) -> Snapshot:
     containers = sorted((*snapshot.containers, new), key=lambda each: each.name)
     snapshot = msgspec.structs.replace(snapshot, containers=tuple(containers))
     for link in details_of(new).stored_links:
-        source = named(snapshot, link.source)
+        source = container_named(snapshot, link.source)
         names = tuple(sorted((*source.names, f"{new.name}/{link.alias}")))
         snapshot = with_container(snapshot, msgspec.structs.replace(source, names=names))
     return recorded(snapshot, "create", new)
@@ -180,7 +180,7 @@ def _legacy(snapshot: Snapshot, setup: Setup, mode: str) -> tuple[StoredLink, ..
     # Of two links with one alias the engine keeps the first, silently; one to a container in
     # another one's network leads to that one.
     links = (
-        StoredLink(network_owner(snapshot, named(snapshot, each.source)).name, each.alias)
+        StoredLink(network_owner(snapshot, container_named(snapshot, each.source)).name, each.alias)
         for each in reversed(setup.links)
     )
     return tuple(sorted({each.alias: each for each in links}.values()))

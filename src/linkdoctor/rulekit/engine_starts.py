@@ -13,35 +13,27 @@ import msgspec
 
 from linkdoctor.model.evidence import Known
 from linkdoctor.model.links import (
-    HostsLine,
-    Port,
     engine_version,
-    firewall_rules,
-    hosts_line,
-    injected_variables,
 )
 from linkdoctor.model.snapshot import (
     Container,
     Details,
     Endpoint,
-    FirewallRule,
     Health,
     Namespaces,
     Publication,
     Snapshot,
     Status,
 )
-from linkdoctor.model.topology import DEFAULT_BRIDGE
-from linkdoctor.model.variables import Variable
 from linkdoctor.rulekit.engine_state import (
     UP,
     EngineRefusal,
     bridge_of,
+    container_named,
     details_of,
     free_address,
     legacy_links,
     live_source,
-    named,
     network_owner,
     owner_of,
     recorded,
@@ -49,11 +41,10 @@ from linkdoctor.rulekit.engine_state import (
     with_details,
 )
 from linkdoctor.rulekit.host_ports import overlap
+from linkdoctor.rulekit.link_effects import given_links, link_rules, on_bridge
 
 __all__ = [
-    "given_links",
     "last_chosen_port",
-    "link_rules",
     "started",
     "stopped",
     "told_to_targets",
@@ -62,7 +53,6 @@ __all__ = [
 _FIRST_CHOSEN_PORT = 32768
 _KILLED = 137
 _PROXY = "docker-proxy"
-_GATEWAY = "host-gateway"
 
 
 def started(snapshot: Snapshot, name: str, last_port: int = 0) -> Snapshot:
@@ -76,7 +66,7 @@ def started(snapshot: Snapshot, name: str, last_port: int = 0) -> Snapshot:
     Raises:
         EngineRefusal: it would not start it.
     """
-    container = named(snapshot, name)
+    container = container_named(snapshot, name)
     details = details_of(container)
     owners = _owners(snapshot, details)
     sources = _sources(snapshot, container, details)
@@ -95,18 +85,18 @@ def started(snapshot: Snapshot, name: str, last_port: int = 0) -> Snapshot:
     snapshot = with_container(snapshot, container)
     for each in details.endpoints:
         snapshot = _addressed(snapshot, name, each)
-    container = _in_namespaces(snapshot, named(snapshot, name), owners)
+    container = _in_namespaces(snapshot, container_named(snapshot, name), owners)
     snapshot = with_container(snapshot, _given_links(snapshot, container, sources))
     if "network" in owners:
         snapshot = _listening_together(snapshot, name, owners["network"].name)
-    snapshot = _opened(snapshot, named(snapshot, name), sources.values())
-    snapshot = told_to_targets(snapshot, named(snapshot, name))
+    snapshot = _opened(snapshot, container_named(snapshot, name), sources.values())
+    snapshot = told_to_targets(snapshot, container_named(snapshot, name))
     return recorded(snapshot, "start", container)
 
 
 def stopped(snapshot: Snapshot, name: str, exit_code: int = 0) -> Snapshot:
     """Return what there is once a container has ended; who lives among its processes ends too."""
-    container = named(snapshot, name)
+    container = container_named(snapshot, name)
     details = details_of(container)
     if details.status not in UP:
         return snapshot
@@ -184,7 +174,7 @@ def _sources(snapshot: Snapshot, target: Container, details: Details) -> dict[st
                 f"AS /{target.name}/{link.alias}"
             )
         owner = network_owner(snapshot, source)
-        if _on_bridge(details_of(owner)) is None:
+        if on_bridge(details_of(owner)) is None:
             raise EngineRefusal(_noton_bridge(snapshot, source))
         found[link.alias] = owner
     return found
@@ -194,11 +184,6 @@ def _noton_bridge(snapshot: Snapshot, source: Container) -> str:
     if engine_version(snapshot.engine.version) >= (28,):
         return f"container {source.id} not attached to default bridge network"
     return f"Cannot link to /{source.name}, as it does not belong to the default network"
-
-
-def _on_bridge(details: Details) -> Endpoint | None:
-    """Return a container's place on the default bridge, or None if it is not on it."""
-    return next((each for each in details.endpoints if each.network == DEFAULT_BRIDGE), None)
 
 
 def _published(
@@ -270,7 +255,7 @@ def _free_pid(snapshot: Snapshot) -> int:
 
 
 def _addressed(snapshot: Snapshot, name: str, endpoint: Endpoint) -> Snapshot:
-    container = named(snapshot, name)
+    container = container_named(snapshot, name)
     address = endpoint.fixed_address or free_address(snapshot, endpoint.network)
     endpoints = tuple(
         msgspec.structs.replace(each, address=address) if each.network == endpoint.network else each
@@ -303,7 +288,7 @@ def _in_namespaces(
 
 def _listening_together(snapshot: Snapshot, name: str, owner: str) -> Snapshot:
     """Return a snapshot in which a sharer listens in its owner's namespace, and sees what does."""
-    pair = [named(snapshot, each) for each in (name, owner)]
+    pair = [container_named(snapshot, each) for each in (name, owner)]
     known = [each.listeners for each in pair if isinstance(each.listeners, Known)]
     if len(known) == len(pair):
         both = tuple(dict.fromkeys(listener for each in known for listener in each.value))
@@ -329,78 +314,12 @@ def _given_links(
     return given
 
 
-def given_links(
-    container: Container,
-    sources: Mapping[str, Container],
-    *,
-    version: tuple[int, ...],
-    keeps_variables: bool,
-    gateway: str,
-) -> Container:
-    """Return a container with the variables and the hosts file that a start gives it.
-
-    What could not be read before cannot be read now either.
-
-    Args:
-        container: that starts.
-        sources: of its links on the default bridge, by alias.
-        version: of the engine.
-        keeps_variables: the engine (29) runs with its escape variable set.
-        gateway: what ``host-gateway`` means; '' if that is not known.
-    """
-    details = details_of(container)
-    variables: list[Variable] = []
-    lines = [
-        msgspec.structs.replace(each, address=gateway)
-        if gateway and each.address == _GATEWAY
-        else each
-        for each in details.extra_hosts
-    ]
-    for alias, source in sources.items():
-        there = details_of(source)
-        place = _on_bridge(there)
-        address = place.address if place is not None else ""
-        variables += injected_variables(
-            version=version,
-            target=container.name,
-            alias=alias,
-            address=address,
-            exposed=there.exposed,
-            source_environment=(each.name for each in there.environment),
-            keeps_variables=keeps_variables,
-        )
-        lines.append(
-            hosts_line(alias=alias, address=address, hostname=there.hostname, source=source.name)
-        )
-    lines += [
-        HostsLine(address=each.address, names=(details.hostname,))
-        for each in details.endpoints
-        if each.address
-    ]
-    # What the image or the user set wins over what a link would set.
-    own = {each.name: each for each in details.environment}
-    environment = {each.name: each for each in variables} | own
-    proc = f"/proc/{details.pid}"
-    if isinstance(container.process_environment, Known):
-        container = msgspec.structs.replace(
-            container,
-            process_environment=Known(tuple(sorted(environment.values())), f"{proc}/environ"),
-        )
-    if isinstance(container.other_processes, Known):
-        container = msgspec.structs.replace(container, other_processes=Known((), f"{proc}/task"))
-    shares = details.network_mode.startswith("container:")
-    if isinstance(container.hosts_file, Known) and not shares:
-        written = Known(tuple(lines), f"{proc}/root/etc/hosts")
-        container = msgspec.structs.replace(container, hosts_file=written)
-    return container
-
-
 def told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
     """Correct the hosts lines of the running targets that are linked to a source.
 
     Only lines that are there; none of a target that was renamed since its start.
     """
-    place = _on_bridge(details_of(source))
+    place = on_bridge(details_of(source))
     address = place.address if place is not None else ""
     for target in snapshot.containers if address else ():
         if not isinstance(target.details, Known) or target.details.value.status not in UP:
@@ -408,7 +327,7 @@ def told_to_targets(snapshot: Snapshot, source: Container) -> Snapshot:
         for link in legacy_links(target.details.value):
             if f"{target.name}/{link.alias}" in source.names:
                 snapshot = with_container(snapshot, _corrected(target, link.alias, address))
-                target = named(snapshot, target.name)
+                target = container_named(snapshot, target.name)
     return snapshot
 
 
@@ -438,40 +357,18 @@ def _was_renamed(target: Container, alias: str) -> bool:
 # --- the firewall -----------------------------------------------------------------------------
 
 
-def link_rules(
-    *, target_address: str, source_address: str, exposed: Iterable[Port]
-) -> tuple[FirewallRule, ...]:
-    """Return the rules that let a target through to a source's exposed ports."""
-    return tuple(
-        FirewallRule(
-            chain="DOCKER",
-            verdict="ACCEPT",
-            source=each.source,
-            destination=each.destination,
-            in_interface="docker0",
-            out_interface="docker0",
-            protocol=each.protocol,
-            source_port=each.source_port,
-            destination_port=each.destination_port,
-        )
-        for each in firewall_rules(
-            target_address=target_address, source_address=source_address, exposed=exposed
-        )
-    )
-
-
 def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container]) -> Snapshot:
     """Add the rules of a target's links, where only links may talk."""
     bridge, firewall = bridge_of(snapshot), snapshot.firewall
     if bridge is None or bridge.icc or not isinstance(firewall, Known):
         return snapshot
-    here = _on_bridge(details_of(target))
+    here = on_bridge(details_of(target))
     if here is None or not firewall.value.managed:
         return snapshot
     rules = list(firewall.value.rules)
     for source in sources:
         there = details_of(source)
-        place = _on_bridge(there)
+        place = on_bridge(there)
         new = link_rules(
             target_address=here.address,
             source_address=place.address if place is not None else "",
@@ -485,13 +382,13 @@ def _opened(snapshot: Snapshot, target: Container, sources: Iterable[Container])
 def _closed(snapshot: Snapshot, target: Container) -> Snapshot:
     """Take away the rules between a target and where its sources are now; older ones stay."""
     firewall = snapshot.firewall
-    here = _on_bridge(details_of(target))
+    here = on_bridge(details_of(target))
     if not isinstance(firewall, Known) or here is None or not here.address:
         return snapshot
     ends: set[str] = set()
     for link in legacy_links(details_of(target)):
         source = live_source(snapshot, target, link.alias)
-        place = _on_bridge(details_of(source)) if source is not None else None
+        place = on_bridge(details_of(source)) if source is not None else None
         if place is not None and place.address:
             ends.add(place.address)
     kept = tuple(

@@ -22,6 +22,7 @@ __all__ = [
     "EngineRefusal",
     "NotModelled",
     "bridge_of",
+    "container_named",
     "details_of",
     "following_id",
     "free_address",
@@ -29,7 +30,6 @@ __all__ = [
     "later",
     "legacy_links",
     "live_source",
-    "named",
     "network_owner",
     "owner_of",
     "recorded",
@@ -53,7 +53,7 @@ class NotModelled(Exception):
     """What an action does cannot be told from what was seen."""
 
 
-def named(snapshot: Snapshot, name: str) -> Container:
+def container_named(snapshot: Snapshot, name: str) -> Container:
     """Return the container of that name.
 
     Raises:

@@ -47,8 +47,7 @@ from linkdoctor.reading.references import (
     references_in_environment,
     references_in_script,
 )
-from linkdoctor.rulekit.engine_actions import apply_to
-from linkdoctor.rulekit.engine_starts import given_links, link_rules
+from linkdoctor.rulekit.link_effects import given_links, link_rules
 from linkdoctor.rulekit.world_state import EARLIER, LATER, WorldState
 
 __all__ = ["World"]
@@ -329,6 +328,9 @@ class World(WorldState):
             EngineRefusal: the engine would refuse it.
             NotModelled: what was seen does not tell what it would do.
         """
+        # Rules import this module at each start of linkdoctor, and only tests carry out actions.
+        from linkdoctor.rulekit.engine_actions import apply_to
+
         self._adopt(apply_to(self.snapshot(), action))
         return self
 
