@@ -111,7 +111,8 @@ def _rename(snapshot: Snapshot, action: Rename) -> Snapshot:
     container = container_named(snapshot, action.container)
     if any(each.name == action.to for each in snapshot.containers):
         raise EngineRefusal(f'Conflict. The container name "/{action.to}" is already in use')
-    targets = {name.partition("/")[::2] for name in container.names if "/" in name}
+    parts = (name.partition("/") for name in container.names)
+    targets = {(target, alias) for target, _, alias in parts if alias}
     renamed = [
         _renamed(each, action, targets) if each.id != container.id else each
         for each in snapshot.containers
