@@ -175,8 +175,8 @@ _KNOWN = Knowledge(
 def _two(first: tuple[int, ...], second: tuple[int, ...], *, engine: str = "20.10.24") -> World:
     return (
         World(engine=engine)
-        .run("one", expose=first)
-        .run("two", expose=second)
+        .run("one", expose=first, listen=first)
+        .run("two", expose=second, listen=second)
         .run("web", link=["one:a-2", "two:a_2"])
     )
 

@@ -149,7 +149,9 @@ RULE = Rule(
         ),
         Case(
             title="the configuration says so",
-            given=lambda: (World().run("app", publish={5000: 32768}, ephemeral=True).snapshot(),),
+            given=lambda: (
+                World().run("app", publish={5000: 32768}, ephemeral=True, listen=[5000]).snapshot(),
+            ),
             knowledge=Knowledge(declarations=(Declaration(container="app", publishes=(5000,)),)),
             expect=(Expected(target="app", severity=Severity.INFO),),
         ),

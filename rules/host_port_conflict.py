@@ -337,14 +337,18 @@ def _refused_beside(error: str = _ALLOCATED) -> World:
     return (
         World()
         .run("db", publish={5432: 18000}, image="db")
-        .run("app", publish={5000: 18000})
+        .run("app", publish={5000: 18000}, listen=[5000])
         .refuse("app", error)
     )
 
 
 def _refused_by_the_host(error: str) -> World:
     listener = Listener(address="0.0.0.0", port=18000, protocol="tcp")
-    return World(host_listeners=(listener,)).run("app", publish={5000: 18000}).refuse("app", error)
+    return (
+        World(host_listeners=(listener,))
+        .run("app", publish={5000: 18000}, listen=[5000])
+        .refuse("app", error)
+    )
 
 
 RULE = Rule(
@@ -369,7 +373,7 @@ RULE = Rule(
             title="a target waits for it",
             given=lambda: (
                 World()
-                .run("app", publish={5000: 18000})
+                .run("app", publish={5000: 18000}, listen=[5000])
                 .run("web", link="app:helloapp")
                 .stop("app")
                 .run("db", publish={5432: 18000}, image="db")
@@ -410,7 +414,10 @@ RULE = Rule(
         Case(
             title="the port is free by now",
             given=lambda: (
-                World().run("app", publish={5000: 18000}).refuse("app", _ALLOCATED).snapshot(),
+                World()
+                .run("app", publish={5000: 18000}, listen=[5000])
+                .refuse("app", _ALLOCATED)
+                .snapshot(),
             ),
             expect=(Expected(target="app", severity=Severity.ERROR),),
         ),
@@ -418,8 +425,8 @@ RULE = Rule(
             title="a leftover of an attempt that was repeated with success",
             given=lambda: (
                 World()
-                .run("app", publish={5000: 18000})
-                .run("app2", publish={5000: 18001})
+                .run("app", publish={5000: 18000}, listen=[5000])
+                .run("app2", publish={5000: 18001}, listen=[5000])
                 .refuse("app", _ALLOCATED)
                 .snapshot(),
             ),
@@ -429,8 +436,8 @@ RULE = Rule(
             title="a replica of the same image is healthy",
             given=lambda: (
                 World()
-                .run("app1", publish={5000: 18000})
-                .run("app", publish={5000: 18000})
+                .run("app1", publish={5000: 18000}, listen=[5000])
+                .run("app", publish={5000: 18000}, listen=[5000])
                 .refuse("app", _ALLOCATED)
                 .snapshot(),
             ),
@@ -444,7 +451,7 @@ RULE = Rule(
             title="it was started meanwhile, and no longer shows the old error",
             given=lambda: (
                 World()
-                .run("app", publish={5000: 18000})
+                .run("app", publish={5000: 18000}, listen=[5000])
                 .run("db", publish={5432: 18001}, image="db")
                 .snapshot(),
             ),

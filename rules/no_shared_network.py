@@ -136,7 +136,12 @@ def _fixes(link: Link, source: Container, topology: Topology) -> tuple[Fix, ...]
 
 
 def _on_front() -> World:
-    return World().network("back").network("front").run("app", network="front", expose=[5000])
+    return (
+        World()
+        .network("back")
+        .network("front")
+        .run("app", network="front", expose=[5000], listen=[5000])
+    )
 
 
 def _off_the_bridge() -> World:

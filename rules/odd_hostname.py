@@ -166,7 +166,7 @@ def _on_network(alias: str, *, hostname: str | None = None) -> World:
     return (
         World()
         .network("back")
-        .run("app", network="back", expose=[5000])
+        .run("app", network="back", expose=[5000], listen=[5000])
         .run("web", network="back", link=f"app:{alias}", hostname=hostname)
     )
 

@@ -48,7 +48,7 @@ from linkdoctor.rulekit import (
 )
 from linkdoctor.rulekit.candidates import candidates_for, replicas_of
 from linkdoctor.rulekit.fixes import cross_host, recreate
-from linkdoctor.rulekit.namesakes import namesake, true_name
+from linkdoctor.rulekit.namesakes import links_today, namesake, true_name
 from linkdoctor.rulekit.world import World
 
 
@@ -121,7 +121,13 @@ def _back(link: Link, name: str, topology: Topology) -> tuple[Fix, ...]:
         return (Fix(title=title, safety=Safety.MANUAL),)
     return (
         Fix(title=f"create {name} again, as it was made", safety=Safety.MANUAL),
-        recreate(topology, link.host, link.target, why=f"after {name} is back"),
+        recreate(
+            topology,
+            link.host,
+            link.target,
+            links=links_today(topology, link.host, link.target),
+            why=f"after {name} is back",
+        ),
     )
 
 

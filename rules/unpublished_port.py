@@ -159,12 +159,14 @@ RULE = Rule(
     cases=(
         Case(
             title="a label says that the port is meant for outside",
-            given=lambda: (World().run("app", expose=[5000], labels={LABEL: "5000"}).snapshot(),),
+            given=lambda: (
+                World().run("app", expose=[5000], listen=[5000], labels={LABEL: "5000"}).snapshot(),
+            ),
             expect=(Expected(target="app", severity=Severity.WARNING),),
         ),
         Case(
             title="the configuration says so",
-            given=lambda: (World().run("app", expose=[5000]).snapshot(),),
+            given=lambda: (World().run("app", expose=[5000], listen=[5000]).snapshot(),),
             knowledge=Knowledge(declarations=(Declaration(container="app", publishes=(5000,)),)),
             expect=(Expected(target="app", severity=Severity.WARNING),),
         ),
@@ -172,7 +174,7 @@ RULE = Rule(
             title="a container on another host dials it",
             given=lambda: (
                 World("host1", addresses=("10.77.0.1",))
-                .run("app", expose=[5000])
+                .run("app", expose=[5000], listen=[5000])
                 .run("near", link="app:app")
                 .snapshot(),
                 World("host2", addresses=("10.77.0.2",))

@@ -131,7 +131,7 @@ def test_the_default_bridge_has_three_names() -> None:
 def test_a_topology_tells_the_owner_of_a_shared_namespace() -> None:
     topology = topology_of(shared(lost=False))
     app, vpn = named(topology, "app"), named(topology, "vpn")
-    assert topology.network_mode("host1", app) == Shared("vpn", vpn)
+    assert topology.network_mode("host1", app) == Shared(vpn.id, vpn)
     assert topology.namespace_owner("host1", app) is vpn
     assert effective_mode("host1", app, topology) == Own("back")
     assert networks_of("host1", app, topology) == ("back",)

@@ -66,7 +66,10 @@ def _names(link: Link, topology: Topology) -> Iterator[str]:
 
 
 def links_today(topology: Topology, host: str, target: Container) -> tuple[StoredLink, ...] | None:
-    """Return the legacy links of a target by names of today, or None if inspect prints them so."""
+    """Return the legacy links of a target by names of today, or None if inspect prints them so.
+
+    One whose source is gone is given by the name that it had when the link was typed.
+    """
     links = [each for each in topology.links_of(host, target) if each.kind is LinkKind.LEGACY]
     today = tuple(StoredLink(_name_today(each, topology), each.alias) for each in links)
     printed = tuple(StoredLink(each.source_name, each.alias) for each in links)
@@ -77,4 +80,4 @@ def _name_today(link: Link, topology: Topology) -> str:
     if topology.source_of(link) is not None:
         return link.source_name
     found = namesake(link, topology)
-    return link.source_name if found is None else found.name
+    return true_name(link, topology) if found is None else found.name

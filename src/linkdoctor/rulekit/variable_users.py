@@ -35,9 +35,16 @@ def variables_wanted(link: Link, topology: Topology) -> dict[str, str]:
     }
     for row in topology.image_expectations(link.target):
         by_default = not set_by_user.intersection(row.settings)
-        if row.reads is Reading.VARIABLES and link.alias in row.names and by_default:
+        pattern = f"{link.prefix}_PORT_*"
+        by_hand = any(_fits(each, pattern) for each in set_by_user)
+        if (
+            row.reads is Reading.VARIABLES
+            and link.alias in row.names
+            and by_default
+            and not by_hand
+        ):
             image = image_name(link.target.image)
-            wanted[f"{link.prefix}_PORT_*"] = f"image {image}, which reads link variables"
+            wanted[pattern] = f"image {image}, which reads link variables"
     return wanted
 
 

@@ -11,18 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from linkdoctor.model.evidence import Gap, Known, Unknown
+from linkdoctor.model.actions import Action
+from linkdoctor.model.evidence import Known
 from linkdoctor.model.links import (
     HostsLine,
     Port,
     StoredLink,
     engine_version,
-    firewall_rules,
-    hosts_line,
-    injected_variables,
     parse_stored_link,
 )
-from linkdoctor.model.network_mode import shared_reference
+from linkdoctor.model.network_mode import mode_sharing, shared_reference
 from linkdoctor.model.redact import redact
 from linkdoctor.model.references import HostReference, VariableRead
 from linkdoctor.model.snapshot import (
@@ -33,126 +31,38 @@ from linkdoctor.model.snapshot import (
     Details,
     DnsAnswer,
     Endpoint,
-    Engine,
     Event,
-    Firewall,
-    FirewallRule,
     Health,
-    Interface,
     Label,
-    LinkAnswer,
     Listener,
     NameLookup,
     Namespaces,
-    Network,
     Probe,
-    ProcessVariables,
     Publication,
     Resolver,
-    Route,
-    Snapshot,
     Status,
-    Tool,
 )
-from linkdoctor.model.variables import Variable, prefixes_of_links
+from linkdoctor.model.variables import prefixes_of_links
 from linkdoctor.reading.command_lines import references_in_arguments
 from linkdoctor.reading.scripts import references_in_script
 from linkdoctor.reading.settings import references_in_environment
 from linkdoctor.reading.variable_reads import link_variables_read
-from linkdoctor.rulekit.world_setup import setup_seen
+from linkdoctor.rulekit.link_effects import given_links, link_rules
+from linkdoctor.rulekit.world_state import EARLIER, LATER, WorldState
 
 __all__ = ["World"]
 
-_CHAINS = ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-USER")
-_UNSEEN = Unknown(gap=Gap.UNSUPPORTED, detail="only on the engine's own machine")
-_LATER = "2026-01-01T12:00:00Z"
-_EARLIER = "2026-01-01T10:00:00Z"
 _EMBEDDED_DNS = "127.0.0.11"
+_SHORT_ID = 12
 
 
-class World:
+class World(WorldState):
     """One engine and its containers."""
-
-    def __init__(
-        self,
-        host: str = "host1",
-        *,
-        engine: str = "20.10.24",
-        icc: bool = True,
-        addresses: Sequence[str] = ("10.77.0.1",),
-        host_listeners: Sequence[Listener] = (),
-        routes: Sequence[Route] = (),
-        mtu: int = 1500,
-        manages_firewall: bool = True,
-        filters_bridges: bool = True,
-        keeps_link_variables: bool = False,
-        product: str = "Docker",
-        events: Sequence[Event] = (),
-    ) -> None:
-        """Start an empty engine."""
-        self.host = host
-        self.engine = engine
-        self._containers: dict[str, Container] = {}
-        self._networks = {
-            "bridge": Network(
-                id="n-bridge",
-                name="bridge",
-                driver="bridge",
-                subnets=("172.17.0.0/16",),
-                reserved=("172.17.0.1",),
-                icc=icc,
-                bridge="docker0",
-            )
-        }
-        self._addresses = tuple(addresses)
-        self._host_listeners = tuple(host_listeners)
-        self._routes = tuple(routes)
-        self._mtu = mtu
-        self._manages_firewall = manages_firewall
-        self._filters_bridges = filters_bridges
-        self._keeps_link_variables = keeps_link_variables
-        self._product = product
-        self._events = tuple(events)
-        self._pairs: list[FirewallRule] = []
-        """The firewall rules of links, which only ``icc=False`` brings."""
-        self._own_rules: list[FirewallRule] = []
-        """The firewall rules of the administrator."""
-        self._flushed = False
-        self._chains: tuple[str, ...] = ()
-        """The engine's chains that a flush left in place, empty."""
-        self._next_address = 2
-        self._next_id = 1
-        self._pointers: dict[tuple[str, str], str] = {}
-        """The id of the container object that a live link points to, by target's id and alias."""
 
     @classmethod
     def tutorial(cls) -> World:
         """Return the classic pair: `web`, linked to `app` as `helloapp`, and all is well."""
         return cls().run("app", expose=[5000], listen=[5000]).run("web", link="app:helloapp")
-
-    def network(
-        self,
-        name: str,
-        *,
-        driver: str = "bridge",
-        subnets: Sequence[str] = (),
-        mtu: int | None = None,
-        icc: bool = True,
-        internal: bool = False,
-    ) -> World:
-        """Make a user-defined network."""
-        self._networks[name] = Network(
-            id=f"n-{name}",
-            name=name,
-            driver=driver,
-            subnets=tuple(subnets),
-            reserved=tuple(each.replace(".0/", ".1/").partition("/")[0] for each in subnets),
-            bridge=f"br-{name}" if driver == "bridge" else "",
-            mtu=mtu,
-            icc=icc,
-            internal=internal,
-        )
-        return self
 
     def run(
         self,
@@ -180,7 +90,7 @@ class World:
         add_host: Mapping[str, str] | None = None,
         restart: str = "no",
         health: str | None = None,
-        started_at: str = _EARLIER,
+        started_at: str = EARLIER,
         answers: Mapping[str, Sequence[str]] | None = None,
         mounts_hosts_file: bool = False,
         mode: str | None = None,
@@ -203,8 +113,7 @@ class World:
         `ephemeral` says that `publish` holds the ports that the engine chose for ``-P``.
         `fixed` gives the address as `--ip` does.
         """
-        container_id = f"{self._next_id:012x}{self._next_id:052x}"
-        self._next_id += 1
+        container_id = self._new_id()
         exposed = tuple(sorted({Port(number) for number in (*expose, *(publish or {}))}))
         typed = tuple(
             parse_stored_link(each) for each in ([link] if isinstance(link, str) else link)
@@ -222,13 +131,13 @@ class World:
         details = Details(
             status=Status.RUNNING,
             pid=1000 + self._next_id,
-            created_at=f"{_EARLIER[:11]}09:{self._next_id // 60:02}:{self._next_id % 60:02}Z",
+            created_at=f"{EARLIER[:11]}09:{self._next_id // 60:02}:{self._next_id % 60:02}Z",
             started_at=started_at,
             restart_policy=restart,
             hostname=hostname or container_id[:12],
-            network_mode=mode or network or "default",
-            pid_mode=pid,
-            ipc_mode=ipc,
+            network_mode=self._kept(mode or network or "default"),
+            pid_mode=self._kept(pid),
+            ipc_mode=self._kept(ipc),
             auto_remove=auto_remove,
             stored_links=() if network else links,
             endpoints=(self._endpoint(network, name, container_id, aliases, links, fixed),)
@@ -254,6 +163,7 @@ class World:
             details=Known(details, "inspect"),
             process_environment=Known((), f"/proc/{details.pid}/environ"),
             hosts_file=Known((), f"/proc/{details.pid}/root/etc/hosts"),
+            other_processes=Known((), f"/proc/{details.pid}/task"),
             resolver=Known(
                 Resolver(
                     nameservers=tuple(nameservers)
@@ -268,7 +178,7 @@ class World:
             ),
             namespaces=Known(
                 Namespaces(
-                    network=self._network_namespace(mode, details.pid),
+                    network=self._network_namespace(details.network_mode, details.pid),
                     ipc=self._ipc_namespace(details.ipc_mode, details.pid),
                 ),
                 f"/proc/{details.pid}/ns",
@@ -376,19 +286,53 @@ class World:
         return self.change(name, endpoints=(msgspec.structs.replace(endpoint, address=address),))
 
     def recreate(self, name: str) -> World:
-        """Remove a container and run another of that name: links to it become ghosts."""
-        old = self._containers.pop(name)
-        container_id = f"{self._next_id:012x}{self._next_id:052x}"
-        self._next_id += 1
-        self._containers[name] = msgspec.structs.replace(old, id=container_id)
-        endpoint = self._details(name).endpoints[0]
-        return self.change(
-            name,
-            hostname=container_id[:12],
-            endpoints=(
-                msgspec.structs.replace(endpoint, address=self._new_address(endpoint.network)),
-            ),
+        """Remove a container and run another of that name: links to it become ghosts.
+
+        It has another id. Its own links lead to what has their sources' names today; who shares
+        its namespaces goes on to refer to the id of the one that is gone.
+        """
+        old, new_id = self._containers[name], self._new_id()
+        details = self._details(name)
+        short, pid = new_id[:_SHORT_ID], 1000 + self._next_id
+        endpoints = tuple(
+            msgspec.structs.replace(
+                each,
+                address=self._new_address(each.network),
+                aliases=tuple(short if at == old.id[:_SHORT_ID] else at for at in each.aliases),
+            )
+            for each in details.endpoints[:1]
         )
+        self._containers[name] = msgspec.structs.replace(old, id=new_id)
+        self.change(
+            name,
+            pid=pid,
+            hostname=short if details.hostname == old.id[:_SHORT_ID] else details.hostname,
+            endpoints=endpoints,
+        )
+        if isinstance(old.namespaces, Known):
+            network = self._network_namespace(details.network_mode, pid)
+            self.lives_in(
+                name, Namespaces(network=network, ipc=self._ipc_namespace(details.ipc_mode, pid))
+            )
+        for each in details.stored_links:
+            source = self._containers.get(each.source)
+            if source is not None:
+                self._pointers[new_id, each.alias] = source.id
+        self._begin(name)
+        return self
+
+    def apply(self, action: Action) -> World:
+        """Carry out what a fix says, as an engine would; what is seen is seen a while later.
+
+        Raises:
+            EngineRefusal: the engine would refuse it.
+            NotModelled: what was seen does not tell what it would do.
+        """
+        # Rules import this module at each start of linkdoctor, and only tests carry out actions.
+        from linkdoctor.rulekit.engine_actions import apply_to
+
+        self._adopt(apply_to(self.snapshot(), action))
+        return self
 
     def rename(self, old: str, new: str) -> World:
         """Rename a container: links follow, its process and its hosts file do not."""
@@ -445,7 +389,7 @@ class World:
             for number, action in enumerate(actions):
                 happened.append(
                     Event(
-                        time=f"{_LATER[:11]}{each}.{number:06}Z",
+                        time=f"{LATER[:11]}{each}.{number:06}Z",
                         action=action,
                         container=name,
                         container_id=self._containers[name].id,
@@ -453,204 +397,13 @@ class World:
                     )
                 )
         self._events = (*self._events, *happened)
-        started = max((each.time for each in happened), default=_EARLIER)
+        started = max((each.time for each in happened), default=EARLIER)
         return self.change(name, started_at=started)
-
-    def lives_in(self, name: str, namespaces: Namespaces | None) -> World:
-        """Say in which namespaces a container's process lives; None if that is not seen."""
-        seen = Known(namespaces, "/proc/1000/ns") if namespaces is not None else _UNSEEN
-        self._containers[name] = msgspec.structs.replace(self._containers[name], namespaces=seen)
-        return self
-
-    def child(self, name: str, variables: Mapping[str, str]) -> World:
-        """Return a container a second process with other variables of links than the first has."""
-        pid = self._details(name).pid + 1
-        other = ProcessVariables(pid=pid, variables=redact(variables.items()))
-        self._containers[name] = msgspec.structs.replace(
-            self._containers[name], other_processes=Known((other,), f"/proc/{pid}/environ")
-        )
-        return self
 
     def remove(self, name: str) -> World:
         """Remove a container."""
         del self._containers[name]
         return self
-
-    def change(self, name: str, **changes: object) -> World:
-        """Change what inspect tells of a container."""
-        container = self._containers[name]
-        details = msgspec.structs.replace(self._details(name), **changes)
-        self._containers[name] = msgspec.structs.replace(
-            container, details=Known(details, "inspect")
-        )
-        return self
-
-    def unknown(self, name: str, field: str, unknown: Unknown) -> World:
-        """Take away a piece of evidence of a container."""
-        self._containers[name] = msgspec.structs.replace(self._containers[name], **{field: unknown})
-        return self
-
-    def hosts(self, name: str, alias: str, *, address: str | None) -> World:
-        """Change the address of the hosts line that an alias leads; None deletes the line."""
-        container = self._containers[name]
-        lines = container.hosts_file.value if isinstance(container.hosts_file, Known) else ()
-        changed = tuple(
-            msgspec.structs.replace(line, address=address)
-            if address is not None and line.names[0] == alias
-            else line
-            for line in lines
-            if address is not None or line.names[0] != alias
-        )
-        self._containers[name] = msgspec.structs.replace(
-            container, hosts_file=Known(changed, f"/proc/{self._details(name).pid}/root/etc/hosts")
-        )
-        return self
-
-    def listen(self, name: str, *listeners: Listener) -> World:
-        """Let a container listen at further places."""
-        container = self._containers[name]
-        before = container.listeners.value if isinstance(container.listeners, Known) else ()
-        self._containers[name] = msgspec.structs.replace(
-            container,
-            listeners=Known((*before, *listeners), f"/proc/{self._details(name).pid}/ns/net"),
-        )
-        return self
-
-    def write_hosts(self, name: str, *lines: HostsLine) -> World:
-        """Add lines to the end of a container's hosts file, as somebody in the container does."""
-        container = self._containers[name]
-        before = container.hosts_file.value if isinstance(container.hosts_file, Known) else ()
-        self._containers[name] = msgspec.structs.replace(
-            container,
-            hosts_file=Known((*before, *lines), f"/proc/{self._details(name).pid}/root/etc/hosts"),
-        )
-        return self
-
-    def flush_firewall(self, *, keep_chains: bool = False) -> World:
-        """Take away the engine's chains, as a restart of another firewall does.
-
-        With `keep_chains` they are left, empty, as ``iptables -F`` does.
-        """
-        self._flushed = True
-        self._chains = _CHAINS if keep_chains else ()
-        return self
-
-    def filter(self, *rules: FirewallRule) -> World:
-        """Add firewall rules of the administrator."""
-        self._own_rules += rules
-        return self
-
-    def forget_pairs(self) -> World:
-        """Take away the firewall rules of links, as an engine restart with live-restore does."""
-        self._pairs.clear()
-        return self
-
-    def retype(self, name: str, *links: str) -> World:
-        """Change the links that the engine's disk holds, which its next start looks up."""
-        stored = Known(tuple(parse_stored_link(each) for each in links), "hostconfig.json")
-        self._containers[name] = msgspec.structs.replace(
-            self._containers[name], stored_links=stored
-        )
-        return self
-
-    def snapshot(self) -> Snapshot:
-        """See what there is."""
-        by_id = {container.id: container for container in self._containers.values()}
-        names: dict[str, list[str]] = {each.id: [each.name] for each in by_id.values()}
-        for (owner, alias), pointer in self._pointers.items():
-            if owner in by_id and pointer in by_id:
-                names[pointer].append(f"{by_id[owner].name}/{alias}")
-        containers = tuple(
-            msgspec.structs.replace(
-                _with_setup(each),
-                names=tuple(sorted(names[each.id])),
-                link_answers=self._answers(each, by_id),
-            )
-            for each in sorted(self._containers.values(), key=lambda each: each.name)
-        )
-        return Snapshot(
-            taken_at=_LATER,
-            engine_time=_LATER,
-            tool=Tool(name="linkdoctor", version="0"),
-            host=self.host,
-            endpoint="unix:///var/run/docker.sock",
-            engine=Engine(
-                name=self.host, version=self.engine, api_version="1.41", product=self._product
-            ),
-            containers=containers,
-            networks=Known(tuple(self._networks.values()), "GET /networks"),
-            host_addresses=Known(self._addresses, "netlink"),
-            host_listeners=Known(self._host_listeners, "netlink"),
-            firewall=Known(self._firewall(), "iptables-save"),
-            routes=Known(self._all_routes(), "netlink"),
-            interfaces=Known(self._interfaces(), "netlink"),
-            keeps_link_variables=Known(self._keeps_link_variables, "/proc/1/environ"),
-            events=Known(self._events, "GET /events"),
-            probed=any(isinstance(each.probes, Known) for each in containers),
-        )
-
-    def _firewall(self) -> Firewall:
-        if self._flushed or not self._manages_firewall:
-            return Firewall(
-                backend="iptables-nft",
-                chains=self._chains,
-                managed=self._manages_firewall,
-                filters_bridges=self._filters_bridges,
-            )
-        bridges = [each for each in self._networks.values() if each.bridge]
-        jumps = [
-            FirewallRule(chain="FORWARD", verdict="DOCKER", out_interface=each.bridge)
-            for each in bridges
-        ]
-        drops = [
-            FirewallRule(
-                chain="FORWARD",
-                verdict="ACCEPT" if each.icc else "DROP",
-                in_interface=each.bridge,
-                out_interface=each.bridge,
-            )
-            for each in bridges
-        ]
-        return Firewall(
-            backend="iptables-nft",
-            chains=_CHAINS,
-            rules=(*jumps, *drops, *self._pairs, *self._own_rules),
-            managed=self._manages_firewall,
-            filters_bridges=self._filters_bridges,
-        )
-
-    def _all_routes(self) -> tuple[Route, ...]:
-        bridges = (
-            Route(destination=subnet, interface=each.bridge)
-            for each in self._networks.values()
-            for subnet in each.subnets
-            if each.bridge
-        )
-        uplink = Route(destination="0.0.0.0/0", interface="eth0", gateway="10.77.0.254")
-        return (uplink, *bridges, *self._routes)
-
-    def _interfaces(self) -> tuple[Interface, ...]:
-        bridges = (
-            Interface(name=each.bridge, mtu=each.mtu or 1500)
-            for each in self._networks.values()
-            if each.bridge
-        )
-        return (Interface(name="eth0", mtu=self._mtu), *bridges)
-
-    def _answers(self, target: Container, by_id: Mapping[str, Container]) -> tuple[LinkAnswer, ...]:
-        if isinstance(target.details, Unknown):
-            return ()
-        return tuple(
-            LinkAnswer(alias=each.alias, container_id=Known(None, "GET"))
-            for each in self._details(target.name).stored_links
-            if self._pointers.get((target.id, each.alias)) not in by_id
-        )
-
-    def _details(self, name: str) -> Details:
-        details = self._containers[name].details
-        if not isinstance(details, Known):
-            raise TypeError(f"{name} has no details")
-        return details.value
 
     def _endpoint(
         self,
@@ -670,16 +423,32 @@ class World:
             links=links if network else (),
         )
 
-    def _network_namespace(self, mode: str | None, pid: int) -> int:
+    def _new_id(self) -> str:
+        self._next_id += 1
+        return f"{self._next_id - 1:012x}{self._next_id - 1:052x}"
+
+    def _kept(self, mode: str) -> str:
+        """Return a mode as the engine keeps it: another container by its id."""
+        owner = self._owner(mode)
+        return mode if owner is None else mode_sharing(owner.id)
+
+    def _owner(self, mode: str) -> Container | None:
+        reference = shared_reference(mode)
+        if reference is None:
+            return None
+        by_id = (each for each in self._containers.values() if each.id == reference)
+        return next(by_id, None) or self._containers.get(reference)
+
+    def _network_namespace(self, mode: str, pid: int) -> int:
         """Return the number of a network namespace: a container's own, the host's or another's."""
-        owner = self._containers.get(shared_reference(mode or "") or "")
+        owner = self._owner(mode)
         if owner is not None and isinstance(owner.namespaces, Known):
             return owner.namespaces.value.network
         return 1 if mode == "host" else pid
 
     def _ipc_namespace(self, mode: str, pid: int) -> int:
         """Return the number of an IPC namespace: a container's own, or another's."""
-        owner = self._containers.get(shared_reference(mode) or "")
+        owner = self._owner(mode)
         if owner is not None and isinstance(owner.namespaces, Known):
             return owner.namespaces.value.ipc
         return pid
@@ -691,73 +460,29 @@ class World:
 
     def _begin(self, name: str) -> None:
         target = self._containers[name]
-        details = self._details(name)
-        variables: list[Variable] = []
-        lines = list(details.extra_hosts)
-        for each in details.stored_links:
-            source = self._containers.get(each.source)
-            if source is None or self._pointers.get((target.id, each.alias)) != source.id:
-                continue
+        here = self._details(name)
+        sources = {
+            each.alias: source
+            for each in here.stored_links
+            if (source := self._containers.get(each.source)) is not None
+            and self._pointers.get((target.id, each.alias)) == source.id
+        }
+        bridge = self._networks["bridge"]
+        for source in sources.values() if not bridge.icc else ():
             there = self._details(source.name)
-            address = there.endpoints[0].address
-            variables += injected_variables(
-                version=engine_version(self.engine),
-                target=name,
-                alias=each.alias,
-                address=address,
+            rules = link_rules(
+                target_address=here.endpoints[0].address,
+                source_address=there.endpoints[0].address,
                 exposed=there.exposed,
-                source_environment=(variable.name for variable in there.environment),
-                keeps_variables=self._keeps_link_variables,
             )
-            if not self._networks["bridge"].icc:
-                self._open(details.endpoints[0].address, address, there.exposed)
-            lines.append(
-                hosts_line(
-                    alias=each.alias, address=address, hostname=there.hostname, source=source.name
-                )
-            )
-        lines += [
-            HostsLine(address=each.address, names=(details.hostname,))
-            for each in details.endpoints[:1]
-        ]
-        own = {variable.name for variable in details.environment}
-        environment = (
-            *details.environment,
-            *(variable for variable in variables if variable.name not in own),
-        )
-        last = {variable.name: variable for variable in environment}
-        self._containers[name] = msgspec.structs.replace(
+            self._pairs += [each for each in rules if each not in self._pairs]
+        self._containers[name] = given_links(
             target,
-            process_environment=Known(tuple(sorted(last.values())), f"/proc/{details.pid}/environ"),
-            other_processes=Known((), f"/proc/{details.pid}/task"),
-            hosts_file=Known(tuple(lines), f"/proc/{details.pid}/root/etc/hosts"),
+            sources,
+            version=engine_version(self.engine),
+            keeps_variables=self._keeps_link_variables,
+            gateway=bridge.reserved[0],
         )
-
-    def _open(self, target: str, source: str, exposed: Iterable[Port]) -> None:
-        """Let a target through to a source's exposed ports, as the engine does."""
-        for each in firewall_rules(target_address=target, source_address=source, exposed=exposed):
-            rule = FirewallRule(
-                chain="DOCKER",
-                verdict="ACCEPT",
-                source=each.source,
-                destination=each.destination,
-                in_interface="docker0",
-                out_interface="docker0",
-                protocol=each.protocol,
-                source_port=each.source_port,
-                destination_port=each.destination_port,
-            )
-            if rule not in self._pairs:
-                self._pairs.append(rule)
-
-
-def _with_setup(container: Container) -> Container:
-    details = container.details
-    if not isinstance(details, Known) or isinstance(details.value.setup, Known):
-        return container
-    setup = Known(setup_seen(container, details.value), "inspect")
-    seen = msgspec.structs.replace(details.value, setup=setup)
-    return msgspec.structs.replace(container, details=Known(seen, details.source))
 
 
 def _references(
