@@ -293,7 +293,7 @@ def test_the_printed_start_is_safe_only_without_sharers() -> None:
     assert (alone.safety, alone.commands) == (Safety.SAFE, ("docker start app",))
     fix = start_source(app, topology, "host1")
     assert fix.safety is Safety.RESTART
-    assert fix.commands == ("docker start app", "docker restart late", "docker restart side")
+    assert fix.commands == ("docker start app", "docker start late", "docker restart side")
 
 
 def test_the_printed_recreation_names_the_new_owner() -> None:
