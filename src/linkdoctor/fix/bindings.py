@@ -9,12 +9,12 @@ from linkdoctor.model.snapshot import Publication
 
 __all__ = ["bindings_for", "with_bindings"]
 
-Raw: TypeAlias = dict[str, Any]
+_Raw: TypeAlias = dict[str, Any]
 
 _ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
-def with_bindings(present: Mapping[str, Any], publish: Sequence[Publication]) -> Raw:
+def with_bindings(present: Mapping[str, Any], publish: Sequence[Publication]) -> _Raw:
     """Return the bindings that there are, and further ones."""
     bindings = {port: [dict(each) for each in found or ()] for port, found in present.items()}
     for each in publish:
@@ -30,7 +30,7 @@ def with_bindings(present: Mapping[str, Any], publish: Sequence[Publication]) ->
 
 def bindings_for(
     present: Mapping[str, Any], published: Sequence[Publication], *, by_itself: bool
-) -> Raw:
+) -> _Raw:
     """Return the bindings that take the place of those there are, in the words of these if it can.
 
     Args:
@@ -38,7 +38,7 @@ def bindings_for(
         published: what is wanted, as it is seen: `-p 80:80` as one binding for each family.
         by_itself: the engine binds every exposed port (``-P``).
     """
-    bindings: dict[str, list[Raw]] = {}
+    bindings: dict[str, list[_Raw]] = {}
     for each in published:
         asked = [dict(found) for found in present.get(str(each.port)) or ()]
         same = next((found for found in asked if _is_asked_by(each, found)), None)
@@ -58,7 +58,7 @@ def bindings_for(
     return dict(bindings)
 
 
-def _is_asked_by(seen: Publication, asked: Raw) -> bool:
+def _is_asked_by(seen: Publication, asked: _Raw) -> bool:
     """Whether a binding is what was asked for in these words."""
     address = asked.get("HostIp") or ""
     port = asked.get("HostPort") or ""
