@@ -19,6 +19,8 @@ from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import Rule
 from linkdoctor.rulekit.world import World
 
+from .agreement import disagreements
+
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")
 
@@ -32,6 +34,7 @@ def planned(*worlds: World, allow: Safety = Safety.RECREATE) -> Plan:
     """The plan for what is wrong in worlds."""
     topology = Topology([world.snapshot() for world in worlds])
     report = reported(topology)
+    assert disagreements(report, topology) == ()
     return plan(report, topology, allow=allow)
 
 
