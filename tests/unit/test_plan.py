@@ -186,20 +186,8 @@ def test_a_restart_moves_a_port_of_the_engines_choice() -> None:
     assert step.notes == ("its public ports 32770, 32771 will change",)
 
 
-FOR_A_PERSON_ONLY = {
-    ("LD109", "connect web anew to network "): "it has to leave the network first",
-    ("LD109", "connect web to network "): "its links have to be given with the connection",
-    ("LD301", "connect app anew to network "): "it has to leave the network first",
-    ("LD207", "make the network "): "it takes a new network",
-    ("LD605", "make the network "): "it takes a new network",
-    ("LD304", "recreate web (without "): "only a person knows which of the two is meant",
-}
-"""Fixes with commands that linkdoctor does not carry out, and why."""
-
-
 def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
     """Commands without an action are for a person: nothing is executed from a text."""
-    excepted: set[tuple[str, str]] = set()
     for loaded in load_rules():
         for case in loaded.rule.cases:
             topology = Topology(case.given(), case.knowledge)
@@ -218,15 +206,14 @@ def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
                     elif fix.title.startswith("by hand: ") and not fix.actions:
                         # Beside it stands the same as linkdoctor does it.
                         assert any(each.actions for each in finding.fixes), about
-                    elif not fix.actions and "through its Compose project" not in fix.title:
-                        known = [
-                            each
-                            for each in FOR_A_PERSON_ONLY
-                            if each[0] == finding.code and fix.title.startswith(each[1])
-                        ]
-                        assert known, about
-                        excepted.update(known)
-    assert excepted == FOR_A_PERSON_ONLY.keys(), "an exception that is none any more"
+                    elif not fix.actions:
+                        assert fix.left_to_person, about
+
+
+def test_plan_says_why_a_fix_is_left_to_a_person() -> None:
+    world = World().network("back").run("app", expose=[5000], network="back")
+    found = planned(world.run("web", network="back", env={"URL": "http://helloapp:5000/"}))
+    assert [each.reason for each in found.advice] == []
 
 
 def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> None:

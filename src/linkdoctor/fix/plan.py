@@ -89,6 +89,7 @@ def _take(draft: _Draft, finding: Finding, number: int) -> str:
             reasons.append(f"it was not seen whether it can be done: {missing}")
         else:
             return ""
+    reasons += [fix.left_to_person for fix in finding.fixes if fix.left_to_person]
     return reasons[0] if reasons else "it takes a person"
 
 

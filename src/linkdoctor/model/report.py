@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 SCHEMA = "linkdoctor.report/1"
-UNPRINTED = ("actions", "host", "elsewhere")
+UNPRINTED = ("actions", "host", "elsewhere", "left_to_person")
 """The fields of a fix that are for `linkdoctor fix` and stay out of the JSON contract."""
 
 
@@ -122,6 +122,8 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     """Where the actions are for, if that is not the finding's host."""
     elsewhere: tuple[Fix, ...] = ()
     """What has to be done on other hosts first; its commands are among `commands`."""
+    left_to_person: str = ""
+    """Why there are commands and no actions, a clause: what `linkdoctor fix` says of it."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,9 +46,11 @@ def completed(topology: Topology, host: str, fix: Fix) -> Fix:
     typed = [commands_of(topology, host, task.action) for _, task in placed]
     whole = all(typed) and all(each.obstacle in _STILL_TYPED for each in expansion.refusals)
     asked = {task.action.container for _, task in placed if task.role is Role.ASKED}
-    not_ours = any(
-        each.obstacle in _NOT_OURS and each.container in asked for each in expansion.refusals
-    )
+    not_ours = [
+        each.reason
+        for each in expansion.refusals
+        if each.obstacle in _NOT_OURS and each.container in asked
+    ]
     safeties = (fix.safety, *(safety_of(task.phase) for _, task in placed))
     return msgspec.structs.replace(
         fix,
@@ -58,6 +60,7 @@ def completed(topology: Topology, host: str, fix: Fix) -> Fix:
         actions=()
         if not_ours
         else tuple(task.action for _, task in placed if task.role in (Role.ASKED, Role.BEFORE)),
+        left_to_person=not_ours[0] if not_ours else fix.left_to_person,
     )
 
 

@@ -79,7 +79,7 @@ def dial_the_host(
         "which no container can leave",
         safety=Safety.MANUAL,
     )
-    if owner is not None or old_engine:
+    if old_engine:
         how = "extra_hosts in the Compose file" if owner is not None else "--add-host"
         return (Fix(title=f"{title}, with {how}", safety=Safety.MANUAL), off)
     details = topology.details(target)

@@ -286,11 +286,14 @@ def made_there(fixes: Iterable[Fix], there: str, here: str) -> tuple[Fix, ...]:
     )
 
 
-def for_a_person(fix: Fix) -> Fix:
-    """Take out what linkdoctor could carry out: the fix makes no sense by itself."""
+def for_a_person(fix: Fix, why: str = "") -> Fix:
+    """Take out what linkdoctor could carry out; `why` is a clause.
+
+    The fix makes no sense by itself, or a person has to decide.
+    """
     replaced = [each.container for each in fix.actions if isinstance(each, Recreate)]
     title = keeping(fix.title, replaced) if replaced and fix.commands else fix.title
-    return msgspec.structs.replace(fix, title=title, actions=())
+    return msgspec.structs.replace(fix, title=title, actions=(), left_to_person=why)
 
 
 def address_of_host(topology: Topology, host: str) -> str:
