@@ -63,7 +63,6 @@ from linkdoctor.rulekit.fixes import (
     doing,
     is_wanted,
     restart_target,
-    start_source,
     through_compose,
 )
 from linkdoctor.rulekit.orphans import Orphan, Shared, State, orphan_of
@@ -177,15 +176,6 @@ def _fixes(place: HostContainer, orphan: Orphan, topology: Topology) -> Iterator
             f"start {' and then '.join(names)}",
             Safety.SAFE,
             *(Start(container=each) for each in names),
-        )
-    elif orphan.state is State.DOWN:
-        first = start_source(owner)
-        again = restart_target(topology, place.host, sharer)
-        yield Fix(
-            title=f"{first.title}, then {again.title}",
-            safety=Safety.RESTART,
-            commands=(*first.commands, *again.commands),
-            actions=(*first.actions, *again.actions),
         )
     else:
         yield restart_target(topology, place.host, sharer)

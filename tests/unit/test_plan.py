@@ -211,9 +211,29 @@ def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
 
 
 def test_plan_says_why_a_fix_is_left_to_a_person() -> None:
-    world = World().network("back").run("app", expose=[5000], network="back")
-    found = planned(world.run("web", network="back", env={"URL": "http://helloapp:5000/"}))
-    assert [each.reason for each in found.advice] == []
+    url = {"URL": "http://helloapp:5000/"}
+    world = (
+        World()
+        .network("front")
+        .network("back")
+        .run("app", expose=[5000], listen=[5000], network="front")
+        .join("app", "back")
+        .run("web", network="back", link="app:app", env=url)
+    )
+    found = planned(world)
+    assert {each.code: each.reason for each in found.advice}["LD301"] == (
+        "it has to leave the network first, and loses what else it was given there"
+    )
+
+
+def test_plan_names_the_compose_project_that_alone_can_recreate_a_target() -> None:
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    found = planned(
+        World().run("app", expose=[80]).run("web", link="app:app", mode="none", labels=labels)
+    )
+    (advice,) = (each for each in found.advice if each.code == "LD404")
+    assert advice.reason.startswith("web belongs to the Compose project shop")
+    assert advice.fixes[0][0].startswith("correct the network_mode in the Compose file, then ")
 
 
 def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from linkdoctor.model.actions import Recreate, Restart, Start, Unpause
 from linkdoctor.model.report import Fix, Safety
+from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
 from linkdoctor.rulekit import commands
 from linkdoctor.rulekit.compose import compose_service, to_correct
@@ -25,7 +26,7 @@ _STILL_TYPED = (Obstacle.COMPOSE, Obstacle.LOST)
 _NOT_OURS = (Obstacle.COMPOSE, Obstacle.ANOTHER_OWNER)
 
 
-def completed(topology: Topology, host: str, fix: Fix) -> Fix:
+def completed(topology: Topology, host: str, fix: Fix, *, also: Container | None = None) -> Fix:
     """Return a fix with the commands for its actions, for what they need, and for what follows.
 
     What comes first is among its actions; what follows is not, since a plan finds it by itself.
@@ -34,6 +35,8 @@ def completed(topology: Topology, host: str, fix: Fix) -> Fix:
         topology: what was seen.
         host: of the containers.
         fix: says in its title what its actions do; its commands are of no account.
+        also: a source whose targets are replaced with it for the finding's sake: they are among the
+            actions, so that the finding has to be gone only after them.
 
     Raises:
         MissingEvidence: it was not seen what the actions need.
@@ -51,15 +54,19 @@ def completed(topology: Topology, host: str, fix: Fix) -> Fix:
         for each in expansion.refusals
         if each.obstacle in _NOT_OURS and each.container in asked
     ]
+    targets = {link.target.name for link in topology.links_to(host, also)} if also else set()
+    carried_out = (
+        task.action
+        for _, task in placed
+        if task.role in (Role.ASKED, Role.BEFORE) or task.action.container in targets
+    )
     safeties = (fix.safety, *(safety_of(task.phase) for _, task in placed))
     return msgspec.structs.replace(
         fix,
         title="; ".join(_clauses(topology, host, fix, expansion, placed)),
         safety=max(safeties, key=rank),
         commands=tuple(line for lines in typed for line in lines) if whole else (),
-        actions=()
-        if not_ours
-        else tuple(task.action for _, task in placed if task.role in (Role.ASKED, Role.BEFORE)),
+        actions=() if not_ours else tuple(carried_out),
         left_to_person=not_ours[0] if not_ours else fix.left_to_person,
     )
 

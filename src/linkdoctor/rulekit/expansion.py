@@ -290,6 +290,8 @@ class _Draft:
         """See to it that the engine will accept the links of the new container."""
         for link in links_to_make(self._topology, self._host, container, order):
             source = self._topology.container_named(self._host, link.source)
+            if source is None and compose_service(container) is not None:
+                continue  # Compose finds it by its service
             if source is None:
                 reason = (
                     f"there is no container {link.source} on {self._host} to link "

@@ -198,6 +198,7 @@ def _recreated(
     action: Recreate,
     *then: commands.OneCall,
     why: str,
+    also: Container | None = None,
 ) -> Fix:
     setup = topology.details(target).setup
     title = recreation_title(topology, host, action, why)
@@ -209,7 +210,7 @@ def _recreated(
         title = f"make {target.name} again the way it was made{reason}: {setup.value.refused}"
         safety = Safety.MANUAL
     fix = Fix(title=title, safety=safety, actions=(action, *then))
-    return completed(topology, host, fix)
+    return completed(topology, host, fix, also=also)
 
 
 def recreate_on_bridge(
@@ -254,18 +255,19 @@ def recreate_source(
     aliases: Sequence[str] = (),
     why: str,
 ) -> Fix:
-    """Advise to recreate a source and, after it, the targets whose links would be ghosts."""
-    return recreate(
-        topology,
-        host,
-        source,
-        links=links,
-        publish=publish,
-        published=published,
-        expose=expose,
-        aliases=aliases,
-        why=why,
+    """Advise to recreate a source and, after it, the targets whose links would be ghosts.
+
+    Those of its own targets are actions of the fix as well.
+    """
+    action = Recreate(
+        container=source.name,
+        links=None if links is None else tuple(links),
+        publish=tuple(publish),
+        published=None if published is None else tuple(published),
+        expose=tuple(expose),
+        aliases=tuple(aliases),
     )
+    return _recreated(topology, host, source, action, why=why, also=source)
 
 
 def on_host(host: str, fix: Fix) -> Fix:
