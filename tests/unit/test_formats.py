@@ -26,6 +26,7 @@ from linkdoctor.cli.explain import pages_of
 from linkdoctor.diagnosis import Selection, Unreachable
 from linkdoctor.model.evidence import Gap, Unknown
 from linkdoctor.model.report import (
+    UNPRINTED,
     Report,
     Severity,
     Verdict,
@@ -125,7 +126,7 @@ def test_jsonl_holds_the_whole_report(report: Report) -> None:
     assert "actions" not in json.dumps(whole)
     plain = json.loads(msgspec.json.encode(report))
     for fix in (fix for finding in plain["findings"] for fix in finding["fixes"]):
-        for field in ("actions", "host", "elsewhere"):
+        for field in UNPRINTED:
             del fix[field]
     assert whole == plain
 

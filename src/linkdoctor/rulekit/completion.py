@@ -1,6 +1,7 @@
 """A fix with all that it needs: its commands, title and safety follow the one decision.
 
-:func:`expand` decides what comes first and what comes after; here that is put into words.
+:mod:`linkdoctor.rulekit.expansion` decides what comes first and what comes after; here that is put
+into words.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
 from linkdoctor.rulekit import commands
 from linkdoctor.rulekit.compose import compose_service, to_correct
-from linkdoctor.rulekit.expansion import Expansion, Obstacle, Refusal, expand
+from linkdoctor.rulekit.expansion import Expansion, Obstacle, Refusal, expansion_of
 from linkdoctor.rulekit.recreating import commands_of
 from linkdoctor.rulekit.tasks import Key, Role, Task, rank, safety_of
 
@@ -41,7 +42,7 @@ def completed(topology: Topology, host: str, fix: Fix, *, also: Container | None
     Raises:
         MissingEvidence: it was not seen what the actions need.
     """
-    expansion = expand(topology, host, *fix.actions)
+    expansion = expansion_of(topology, host, fix.actions)
     for each in expansion.refusals:
         if each.obstacle is Obstacle.FAILING:
             return _once_it_can_start(fix, each)

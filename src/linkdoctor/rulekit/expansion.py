@@ -46,7 +46,7 @@ from linkdoctor.rulekit.tasks import (
     with_task,
 )
 
-__all__ = ["NO_WORK", "Expansion", "Obstacle", "Refusal", "expand"]
+__all__ = ["NO_WORK", "Expansion", "Obstacle", "Refusal", "expand", "expansion_of"]
 
 NO_WORK: Work = MappingProxyType({})
 _STARTING = (Phase.START, Phase.RESTART, Phase.RECREATE)
@@ -101,6 +101,8 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True):
 
     def tasks(self, topology: Topology) -> tuple[tuple[Key, Task], ...]:
         """Return the tasks in the order in which they are done."""
+        if len(self.work) == 1:  # most of them: nothing is to be ordered
+            return tuple((key, task) for key, tasks in self.work.items() for task in tasks)
         needs = needs_of(topology, self.work, self.order)
         return tuple((key, task) for key in in_sequence(needs) for task in self.work[key])
 
@@ -136,6 +138,16 @@ def expand(
         unseen=draft.unseen,
         missing=draft.missing,
     )
+
+
+def expansion_of(topology: Topology, host: str, actions: tuple[Action, ...]) -> Expansion:
+    """As :func:`expand` of actions alone, found out once: fixes of several rules ask for the same.
+
+    Raises:
+        MissingEvidence: it was not seen what is needed.
+    """
+    what = ("expansion", actions)
+    return topology.once(what, host, expand, lambda: expand(topology, host, *actions))
 
 
 class _Draft:

@@ -18,7 +18,7 @@ from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.rulekit import commands
 from linkdoctor.rulekit.completion import completed
-from linkdoctor.rulekit.expansion import expand
+from linkdoctor.rulekit.expansion import expansion_of
 from linkdoctor.rulekit.recreating import KEPT, keeping
 
 __all__ = ["DEFAULT_ENDPOINT", "can_be_connected", "own_command", "printed"]
@@ -111,7 +111,7 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
 def _is_refused(topology: Topology, host: str, fix: Fix) -> bool:
     """Whether linkdoctor would not carry it out."""
     try:
-        return bool(expand(topology, host, *fix.actions).refusals)
+        return bool(expansion_of(topology, host, fix.actions).refusals)
     except MissingEvidence:
         return True
 
