@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from linkdoctor.diagnosis import diagnose
@@ -204,3 +205,16 @@ def test_nothing_is_printed_for_a_source_that_cannot_start_for_a_reason_of_its_o
         assert fix.safety is Safety.MANUAL
         assert fix.title.startswith("see why the engine could not start db")
         assert not fix.actions
+
+
+def test_disagreement_is_noticed() -> None:
+    topology = Topology([World.tutorial().move("app").snapshot()])
+    report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    (finding,) = report.findings
+    other = msgspec.structs.replace(finding.fixes[0], commands=("docker start web",))
+    report = msgspec.structs.replace(
+        report, findings=(msgspec.structs.replace(finding, fixes=(other,)),)
+    )
+    assert disagreements(report, topology) == (
+        "LD201 of web: typed ['host1: Start web'], planned ['host1: Restart web']",
+    )
