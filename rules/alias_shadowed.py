@@ -144,6 +144,9 @@ def _leads_through_the_host(
     return line.address in gateways or topology.is_host_address(link.host, line.address)
 
 
+_WHICH = "only a person knows which of the two is meant"
+
+
 def _fixes(link: Link, first: HostsLine, topology: Topology, *, same: bool) -> Iterator[Fix]:
     target, name = link.target, link.target.name
     if first in topology.details(target).extra_hosts:
@@ -154,13 +157,13 @@ def _fixes(link: Link, first: HostsLine, topology: Topology, *, same: bool) -> I
             drop_extra_hosts=first.names,
             why=f"without --add-host {first.names[0]}:{first.address}",
         )
-        # Which of the two is meant only a person can know, unless they mean the same.
-        yield unpinned if same else for_a_person(unpinned)
+        yield unpinned if same else for_a_person(unpinned, _WHICH)
         if not same:
             links = present_links(topology.details(target))
             others = tuple(each for each in links if each.alias != link.alias)
             why = f"without the link, if {first.address} is meant"
-            yield for_a_person(recreate(topology, link.host, target, links=others, why=why))
+            without = recreate(topology, link.host, target, links=others, why=why)
+            yield for_a_person(without, _WHICH)
     elif any(
         first in topology.hosts_lines_of(each) for each in topology.links_of(link.host, target)
     ):

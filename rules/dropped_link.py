@@ -146,6 +146,7 @@ def _fixes_on(
             title=f"connect {target.name} to network {network}, with its links",
             safety=Safety.SAFE,
             commands=(connect,),
+            left_to_person="its links have to be given with the connection",
         )
         return
     leave = commands.shell("docker", "network", "disconnect", network, target.name)
@@ -154,6 +155,7 @@ def _fixes_on(
         "connections on that network for a moment)",
         safety=Safety.RESTART,
         commands=(leave, connect),
+        left_to_person="it has to leave the network first, and loses what else it was given there",
     )
     why = f"with its links on network {network}"
     yield recreate_source(topology, place.host, target, links=links, why=why)

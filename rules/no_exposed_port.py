@@ -129,7 +129,7 @@ def _fixes(
     )
     after = recreate(topology, link.host, link.target, why=f"after {source.name}")
     # By itself it changes nothing: the first step is for a person.
-    yield for_a_person(after)
+    yield for_a_person(after, f"{source.name} has to expose a port first")
 
 
 RULE = Rule(

@@ -56,7 +56,7 @@ MOVED: Mapping[str, str] = MappingProxyType(
         "linkdoctor.model.run_words": "linkdoctor.rulekit.run_words",
         "linkdoctor.model.sentences": "linkdoctor.privacy.known_words",
         "linkdoctor.model.shared_namespaces": "linkdoctor.rulekit.shared_namespaces",
-        "linkdoctor.model.sharer_fixes": "linkdoctor.rulekit.sharer_fixes",
+        "linkdoctor.model.sharer_fixes": "linkdoctor.rulekit.fixes",
         "linkdoctor.model.sharers": "linkdoctor.rulekit.orphans",
         "linkdoctor.model.sight": "linkdoctor.model.coverage",
         "linkdoctor.model.stand_ins": "linkdoctor.rulekit.stand_ins",

@@ -16,7 +16,7 @@ from linkdoctor.collect.control import Control, controlling
 from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.outcome import Outcome
 from linkdoctor.fix.perform import Verify, perform
-from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.proving import Patience
 from linkdoctor.model.actions import Action
 from linkdoctor.model.plan import Files
 

@@ -18,7 +18,7 @@ from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.lock import locked
 from linkdoctor.fix.outcome import Result
 from linkdoctor.fix.perform import perform
-from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.proving import Patience
 from linkdoctor.fix.undo import undo
 from linkdoctor.model.actions import Action, Recreate, Restart
 from linkdoctor.model.plan import Files

@@ -11,7 +11,7 @@ from typing import Any
 
 from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.journal import journals as known_journals
-from linkdoctor.fix.recovery import state_before
+from linkdoctor.fix.recorder import state_before
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from linkdoctor.fix.merging import Contradiction, merged
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -17,6 +16,7 @@ from linkdoctor.model.actions import (
 )
 from linkdoctor.model.links import HostsLine, Port, StoredLink
 from linkdoctor.model.snapshot import Publication
+from linkdoctor.rulekit.merging import Contradiction, merged
 
 APP, DB, CACHE = StoredLink("app", "app"), StoredLink("db", "db"), StoredLink("cache", "cache")
 

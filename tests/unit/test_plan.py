@@ -19,6 +19,8 @@ from linkdoctor.registry import load_rules
 from linkdoctor.rulekit import Rule
 from linkdoctor.rulekit.world import World
 
+from .agreement import disagreements
+
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")
 
@@ -32,6 +34,7 @@ def planned(*worlds: World, allow: Safety = Safety.RECREATE) -> Plan:
     """The plan for what is wrong in worlds."""
     topology = Topology([world.snapshot() for world in worlds])
     report = reported(topology)
+    assert disagreements(report, topology) == ()
     return plan(report, topology, allow=allow)
 
 
@@ -183,20 +186,8 @@ def test_a_restart_moves_a_port_of_the_engines_choice() -> None:
     assert step.notes == ("its public ports 32770, 32771 will change",)
 
 
-FOR_A_PERSON_ONLY = {
-    ("LD109", "reconnect web to network "): "it has to leave the network first",
-    ("LD109", "connect web to network "): "its links have to be given with the connection",
-    ("LD301", "reconnect app to network "): "it has to leave the network first",
-    ("LD207", "make the network "): "it takes a new network",
-    ("LD605", "make the network "): "it takes a new network",
-    ("LD304", "recreate web (without "): "only a person knows which of the two is meant",
-}
-"""Fixes with commands that linkdoctor does not carry out, and why."""
-
-
 def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
     """Commands without an action are for a person: nothing is executed from a text."""
-    excepted: set[tuple[str, str]] = set()
     for loaded in load_rules():
         for case in loaded.rule.cases:
             topology = Topology(case.given(), case.knowledge)
@@ -215,15 +206,34 @@ def test_every_fix_that_is_not_for_a_person_can_be_carried_out() -> None:
                     elif fix.title.startswith("by hand: ") and not fix.actions:
                         # Beside it stands the same as linkdoctor does it.
                         assert any(each.actions for each in finding.fixes), about
-                    elif not fix.actions and "through its Compose project" not in fix.title:
-                        known = [
-                            each
-                            for each in FOR_A_PERSON_ONLY
-                            if each[0] == finding.code and fix.title.startswith(each[1])
-                        ]
-                        assert known, about
-                        excepted.update(known)
-    assert excepted == FOR_A_PERSON_ONLY.keys(), "an exception that is no longer needed"
+                    elif not fix.actions:
+                        assert fix.left_to_person, about
+
+
+def test_plan_says_why_a_fix_is_left_to_a_person() -> None:
+    url = {"URL": "http://helloapp:5000/"}
+    world = (
+        World()
+        .network("front")
+        .network("back")
+        .run("app", expose=[5000], listen=[5000], network="front")
+        .join("app", "back")
+        .run("web", network="back", link="app:app", env=url)
+    )
+    found = planned(world)
+    assert {each.code: each.reason for each in found.advice}["LD301"] == (
+        "it has to leave the network first, and loses what else it was given there"
+    )
+
+
+def test_plan_names_the_compose_project_that_alone_can_recreate_a_target() -> None:
+    labels = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+    found = planned(
+        World().run("app", expose=[80]).run("web", link="app:app", mode="none", labels=labels)
+    )
+    (advice,) = (each for each in found.advice if each.code == "LD404")
+    assert advice.reason.startswith("web belongs to the Compose project shop")
+    assert advice.fixes[0][0].startswith("correct the network_mode in the Compose file, then ")
 
 
 def test_the_targets_of_a_source_that_is_replaced_are_replaced_after_it() -> None:

@@ -18,7 +18,7 @@ from linkdoctor.model.topology import Topology
 from linkdoctor.render.markdown import render_markdown
 from linkdoctor.render.once import ALL_IN_ORDER
 from linkdoctor.render.text import render_text
-from linkdoctor.rulekit.fixes import commands_of
+from linkdoctor.rulekit.fixes import recreate
 from linkdoctor.rulekit.printed_fixes import own_command
 from linkdoctor.rulekit.run_setup import setup_of
 from linkdoctor.rulekit.world import World
@@ -108,7 +108,9 @@ def test_what_its_links_need_is_started_before_it_is_replaced() -> None:
         .stop("app")
     )
     topology = Topology([world.snapshot()])
-    typed = commands_of(topology, "host1", Recreate(container="web"))
+    web = topology.container_named("host1", "web")
+    assert web is not None
+    typed = recreate(topology, "host1", web).commands
     assert typed[:2] == ("docker start app", "docker rename web web-before")
 
 

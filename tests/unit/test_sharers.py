@@ -17,6 +17,8 @@ from linkdoctor.rulekit.fixes import recreate, restart_target, start_source
 from linkdoctor.rulekit.shared_namespaces import all_sharers_of, network_sharers_of
 from linkdoctor.rulekit.world import World
 
+from .agreement import disagreements
+
 RULES = [loaded.rule for loaded in load_rules()]
 TOOL = Tool(name="linkdoctor", version="0")
 COMPOSE = {"com.docker.compose.project": "shop", "com.docker.compose.service": "side"}
@@ -28,6 +30,7 @@ REFUSED = "cannot join network of a non running container: 0123"
 def planned(world: World, allow: Safety = Safety.RECREATE) -> Plan:
     topology = Topology([world.snapshot()])
     report = diagnose(topology, RULES, tool=TOOL, taken_at="2026-01-01T12:00:00Z")
+    assert disagreements(report, topology) == ()
     return plan(report, topology, allow=allow)
 
 
@@ -317,7 +320,7 @@ def test_the_printed_start_is_safe_only_without_sharers() -> None:
     assert (alone.safety, alone.commands) == (Safety.SAFE, ("docker start app",))
     fix = start_source(app, topology, "host1")
     assert fix.safety is Safety.RESTART
-    assert fix.commands == ("docker start app", "docker restart late", "docker restart side")
+    assert fix.commands == ("docker start app", "docker start late", "docker restart side")
 
 
 def test_the_printed_recreation_names_the_new_owner() -> None:

@@ -224,6 +224,14 @@ def test_compose_has_its_own_way_to_name_the_host() -> None:
     assert commands(found) == []
 
 
+def test_compose_is_told_to_leave_out_the_link_to_what_has_the_hosts_network() -> None:
+    world = World().network("back").run("db", mode="host", labels=of("shop", "db"))
+    world.change("db", endpoints=(Endpoint(network="host"),))
+    world.run("web", network="back", link="db:db", labels=of("shop", "web"))
+    found = only("LD402", world)
+    assert found.fixes[0].title.startswith("correct the links and extra_hosts in the Compose file")
+
+
 @pytest.mark.parametrize("mode", ["host", "none"])
 def test_a_target_without_a_network_of_its_own_is_connected_to_none(mode: str) -> None:
     world = World().network("back").run("db", network="back", publish={5432: 15432})

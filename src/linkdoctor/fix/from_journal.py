@@ -17,7 +17,7 @@ from linkdoctor.fix.journal import read as read_journal
 from linkdoctor.fix.journal import steps as steps_of
 from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
-from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.proving import Patience
 from linkdoctor.fix.undo import Dependents, Reversal, reversals
 from linkdoctor.fix.undo import resume as resume_steps
 from linkdoctor.fix.undo import undo as undo_steps

@@ -25,7 +25,8 @@ from linkdoctor.collect.control import controlling
 from linkdoctor.collect.engine import ContextName, EngineError, Url
 from linkdoctor.fix.journal import Journal, JournalError
 from linkdoctor.fix.lock import Lock, guarding
-from linkdoctor.fix.recovery import Lost, Patience, resume_recreation
+from linkdoctor.fix.proving import Patience
+from linkdoctor.fix.recovery import Lost, resume_recreation
 
 __all__ = ["KEEPS_TRYING", "Guardian", "GuardianError", "main"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from linkdoctor.collect.control import Control
 from linkdoctor.collect.engine import EngineError
 from linkdoctor.fix.journal import Journal, JournalError
-from linkdoctor.fix.recovery import Lost, Patience, resume_recreation, served_by
+from linkdoctor.fix.proving import Patience
+from linkdoctor.fix.recovery import Lost, resume_recreation, served_by
 
 __all__ = ["come_to_an_end"]
 

@@ -11,17 +11,17 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
 from linkdoctor.collect.control import Conflict, Control, ControlError, Missing, Seen
-from linkdoctor.fix.journal import Before, Call, Journal, JournalError, JournalStep
+from linkdoctor.fix.journal import Before, Call, Journal, JournalStep
 from linkdoctor.fix.left_behind import Copies, holds_more, why_kept
 from linkdoctor.fix.pending_stop import asked_to_stop, wait_for_stop
+from linkdoctor.fix.proving import NotGood, Patience, prove
+from linkdoctor.fix.recorder import Recorder
 from linkdoctor.fix.recreation import NEW_SUFFIX, UNDONE_SUFFIX, aside_name, is_copy_of
 from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.sharing import rejoin
@@ -32,49 +32,23 @@ __all__ = [
     "Ended",
     "Kept",
     "Lost",
-    "NotGood",
-    "Patience",
-    "Recorder",
     "Which",
     "can_start",
     "finish",
     "keep_quiet",
-    "prove",
     "put_back",
     "restart_sharers",
     "resume_recreation",
     "served_by",
     "start_sources",
-    "state_before",
     "watch",
 ]
 
-T = TypeVar("T")
-
 _LATE = 3.0
-_GLANCE = 0.2
-_NANO = 1e-9
-_HEALTH_INTERVAL = 30.0
-_HEALTH_RETRIES = 3
-
-
-class NotGood(Exception):
-    """A container did not prove itself; the message is a clause that says why."""
 
 
 class Lost(Exception):
     """Neither end can be reached; the message is a clause that says why."""
-
-
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things are waited for, in seconds."""
-
-    steady: float = 1.5
-    """A container has to run that long without a restart."""
-    health: float = 300.0
-    """A health check gets its own time, but no longer than this."""
-    glance: float = _GLANCE
-    """Between two looks."""
 
 
 class Which(StrEnum):
@@ -114,59 +88,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Clauses on why it is kept, and what can be done with it."""
 
 
-class Recorder:
-    """Makes the calls of one step, each with a line in the journal before and after it."""
-
-    def __init__(self, journal: Journal, step: int, *, strict: bool = True) -> None:
-        """Take the step's number; not `strict`: a full disk does not keep the call from going."""
-        self.journal = journal
-        self.step = step
-        self._strict = strict
-
-    def call(self, kind: Call, container: str, name: str, act: Callable[[], T]) -> T:
-        """Make one call; raises JournalError before it was made, or what it raises."""
-        self._note(lambda: self.journal.before(self.step, kind, container, name))
-        try:
-            result = act()
-        except ControlError:
-            self._note(lambda: self.journal.after(self.step, kind, container, name, failed=True))
-            raise
-        about = str(result) if kind is Call.CREATE else container
-        self._note(lambda: self.journal.after(self.step, kind, about, name))
-        return result
-
-    def restart(self, control: Control) -> Callable[[str], None]:
-        """Return what restarts a container, with its lines in the journal."""
-        return lambda each: self.call(Call.RESTART, each, "", partial(control.restart, each))
-
-    def relaxed(self) -> Recorder:
-        """Return one for putting things back, which a full disk must not prevent."""
-        return Recorder(self.journal, self.step, strict=False)
-
-    def _note(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except JournalError:
-            if self._strict:
-                raise
-
-
-def state_before(seen: Seen, sources: Iterable[str] = ()) -> Before:
-    """Keep of a container what taking a step back needs."""
-    return Before(
-        id=seen.id,
-        name=seen.name,
-        running=seen.wanted_up,
-        paused=seen.status == "paused",
-        restart_policy=seen.restart_policy,
-        stop_timeout=seen.stop_timeout,
-        networks=tuple(name for name, _, _ in seen.networks),
-        started_at=seen.started_at,
-        sources=tuple(dict.fromkeys(sources)),
-        unhealthy=seen.health == "unhealthy",
-    )
-
-
 def can_start(control: Control, container: Seen) -> bool:
     """Whether each link on the default bridge leads to a running source.
 
@@ -176,57 +97,6 @@ def can_start(control: Control, container: Seen) -> bool:
     sources = (control.link(container.name, alias) for alias in container.link_aliases)
     owners = (control.find(reference) for _, reference in container.shares)
     return all(each is not None and each.running for each in (*sources, *owners))
-
-
-def prove(
-    control: Control, container: str, patience: Patience, *, was_unhealthy: bool = False
-) -> str:
-    """Wait until a container runs steadily and, if it has a health check, is healthy.
-
-    One that was unhealthy before the step, for whatever reason, may be so after it: that does not
-    tell whether the step helped. Returns a clause on this, or ''.
-
-    Raises:
-        NotGood: it does not, or not in time.
-        EngineError: it cannot be seen.
-    """
-    first = control.look(container)
-    began = time.monotonic()
-    allowed = min(_health_time(control, container), patience.health) if first.health else 0.0
-    seen = first
-    while True:
-        _still_good(seen, first, was_unhealthy=was_unhealthy)
-        passed = time.monotonic() - began
-        if passed >= patience.steady and seen.health in ("", "healthy"):
-            return ""
-        over = passed >= max(allowed, patience.steady)
-        if was_unhealthy and (over or (passed >= patience.steady and seen.health == "unhealthy")):
-            return "its health check fails, as it did before"
-        if over:
-            raise NotGood(f"its health check did not succeed within {passed:.0f} s")
-        time.sleep(patience.glance)
-        seen = control.look(container)
-
-
-def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
-    if seen.status == "restarting" or seen.restart_count > first.restart_count:
-        raise NotGood(f"it ended (exit code {seen.exit_code}) and is started again and again")
-    if not seen.running:
-        raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
-    if seen.started_at != first.started_at:
-        raise NotGood("it was restarted meanwhile")
-    if seen.health == "unhealthy" and not was_unhealthy:
-        raise NotGood("its health check fails")
-
-
-def _health_time(control: Control, container: str) -> float:
-    """Return the time after which a health check must have spoken, from its own settings."""
-    check = control.inspect_raw(container)["Config"].get("Healthcheck") or {}
-    interval = (check.get("Interval") or 0) * _NANO or _HEALTH_INTERVAL
-    timeout = (check.get("Timeout") or 0) * _NANO or _HEALTH_INTERVAL
-    retries = check.get("Retries") or _HEALTH_RETRIES
-    start = (check.get("StartPeriod") or 0) * _NANO
-    return float(start + (interval + timeout) * retries + _LATE)
 
 
 def put_back(control: Control, step: JournalStep, do: Recorder, patience: Patience) -> Ended:

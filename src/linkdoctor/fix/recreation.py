@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from linkdoctor.fix.bindings import bindings_for, with_bindings
 from linkdoctor.model.actions import Namespace, Recreate
 from linkdoctor.model.links import StoredLink, parse_stored_link
 from linkdoctor.model.network_mode import (
@@ -25,7 +26,6 @@ from linkdoctor.model.network_mode import (
     parse_network_mode,
     shared_reference,
 )
-from linkdoctor.model.snapshot import Publication
 from linkdoctor.rulekit.owners import Owner, owner
 
 __all__ = [
@@ -59,7 +59,6 @@ UNDONE_SUFFIX = "-linkdoctor-undone"
 _ASIDE = re.compile(rf"({OLD_SUFFIX}|{UNDONE_SUFFIX})(-[0-9]+)?$")
 _PER_ENDPOINT_MAC = (1, 44)
 """The first API that takes a MAC per network, and several networks at creation."""
-_ANY_ADDRESS = ("", "0.0.0.0", "::")
 _SHORT_ID = 12
 _VOLUME_PATH = re.compile(r"/volumes/([^/]+)/_data/?$")
 
@@ -208,8 +207,8 @@ def _host_config(raw: Raw, action: Recreate, around: Surroundings, mode: str) ->
     bindings = host.get("PortBindings") or {}
     if action.published is not None:
         by_itself = bool(host.get("PublishAllPorts"))
-        bindings = _replaced(bindings, action.published, by_itself=by_itself)
-    host["PortBindings"] = _bindings(bindings, action.publish)
+        bindings = bindings_for(bindings, action.published, by_itself=by_itself)
+    host["PortBindings"] = with_bindings(bindings, action.publish)
     if action.dns_search is not None:
         host["DnsSearch"] = list(action.dns_search)
     host["VolumesFrom"] = [
@@ -291,59 +290,6 @@ def _extra_hosts(present: Iterable[str], action: Recreate) -> list[str]:
     ]
     added = [f"{name}:{line.address}" for line in action.extra_hosts for name in line.names]
     return list(dict.fromkeys([*kept, *added]))
-
-
-def _bindings(present: Mapping[str, Any], publish: Sequence[Publication]) -> Raw:
-    bindings = {port: [dict(each) for each in found or ()] for port, found in present.items()}
-    for each in publish:
-        here = bindings.setdefault(str(each.port), [])
-        free = each.ephemeral or not each.host_port
-        wanted = {"HostIp": each.host_address, "HostPort": "" if free else str(each.host_port)}
-        if not free:  # a port that was the engine's choice is pinned
-            here[:] = [found for found in here if found.get("HostPort") not in ("", "0", None)]
-        if wanted not in here:
-            here.append(wanted)
-    return dict(bindings)
-
-
-def _replaced(
-    present: Mapping[str, Any], published: Sequence[Publication], *, by_itself: bool
-) -> Raw:
-    """Return the bindings that take the place of those there are, in the words of these if it can.
-
-    Args:
-        present: what was asked for, port by port.
-        published: what is wanted, as it is seen: `-p 80:80` as one binding for each family.
-        by_itself: the engine binds every exposed port (``-P``).
-    """
-    bindings: dict[str, list[Raw]] = {}
-    for each in published:
-        asked = [dict(found) for found in present.get(str(each.port)) or ()]
-        same = next((found for found in asked if _is_asked_by(each, found)), None)
-        free = each.ephemeral or not each.host_port
-        if same is None and free and by_itself:
-            continue
-        anywhere = each.host_address in _ANY_ADDRESS and not any(
-            found.get("HostIp") == each.host_address for found in asked
-        )
-        wanted = same or {
-            "HostIp": "" if anywhere else each.host_address,
-            "HostPort": "" if free else str(each.host_port),
-        }
-        here = bindings.setdefault(str(each.port), [])
-        if wanted not in here:
-            here.append(wanted)
-    return dict(bindings)
-
-
-def _is_asked_by(seen: Publication, asked: Raw) -> bool:
-    """Whether a binding is what was asked for in these words."""
-    address = asked.get("HostIp") or ""
-    port = asked.get("HostPort") or ""
-    fits = address == seen.host_address or (address == "" and seen.host_address in _ANY_ADDRESS)
-    if seen.ephemeral or not seen.host_port:
-        return fits and (port in ("", "0") or "-" in port)
-    return fits and port == str(seen.host_port)
 
 
 # Links

@@ -14,7 +14,7 @@ from linkdoctor.fix.journal import Journal
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
-from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.proving import Patience
 from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
 from linkdoctor.model.actions import Action, Recreate

@@ -16,13 +16,11 @@ from linkdoctor.fix.interruption import come_to_an_end
 from linkdoctor.fix.journal import Call, Journal, JournalStep
 from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.proving import NotGood, Patience, prove
+from linkdoctor.fix.recorder import Recorder
 from linkdoctor.fix.recovery import (
     Lost,
-    NotGood,
-    Patience,
-    Recorder,
     Which,
-    prove,
     put_back,
     resume_recreation,
     served_by,

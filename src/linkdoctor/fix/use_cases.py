@@ -31,7 +31,7 @@ from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
-from linkdoctor.fix.recovery import Patience
+from linkdoctor.fix.proving import Patience
 from linkdoctor.fix.reversible import undo_command
 from linkdoctor.fix.run import Answer, Confirm, Done, EngineSession, Told, carry_out
 from linkdoctor.fix.written import with_written

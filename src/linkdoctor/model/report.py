@@ -116,6 +116,8 @@ class Fix(msgspec.Struct, frozen=True, kw_only=True):
     """Where the actions are for, if that is not the finding's host."""
     elsewhere: tuple[Fix, ...] = ()
     """What has to be done on other hosts first; its commands are among `commands`."""
+    left_to_person: str = ""
+    """Why there are commands and no actions, a clause: what `linkdoctor fix` says of it."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

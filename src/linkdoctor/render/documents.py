@@ -11,7 +11,7 @@ from linkdoctor.model.report import Report
 
 __all__ = ["UNPRINTED", "document_of", "printable"]
 
-UNPRINTED = ("actions", "host", "elsewhere")
+UNPRINTED = ("actions", "host", "elsewhere", "left_to_person")
 """The fields of a fix that are for `linkdoctor fix` and stay out of the JSON contract."""
 
 

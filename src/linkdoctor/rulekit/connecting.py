@@ -6,19 +6,14 @@ network, and nothing is ever connected to the network ``host``: the engine refus
 
 from __future__ import annotations
 
-from linkdoctor.model.actions import ConnectNetwork
+from linkdoctor.model.actions import ConnectNetwork, Recreate
 from linkdoctor.model.links import HostsLine, StoredLink
 from linkdoctor.model.network_mode import Host
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container, Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, Topology
-from linkdoctor.rulekit.fixes import (
-    compose_service,
-    doing,
-    owner_is_gone,
-    present_links,
-    recreate,
-)
+from linkdoctor.rulekit.compose import compose_service, to_correct
+from linkdoctor.rulekit.fixes import doing, owner_is_gone, present_links, recreate
 from linkdoctor.rulekit.reach import effective_mode, namespace_of, networks_of
 
 __all__ = [
@@ -87,17 +82,21 @@ def dial_the_host(
         "which no container can leave",
         safety=Safety.MANUAL,
     )
-    if owner is not None or old_engine:
-        how = "extra_hosts in the Compose file" if owner is not None else "--add-host"
-        return (Fix(title=f"{title}, with {how}", safety=Safety.MANUAL), off)
-    details = topology.details(target)
+    line = HostsLine(address=_GATEWAY, names=(name,))
+    links = None if link is None else _without(topology.details(target), link.alias)
+    if owner is not None:
+        action = Recreate(container=target.name, extra_hosts=(line,), links=links)
+        first = to_correct(topology, host, target, action)
+        return (Fix(title=f"{first}: {title}", safety=Safety.MANUAL), off)
+    if old_engine:
+        return (Fix(title=f"{title}, with --add-host", safety=Safety.MANUAL), off)
     anew = recreate(
         topology,
         host,
         target,
-        extra_hosts=(HostsLine(address=_GATEWAY, names=(name,)),),
+        extra_hosts=(line,),
         drop_extra_hosts=(name,),
-        links=None if link is None else _without(details, link.alias),
+        links=links,
         why=title,
     )
     return (anew, off)

@@ -56,6 +56,7 @@ def to_network(topology: Topology, host: str, target: Container) -> Fix:
             *(commands.connect_network(network, source) for source in sources),
             *moved.commands,
         ),
+        left_to_person="it requires a new network, which linkdoctor does not create",
     )
 
 

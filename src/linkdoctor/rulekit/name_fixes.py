@@ -140,6 +140,7 @@ def _anew(
             commands.shell("docker", "network", "disconnect", network, source.name),
             commands.shell("docker", "network", "connect", *options, network, source.name),
         ),
+        left_to_person="it has to leave the network first, and loses what else it was given there",
     )
     if topology.network_mode(host, source) == Own(network):
         why = f"with the further name {name} on network {network}"

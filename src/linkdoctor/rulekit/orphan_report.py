@@ -19,7 +19,6 @@ from linkdoctor.rulekit.fixes import (
     doing,
     is_wanted,
     restart_target,
-    start_source,
     through_compose,
 )
 from linkdoctor.rulekit.orphans import Orphan, Shared, State
@@ -84,15 +83,6 @@ def ways_to_rejoin(place: HostContainer, orphan: Orphan, topology: Topology) -> 
             f"start {' and then '.join(names)}",
             Safety.SAFE,
             *(Start(container=each) for each in names),
-        )
-    elif orphan.state is State.DOWN:
-        first = start_source(owner)
-        again = restart_target(topology, place.host, sharer)
-        yield Fix(
-            title=f"{first.title}, then {again.title}",
-            safety=Safety.RESTART,
-            commands=(*first.commands, *again.commands),
-            actions=(*first.actions, *again.actions),
         )
     else:
         yield restart_target(topology, place.host, sharer)

@@ -11,23 +11,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Start
+from linkdoctor.model.actions import Action, ConnectNetwork, Recreate, Restart, Start
 from linkdoctor.model.evidence import Known, MissingEvidence
 from linkdoctor.model.network_mode import Host, Isolated, Own, Shared, parse_network_mode
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.rulekit import commands
-from linkdoctor.rulekit.commands import OneCall
-from linkdoctor.rulekit.fixes import (
-    KEPT,
-    commands_of,
-    keeping,
-    links_to_make,
-    obstacles,
-    recreate,
-)
-from linkdoctor.rulekit.start_errors import unknown_start_error
+from linkdoctor.rulekit.completion import completed
+from linkdoctor.rulekit.expansion import expansion_of
+from linkdoctor.rulekit.recreating import KEPT, keeping
 
 __all__ = ["DEFAULT_ENDPOINT", "can_be_connected", "own_command", "printed"]
 
@@ -103,9 +96,9 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
     endpoints = {each.host: each.endpoint for each in topology.snapshots()}
     if target.startswith("-") or not hosts <= endpoints.keys():
         return ""
-    if not any(topology.container_named(each, target) for each in hosts) or _lacks_a_source(
-        topology, fix.host or host, fix
-    ):
+    if not any(topology.container_named(each, target) for each in hosts):
+        return ""
+    if any(_is_refused(topology, part.host or host, part) for part in (*fix.elsewhere, fix)):
         return ""
     asked = [endpoints[each] for each in sorted(hosts, key=lambda each: (each != host, each))]
     if len(set(asked)) < len(asked):
@@ -116,18 +109,12 @@ def own_command(topology: Topology, host: str, target: str, fix: Fix, *, called:
     )
 
 
-def _lacks_a_source(topology: Topology, host: str, fix: Fix) -> bool:
-    """Whether a container is to be made whose links lead to nothing: linkdoctor would refuse."""
+def _is_refused(topology: Topology, host: str, fix: Fix) -> bool:
+    """Whether linkdoctor would not carry it out."""
     try:
-        for each in fix.actions:
-            container = topology.container_named(host, each.container)
-            if isinstance(each, Recreate) and container is not None:
-                links = links_to_make(topology, host, container, each)
-                if any(topology.container_named(host, link.source) is None for link in links):
-                    return True
+        return bool(expansion_of(topology, host, fix.actions).refusals)
     except MissingEvidence:
         return True
-    return False
 
 
 # --- what an engine refuses -----------------------------------------------------------------------
@@ -144,8 +131,8 @@ def _sound(topology: Topology, host: str, fix: Fix) -> Iterator[Fix]:
         possible = all(_has_networks(topology, there, each) for there, each in typed)
     if not possible:
         return
-    if any(isinstance(each, Start) for each in fix.actions) and not fix.elsewhere:
-        yield _startable(topology, fix.host or host, fix)
+    if any(isinstance(each, (Start, Restart)) for each in fix.actions) and not fix.elsewhere:
+        yield _whole(topology, fix.host or host, fix)
     else:
         yield fix
 
@@ -214,101 +201,14 @@ def _details(topology: Topology, host: str, name: str) -> Details | None:
     return details.value if isinstance(details, Known) else None
 
 
-def _startable(topology: Topology, host: str, fix: Fix) -> Fix:
-    """Return a fix that starts nothing before its sources run, nor with a ghost link.
-
-    What the engine refused to start for a reason of the container's own is for a person: the next
-    start would fail alike.
-    """
+def _whole(topology: Topology, host: str, fix: Fix) -> Fix:
+    """Return a fix that starts and restarts with what this needs, and what follows it."""
     try:
-        actions = tuple(_with_sources(topology, host, fix.actions))
-        for each in actions:
-            failing = _own_fault(topology, host, each)
-            if failing:
-                return _once_it_can_start(fix, each.container, failing)
-        parts = [_part(topology, host, each) for each in actions]
+        whole = completed(topology, host, fix)
     except MissingEvidence:
         return fix
-    if actions == fix.actions and not any(isinstance(each, Fix) for each in parts):
-        return fix
-    names = [each.container for each in actions if each not in fix.actions]
-    first = f"start {', '.join(names)} first, then " if names else ""
-    again = [each for each in parts if isinstance(each, Fix)]
-    instead = "".join(f"; {each.title}" for each in again)
-    return msgspec.structs.replace(
-        fix,
-        title=f"{first}{fix.title}{instead}",
-        safety=Safety.RECREATE if again else fix.safety,
-        commands=_commands(parts),
-        actions=tuple(
-            action
-            for part in parts
-            for action in (part.actions if isinstance(part, Fix) else (part,))
-        ),
-    )
-
-
-def _own_fault(topology: Topology, host: str, action: Action) -> str:
-    container = (
-        topology.container_named(host, action.container) if isinstance(action, Start) else None
-    )
-    return "" if container is None else unknown_start_error(topology.details(container))
-
-
-def _once_it_can_start(fix: Fix, name: str, failing: str) -> Fix:
-    return Fix(
-        title=f"see why the engine could not start {name} ({failing}), remove the cause, then "
-        f"{fix.title}",
-        safety=Safety.MANUAL,
-        commands=(commands.inspect_format("{{.State.Error}}", name),),
-    )
-
-
-def _commands(parts: Iterable[Fix | OneCall]) -> tuple[str, ...]:
-    found: list[str] = []
-    for each in parts:
-        if isinstance(each, Fix) and not each.commands:
-            return ()
-        found += each.commands if isinstance(each, Fix) else (commands.one_call(each),)
-    return tuple(found)
-
-
-def _with_sources(topology: Topology, host: str, actions: Iterable[Action]) -> Iterator[Action]:
-    """Yield actions, each start after those of the sources that do not run."""
-    begun: set[str] = set()
-    for action in actions:
-        if isinstance(action, Start):
-            for name in _down(topology, host, action.container, begun):
-                yield Start(container=name)
-        begun.add(action.container)
-        yield action
-
-
-def _down(topology: Topology, host: str, name: str, begun: set[str]) -> Iterator[str]:
-    """Yield the sources that have to be started before a container, the farthest first."""
-    container = topology.container_named(host, name)
-    if container is None:
-        return
-    for source in obstacles(topology, host, container)[0]:
-        if source not in begun:
-            begun.add(source)
-            yield from _down(topology, host, source, begun)
-            yield source
-
-
-def _part(topology: Topology, host: str, action: Action) -> Fix | OneCall:
-    """Return an action, or the recreation that takes the place of a start in vain."""
-    container = topology.container_named(host, action.container)
-    if isinstance(action, Start) and container is not None:
-        ghosts = obstacles(topology, host, container)[1]
-        if ghosts:
-            why = f"it has a ghost link ({', '.join(ghosts)}), with which it cannot be started"
-            return recreate(topology, host, container, why=why)
-    if isinstance(action, Recreate):
-        return Fix(
-            title=f"recreate {action.container}",
-            safety=Safety.RECREATE,
-            commands=commands_of(topology, host, action),
-            actions=(action,),
-        )
-    return action
+    where = tuple(each for each in fix.commands[:1] if each.startswith("# on "))
+    if where and whole.commands:
+        whole = msgspec.structs.replace(whole, commands=(*where, *whole.commands))
+    is_said = whole.commands == fix.commands and whole.safety is fix.safety
+    return fix if is_said else whole

@@ -93,7 +93,7 @@ def _refused(raw: _Raw) -> str:
     of = owner(raw)
     if of is not None:
         named = f" {of.project}" if of.project else ""
-        return f"it belongs to {of.kind}{named}, which alone can recreate it"
+        return f"it belongs to {of.kind}{named}, and only that can recreate it"
     if raw["HostConfig"].get("AutoRemove"):
         return "it is removed as soon as it stops (--rm), with its anonymous volumes"
     return ""
