@@ -24,6 +24,9 @@ def settled(
     first: tuple[Examination, Report],
     examine_targets: Callable[[], Examination],
     diagnose: Callable[[Examination], Report],
+    *,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
 ) -> tuple[Examination, Report]:
     """Examine and diagnose again while something is too early, for so many seconds at most.
 
@@ -32,11 +35,11 @@ def settled(
     The last look begins when they are over at the latest. Ctrl-C ends it: what was known by then
     is given, and said to be interrupted.
     """
-    end = time.monotonic() + seconds
+    end = now() + seconds
     examination, report = first
-    while _may_change(examination, report) and (left := end - time.monotonic()) > 0:
+    while _may_change(examination, report) and (left := end - now()) > 0:
         try:
-            time.sleep(min(_PAUSE, left))
+            pause(min(_PAUSE, left))
         except KeyboardInterrupt:
             return msgspec.structs.replace(examination, interrupted=True), report
         examination = examine_targets()
