@@ -4,9 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# A lab's engines belong to the process that started them, and what a file of unit tests computes
-# once it computes once for each process: a file of tests stays in one.
+# A file of tests stays in one process: what it made once, an engine or a report, is not made twice.
 SIDE_BY_SIDE := -n 2 --dist loadfile
+
+# A test of the lab waits for engines most of its time: more files at once than processors.
+LAB_WORKERS := 3
+LAB_SIDE_BY_SIDE := -n $(LAB_WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Hundreds of processes are started: without compiled files each would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,12 +33,15 @@ LINTERS := lint-format lint-style lint-pyright lint-mypy lint-imports lint-dead-
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
 SITUATIONS := tests/lab/test_forty_situations.py tests/lab/test_causes.py
-SAME := 'same_afterwards or changes_nothing_more or ports_hosts'
+RECREATIONS := tests/lab/test_recreate.py tests/lab/test_run_words.py
+SAME := 'not test_recreate.py or same_afterwards or changes_nothing_more or ports_hosts'
+OTHER_ENGINES := engine-26.1 engine-28.5
 stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
 at_once = @$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target
 
-.PHONY: help demo check test docs pages machine clean bench $(STAGES) $(LINTERS)
+.PHONY: help demo check test docs pages machine clean bench $(STAGES) $(LINTERS) \
+	$(OTHER_ENGINES)
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
@@ -54,7 +60,8 @@ help:
 	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make coverage   how much of the code unit tests and lab ran, branches counted'
-	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
+	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap);'
+	@echo '                  make engine-28.5 on that one alone'
 	@echo '  make mutants    changes the heart and three rules, and sees whether a test notices'
 	@echo '  make bench-quick  the benchmarks in small: do they run, and is no rule quadratic?'
 	@echo 'make bench      what it costs, against what one would use instead: ten minutes, alone'
@@ -157,7 +164,7 @@ page: $(TOOLS)
 
 lab: $(TOOLS)
 	$(call stage,lab tests)
-	@COVERAGE_FILE=.coverage.lab $(PYTEST) $(SIDE_BY_SIDE) $(COVER) tests/lab
+	@COVERAGE_FILE=.coverage.lab $(PYTEST) $(LAB_SIDE_BY_SIDE) $(COVER) tests/lab
 
 # Of unit tests and lab together: much can only be reached with an engine.
 coverage: $(TOOLS)
@@ -170,15 +177,12 @@ mutants: $(TOOLS)
 	@$(BIN)/python tests/mutation.py
 
 # The machine's own engine runs the whole lab; the others, what linkdoctor knows of Docker.
-engines: $(TOOLS)
-	@for each in 26.1 28.5; do \
-		printf '\n== the facts of links on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
-		printf '\n== recreated field by field on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) -k $(SAME) tests/lab/test_recreate.py || exit 1; \
-		printf '\n== made again by what is printed on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) tests/lab/test_run_words.py || exit 1; \
-	done
+engines: $(OTHER_ENGINES)
+
+$(OTHER_ENGINES): engine-%: $(TOOLS)
+	$(call stage,what is known of Docker on engine $*)
+	@LINKDOCTOR_LAB_ENGINE=$* $(PYTEST) $(LAB_SIDE_BY_SIDE) -k $(SAME) $(FACTS) $(SITUATIONS) \
+		$(RECREATIONS)
 
 # On a machine that does nothing else; the real engine needs root and Docker.
 bench: $(TOOLS)

@@ -92,11 +92,14 @@ def main(arguments: Sequence[str]) -> int:
     # The flags of the make that called are not for those of the stages: it shares no jobs.
     environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
 
+    keep_going = KEEP_GOING in arguments
+    flags = ["--no-print-directory", *([KEEP_GOING] if keep_going else [])]
+
     def run(stage: str) -> bool:
-        make = ["make", "--no-print-directory", stage, *variables]
+        make = ["make", *flags, stage, *variables]
         return subprocess.run(make, cwd=ROOT, env=environment, check=False).returncode == 0
 
-    results = run_all(stages, run, keep_going=KEEP_GOING in arguments)
+    results = run_all(stages, run, keep_going=keep_going)
     print(table(results), flush=True)
     return 1 if any(each.failed for each in results) else 0
 
