@@ -113,7 +113,7 @@ def hostile(caller: socket.socket, over: threading.Event) -> None:
         (hang, "did not answer in time"),
         (trickle, "did not end its answer to GET /version in time"),
         (not_docker, "is not that of a Docker engine"),
-        (not_found, "it is no Docker engine"),
+        (not_found, "is not a Docker engine"),
         (hostile, "is not that of a Docker engine"),
     ],
 )
