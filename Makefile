@@ -4,8 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# A lab's engines belong to the process that started them: a file of tests stays in one.
+# A file of tests stays in one process: what it made once, an engine or a report, is not made twice.
 SIDE_BY_SIDE := -n 2 --dist loadfile
+
+# A test of the lab waits for engines most of its time: more files at once than processors.
+LAB_WORKERS := 3
+LAB_SIDE_BY_SIDE := -n $(LAB_WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Hundreds of processes are started: without compiled files each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Their recipes install; a change of what is to be installed makes them run again.
 RUNTIME := $(VENV)/.runtime
@@ -15,20 +22,32 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c c
 COVER :=
 COVER_ALL := --cov --cov-report= --cov-fail-under=0
 
+# What `make test` runs, in this order; `coverage` is that of `unit` and `lab`.
+STAGES := lint unit fuzz versions docs-check site integrations packaging page lab coverage engines \
+	mutants bench-quick
+# With `make -k test` the stages after one that failed are run, too.
+KEEP_GOING = $(if $(findstring k,$(firstword -$(MAKEFLAGS))),--keep-going)
+# Side by side, and each to its end; the shortest are the first to speak, the longest begins early.
+LINTERS := lint-format lint-style lint-pyright lint-mypy lint-imports lint-dead-code
+
 UNIT := tests/unit tests/test_architecture.py
 FACTS := tests/lab/test_link_semantics.py $(wildcard tests/lab/test_engine_facts*.py)
 SITUATIONS := tests/lab/test_forty_situations.py tests/lab/test_causes.py
-SAME := 'same_afterwards or changes_nothing_more or ports_hosts'
+RECREATIONS := tests/lab/test_recreate.py tests/lab/test_run_words.py
+SAME := 'not test_recreate.py or same_afterwards or changes_nothing_more or ports_hosts'
+OTHER_ENGINES := engine-26.1 engine-28.5
 stage = @printf '\n== %s\n' '$(1)'
 # Without the flag a sub-make announces its directory each time.
-again = @$(MAKE) --no-print-directory
+at_once = @$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target
 
-.PHONY: help demo test lint unit fuzz versions docs pages docs-check site integrations packaging \
-	page lab coverage engines mutants machine clean bench bench-quick
+.PHONY: help demo check test docs pages machine clean bench $(STAGES) $(LINTERS) \
+	$(OTHER_ENGINES)
 
 help:
 	@echo 'make demo       install into $(VENV) and report on two recorded hosts'
-	@echo 'make test       every check and every test, in this order:'
+	@echo 'make check      lint and unit, side by side: what to run while you work'
+	@echo 'make test       every check and every test, in this order, and how long each took;'
+	@echo '                make -k test goes on after a stage that failed'
 	@echo '  make lint       format, lint, complexity, types, import contracts, dead code'
 	@echo '  make unit       the unit tests'
 	@echo '  make fuzz       every reader of what others wrote, before much more of it'
@@ -41,7 +60,8 @@ help:
 	@echo '  make page       the HTML report and the picture in a browser (Chromium)'
 	@echo '  make lab        the tests against real engines (root, and Docker installed)'
 	@echo '  make coverage   how much of the code unit tests and lab ran, branches counted'
-	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap)'
+	@echo '  make engines    the facts of docs/engines.md on engines 26.1 and 28.5 (root, debootstrap);'
+	@echo '                  make engine-28.5 on that one alone'
 	@echo '  make mutants    changes the heart and three rules, and sees whether a test notices'
 	@echo '  make bench-quick  the benchmarks in small: do they run, and is no rule quadratic?'
 	@echo 'make bench      what it costs, against what one would use instead: ten minutes, alone'
@@ -53,46 +73,50 @@ help:
 demo: $(RUNTIME)
 	@$(BIN)/linkdoctor demo
 
+check: $(TOOLS)
+	$(at_once) $(LINTERS) unit
+
 test: machine $(TOOLS)
-	$(again) lint
 	@rm -f .coverage .coverage.*
-	$(again) unit COVER="$(COVER_ALL)"
-	$(again) fuzz
-	$(again) versions
-	$(again) docs-check
-	$(again) site
-	$(again) integrations
-	$(again) packaging
-	$(again) page
-	$(again) lab COVER="$(COVER_ALL)"
-	$(again) coverage
-	$(again) engines
-	$(again) mutants
-	$(again) bench-quick
+	@$(BIN)/python tests/stages.py $(KEEP_GOING) $(STAGES) COVER="$(COVER_ALL)" $(MAKEOVERRIDES)
 
 lint: $(TOOLS)
+	$(at_once) $(LINTERS)
+
+lint-format: $(TOOLS)
 	$(call stage,ruff format)
 	@$(BIN)/ruff format --check
+
+lint-style: $(TOOLS)
 	$(call stage,ruff check)
 	@$(BIN)/ruff check
+
+lint-mypy: $(TOOLS)
 	$(call stage,mypy --strict)
 	@$(BIN)/mypy --strict
+
+lint-pyright: $(TOOLS)
 	$(call stage,pyright)
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+
+lint-imports: $(TOOLS)
 	$(call stage,import-linter)
 	@$(BIN)/lint-imports --no-logo
+
+lint-dead-code: $(TOOLS)
 	$(call stage,dead code)
 	@$(BIN)/vulture
 
 unit: $(TOOLS)
 	$(call stage,unit tests)
-	@COVERAGE_FILE=.coverage.unit $(PYTEST) -n 2 $(COVER) $(UNIT)
+	@COVERAGE_FILE=.coverage.unit $(PYTEST) $(SIDE_BY_SIDE) $(COVER) $(UNIT)
 
 # What is led by coverage needs a package that not every Python has.
 fuzz: $(TOOLS)
 	$(call stage,more examples)
 	@LINKDOCTOR_FUZZ=15 $(PYTEST) -n 2 tests/unit/test_fuzz.py tests/unit/test_references.py \
-		tests/unit/test_variable_reads.py tests/unit/test_log_complaints.py
+		tests/unit/test_variable_reads.py tests/unit/test_log_complaints.py \
+		tests/unit/test_redaction.py
 	$(call stage,fuzzing led by coverage)
 	@if $(INSTALL) --editable '.[fuzz]'; then $(BIN)/python -m tests.fuzz 4; else \
 		echo 'left out: there is no atheris for this Python' >&2; fi
@@ -101,9 +125,9 @@ versions: $(TOOLS)
 	$(call stage,pinned versions on the oldest Python and lower bounds on each: is there a wheel?)
 	@$(BIN)/python -m tests.installable
 	$(call stage,unit tests on every other Python)
-	@$(BIN)/python tests/each_python.py -n 2 $(UNIT)
+	@$(BIN)/python tests/each_python.py $(SIDE_BY_SIDE) $(UNIT)
 	$(call stage,unit tests with the lowest versions of all that is needed)
-	@$(BIN)/python tests/lowest.py -n 2 tests/unit
+	@$(BIN)/python tests/lowest.py $(SIDE_BY_SIDE) tests/unit
 
 docs: $(TOOLS)
 	@$(BIN)/python docs/generate.py
@@ -141,7 +165,7 @@ page: $(TOOLS)
 
 lab: $(TOOLS)
 	$(call stage,lab tests)
-	@COVERAGE_FILE=.coverage.lab $(PYTEST) $(SIDE_BY_SIDE) $(COVER) tests/lab
+	@COVERAGE_FILE=.coverage.lab $(PYTEST) $(LAB_SIDE_BY_SIDE) $(COVER) tests/lab
 
 # Of unit tests and lab together: much can only be reached with an engine.
 coverage: $(TOOLS)
@@ -154,15 +178,12 @@ mutants: $(TOOLS)
 	@$(BIN)/python tests/mutation.py
 
 # The machine's own engine runs the whole lab; the others, what linkdoctor knows of Docker.
-engines: $(TOOLS)
-	@for each in 26.1 28.5; do \
-		printf '\n== the facts of links on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) $(SIDE_BY_SIDE) $(FACTS) $(SITUATIONS) || exit 1; \
-		printf '\n== recreated field by field on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) -k $(SAME) tests/lab/test_recreate.py || exit 1; \
-		printf '\n== made again by what is printed on engine %s\n' $$each; \
-		LINKDOCTOR_LAB_ENGINE=$$each $(PYTEST) tests/lab/test_run_words.py || exit 1; \
-	done
+engines: $(OTHER_ENGINES)
+
+$(OTHER_ENGINES): engine-%: $(TOOLS)
+	$(call stage,what is known of Docker on engine $*)
+	@LINKDOCTOR_LAB_ENGINE=$* $(PYTEST) $(LAB_SIDE_BY_SIDE) -k $(SAME) $(FACTS) $(SITUATIONS) \
+		$(RECREATIONS)
 
 # On a machine that does nothing else; the real engine needs root and Docker.
 bench: $(TOOLS)

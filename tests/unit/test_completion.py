@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from linkdoctor.api import Url, container_names, snapshot_bytes
 from linkdoctor.cli import main
 from linkdoctor.rulekit.world import World
 from tests.replay import replayed, situations
+from tests.waiting import soon
 
 Offered = Callable[..., list[str]]
 
@@ -90,9 +90,7 @@ def test_what_goes_wrong_is_silent(offered: Offered, words: tuple[str, ...]) -> 
 def test_an_engine_that_hangs_is_left_alone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        started = time.monotonic()
-        assert container_names([Url(url)], timeout=0.3) == ()
-        assert time.monotonic() - started < 2
+        assert soon(lambda: container_names([Url(url)], timeout=0.1)) == ()
 
 
 def test_codes_and_names_of_rules(offered: Offered) -> None:

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +21,7 @@ from linkdoctor.collect.answers import ContainerAnswer, InfoAnswer, ListAnswer, 
 from linkdoctor.collect.translate import details_of, network_of
 from linkdoctor.model.snapshot import Snapshot
 from tests.fuzz.effort import MORE, tries
+from tests.fuzz.growth import grows_evenly
 from tests.fuzz.targets import GHOST, RULES, SEVERAL, TARGETS, Target, world
 from tests.hostile import HOSTILE
 from tests.replay import DATA, replayed, situations
@@ -68,19 +68,6 @@ def test_any_bytes_are_read(target: Target) -> None:
 
 # --- time -----------------------------------------------------------------------------------------
 
-GROWTH = 4
-WORST = 2.5
-"""How many times longer than the input the time may grow; with its square it would be 4."""
-UNSEEN = 0.01
-"""Seconds below which nothing is measured."""
-LONGEST = 2.0
-
-
-def seconds(read: Callable[[bytes], object], content: bytes) -> float:
-    begun = time.process_time()
-    read(content)
-    return time.process_time() - begun
-
 
 def repeated(target: Target) -> Iterator[bytes]:
     """What is repeated to find a reader that goes back and forth."""
@@ -96,16 +83,11 @@ def repeated(target: Target) -> Iterator[bytes]:
 def test_the_time_grows_with_the_input_and_not_with_its_square(target: Target) -> None:
     for piece in repeated(target):
         large = (piece * (target.largest // len(piece) + 1))[: target.largest]
-        # A machine that is busy may mislead once, but not each time.
-        for _ in range(4):
-            took = seconds(target.read, large)
-            assert took < LONGEST, piece[:40]
-            if took < UNSEEN or took < WORST * GROWTH * seconds(
-                target.read, large[: len(large) // GROWTH]
-            ):
-                break
-        else:
-            pytest.fail(f"{piece[:40]!r}, repeated: {took:.3f} s")
+
+        def read(size: int, content: bytes = large) -> None:
+            target.read(content[:size])
+
+        assert grows_evenly(read, len(large)), f"{piece[:40]!r}, repeated"
 
 
 # --- structures -----------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -44,12 +43,6 @@ def pipe(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for a writer less long than in earnest."""
-    monkeypatch.setattr(given_files, "_UNTIL_A_WRITER_COMES", 0.3)
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -61,7 +54,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=" ".join,
 )
-def test_a_pipe_into_which_nobody_writes_is_refused(pipe: Path, words: Sequence[str]) -> None:
+def test_a_pipe_into_which_nobody_writes_is_refused(
+    run: Callable[..., tuple[int, str, str]],
+    pipe: Path,
+    words: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(given_files, "_UNTIL_A_WRITER_COMES", 0.01)
     recorded = pipe.parent / "alpha.json.gz"
     recorded.write_bytes(RECORDED.read_bytes())
     command: list[str | Path] = [*words, pipe]
@@ -69,7 +68,7 @@ def test_a_pipe_into_which_nobody_writes_is_refused(pipe: Path, words: Sequence[
         command = ["check", "--snapshot", recorded, "--baseline", pipe]
     elif words[0] == "diff":
         command = ["diff", pipe, recorded]
-    code, out, told = linkdoctor(*command)
+    code, out, told = run(*command)
     assert (code, out) == (2, "")
     assert told.count("\n") == 1
     assert str(pipe) in told
@@ -97,30 +96,56 @@ def test_a_snapshot_comes_through_process_substitution(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-def test_a_writer_may_be_slow_and_may_come_late(pipe: Path) -> None:
+def test_a_writer_may_be_slow_and_may_come_late(
+    pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader_waits = threading.Semaphore(0)
+    wait = given_files._wait
+
+    def announced(descriptor: int, seconds: float) -> None:
+        reader_waits.release()
+        wait(descriptor, seconds)
+
     def write() -> None:
-        time.sleep(0.1)
+        assert reader_waits.acquire(timeout=SOON)
         with pipe.open("wb", buffering=0) as file:
             for piece in (b"one ", b"two ", b"three"):
-                time.sleep(0.1)
                 file.write(piece)
+                assert reader_waits.acquire(timeout=SOON)
 
-    writer = threading.Thread(target=write)
+    monkeypatch.setattr(given_files, "_wait", announced)
+    monkeypatch.setattr(given_files, "_UNTIL_A_WRITER_COMES", SOON)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     assert read_bounded(pipe, 100) == b"one two three"
-    writer.join()
+    writer.join(SOON)
+    assert not writer.is_alive()
 
 
 def test_a_writer_that_says_nothing_and_stays_is_not_waited_for_for_ever(
     pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(given_files, "_BETWEEN_TWO_PIECES", 0.2)
+    waits: list[float] = []
+
+    def in_vain(_: int, seconds: float) -> None:
+        waits.append(seconds)
+        raise TimeoutError
+
+    monkeypatch.setattr(given_files, "_wait", in_vain)
     writer = os.open(pipe, os.O_RDWR)
     try:
-        begun = time.monotonic()
         with pytest.raises(TimeoutError):
             read_bounded(pipe, 100)
-        assert time.monotonic() - begun < 5
+    finally:
+        os.close(writer)
+    assert waits == [given_files._BETWEEN_TWO_PIECES]
+
+
+def test_a_wait_for_a_pipe_ends(pipe: Path) -> None:
+    writer = os.open(pipe, os.O_RDWR)
+    try:
+        with pytest.raises(TimeoutError, match="nobody writes into this pipe"):
+            given_files._wait(writer, 0.01)
     finally:
         os.close(writer)
 

@@ -70,9 +70,14 @@ def examined(text: str) -> tuple[tuple[Diagnosis, Plan], ...]:
     return tuple((each, make_plan(each, Scope())) for each in found)
 
 
-def shown(text: str, *, colour: bool = False) -> Iterator[str]:
+@cache
+def shown(text: str, *, colour: bool = False) -> tuple[str, ...]:
     """All that a person may get to see of those worlds and of a report full of the text."""
-    medium = TextStyle(width=60, colour=colour)
+    return tuple(rendered(text, TextStyle(width=60, colour=colour)))
+
+
+def rendered(text: str, medium: TextStyle) -> Iterator[str]:
+    colour = medium.colour
     for diagnosis, plan in examined(text):
         report, topology = diagnosis.report, diagnosis.topology
         places = sightings(diagnosis.examination.snapshots)
@@ -99,7 +104,7 @@ def test_colours_are_linkdoctors_own(text: str) -> None:
 
 def test_a_terminal_shows_what_was_printed_and_does_nothing_else() -> None:
     for text in (each for each in HOSTILE if len(each) < 100):
-        printed = next(shown(text))
+        printed = shown(text)[0]
         screen = pyte.Screen(WIDE, printed.count("\n") + 1)
         pyte.Stream(screen).feed(printed.replace("\n", "\r\n"))
         assert (screen.title, screen.icon_name) == ("", "")

@@ -7,16 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.replay import replayed, situations
 
-PATIENT = ("--timeout", "60")
-AT_ONCE = 10.0
-"""Seconds; far from the 60 that the stalled engine would be waited for."""
+PATIENT = ("--timeout", "3600")
+BEFORE_THAT = 60.0
+"""Seconds; far from the 3600 that the stalled engine would be waited for."""
 
 
 def interrupted(
@@ -35,10 +34,8 @@ def interrupted(
         )
         try:
             assert stalled.wait(30)
-            begun = time.monotonic()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=AT_ONCE)
-            assert time.monotonic() - begun < AT_ONCE
+            out, err = process.communicate(timeout=BEFORE_THAT)
         finally:
             process.kill()
             process.wait()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 
@@ -26,16 +24,14 @@ def diagnosed(examination: Examination) -> Diagnosis:
 
 
 class Looks:
-    """Gives one examination after the other, the last one for ever; time passes by sleep alone."""
+    """Gives one examination after the other, the last one for ever; time passes by pauses alone."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *examinations: Examination) -> None:
+    def __init__(self, *examinations: Examination) -> None:
         self.now = 0.0
         self.number = 0
         self._examinations = examinations
-        monkeypatch.setattr("linkdoctor.cli.settling.time.monotonic", lambda: self.now)
-        monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", self._sleep)
 
-    def _sleep(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         assert seconds > 0
         self.now += seconds
 
@@ -44,26 +40,19 @@ class Looks:
         return diagnosed(self._examinations[min(self.number, len(self._examinations) - 1)])
 
     def settled(self, seconds: float) -> Diagnosis:
-        return settling.settled(seconds, diagnosed(self._examinations[0]), self.look)
+        first = diagnosed(self._examinations[0])
+        return settling.settled(seconds, first, self.look, now=lambda: self.now, pause=self.pause)
 
 
-Made = Callable[..., Looks]
-
-
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> Made:
-    return lambda *examinations: Looks(monkeypatch, *examinations)
-
-
-def test_what_is_settled_is_not_looked_at_again(looks: Made) -> None:
-    once = looks(seen(LONG_AGO))
+def test_what_is_settled_is_not_looked_at_again() -> None:
+    once = Looks(seen(LONG_AGO))
     report = once.settled(60).report
     assert [each.code for each in report.findings] == ["LD502"]
     assert (once.number, once.now) == (0, 0)
 
 
-def test_it_ends_as_soon_as_nothing_is_too_early(looks: Made) -> None:
-    thrice = looks(seen(EARLY), seen(EARLY), seen(LONG_AGO))
+def test_it_ends_as_soon_as_nothing_is_too_early() -> None:
+    thrice = Looks(seen(EARLY), seen(EARLY), seen(LONG_AGO))
     report = thrice.settled(60).report
     assert report.summary.too_early == 0
     assert [each.code for each in report.findings] == ["LD502"]
@@ -72,37 +61,35 @@ def test_it_ends_as_soon_as_nothing_is_too_early(looks: Made) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 2, 7, 60])
-def test_it_ends_when_the_seconds_are_over(looks: Made, seconds: float) -> None:
-    endless = looks(seen(EARLY))
+def test_it_ends_when_the_seconds_are_over(seconds: float) -> None:
+    endless = Looks(seen(EARLY))
     report = endless.settled(seconds).report
     assert report.summary.too_early
     assert endless.now == seconds
     assert bool(endless.number) is bool(seconds)
 
 
-def test_containers_that_kept_changing_are_waited_for(looks: Made) -> None:
-    twice = looks(seen(LONG_AGO, stable=False), seen(LONG_AGO))
+def test_containers_that_kept_changing_are_waited_for() -> None:
+    twice = Looks(seen(LONG_AGO, stable=False), seen(LONG_AGO))
     examination = twice.settled(60).examination
     assert examination.snapshots[0].settled
     assert twice.number == 1
 
 
-def test_an_interrupted_look_is_the_last(looks: Made) -> None:
+def test_an_interrupted_look_is_the_last() -> None:
     cut_off = msgspec.structs.replace(seen(EARLY), interrupted=True)
-    twice = looks(seen(EARLY), cut_off)
+    twice = Looks(seen(EARLY), cut_off)
     examination = twice.settled(60).examination
     assert examination.interrupted
     assert twice.number == 1
 
 
-def test_ctrl_c_while_waiting_gives_what_is_known(
-    looks: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
+def test_ctrl_c_while_waiting_gives_what_is_known() -> None:
+    class Interrupted(Looks):
+        def pause(self, seconds: float) -> None:
+            raise KeyboardInterrupt
 
-    endless = looks(seen(EARLY))
-    monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", interrupt)
+    endless = Interrupted(seen(EARLY))
     diagnosis = endless.settled(60)
     assert diagnosis.examination.interrupted
     assert diagnosis.report.summary.too_early

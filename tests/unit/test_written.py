@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -204,7 +203,7 @@ def layer(*wanted: str, deleted: Iterable[str] = (), hidden: Iterable[str] = ())
 
 def read(content: bytes, what: _Layer, size: int = 700) -> tuple[bytes, _Contents]:
     found = _Contents()
-    pieces = _selected(Answer(content, size), what, found, time.monotonic() + 20)
+    pieces = _selected(Answer(content, size), what, found, float("inf"))
     return b"".join(pieces), found
 
 

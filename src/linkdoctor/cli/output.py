@@ -9,7 +9,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -189,12 +189,26 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
 class ProgressLine:
     """One line on a terminal that tells what is being done, if it takes more than a second."""
 
-    _PATIENCE = 1.0
+    PATIENCE = 1.0
     _PERIOD = 0.2
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """Watch; nothing is shown unless standard error is a terminal."""
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        patience: float = PATIENCE,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Watch; nothing is shown unless standard error is a terminal.
+
+        Args:
+            stream: where the line is shown; standard error by default.
+            patience: seconds for which nothing is shown.
+            now: the clock by which seconds are told.
+        """
         self._stream: TextIO | None = sys.stderr if stream is None else stream
+        self._patience = patience
+        self._now = now
         self._doing = "asking the engine"
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -220,12 +234,12 @@ class ProgressLine:
             self._thread.join()
 
     def _show(self, stream: TextIO) -> None:
-        if self._done.wait(self._PATIENCE):
+        started = self._now()
+        if self._done.wait(self._patience):
             return
-        started = time.monotonic() - self._PATIENCE
         try:
             for _ in self._periods():
-                seconds = int(time.monotonic() - started)
+                seconds = int(self._now() - started)
                 width = shutil.get_terminal_size((_WIDTH_ELSEWHERE, 24)).columns
                 line = f"{sanitize(self._doing)} ... {seconds} s"[: max(width - 1, 8)]
                 stream.write(f"\r\x1b[K{line}")

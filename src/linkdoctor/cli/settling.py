@@ -17,7 +17,14 @@ _PAUSE = 2.0
 """Seconds between two looks: one that just started is let be for ten."""
 
 
-def settled(seconds: float, first: Diagnosis, look: Callable[[], Diagnosis]) -> Diagnosis:
+def settled(
+    seconds: float,
+    first: Diagnosis,
+    look: Callable[[], Diagnosis],
+    *,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Diagnosis:
     """Look again while something is too early to judge, for so many seconds at most.
 
     So it is done where containers kept changing while they were read.
@@ -29,12 +36,14 @@ def settled(seconds: float, first: Diagnosis, look: Callable[[], Diagnosis]) -> 
         seconds: how long, altogether.
         first: what is known already.
         look: examines and diagnoses once more.
+        now: the clock.
+        pause: waits for so many seconds.
     """
-    end = time.monotonic() + seconds
+    end = now() + seconds
     diagnosis = first
-    while _may_change(diagnosis) and (left := end - time.monotonic()) > 0:
+    while _may_change(diagnosis) and (left := end - now()) > 0:
         try:
-            time.sleep(min(_PAUSE, left))
+            pause(min(_PAUSE, left))
         except KeyboardInterrupt:
             examination = msgspec.structs.replace(diagnosis.examination, interrupted=True)
             return msgspec.structs.replace(diagnosis, examination=examination)
