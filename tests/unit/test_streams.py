@@ -89,7 +89,7 @@ def test_an_answer_that_trickles_is_given_up(tmp_path: Path) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
     with (
         engine(tmp_path / "s", answer, trickle=0.02) as control,
-        pytest.raises(EngineError, match="was not over within 1 s"),
+        pytest.raises(EngineError, match="did not finish within 1 s"),
     ):
         soon(lambda: exported(control, 1.0))
 
