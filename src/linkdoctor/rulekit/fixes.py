@@ -214,7 +214,11 @@ def _recreated(
         title = f"make {target.name} again the way it was made{reason}: {setup.value.refused}"
         safety = Safety.MANUAL
     fix = Fix(title=title, safety=safety, actions=(action, *then))
-    return completed(topology, host, fix, also=also)
+    # A finding must not get lost because what its fix needs was not seen: the plan says so then.
+    try:
+        return completed(topology, host, fix, also=also)
+    except MissingEvidence:
+        return fix
 
 
 def recreate_on_bridge(
