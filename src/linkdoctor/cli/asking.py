@@ -24,6 +24,11 @@ class Asking:
         self._picked: frozenset[int] = frozenset()
         self._last = 0
 
+    @property
+    def asks_each(self) -> bool:
+        """Whether a person is asked before each step, and sees how one went before the next."""
+        return not (self._pick or self._silent)
+
     def plan(self, planned: Plan) -> None:
         """Show a plan and let its steps be picked, if that was asked for."""
         numbers = [each.number for each in planned.steps]

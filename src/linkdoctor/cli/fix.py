@@ -174,7 +174,8 @@ def fix(
     """Plan what fixes broken links; with --apply, do it and prove it.
 
     Without --apply nothing is changed. A container that is replaced is kept until the new one has
-    proved itself, and is put back if it does not.
+    proved itself, and is put back if it does not. Restarts that do not depend on one another run
+    side by side, up to four at once, unless each step is asked about.
     """
     settings = configuration(config)
     files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)
@@ -280,7 +281,7 @@ def _applied(
     wait: float,
 ) -> Applied:
     from linkdoctor.api import EngineError
-    from linkdoctor.fix.use_cases import FixError, apply
+    from linkdoctor.fix.use_cases import MOST_AT_ONCE, FixError, apply
 
     try:
         tell_of_interrupted(scope.engines)
@@ -290,6 +291,7 @@ def _applied(
             confirm=ask.about,
             planned=ask.plan,
             on_step=ask.on_step,
+            at_once=1 if ask.asks_each else MOST_AT_ONCE,
             keep_old=keep_old,
             files=files,
             journal=journal,

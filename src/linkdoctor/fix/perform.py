@@ -18,8 +18,15 @@ from linkdoctor.fix.proving import NotGood, Patience, prove
 from linkdoctor.fix.recorder import Recorder, state_before
 from linkdoctor.fix.recreation import owner
 from linkdoctor.fix.replacement import replace_container
-from linkdoctor.fix.sharing import missing_owner
-from linkdoctor.fix.step_run import Refused, StepRun, Verify, left_to_owner, live_sources, sentence
+from linkdoctor.fix.step_run import (
+    Refused,
+    StepRun,
+    Verify,
+    left_to_owner,
+    may_go_on,
+    restartable,
+    sentence,
+)
 from linkdoctor.model.actions import (
     Action,
     ConnectNetwork,
@@ -123,24 +130,8 @@ def _unpause(run: StepRun, action: Unpause) -> Outcome:
 
 
 def _restart(run: StepRun, action: Restart) -> Outcome:
-    seen = run.control.look(action.container)
-    if seen.status == "paused":
-        raise Refused(f"{seen.name} is paused; unpause it first")
-    for alias in seen.link_aliases:
-        source = run.control.link(seen.name, alias)
-        if source is None:
-            raise Refused(
-                f"{seen.name} has a ghost link, {alias}: a restart would kill it; recreate it"
-            )
-        if not source.running:
-            raise Refused(
-                f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
-                f"would kill {seen.name}; start the source first"
-            )
-    if why := missing_owner(run.control, seen.shares):
-        raise Refused(f"{seen.name} cannot be restarted: {why}")
+    seen, sources = restartable(run.control, action)
     act = partial(run.control.restart, seen.id)
-    sources = tuple(live_sources(run.control, seen))
     return _one_call(
         run, action, seen, Call.RESTART, "", act, prove_it=True, interrupts=True, sources=sources
     )
@@ -225,10 +216,7 @@ def _one_call(
     except (EngineError, NotGood) as error:
         reason = str(error)
     except BaseException as interrupt:
-        interrupt.add_note(
-            f"{seen.name}: it was interrupted; the engine may go on with it: --resume "
-            f"{run.journal.path} finds out"
-        )
+        interrupt.add_note(may_go_on(seen.name, run.journal))
         raise
     if reason:
         result = Result.NOT_FIXED

@@ -1,9 +1,12 @@
-"""Carries out a plan: one step after another, each proved by a new examination of its host."""
+"""Carries out a plan: one step after another, each proved by a new examination of its host.
+
+Restarts that do not depend on one another may run side by side.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -15,13 +18,23 @@ from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.perform import perform
 from linkdoctor.fix.proving import Patience
+from linkdoctor.fix.restarting import Faults, restart_side_by_side
 from linkdoctor.fix.reversible import changed_something, why_irreversible
 from linkdoctor.fix.sharing import still_due
-from linkdoctor.model.actions import Action, Recreate
+from linkdoctor.model.actions import Action, Recreate, Restart
 from linkdoctor.model.plan import Files, Plan, Step
 from linkdoctor.model.report import Finding, Report, Safety
 
-__all__ = ["Answer", "Confirm", "Done", "EngineSession", "Examine", "Told", "carry_out"]
+__all__ = [
+    "Answer",
+    "Confirm",
+    "Done",
+    "EngineSession",
+    "Examine",
+    "SideBySide",
+    "Told",
+    "carry_out",
+]
 
 _PAUSE = 0.5
 
@@ -73,6 +86,10 @@ Told = Callable[[Step, Done | None], None]
 """Is told that a step begins (None), and how it ended."""
 
 
+SideBySide = Callable[[int], int]
+"""Says how many steps may run side by side, from the one at an index of the plan on."""
+
+
 def carry_out(
     plan: Plan,
     hands: Mapping[str, EngineSession],
@@ -80,6 +97,7 @@ def carry_out(
     *,
     confirm: Confirm = lambda _: Answer.YES,
     on_step: Told = lambda _, __: None,
+    side_by_side: SideBySide = lambda _: 1,
     keep_old: bool = False,
     files: Files = Files.KEEP,
     patience: Patience = Patience(),  # noqa: B008 - frozen
@@ -92,8 +110,9 @@ def carry_out(
         plan: what to do.
         hands: of each host that the plan has steps for.
         examine: is asked after each step that is to fix something.
-        confirm: is asked before each step.
+        confirm: is asked before each step; of those that run side by side, before the first.
         on_step: is told how it goes.
+        side_by_side: restarts of one host that do not depend on one another.
         keep_old: containers that are replaced stay, stopped.
         files: what becomes of what these wrote outside volumes.
         patience: how long a container is waited for.
@@ -103,47 +122,111 @@ def carry_out(
     Raises:
         JournalError: nothing more can be written down, so nothing more is done.
     """
+    run = _Run(
+        hands=hands,
+        examine=examine,
+        on_step=on_step,
+        keep_old=keep_old,
+        files=files,
+        patience=patience,
+        settle=settle,
+        environment=environment,
+    )
     done: list[Done] = []
     failed: dict[int, bool] = {}
     """The steps that did not succeed, and whether they were begun."""
     stopped = False
-    for planned in plan.steps:
-        begun = False
-        step: Step | None = planned
-        missing = [number for number in planned.after if number in failed]
-        if missing and not stopped:
-            tried = any(failed[number] for number in missing)
-            step = _still_due(planned, hands[planned.host].control) if tried else None
-        if stopped:
-            result = Done(step=planned, result=None, reason="declined")
-        elif step is None:
-            numbers = " and ".join(map(str, missing))
-            reason = f"step {numbers}, which it needs, was not carried out"
-            result = Done(step=planned, result=None, reason=reason)
-        elif (answer := confirm(step)) is not Answer.YES:
-            stopped = answer is Answer.STOP
-            result = Done(step=step, result=None, reason="declined")
-        else:
-            on_step(step, None)
-            hand = hands[step.host]
-            outcome = perform(
-                step.action,
-                hand.control,
-                hand.journal,
-                verify=_verifying(step, examine, settle),
-                keep_old=keep_old,
-                files=files,
-                lock=hand.lock,
-                patience=patience,
-                environment=environment,
-            )
-            result = _done(step, outcome, hand.journal)
-            begun = outcome.step is not None
-            on_step(step, result)
-        if result.result is not Result.FIXED:
-            failed[planned.number] = begun
-        done.append(result)
+    while len(done) < len(plan.steps):
+        group = _next(plan.steps, len(done), 1 if stopped else side_by_side(len(done)), failed)
+        ended: dict[int, tuple[Done, bool]] = {}
+        agreed: list[Step] = []
+        for planned in group:
+            step: Step | None = planned
+            missing = [number for number in planned.after if number in failed]
+            if missing and not stopped:
+                tried = any(failed[number] for number in missing)
+                step = _still_due(planned, hands[planned.host].control) if tried else None
+            if stopped:
+                result = Done(step=planned, result=None, reason="declined")
+            elif step is None:
+                numbers = " and ".join(map(str, missing))
+                reason = f"step {numbers}, which it needs, was not carried out"
+                result = Done(step=planned, result=None, reason=reason)
+            elif (answer := confirm(step)) is not Answer.YES:
+                stopped = answer is Answer.STOP
+                result = Done(step=step, result=None, reason="declined")
+            else:
+                agreed.append(step)
+                continue
+            ended[planned.number] = result, False
+        ended.update(_carried_out(run, agreed))
+        for planned in group:
+            result, begun = ended[planned.number]
+            if result.result is not Result.FIXED:
+                failed[planned.number] = begun
+            done.append(result)
     return tuple(_with_later(each, done) for each in done)
+
+
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What all steps are carried out with."""
+
+    hands: Mapping[str, EngineSession]
+    examine: Examine
+    on_step: Told
+    keep_old: bool
+    files: Files
+    patience: Patience
+    settle: float
+    environment: Mapping[str, str]
+
+
+def _next(
+    steps: Sequence[Step], first: int, most: int, failed: Mapping[int, bool]
+) -> Sequence[Step]:
+    """Return the steps that come next; one that needs a failed one is looked at alone."""
+    group = steps[first : first + most]
+    needs_failed = any(number in failed for each in group for number in each.after)
+    return steps[first : first + 1] if needs_failed else group
+
+
+def _carried_out(run: _Run, steps: Sequence[Step]) -> dict[int, tuple[Done, bool]]:
+    """Carry out steps that may run side by side: what became of each, and whether it was begun."""
+    for step in steps:
+        run.on_step(step, None)
+    restarts = [each.action for each in steps if isinstance(each.action, Restart)]
+    if len(steps) == len(restarts) > 1:
+        hand = run.hands[steps[0].host]
+        outcomes = restart_side_by_side(
+            restarts,
+            hand.control,
+            hand.journal,
+            faults=_finding_faults(steps, run.examine, run.settle),
+            patience=run.patience,
+        )
+    else:
+        outcomes = tuple(_performed(run, each) for each in steps)
+    ended: dict[int, tuple[Done, bool]] = {}
+    for step, outcome in zip(steps, outcomes, strict=True):
+        result = _done(step, outcome, run.hands[step.host].journal)
+        ended[step.number] = result, outcome.step is not None
+        run.on_step(step, result)
+    return ended
+
+
+def _performed(run: _Run, step: Step) -> Outcome:
+    hand = run.hands[step.host]
+    return perform(
+        step.action,
+        hand.control,
+        hand.journal,
+        verify=_verifying(step, run.examine, run.settle),
+        keep_old=run.keep_old,
+        files=run.files,
+        lock=hand.lock,
+        patience=run.patience,
+        environment=run.environment,
+    )
 
 
 def _with_later(one: Done, done: Sequence[Done]) -> Done:
@@ -226,6 +309,29 @@ def _verifying(step: Step, examine: Examine, settle: float) -> Callable[[], str 
             time.sleep(_PAUSE)
 
     return verify
+
+
+def _finding_faults(steps: Sequence[Step], examine: Examine, settle: float) -> Faults:
+    """Make the looks at what steps of one host are to have fixed, each for all of them."""
+
+    def faults(places: Sequence[int]) -> Iterator[tuple[int, str | None]]:
+        yield from ((place, None) for place in places if not steps[place].fixes)
+        left = [place for place in places if steps[place].fixes]
+        until = time.monotonic() + settle
+        while left:
+            try:
+                report = examine(steps[left[0]].host)
+            except EngineError as error:
+                yield from ((place, str(error)) for place in left)
+                return
+            found = {place: _fault(steps[place], report) for place in left}
+            late = time.monotonic() >= until
+            yield from (each for each in found.items() if late or each[1] is None)
+            left = [] if late else [place for place in left if found[place] is not None]
+            if left:
+                time.sleep(_PAUSE)
+
+    return faults
 
 
 def _fault(step: Step, report: Report) -> str | None:

@@ -12,7 +12,8 @@ from linkdoctor.fix.lock import Lock
 from linkdoctor.fix.outcome import Outcome, Result
 from linkdoctor.fix.proving import Patience
 from linkdoctor.fix.recreation import Owner
-from linkdoctor.model.actions import Action
+from linkdoctor.fix.sharing import missing_owner
+from linkdoctor.model.actions import Action, Restart
 from linkdoctor.model.plan import Files
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "journal_step",
     "left_to_owner",
     "live_sources",
+    "may_go_on",
+    "restartable",
     "sentence",
 ]
 
@@ -62,6 +65,40 @@ def live_sources(control: Control, target: Seen) -> Iterator[str]:
     for each in (*owners, *sources):
         if each is not None and each.running:
             yield each.id
+
+
+def restartable(control: Control, action: Restart) -> tuple[Seen, tuple[str, ...]]:
+    """Return a container that may be restarted, and the ids of what it cannot start without.
+
+    Raises:
+        Refused: it would not start again, or is paused.
+        EngineError: the engine cannot be asked, or there is no such container.
+    """
+    seen = control.look(action.container)
+    if seen.status == "paused":
+        raise Refused(f"{seen.name} is paused; unpause it first")
+    for alias in seen.link_aliases:
+        source = control.link(seen.name, alias)
+        if source is None:
+            raise Refused(
+                f"{seen.name} has a ghost link, {alias}: a restart would kill it; recreate it"
+            )
+        if not source.running:
+            raise Refused(
+                f"{source.name}, the source of {seen.name}'s link {alias}, does not run: a restart "
+                f"would kill {seen.name}; start the source first"
+            )
+    if why := missing_owner(control, seen.shares):
+        raise Refused(f"{seen.name} cannot be restarted: {why}")
+    return seen, tuple(live_sources(control, seen))
+
+
+def may_go_on(name: str, journal: Journal) -> str:
+    """Say of an interrupted step of one call what becomes of it."""
+    return (
+        f"{name}: it was interrupted; the engine may go on with it: --resume {journal.path} "
+        "finds out"
+    )
 
 
 def left_to_owner(action: Action, seen: Seen, owned: Owner) -> Outcome:

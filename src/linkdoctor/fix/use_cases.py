@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ from linkdoctor.collect.engine import endpoint_of
 from linkdoctor.fix.journal import Journal, JournalError, default_path
 from linkdoctor.fix.lock import Lock, LockError, locked
 from linkdoctor.fix.outcome import Outcome, Result
+from linkdoctor.fix.overlap import MOST_AT_ONCE, side_by_side
 from linkdoctor.fix.plan import plan as plan_of
 from linkdoctor.fix.plan import rank
 from linkdoctor.fix.proving import Patience
@@ -44,6 +46,7 @@ from linkdoctor.model.snapshot import Tool
 
 __all__ = [
     "APPLIED_SCHEMA",
+    "MOST_AT_ONCE",
     "Answer",
     "Applied",
     "Confirm",
@@ -210,6 +213,7 @@ def apply(
     confirm: Confirm = lambda _: Answer.YES,
     planned: Callable[[Plan], None] = lambda _: None,
     on_step: Told = lambda _, __: None,
+    at_once: int = 1,
     progress: Progress = lambda _: None,
     keep_old: bool = False,
     files: Files = Files.KEEP,
@@ -227,6 +231,8 @@ def apply(
         confirm: is asked before each step.
         planned: is told each plan before its first step; it may raise to stop everything.
         on_step: is told when a step begins and how it ended.
+        at_once: how many restarts that do not depend on one another may run side by side; all of
+            them are confirmed before the first.
         progress: is told what is being read.
         keep_old: containers that are replaced stay, stopped.
         files: what becomes of what a container that is replaced wrote outside volumes; by default
@@ -261,6 +267,7 @@ def apply(
                 confirm=confirm,
                 planned=planned,
                 on_step=on_step,
+                at_once=at_once,
                 keep_old=keep_old,
                 files=files,
                 patience=patience,
@@ -280,6 +287,7 @@ def _apply(
     confirm: Confirm,
     planned: Callable[[Plan], None],
     on_step: Told,
+    at_once: int,
     keep_old: bool,
     files: Files,
     patience: Patience,
@@ -303,6 +311,7 @@ def _apply(
             _looking(hands, found.examination, scope),
             confirm=confirm,
             on_step=on_step,
+            side_by_side=partial(side_by_side, todo, found.topology, at_once),
             keep_old=keep_old,
             files=files,
             patience=patience,
