@@ -1,4 +1,4 @@
-"""A port of the host leads to a container's port that nothing listens on.
+"""A host port leads to a container port that nothing listens on.
 
 ## What it means
 
@@ -7,27 +7,27 @@ a listening socket on the published port that can be reached from outside the co
 
 ## Why it matters
 
-The host accepts the connection, or seems to, and then it is refused or closed at once. Whoever
-uses the host's port is led to nobody.
+The host accepts the connection, or seems to, and then it is refused or closed at once. Clients of
+the host port reach nothing.
 
 ## How it is proved
 
-The binding is in inspect, and was asked for by its port. The kernel's list of listening sockets of
-the container's network namespace has none for that TCP port, or only one on the loopback address,
-which the host does not reach either.
+The binding is in inspect, and a specific port was requested. The kernel's list of listening sockets
+of the container's network namespace has none for that TCP port, or only one on the loopback
+address, which the host cannot reach either.
 
 ## What it is not
 
-A container that started less than ten seconds ago, or whose health check says *starting*, may
-still be on its way up. What `--publish-all` publishes is whatever the image exposes: nobody asked
-for that very port. Another container that shares the network namespace may be the one that
-listens. UDP ports, paused containers and one-off jobs of Compose are not judged. Where a link to
-the container already reports the port as a fault (LD502, LD503), it is not reported again.
+A container that started less than ten seconds ago, or whose health check says *starting*, may still
+be starting up. `--publish-all` publishes whatever the image exposes: nobody requested that specific
+port. Another container that shares the network namespace may be the one that listens. UDP ports,
+paused containers and one-off jobs of Compose are not judged. If a link to the container already
+reports the port as a fault (LD502, LD503), it is not reported again.
 
 ## How to fix it
 
-Look into the container's log and at the ports that it does listen on: the program failed to start
-its service, uses another port, or binds to the loopback address.
+Check the container's log and the ports that it does listen on: the program failed to start its
+service, uses another port, or binds to the loopback address.
 """
 
 from __future__ import annotations

@@ -1,37 +1,39 @@
-"""A link that was asked for, and that the engine does not have.
+"""A link was requested, but the engine does not have it.
 
 ## What it means
 
-The target was made with a link, but the running engine has none under that alias: inspect does not
-print it.
+The target was created with a link, but the running engine has none under that alias: inspect does
+not print it.
 
 ## Why it matters
 
-The engine writes no hosts line and sets no variable for it at the target's next start, and keeps
-those of the running target right no more: the alias is unknown or leads astray, without an error.
+The engine writes no hosts line and sets no variable for it at the target's next start, and no
+longer updates those of the running target: the alias is unknown or leads to the wrong place,
+without an error.
 
 ## How it is proved
 
-The engine's own `hostconfig.json` of the running target asks for the link. Where that cannot be
-read: a variable `<ALIAS>_NAME=/target/alias` in its process, or a hosts line as the engine writes
-it (address, alias, short id, name). It happens when the engine starts after a source was renamed or
-removed: at the first typed name that it does not find it gives up on all the rest of the target's
-links (engine lab). `docker rm --link` does it too, until the engine's next start.
+The engine's own `hostconfig.json` of the running target requests the link. If that cannot be read:
+a variable `<ALIAS>_NAME=/target/alias` in its process, or a hosts line as the engine writes it
+(address, alias, short id, name). It happens when the engine starts after a source was renamed or
+removed: at the first typed name that it does not find, it drops this link and all later ones of the
+target (engine lab). `docker rm --link` also causes it, until the engine's next start.
 
-On a user-defined network the link hangs on the target's endpoint: who disconnects the target and
-connects it again without `--link`, or to another network, has dropped it; the disk still has it.
+On a user-defined network the link belongs to the target's endpoint: if the target is disconnected
+and connected again without `--link`, or to another network, the link is dropped; the disk still has
+it.
 
 ## What it is not
 
-Variables that the image or the user set are not a link's; nor are those that name another target
-(LD111) or extra hosts. A link that is printed and does nothing is LD112, one that was dropped for
-another with the same alias LD305. A name that something else gives the target by now, an alias of
-the source itself or a hosts line, is not missed; nor are the aliases that Compose adds to one that
-is still there.
+Variables that the image or the user set do not come from a link; nor do those that name another
+target (LD111), or extra hosts. A link that is printed and does nothing is LD112; one that was
+dropped for another with the same alias is LD305. A name that the target now gets from elsewhere,
+such as an alias of the source itself or a hosts line, is not missing; nor are the extra aliases
+that Compose adds to a link that still exists.
 
 ## How to fix it
 
-Create the target again, with the link asked for, once its source exists under the name.
+Once the source exists under that name, create the target again with the link.
 """
 
 from __future__ import annotations

@@ -1,34 +1,34 @@
-"""The engine could not start a container because a port of the host is taken.
+"""The engine could not start a container because a host port is taken.
 
 ## What it means
 
 `docker run`, `docker start` or a boot failed: another container, or a program of the host, holds
-the port that the container is to be published at. It was left behind, not running.
+the host port that the container publishes. The container was left behind, not running.
 
 ## Why it matters
 
-The service is down, and the reason is shown nowhere but in inspect. No restart policy tries again.
-A target that is linked to it reaches nobody.
+The service is down, and only inspect shows the reason. No restart policy tries again. A target that
+is linked to it reaches nothing.
 
 ## How it is proved
 
 The container is created, exited or dead, and `State.Error` is one of the engine's messages about a
-taken port. The words differ by version; linkdoctor knows those of engines 20.10 to 28. Who holds
-the port is read from the bindings of the other containers, then from the listening sockets of the
-host, whose program is known only if it runs in a container on the host's network.
+taken port. The wording differs by version; linkdoctor knows that of engines 20.10 to 28. The holder
+of the port is read from the bindings of the other containers, then from the listening sockets of
+the host, whose program is known only if it runs in a container on the host's network.
 
 ## What it is not
 
-A container that stopped for another reason. An attempt that was perhaps repeated with success
-under another name is a warning: it never ran, nothing is linked to it, and a container of the same
-image that publishes the same port of its own was made later and runs. That is a guess, and said to
-be one; a sibling that was there before, or that Compose made, is a replica and no such sign. A
-range of ports that are all taken is not reported.
+A container that stopped for another reason. A failed attempt that was perhaps repeated with success
+under another name is only a warning: it never ran, nothing is linked to it, and a container of the
+same image that publishes the same port of its own was created later and runs. That is a guess, and
+the message says so; a sibling that existed before, or that Compose created, is a replica and no
+such sign. A range of ports that are all taken is not reported.
 
 ## How to fix it
 
-If the port is free by now, start the container. Otherwise create it again at another port of the
-host, or let go whoever holds this one.
+If the port is free now, start the container. Otherwise create it again at another host port, or
+stop what holds this one.
 """
 
 from __future__ import annotations

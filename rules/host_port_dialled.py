@@ -1,14 +1,14 @@
-"""The target dials its source at the port that the *host* has for it.
+"""The target dials its source at the *host* port instead of the container port.
 
 ## What it means
 
 The source's port is published under another number, as in `--publish 5433:5432`, and the target's
-settings name the alias with the number of the host: `db:5433`. The alias leads to the container
-itself, where only its own number is served.
+settings use the alias with the host's number: `db:5433`. The alias leads to the container itself,
+which serves only its own number.
 
 ## Why it matters
 
-Every connection through the link is refused, while the same port at the host's address works.
+Every connection through the link is refused, although the same port works at the host's address.
 
 ## How it is proved
 
@@ -19,12 +19,12 @@ its listening sockets has it.
 ## What it is not
 
 A port that is published under its own number. A source that does listen on that number, or exposes
-it. Where the sockets cannot be seen, the exposed ports decide. A source that started less than ten
+it. If the sockets cannot be read, the exposed ports decide. A source that started less than ten
 seconds ago, or whose health check says *starting*, is not judged yet: the rule is skipped.
 
 ## How to fix it
 
-Let the target dial the container's port; the number of the host is for those outside it.
+Make the target dial the container's port; the host's number is for clients outside.
 """
 
 from __future__ import annotations
