@@ -2,31 +2,31 @@
 
 ## What it means
 
-Docker takes any text for an alias. Names of hosts are made of letters, digits and hyphens, with
-dots between labels of at most 63 characters; and two names are taken already in every container:
+Docker accepts any text as an alias. Host names consist of letters, digits and hyphens, with dots
+between labels of at most 63 characters; and two names are already taken in every container:
 `localhost` and its own hostname.
 
 ## Why it matters
 
-`localhost` leads to the container itself, whatever the link says. An alias that is the target's own
-hostname makes the target take the source for itself, or itself for the source. A space cuts the
-line in the hosts file into two other names. Many programs refuse `_` or a hyphen at the wrong end,
-and on a user-defined network `My-App` is not found under `my-app`.
+`localhost` always leads to the container itself. If the alias is the target's own hostname, the
+target confuses itself with the source. A space splits the line in the hosts file into two other
+names. Many programs refuse `_` or a hyphen at the wrong end, and on a user-defined network `My-App`
+is not found under `my-app`.
 
 ## How it is proved
 
 The alias, letter by letter, and the hostname of the target, as inspect prints them. It is an error
-where the name cannot lead to the source: `localhost`, the target's own hostname, white space, `#`
-in a hosts file, a label too long for the DNS of a user-defined network. Anything else is info.
+if the name cannot lead to the source: `localhost`, the target's own hostname, white space, `#` in a
+hosts file, a label too long for the DNS of a user-defined network. Anything else is info.
 
 ## What it is not
 
-Dots are part of names. `project_service_1` is what Compose itself called its containers: such an
-alias of a target that Compose made is nobody's choice.
+Dots are part of names. `project_service_1` is how Compose itself named its containers: nobody chose
+such an alias of a target that Compose created.
 
 ## How to fix it
 
-Create the target again with another alias, and let its program use that.
+Create the target again with another alias, and make its program use that alias.
 """
 
 from __future__ import annotations
