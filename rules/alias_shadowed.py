@@ -83,7 +83,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if same and _has_for_good(source, first.address, topology):
         return
     behind = "the engine's line" if own else "DNS"
-    origin = "--add-host asked for it" if asked else f"it stands before {behind}"
+    origin = "--add-host asked for it" if asked else f"it comes before {behind}"
     which = "an earlier" if own else "a"
     effect = (
         f"it is {source.name}'s address today, but will not follow when {source.name} moves"
@@ -159,7 +159,7 @@ def _fixes(link: Link, first: HostsLine, topology: Topology, *, same: bool) -> I
         if not same:
             links = present_links(topology.details(target))
             others = tuple(each for each in links if each.alias != link.alias)
-            why = f"without the link, if {first.address} is meant"
+            why = f"without the link, if {first.address} is intended"
             yield for_a_person(recreate(topology, link.host, target, links=others, why=why))
     elif any(
         first in topology.hosts_lines_of(each) for each in topology.links_of(link.host, target)
@@ -195,7 +195,7 @@ RULE = Rule(
     name="alias-shadowed",
     severity=Severity.ERROR,
     since="0.1",
-    summary="an earlier line of the hosts file takes the alias for itself",
+    summary="another line of the hosts file defines the alias",
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE, Need.NETWORKS, Need.HOST_ADDRESSES}
     ),

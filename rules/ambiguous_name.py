@@ -101,7 +101,7 @@ def _hit(
     by = "" if dialled.link is None else f", its link to {asked},"
     return Hit(
         message=f"In {target.name}, {dialled.name}{by} leads to {' and to '.join(told)}: "
-        f"connections go now to one, now to the other ({dialled.where}).",
+        f"each connection goes to a random one ({dialled.where}).",
         evidence=(
             Proof(
                 what=f"containers called {asked} on network {network}",
@@ -115,13 +115,13 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"give the container that {target.name} means a name that no other one on "
-                f"network {network} has, and let {target.name} dial that",
+                title=f"give the container that {target.name} needs a name that no other one on "
+                f"network {network} has, and make {target.name} dial that name",
                 safety=Safety.MANUAL,
             ),
             Fix(
-                title=f"take the name {asked} from the other on network {network}, or take that "
-                "one off the network",
+                title=f"take the name {asked} away from the other container on network "
+                f"{network}, or disconnect that container from it",
                 safety=Safety.MANUAL,
             ),
         ),

@@ -96,7 +96,7 @@ RULE = Rule(
     name="boot-order",
     severity=Severity.WARNING,
     since="0.1",
-    summary="after a restart of the host the target starts again, and its source does not",
+    summary="after a restart of the host the target starts again, but its source does not",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

@@ -77,8 +77,8 @@ def _hit(
     bound = bound_places(source, ports, topology)
     at = sorted(dialled_addresses(link, source, topology))
     return Hit(
-        message=f"{source.name} serves port {listed} only where {link.target.name} does not come "
-        f"by: {', '.join(bound)}; {link.target.name} dials it as {link.alias} at {', '.join(at)}.",
+        message=f"{source.name} serves port {listed} only at {', '.join(bound)}; "
+        f"{link.target.name} dials it as {link.alias} at {', '.join(at)}.",
         evidence=(
             Proof(
                 what=f"listening sockets of {source.name}",
@@ -89,7 +89,7 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"let the service in {source.name} bind to 0.0.0.0 instead of one address "
+                title=f"make the service in {source.name} bind to 0.0.0.0 instead of one address "
                 "or interface",
                 safety=Safety.MANUAL,
             ),

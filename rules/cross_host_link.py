@@ -152,7 +152,7 @@ RULE = Rule(
     name="cross-host-link",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container reaches for one that lives on another host",
+    summary="a container depends on one that runs on another host",
     needs=frozenset(
         {
             Need.DETAILS,

@@ -160,8 +160,8 @@ def _hit(
     why = _why(container, dead)
     if sharer is not None:
         why = (
-            f"{sharer.name}, which shares its network and listens, sits in another network "
-            f"namespace than {container.name} has now"
+            f"{sharer.name}, which shares its network and listens, is in a different network "
+            f"namespace from the one that {container.name} has now"
         )
     return Hit(
         message=f"{_led(place, dead)}, but {why}{others}.",
@@ -206,7 +206,7 @@ def _why(container: Container, dead: Sequence[_Dead]) -> str:
 
 def _rejoin(container: Container, sharer: Container) -> Fix:
     return doing(
-        f"restart {sharer.name}, so that it joins the network that {container.name} has now",
+        f"restart {sharer.name}, so that it joins the current network of {container.name}",
         Safety.RESTART,
         Restart(container=sharer.name),
     )
@@ -216,7 +216,7 @@ def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
     doors = {each.door for each in dead}
     if PortState.LOOPBACK in doors:
         yield Fix(
-            title=f"let the service in {container.name} bind to 0.0.0.0 instead of a loopback "
+            title=f"make the service in {container.name} bind to 0.0.0.0 instead of a loopback "
             "address",
             safety=Safety.MANUAL,
         )
@@ -237,7 +237,7 @@ RULE = Rule(
     name="dead-publication",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a port of the host leads to a container's port that nothing listens on",
+    summary="a host port leads to a container port that nothing listens on",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachContainer(check),
     cases=(

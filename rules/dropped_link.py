@@ -110,7 +110,7 @@ def _on_a_network(place: HostContainer, network: str, topology: Topology) -> Ite
         there = topology.endpoint(target, network) is not None
         observed = f"none on {network}" if there else f"not on {network}"
         yield Hit(
-            message=f"{target.name} was made with a link to {name} as {link.alias} on network "
+            message=f"{target.name} was created with a link to {name} as {link.alias} on network "
             f"{network}, but the engine has no such link now{leads}.",
             evidence=(
                 Proof(
@@ -186,11 +186,11 @@ def _asked_for(
     failed = dropped.fate is LinkOutcome.FAILED
     why = ""
     if failed and dropped.source is None:
-        also = f" and gave up {', '.join(lost)} with it" if lost else ""
+        also = f", and also dropped {', '.join(lost)}" if lost else ""
         why = f": it found nothing called {typed} when it started{also}"
     return Hit(
-        message=f"{target.name} was made with a link to {typed} as {alias}, but the engine has no "
-        f"such link{why}.",
+        message=f"{target.name} was created with a link to {typed} as {alias}, but the engine has "
+        f"no such link{why}.",
         evidence=(
             Proof(
                 what=f"link {alias} of {target.name} in inspect",
@@ -212,8 +212,8 @@ def _fixes(
     target = place.container
     if dropped.fate is LinkOutcome.FAILED and dropped.source is not None:
         yield Fix(
-            title=f"give {dropped.source.name} a network of its own, since a container with the "
-            f"host's cannot be linked to; then create {target.name} again",
+            title=f"give {dropped.source.name} its own network, because a container with the "
+            f"host's network cannot be linked to; then create {target.name} again",
             safety=Safety.MANUAL,
         )
         return
@@ -221,7 +221,7 @@ def _fixes(
     if absent:
         names = ", ".join(absent)
         yield Fix(
-            title=f"let containers called {names} exist again: rename those that were renamed, "
+            title=f"bring back the containers called {names}: rename those that were renamed, "
             "create those that are gone",
             safety=Safety.MANUAL,
         )
@@ -387,7 +387,7 @@ RULE = Rule(
     name="dropped-link",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link that was asked for, and that the engine does not have",
+    summary="a link was requested, but the engine does not have it",
     needs=frozenset(
         {Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE, Need.NETWORKS}
     ),

@@ -101,7 +101,7 @@ def _hit(
     other = _free(lost, taken)
     links = (*details.stored_links, StoredLink(lost, other))
     return Hit(
-        message=f"{target.name} was made with two links called {alias}, to {kept.name} and to "
+        message=f"{target.name} was created with two links called {alias}, to {kept.name} and to "
         f"{lost}; the engine kept {kept.name} and dropped {lost} silently.",
         evidence=(
             Proof(
@@ -144,7 +144,7 @@ RULE = Rule(
     name="duplicate-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="one alias was asked for with two sources, and one was dropped",
+    summary="one alias was requested for two sources, and one was dropped",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachContainer(check),
     cases=(

@@ -121,7 +121,7 @@ def _with_a_setting(link: Link, topology: Topology) -> Iterator[Hit]:
     new = _free_alias(link, topology)
     yield Hit(
         message=f"The link {link.alias} sets {name} to {given.value} in {link.target.name}, which "
-        "takes that variable for a port number.",
+        "expects that variable to be a port number.",
         evidence=(
             Proof(
                 what=name,
@@ -190,7 +190,7 @@ RULE = Rule(
     name="env-collision",
     severity=Severity.WARNING,
     since="0.1",
-    summary="variables of a link take names that mean something else",
+    summary="variables of a link have names that mean something else",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

@@ -75,8 +75,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if not replaced:
         return
     yield Hit(
-        message=f"{link.target.name} sets {', '.join(replaced)} itself, so what the link "
-        f"{link.alias} would say of {source.name} does not reach its program.",
+        message=f"{link.target.name} sets {', '.join(replaced)} itself, so its program does not "
+        f"get what the link {link.alias} would set for {source.name}.",
         evidence=tuple(
             Proof(
                 what=name,

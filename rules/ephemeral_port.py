@@ -78,7 +78,7 @@ def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit
             continue
         today = found[0].host_port
         yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            message=f"Port {number} of {container.name} must be reachable from outside "
             f"{place.host}, but the engine chose port {today} for it, and chooses another at the "
             "next start.",
             evidence=(
@@ -117,7 +117,7 @@ def _binding(
 ) -> Proof:
     return Proof(
         what=f"host binding of {container.name} {found[0].port} on {host}",
-        observed=f"port {found[0].host_port}, of the engine's choice",
+        observed=f"port {found[0].host_port}, chosen by the engine",
         expected="a fixed port",
         where=topology.read_from(container.details),
     )
@@ -142,8 +142,8 @@ def _fixes(
             why=f"with port {today} of {host} fixed, so that existing clients still reach it",
         ),
         Fix(
-            title="better, where what dials it can be changed: publish it at a fixed port below "
-            "32768, which the engine gives to nobody by itself",
+            title="better, if its clients can be changed: publish it at a fixed port below "
+            "32768, which the engine never assigns by itself",
             safety=Safety.MANUAL,
         ),
     )
@@ -165,7 +165,7 @@ RULE = Rule(
     name="ephemeral-port",
     severity=Severity.INFO,
     since="0.1",
-    summary="something relies on a port of the host that the engine chose by itself",
+    summary="something relies on a host port that the engine chose by itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES}),
     check=EachContainer(check, up=True),
     cases=(

@@ -75,21 +75,21 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
         f"which the network of {some} depends.",
         evidence=(
             Proof(
-                what=f"way from {_ENTRANCES[nft]} to {_CHAINS[nft]}",
+                what=f"jump from {_ENTRANCES[nft]} to {_CHAINS[nft]}",
                 observed=f"chains of the engine: {', '.join(firewall.chains) or 'none'}; "
                 "no jump leads there"
                 if not nft
-                else "no way leads there"
+                else "no rule leads there"
                 if firewall.chains
                 else "there are no such chains",
-                expected="a way there from all that is forwarded",
+                expected="a jump there for all forwarded traffic",
                 where=topology.firewall_read_from(host),
             ),
         ),
         fixes=(
             Fix(
-                title="restart the engine on its host (systemctl restart docker): it makes its "
-                "rules anew; unless live-restore is on, containers without a restart policy have "
+                title="restart the engine on its host (systemctl restart docker): it creates its "
+                "rules again; unless live-restore is on, containers without a restart policy have "
                 "to be started again",
                 safety=Safety.MANUAL,
             ),

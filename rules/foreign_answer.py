@@ -167,7 +167,7 @@ RULE = Rule(
     name="foreign-answer",
     severity=Severity.ERROR,
     since="0.1",
-    summary="something foreign answers in the place of a link's source",
+    summary="a foreign DNS server answers in place of a link's source",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.NETWORK),
     explains=frozenset({"LD310", "LD510"}),

@@ -140,7 +140,7 @@ def _hit(
     first = places[0]
     return Hit(
         message=f"{target.name} has {address} in its settings ({first.where}), the address of "
-        f"{source.name} on {foreign.host}: it is reached from that host only.",
+        f"{source.name} on {foreign.host}: it can be reached only from that host.",
         evidence=(
             *(
                 Proof(

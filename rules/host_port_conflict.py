@@ -99,7 +99,7 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     fixes = tuple(_fixes(place, conflict, protocol, holder, links, topology))
     for link in links:
         yield Hit(
-            message=f"The engine could not start {container.name}, which {link.target.name} is to "
+            message=f"The engine could not start {container.name}, which {link.target.name} should "
             f"reach as {link.alias}: {taken}.",
             evidence=evidence,
             fixes=fixes,
@@ -128,7 +128,7 @@ def _told(place: HostContainer, conflict: PortConflict, holder: _Holder) -> str:
     port = f"port {conflict.port} of {place.host}"
     if holder.name:
         return f"{port} is taken by {holder.name}"
-    return f"{port} was taken; {'it is free now' if holder.seen else 'by whom was not seen'}"
+    return f"{port} was taken; {'it is free now' if holder.seen else 'the holder was not seen'}"
 
 
 def _holder(
@@ -233,7 +233,7 @@ def _evidence(
         yield Proof(
             what=f"holder of {conflict.port}/{protocol} on {place.host}",
             observed=holder.name,
-            expected="nobody",
+            expected="none",
             where=holder.where,
         )
 
@@ -255,14 +255,15 @@ def _fixes(
         return
     if not holder.name:
         yield Fix(
-            title=f"see who holds port {conflict.port}; start {container.name} once it is free",
+            title=f"find out what holds port {conflict.port}; start {container.name} once it is "
+            "free",
             safety=Safety.MANUAL,
         )
         return
     yield _elsewhere(place, conflict, protocol, topology)
     if holder.container is not None:
         yield Fix(
-            title=f"let {container.name} have port {conflict.port}: stop "
+            title=f"free port {conflict.port} for {container.name}: stop "
             f"{holder.container.name}, then start {container.name}",
             safety=Safety.MANUAL,
             commands=(
@@ -272,7 +273,7 @@ def _fixes(
         )
     else:
         yield Fix(
-            title=f"or end the program of {place.host} that listens on port {conflict.port}, then "
+            title=f"or stop the program on {place.host} that listens on port {conflict.port}, then "
             f"start {container.name}",
             safety=Safety.MANUAL,
         )
@@ -350,7 +351,7 @@ RULE = Rule(
     name="host-port-conflict",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container could not start because a port of the host is taken",
+    summary="a container could not start because a host port is taken",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.HOST_LISTENERS}),
     check=EachContainer(check),
     explains=frozenset(

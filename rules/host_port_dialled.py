@@ -90,7 +90,7 @@ def _hit(
     inside = bound.port.number
     return Hit(
         message=f"{link.target.name} dials {link.alias}:{port} ({where}), but {port} is the port "
-        f"of {link.host} that leads to {source.name}; under the alias it is {inside}.",
+        f"of {link.host} that leads to {source.name}; at the alias it is {inside}.",
         evidence=(
             Proof(
                 what=f"host binding of {source.name} {bound.port}",
@@ -101,7 +101,7 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"let {link.target.name} dial {link.alias}:{inside} instead of "
+                title=f"make {link.target.name} dial {link.alias}:{inside} instead of "
                 f"{link.alias}:{port} ({where})",
                 safety=Safety.MANUAL,
             ),
@@ -115,7 +115,7 @@ RULE = Rule(
     name="host-port-dialled",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target dials its source at the port that the host has for it",
+    summary="the target dials its source at the host port instead of the container port",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD502", "LD510"}),

@@ -101,7 +101,7 @@ def _effect(link: Link, other: HostsLine | None, topology: Topology) -> str:
         return ", so the name does not resolve"
     holder = topology.holder_of(link.host, other.address)
     whose = f", the address of {holder.name}" if holder is not None else ""
-    return f" of the engine's, so by the line of {other.names[0]} it means {other.address}{whose}"
+    return f" from the engine, and the line of {other.names[0]} gives it {other.address}{whose}"
 
 
 RULE = Rule(

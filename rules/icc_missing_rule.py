@@ -92,7 +92,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         evidence=(
             Proof(
                 what="firewall rules of the link",
-                observed=f"none accepts {here.address} to {there.address}, {listed}; what stays "
+                observed=f"none accepts {here.address} to {there.address}, {listed}; traffic "
                 f"within {network.bridge} is dropped",
                 expected="a pair of ACCEPT rules for each exposed port",
                 where=topology.firewall_read_from(link.host),
@@ -127,7 +127,7 @@ def _fixes(link: Link, source: Container, network: Network, topology: Topology) 
     return (
         Fix(
             title=f"move {link.target.name} to a network with {source.name} that does not keep "
-            f"them apart: links on {network.name} open nothing",
+            f"them apart: links on {network.name} do not open the firewall",
             safety=Safety.MANUAL,
             commands=(
                 commands.shell("docker", "network", "create", new),

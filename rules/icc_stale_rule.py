@@ -61,7 +61,7 @@ from linkdoctor.rulekit.firewall import NFT_CHAIN, NFT_TABLE, Way, ways_on
 from linkdoctor.rulekit.fixes import restart_target
 from linkdoctor.rulekit.world import World
 
-_NOBODY = "nobody"
+_NOBODY = "no container"
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:
@@ -99,8 +99,10 @@ def _hits(
     leaks = target is not None and holder is not None
     if not blocked and not leaks and any(_may_return(each, wrong, topology) for each in links):
         return
-    who = target.name if target else f"whoever gets {wrong.target}"
-    whom = f"{holder.name} ({wrong.source})" if holder else f"whoever gets {wrong.source}"
+    who = target.name if target else f"any container that gets {wrong.target}"
+    whom = (
+        f"{holder.name} ({wrong.source})" if holder else f"any container that gets {wrong.source}"
+    )
     listed = ", ".join(map(str, wrong.ports))
     yield Hit(
         message=f"The firewall lets {who} through to {listed} of {whom}, "
@@ -242,7 +244,7 @@ RULE = Rule(
     name="icc-stale-rule",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a firewall rule of a link leads to an address that is not the source's",
+    summary="a firewall rule of a link leads to an address that is no longer the source's",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.NETWORKS, Need.FIREWALL}),
     check=EachHost(check),
     explains=frozenset({"LD603", "LD510"}),

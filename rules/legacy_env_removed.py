@@ -114,8 +114,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         yield _hit(
             link,
             wanted,
-            f"{reads}, which engine {engine} sets only because of {ESCAPE}; engine 30 takes that "
-            "away.",
+            f"{reads}, which engine {engine} sets only because of {ESCAPE}; engine 30 removes "
+            "that.",
             observed="set by the engine, as configured",
             fixes=(by_hand,),
             severity=Severity.WARNING,
@@ -125,7 +125,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             link,
             wanted,
             f"{reads} and has it from before the upgrade to engine {engine}, which sets no link "
-            "variables any more: it is gone when the container is started again.",
+            "variables any more: it will be gone when the container is started again.",
             observed="set by an earlier engine",
             fixes=(by_hand, keep_variables(link.target.name)),
         )
@@ -186,8 +186,8 @@ RULE = Rule(
     name="legacy-env-removed",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target reads variables of a legacy link that its engine sets no more, or soon "
-    "will not",
+    summary="the target reads variables of a legacy link that its engine no longer sets, or soon "
+    "will not set",
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT, Need.ENGINE_ENV}
     ),

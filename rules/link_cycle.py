@@ -92,16 +92,16 @@ def _hit(
     chain = " → ".join((*(each.target.name for each in turned), step.target.name))
     drop = Fix(
         title=f"before the engine restarts: create {step.target.name} again without the link "
-        f"{step.alias}, and let containers that need each other meet on a user-defined network",
+        f"{step.alias}, and put containers that need each other on a user-defined network",
         safety=Safety.MANUAL,
     )
     fixes: tuple[Fix, ...] = (drop,)
     if opening is not None:
-        why = "with the links that it has now, before the engine restarts"
+        why = "with its current links, before the engine restarts"
         fixes = (recreate_source(topology, host, step.target, why=why), drop)
     return Hit(
-        message=f"By the names that were typed, the links lead in a circle ({chain}); the "
-        "engine's next start can hang for good.",
+        message=f"With the names that were typed, the links form a cycle ({chain}); the "
+        "engine's next start can hang forever.",
         evidence=tuple(
             Proof(
                 what=f"link {each.alias} of {each.target.name} on the engine's disk",
@@ -162,7 +162,7 @@ RULE = Rule(
     name="link-cycle",
     severity=Severity.ERROR,
     since="0.1",
-    summary="links that lead in a circle at the engine's next start",
+    summary="links that form a cycle at the engine's next start",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachHost(check),
     explains=frozenset({"LD109", "LD110"}),

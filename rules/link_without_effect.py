@@ -122,7 +122,7 @@ RULE = Rule(
     name="link-without-effect",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link that the engine accepted and that does nothing",
+    summary="a link was accepted by the engine but has no effect",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD302", "LD303", "LD304", "LD510"}),

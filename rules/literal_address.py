@@ -163,13 +163,10 @@ def _hit(place: HostContainer, found: _Found, topology: Topology) -> Hit:
 
 def _whose(found: _Found) -> str:
     if found.holder is None:
-        return "it is nobody's now"
+        return "no container has it now"
     if found.is_wrong and found.meant is not None:
         return f"it is {found.holder.name}'s now, not {found.meant.name}'s"
-    return (
-        f"it is {found.holder.name}'s today, and may be another's when {found.holder.name} is "
-        "started anew"
-    )
+    return f"{found.holder.name} has it today, but may get a different one at its next start"
 
 
 def _elsewhere(host: str, found: _Found, topology: Topology) -> str:
@@ -185,7 +182,7 @@ def _fix(place: HostContainer, found: _Found, topology: Topology) -> Fix:
     name, peer = place.container.name, found.meant or found.holder
     where = ", ".join(literal.where for literal in found.places[:_MOST_SHOWN])
     if peer is None:
-        how = "the name of the container that is meant, linked or on a common network,"
+        how = "the name of the intended container, linked or on a common network,"
     elif found.network.name == DEFAULT_BRIDGE:
         alias = next(
             (

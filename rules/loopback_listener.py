@@ -80,7 +80,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             ),
             fixes=(
                 Fix(
-                    title=f"let the service in {source.name} bind to 0.0.0.0 instead of a "
+                    title=f"make the service in {source.name} bind to 0.0.0.0 instead of a "
                     "loopback address",
                     safety=Safety.MANUAL,
                 ),

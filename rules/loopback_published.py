@@ -83,7 +83,7 @@ def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit
             continue
         bound = _shown(found)
         yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            message=f"Port {number} of {container.name} must be reachable from outside "
             f"{place.host}, but is published on {bound} only.",
             evidence=(
                 Proof(
@@ -165,12 +165,12 @@ def _fixes(
             host,
             container,
             published=opened,
-            why=f"with port {number} published on every address of {host}; anyone who reaches "
-            f"{host} reaches it then",
+            why=f"with port {number} published on every address of {host}; anyone who can reach "
+            f"{host} can then reach it",
         ),
         Fix(
-            title=f"or leave it, if only {host} itself is to reach it, and let a proxy there "
-            "listen for those outside",
+            title=f"or leave it, if only {host} itself needs it, and let a proxy there listen for "
+            "clients outside",
             safety=Safety.MANUAL,
         ),
     )

@@ -213,7 +213,7 @@ RULE = Rule(
     name="missing-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container expects a name that nothing gives it",
+    summary="a container expects a name that nothing provides",
     needs=frozenset(
         {
             Need.DETAILS,

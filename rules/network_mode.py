@@ -126,7 +126,7 @@ RULE = Rule(
     name="network-mode",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container has links, and a network mode in which links do nothing",
+    summary="a container has links, but a network mode in which links do nothing",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD301", "LD302", "LD303", "LD304", "LD510"}),

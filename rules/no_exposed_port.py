@@ -106,7 +106,7 @@ def _listens(ports: Sequence[int], apart: Sequence[int]) -> str:
     if apart:
         return (
             f" It listens on {', '.join(map(str, apart))} of its loopback address only, where "
-            "nobody else reaches it."
+            "nothing else can reach it."
         )
     return ""
 

@@ -95,8 +95,8 @@ def _left_behind(
     listed = ", ".join(map(str, ports))
     return Hit(
         message=f"{sharer.name} shares the network of {source.name} and listens on {listed}, but "
-        f"in another network namespace than {source.name} has now: {link.target.name}, which "
-        f"reaches {source.name} as {link.alias}, finds nobody there.",
+        f"in a different network namespace from the one that {source.name} has now: "
+        f"{link.target.name}, which reaches {source.name} as {link.alias}, finds nothing there.",
         evidence=(
             Proof(
                 what=f"listening sockets of {source.name}",
@@ -113,7 +113,7 @@ def _left_behind(
         ),
         fixes=(
             doing(
-                f"restart {sharer.name}, so that it joins the network that {source.name} has now",
+                f"restart {sharer.name}, so that it joins the current network of {source.name}",
                 Safety.RESTART,
                 Restart(container=sharer.name),
             ),
@@ -173,7 +173,7 @@ RULE = Rule(
     name="not-listening",
     severity=Severity.ERROR,
     since="0.1",
-    summary="nothing listens on the port that a link is about",
+    summary="nothing listens on the port that a link uses",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD510"}),

@@ -137,7 +137,7 @@ def _told(sharer: Container, orphan: Orphan, topology: Topology) -> str:
     runs = topology.is_running(sharer)
     whose = f"the {orphan.shared.value} namespace of"
     if orphan.owner is None:
-        left = "is left in what remains of it" if runs else "cannot be started any more"
+        left = "is left in the old namespace" if runs else "cannot be started any more"
         return (
             f"{sharer.name} shares {whose} container {orphan.reference[:12]}, which was removed, "
             f"and {left}"
@@ -149,14 +149,14 @@ def _told(sharer: Container, orphan: Orphan, topology: Topology) -> str:
         case State.REFUSED:
             today = "; it runs now" if topology.is_running(orphan.owner) else ""
             return (
-                f"{sharer.name} was not started, since it shares {whose} {owner}, which did not "
+                f"{sharer.name} was not started, because it shares {whose} {owner}, which did not "
                 f"run then{today}"
             )
         case _ if not runs:
             return f"{sharer.name} was killed when {owner} ended, whose processes it shares"
         case _:
             return (
-                f"{sharer.name} is left in a former {orphan.shared.value} namespace of {owner}, "
+                f"{sharer.name} is left in an old {orphan.shared.value} namespace of {owner}, "
                 "which was restarted since"
             )
 
@@ -167,7 +167,7 @@ def _fixes(place: HostContainer, orphan: Orphan, topology: Topology) -> Iterator
         service = compose_service(sharer)
         yield Fix(
             title=f"create {sharer.name} again with the {orphan.shared.value} namespace of the "
-            "container that took the other one's place",
+            "container that replaced its owner",
             safety=Safety.MANUAL,
             commands=(through_compose(*service),) if service is not None else (),
         )
@@ -256,7 +256,7 @@ RULE = Rule(
     name="orphaned-namespace",
     severity=Severity.ERROR,
     since="0.2",
-    summary="a container shares a namespace that its owner has no more",
+    summary="a container shares a namespace that its owner no longer has",
     needs=frozenset({Need.DETAILS, Need.NAMESPACES, Need.EVENTS, Need.LISTENERS, Need.LINK_ANSWER}),
     check=EachContainer(check),
     explains=frozenset({"LD502", "LD503", "LD507", "LD510"}),

@@ -145,7 +145,7 @@ def _fixes(
         )
     elif refusal.refusal is Refusal.RULE_EXISTS:
         yield Fix(
-            title="restart the engine on its host (systemctl restart docker), which alone clears "
+            title="restart the engine on its host (systemctl restart docker): only this clears "
             f"that rule, then start {target.name}; unless live-restore is on, containers without "
             "a restart policy have to be started again",
             safety=Safety.MANUAL,

@@ -87,13 +87,11 @@ def _by_the_disk(
         {each.link.alias for each in stored[index + 1 :] if each.fate is LinkOutcome.LOST}
     )
     also = (
-        f", and with it {', '.join(lost)}"
-        if lost and stored[index].fate is LinkOutcome.FAILED
-        else ""
+        f", and also {', '.join(lost)}" if lost and stored[index].fate is LinkOutcome.FAILED else ""
     )
-    whose = f"another container ({other.id[:12]})" if other is not None else "nobody"
+    whose = f"another container ({other.id[:12]})" if other is not None else "no container"
     future = (
-        f"the engine's next start lets {link.alias} lead to the {typed} of today instead"
+        f"the engine's next start links {link.alias} to the current {typed} instead"
         if other is not None
         else f"the engine's next start loses {link.alias}{also}"
     )

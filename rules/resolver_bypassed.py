@@ -120,8 +120,8 @@ def _elsewhere(target: Container, dialled: DnsName, topology: Topology) -> Hit:
         ),
         fixes=(
             Fix(
-                title=f"let {target.name} use the engine's own resolv.conf: drop what is mounted "
-                "over it or writes it, then restart it; give further servers by --dns",
+                title=f"make {target.name} use the engine's own resolv.conf: remove what is "
+                "mounted over it or rewrites it, then restart it; set further servers with --dns",
                 safety=Safety.MANUAL,
             ),
         ),
@@ -159,7 +159,7 @@ def _switch(target: Container, topology: Topology) -> Proof:
     asked = topology.name_lookup(target)
     found = [name for name, does in (("files", asked.hosts_file), ("dns", asked.dns)) if does]
     return Proof(
-        what=f"what nsswitch.conf of {target.name} lets glibc ask for a host",
+        what=f"what glibc in {target.name} asks for a host, by nsswitch.conf",
         observed=", ".join(found) or "neither files nor dns",
         expected="files, then dns",
         where=topology.read_from(target.name_lookup),
@@ -168,7 +168,7 @@ def _switch(target: Container, topology: Topology) -> Proof:
 
 def _usual_switch(target: Container) -> Fix:
     return Fix(
-        title=f"let nsswitch.conf of {target.name} have the line hosts: files dns",
+        title=f"put the line hosts: files dns into nsswitch.conf of {target.name}",
         safety=Safety.MANUAL,
     )
 
@@ -226,7 +226,7 @@ RULE = Rule(
     name="resolver-bypassed",
     severity=Severity.ERROR,
     since="0.2",
-    summary="a container does not ask where the name that it dials is known",
+    summary="a container does not ask the server that knows the name it dials",
     needs=frozenset(
         {
             Need.DETAILS,

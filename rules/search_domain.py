@@ -115,7 +115,7 @@ def _hit(link: Link, name: str, answer: tuple[str, ...], topology: Topology) -> 
                 why="without search domains",
             ),
             Fix(
-                title=f"let programs in {link.target.name} dial {link.alias}. with a dot at its "
+                title=f"make programs in {link.target.name} dial {link.alias}. with a dot at its "
                 "end",
                 safety=Safety.MANUAL,
             ),

@@ -91,13 +91,13 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     names.sort()
     yield Hit(
-        message=f"The link {link.alias} hands {len(names)} of {link.source_name}'s variables whose "
-        f"names are those of secrets to {link.target.name}: {', '.join(names)}.",
+        message=f"The link {link.alias} passes {len(names)} of {link.source_name}'s variables that "
+        f"are named like secrets to {link.target.name}: {', '.join(names)}.",
         evidence=(
             Proof(
                 what=f"variables of {link.alias} in the process of {link.target.name}",
                 observed=", ".join(names),
-                expected="none that names a secret",
+                expected="none named like a secret",
                 where=topology.read_from(link.target.process_environment),
             ),
         ),

@@ -130,7 +130,7 @@ RULE = Rule(
     name="source-gone",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the source of a link was removed and nothing has its name",
+    summary="the source of a link was removed, and nothing has its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401", "LD510"}),

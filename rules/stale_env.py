@@ -97,8 +97,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         fixes=(
             restart_target(topology, link.host, link.target),
             Fix(
-                title=f"for good: let the program in {link.target.name} use the name "
-                f"{link.alias} instead of the variables; the engine keeps the name right",
+                title=f"permanently: make the program in {link.target.name} use the name "
+                f"{link.alias} instead of the variables; the engine keeps the name up to date",
                 safety=Safety.MANUAL,
             ),
         ),

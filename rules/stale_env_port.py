@@ -136,8 +136,8 @@ def _hit(
         for port in new
     ]
     return Hit(
-        message=f"The process of {link.target.name} was told other ports of {link.alias} than "
-        f"there are: {' and '.join(said)}.",
+        message=f"The process of {link.target.name} has outdated ports for {link.alias}: "
+        f"{' and '.join(said)}.",
         evidence=tuple(proofs[:_MOST_SHOWN]),
         fixes=(restart_target(topology, link.host, link.target),),
     )
@@ -165,7 +165,7 @@ RULE = Rule(
     name="stale-env-port",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target's process holds ports that the source does not expose, or lacks some",
+    summary="the target's process has outdated ports for its source",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

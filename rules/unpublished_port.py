@@ -70,7 +70,7 @@ def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit
         if number in published:
             continue
         yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            message=f"Port {number} of {container.name} must be reachable from outside "
             f"{place.host}, but no port of the host leads to it.",
             evidence=(
                 Proof(
@@ -153,7 +153,7 @@ RULE = Rule(
     name="unpublished-port",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a port that is meant to be reached from outside its host is not published",
+    summary="a port that must be reachable from outside its host is not published",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
     check=EachContainer(check, up=True),
     cases=(

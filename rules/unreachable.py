@@ -168,20 +168,20 @@ def _no_way(link: Link, probe: Probe, topology: Topology) -> str:
             return _no_neighbour(link, probe, topology)
         case ProbeCause.REJECTED:
             return (
-                f"it has a route to {probe.address} and its neighbour answers, but what comes back "
-                "is that the host cannot be reached, as a firewall's REJECT or a router says"
+                f"it has a route to {probe.address} and its neighbour answers, but a firewall's "
+                "REJECT or a router replies that the host cannot be reached"
             )
         case _:
             return (
                 f"the kernel says that {probe.address} cannot be reached: a route is missing, "
-                "nobody has the address, or a firewall rejects it"
+                "nothing has the address, or a firewall rejects it"
             )
 
 
 def _no_neighbour(link: Link, probe: Probe, topology: Topology) -> str:
     holder = topology.holder_of(link.host, probe.address)
     whose = "no container here has it" if holder is None else f"it is {holder.name}'s"
-    return f"nobody on its network answers for {probe.address} or the gateway to it ({whose})"
+    return f"nothing on its network answers for {probe.address} or the gateway to it ({whose})"
 
 
 def _silence(link: Link, probe: Probe, topology: Topology) -> str:
@@ -210,7 +210,7 @@ def _by_whom(link: Link, source: Container | None, probe: Probe, topology: Topol
     if listeners:
         on = ", ".join(sorted({each.address for each in listeners}))
         return (
-            f"; {link.source_name} listens on {on}, which may not take this address, or a "
+            f"; {link.source_name} listens on {on}, which may not accept this address, or a "
             "firewall refuses it"
         )
     return ""
@@ -294,8 +294,8 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
     target = link.target
     if rules:
         return Fix(
-            title=f"let a rule before {words_of_rule(rules[0])} accept this way, or remove that "
-            "rule where it is configured, as root on its host",
+            title=f"add a rule before {words_of_rule(rules[0])} that accepts this traffic, or "
+            "remove that rule where it is configured, as root on its host",
             safety=Safety.MANUAL,
             commands=(commands.shell("iptables", "-S", rules[0].chain),),
         )
@@ -326,7 +326,7 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
             )
         case ProbeOutcome.NO_ROUTE:
             return Fix(
-                title=f"look at the routes and neighbours of {target.name}, as root on its host",
+                title=f"check the routes and neighbours of {target.name}, as root on its host",
                 safety=Safety.MANUAL,
                 commands=(
                     _within(target, "ip", "route", "get", probe.address),

@@ -118,7 +118,7 @@ def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
         how = candidates[0].known_as
         has = "had" if how is KnownAs.FORMER_NAME else "has"
         found += f" ({others} {has} it as {how.value})"
-    return f"{found} and the network's DNS knows none elsewhere" if wide else found
+    return f"{found} and the network's DNS knows of none elsewhere" if wide else found
 
 
 def _candidates(link: Link, topology: Topology) -> tuple[Candidate, ...]:
@@ -204,7 +204,7 @@ RULE = Rule(
     name="unresolvable-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link on a user-defined network whose source is not there",
+    summary="the source of a link on a user-defined network does not exist there",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.NETWORK, up=True),
     explains=frozenset({"LD307", "LD510"}),

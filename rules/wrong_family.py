@@ -91,7 +91,7 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"let the service in {source.name} bind to {_wildcard(at)}, or to both "
+                title=f"make the service in {source.name} bind to {_wildcard(at)}, or to both "
                 "families",
                 safety=Safety.MANUAL,
             ),

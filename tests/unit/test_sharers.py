@@ -335,7 +335,7 @@ def test_what_was_not_seen_is_said_and_hides_no_fix() -> None:
     web = topology.container_named("host1", "web")
     assert web is not None
     for fix in (restart_target(topology, "host1", web), recreate(topology, "host1", web)):
-        assert "whether others share its namespaces was not seen" in fix.title
+        assert "whether others share its namespaces is not known" in fix.title
         assert fix.commands
 
 

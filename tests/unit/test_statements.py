@@ -273,7 +273,7 @@ def test_a_stopped_container_of_another_host_does_not_run_there() -> None:
 
 def test_an_address_may_be_that_of_a_container_that_was_not_inspected() -> None:
     world = World.tutorial().hosts("web", "helloapp", address="172.17.0.9")
-    assert "172.17.0.9, nobody's address" in only("LD302", world).message
+    assert "172.17.0.9, an unused address" in only("LD302", world).message
     hidden = world.run("secret").unknown("secret", "details", DENIED)
     assert "no container that could be inspected" in only("LD302", hidden).message
 
@@ -303,7 +303,7 @@ REJECT = FirewallRule(chain="FORWARD", verdict="REJECT", reject_with="icmp-host-
     ("cause", "words"),
     [
         (ProbeCause.NO_ROUTE, "it has no route to 172.17.0.2"),
-        (ProbeCause.NO_NEIGHBOUR, "nobody on its network answers for 172.17.0.2"),
+        (ProbeCause.NO_NEIGHBOUR, "nothing on its network answers for 172.17.0.2"),
         (ProbeCause.REJECTED, "it has a route to 172.17.0.2 and its neighbour answers"),
         (ProbeCause.NOT_SHOWN, "a route is missing, nobody has the address, or a firewall"),
     ],

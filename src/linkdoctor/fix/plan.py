@@ -382,8 +382,8 @@ class _Draft:
         owner = compose_service(container)
         if owner is not None:
             raise _Refused(
-                f"{container.name} belongs to the Compose project {owner[0]}, which alone can "
-                f"recreate it: {through_compose(*owner)}"
+                f"{container.name} belongs to the Compose project {owner[0]}; recreate it with "
+                f"Compose: {through_compose(*owner)}"
             )
         self._topology.details(container)
         self._let_go_on(host, container)

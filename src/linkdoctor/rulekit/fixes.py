@@ -117,8 +117,8 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
 
 def _owner_is_gone(target: Container) -> Fix:
     return Fix(
-        title=f"run {target.name} again, in the namespaces of a container that is there: the one "
-        "whose namespaces it shares is gone, and a restart would leave it down",
+        title=f"run {target.name} again, in the namespaces of an existing container: the one "
+        "whose namespaces it shares is gone, and a restart would leave it stopped",
         safety=Safety.MANUAL,
     )
 
@@ -286,7 +286,7 @@ def _with_targets(topology: Topology, host: str, fix: Fix, source: Container) ->
 
 def _followed_by_targets(title: str, targets: Iterable[Container]) -> str:
     named = ", ".join(each.name for each in targets)
-    return f"{title}; after it do the same with {named}, whose link would be a ghost otherwise"
+    return f"{title}; then do the same with {named}, whose link would otherwise be a ghost"
 
 
 def _ghosts_to_be(topology: Topology, host: str, source: Container) -> tuple[Container, ...]:
@@ -339,7 +339,8 @@ def _recreated(
     setup = topology.details(target).setup
     if isinstance(setup, Known) and setup.value.refused:
         return Fix(
-            title=f"make {target.name} again the way it was made{reason}: {setup.value.refused}",
+            title=f"create {target.name} again the way it was created{reason}: "
+            f"{setup.value.refused}",
             safety=Safety.MANUAL,
         )
     return Fix(

@@ -48,7 +48,7 @@ class State(StrEnum):
     GONE = "was removed"
     DOWN = "does not run"
     RESTARTED = "was restarted"
-    REFUSED = "did not run when it was to be joined"
+    REFUSED = "did not run when it should have been joined"
 
 
 class Orphan(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,8 +34,8 @@ DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 """The engine that is asked where none is named."""
 _NO_NETWORK_OF_ITS_OWN = ("host", "none")
 _ANOTHER_WAY = Fix(
-    title="let both have networks of their own, or dial the address of the host and a published "
-    "port: a container in host, none or container mode can join no network",
+    title="give both networks of their own, or dial the address of the host and a published "
+    "port: a container in host, none or container mode cannot join a network",
     safety=Safety.MANUAL,
 )
 
@@ -253,7 +253,7 @@ def _own_fault(topology: Topology, host: str, action: Action) -> str:
 
 def _once_it_can_start(fix: Fix, name: str, failing: str) -> Fix:
     return Fix(
-        title=f"see why the engine could not start {name} ({failing}), remove the cause, then "
+        title=f"find out why the engine could not start {name} ({failing}), remove the cause, then "
         f"{fix.title}",
         safety=Safety.MANUAL,
         commands=(commands.inspect_format("{{.State.Error}}", name),),

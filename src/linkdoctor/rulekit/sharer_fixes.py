@@ -66,7 +66,7 @@ def followed_by_sharers(
             if name in done and done[name].safety is Safety.RECREATE:
                 new_ids.add(name)
     except MissingEvidence as missing:
-        unknown = f"{fix.title}; whether others share its namespaces was not seen ({missing})"
+        unknown = f"{fix.title}; whether others share its namespaces is not known ({missing})"
         return msgspec.structs.replace(fix, title=unknown)
     if not done and not lost:
         return fix
