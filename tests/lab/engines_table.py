@@ -64,8 +64,8 @@ def facts(file: Path) -> Iterator[Fact]:
 
 
 def _sentence(node: ast.FunctionDef) -> str:
-    said = ast.get_docstring(node)
-    words = said or node.name.removeprefix("test_").replace("_", " ")
+    said = (ast.get_docstring(node) or "").partition("\n\n")[0]  # a table has room for no more
+    words = " ".join(said.split()) or node.name.removeprefix("test_").replace("_", " ")
     return words[0].upper() + words[1:].rstrip(".")
 
 
