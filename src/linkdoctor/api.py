@@ -614,7 +614,7 @@ def _why_not(
     if code not in needs:
         return f"there is no rule {code}"
     if Need.PROBES in needs[code] and not snapshot.probed:
-        return "nothing was probed: only --probe asks for it"
+        return "nothing was probed: this needs --probe"
     return ""
 
 
@@ -629,10 +629,10 @@ def _state(before: Snapshot | Report, after: Snapshot | Report) -> Evidence[Stat
     if isinstance(before, Report) or isinstance(after, Report):
         return Unknown(
             gap=Gap.UNSUPPORTED,
-            detail="a report holds neither addresses nor starts; compare two snapshots",
+            detail="a report has neither addresses nor start times; compare two snapshots",
         )
     if before.renamed != after.renamed:
-        raise SnapshotError("one of the two snapshots has pseudonyms, the other has not")
+        raise SnapshotError("only one of the two snapshots has pseudonyms")
     if before.host != after.host:
         return Unknown(gap=Gap.UNSUPPORTED, detail="the two snapshots are of different hosts")
     return Known(state_between(before, after), "two snapshots")
@@ -648,6 +648,6 @@ def _notes(
     for which, kept in (("first", before), ("second", after)):
         if isinstance(kept, Report) and kept.summary.suppressed:
             yield (
-                f"the {which} was told to ignore some rules, whose findings, "
-                f"{kept.summary.suppressed}, it left out"
+                f"the {which} has suppressed findings, {kept.summary.suppressed}, which cannot be "
+                "compared"
             )

@@ -60,8 +60,8 @@ def _decoded(content: bytes, path: Path) -> Baseline:
         raise BaselineError(f"{path}: not a baseline: it lacks the schema {BASELINE_SCHEMA!r}")
     if int(version[1]) > int(_NEWEST):
         raise BaselineError(
-            f"{path}: written by a newer linkdoctor ({schema}); upgrade linkdoctor, or write it "
-            "anew with --write-baseline"
+            f"{path}: written by a newer linkdoctor ({schema}); upgrade linkdoctor, or rewrite it "
+            "with --write-baseline"
         )
     try:
         return msgspec.convert(plain, Baseline)

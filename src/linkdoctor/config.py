@@ -105,7 +105,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     ] = ()
     severity: Annotated[
         dict[str, Severity],
-        msgspec.Meta(description="Severities that differ here, by code or name."),
+        msgspec.Meta(description="Severities to change, by code or name."),
     ] = {}
     accept_missing: Annotated[
         tuple[str, ...],

@@ -192,7 +192,7 @@ def test_reports_hold_neither_addresses_nor_starts() -> None:
     comparison = compare(before, host().move("app").snapshot(), RULES)
     assert [each.code for each in comparison.findings.new] == ["LD201"]
     assert isinstance(comparison.state, Unknown)
-    assert "a report holds neither addresses nor starts" in comparison.state.detail
+    assert "a report has neither addresses nor start times" in comparison.state.detail
 
 
 def test_pseudonyms_and_names_do_not_compare() -> None:

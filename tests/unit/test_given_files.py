@@ -73,7 +73,7 @@ def test_a_pipe_into_which_nobody_writes_is_refused(pipe: Path, words: Sequence[
     assert (code, out) == (2, "")
     assert told.count("\n") == 1
     assert str(pipe) in told
-    assert "nobody writes into this pipe" in told
+    assert "nothing writes to this pipe" in told
 
 
 def test_a_snapshot_comes_through_standard_input() -> None:

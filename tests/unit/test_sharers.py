@@ -111,7 +111,7 @@ def test_a_restart_of_the_owner_restarts_those_that_run() -> None:
     assert (side.after, inner.after) == ((1,), (2,))
     assert side.safety is Safety.RESTART
     assert side.reason == (
-        "side shares the network namespace of web, and would be left in the former one."
+        "side shares the network namespace of web, and would be left in the old one."
     )
 
 

@@ -81,7 +81,7 @@ class _Group(typer.core.TyperGroup):
 app = typer.Typer(
     name="linkdoctor",
     cls=_Group,
-    help="Find broken Docker links, prove each fault, and say how to fix it.",
+    help="Find broken Docker links, prove each fault, and tell you how to fix it.",
     epilog=examples(
         "linkdoctor check                 examine this machine's engine",
         "linkdoctor check web             only what concerns the container web",
@@ -92,8 +92,8 @@ app = typer.Typer(
         "linkdoctor demo                  a recorded example; needs no engine",
         more=(
             "Exit codes: 0 nothing found at the level of --fail-on (default: error); 1 something "
-            "found; 2 wrong usage, configuration or an internal error; 3 incomplete: an engine or "
-            "evidence could not be had."
+            "found; 2 wrong usage, configuration or an internal error; 3 incomplete: an engine did "
+            "not answer or evidence is missing."
         ),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

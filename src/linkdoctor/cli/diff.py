@@ -81,8 +81,8 @@ def register(app: typer.Typer) -> None:
             "linkdoctor diff monday.json.gz today.json.gz",
             "linkdoctor diff before.json after.json --format json | jq '.findings.new'",
             more=(
-                "Exit codes: 0 no finding at or above --fail-on is new or has risen to it; 1 one "
-                "is; 2 wrong usage, configuration or a file that cannot be used."
+                "Exit codes: 0 no finding at or above --fail-on is new or has become as severe; 1 "
+                "at least one; 2 wrong usage, configuration or a file that cannot be used."
             ),
         ),
     )(diff)

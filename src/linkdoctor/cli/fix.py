@@ -110,23 +110,23 @@ def fix(
         bool,
         typer.Option(
             "--carry-files",
-            help="Copy what a container that is replaced wrote outside volumes into the new one, "
-            "and compare. Without it the old container is kept, stopped, if it wrote anything.",
+            help="Copy the files that a replaced container wrote outside volumes into the new one, "
+            "and compare them. Without this, the old container is kept, stopped, if it wrote any.",
         ),
     ] = False,
     drop_files: Annotated[
         bool,
         typer.Option(
             "--drop-files",
-            help="Discard what a replaced container wrote outside volumes.",
+            help="Discard the files that a replaced container wrote outside volumes.",
         ),
     ] = False,
     pin_ports: Annotated[
         bool,
         typer.Option(
             "--pin-ports/--no-pin-ports",
-            help="Containers that are replaced keep the ports of the host that the engine chose "
-            "for them (-P, ranges), if they are free.",
+            help="Replaced containers keep the host ports that the engine chose for them (-P, "
+            "ranges), if they are free.",
         ),
     ] = True,
     journal: Annotated[
@@ -140,16 +140,16 @@ def fix(
         Path | None,
         typer.Option(
             metavar="[JOURNAL]",
-            help="Take back what a journal says was done, as far as it can be; asks first. By "
-            "default the newest journal of the engine.",
+            help="Take back the changes that a journal records, as far as possible; asks first. "
+            "Default: the newest journal of the engine.",
         ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="JOURNAL",
-            help="Bring a run that was cut off to a safe end; `auto` finds its journal where "
-            "journals are by default.",
+            help="Finish an interrupted run safely; `auto` finds its journal in the default "
+            "directory.",
         ),
     ] = None,
     wait: Annotated[
@@ -430,7 +430,7 @@ def _mark(done: Done) -> Mark:
         reversible = f"cannot be taken back: {done.irreversible}"
     return Mark(
         reversible=reversible,
-        word=done.result.value if done.result is not None else "not begun",
+        word=done.result.value if done.result is not None else "not started",
         reason=done.reason,
         notes=done.notes,
         good=done.result is Result.FIXED,
@@ -449,6 +449,6 @@ def register(app: typer.Typer) -> None:
             "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
             "linkdoctor fix --undo                         take back what the last run did",
-            more="Exit codes: as of check, for what is left; 1 also where a replacement failed.",
+            more="Exit codes: as for check, for what is left; 1 also if a replacement failed.",
         ),
     )(fix)

@@ -61,7 +61,7 @@ def graph(
         typer.Option(
             min=0,
             metavar="N",
-            help="With --focus: how many arrows away is near. Default: 1.",
+            help="With --focus: how many arrows to follow. Default: 1.",
         ),
     ] = None,
     format_: Annotated[
@@ -91,7 +91,7 @@ def graph(
     settings = configuration(config)
     loaded = rules_of(rules, settings)
     if depth is not None and not focus:
-        raise CliError("--depth is for --focus")
+        raise CliError("--depth needs --focus")
     engines = resolve_engines(host, context, snapshot, timeout, settings)
     path = None if output_ is None or str(output_) == "-" else output_
     if path is not None:
@@ -178,7 +178,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor graph --format mermaid             for Markdown",
             more=(
                 "Exit codes: 0 drawn, whatever was found; 2 wrong usage or configuration; 3 an "
-                "engine could not be asked. A picture is no verdict: `linkdoctor check` gives it."
+                "engine could not be asked. For a verdict, use `linkdoctor check`."
             ),
         ),
     )(graph)

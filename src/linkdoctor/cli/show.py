@@ -62,7 +62,7 @@ def show(
         )
     )
     if not cards.cards:
-        raise CliError(f"{name} is gone; `linkdoctor check {name}` tells who is linked to it")
+        raise CliError(f"{name} is gone; `linkdoctor check {name}` shows what is linked to it")
     if format_ is Format.JSON:
         output.emit_bytes(render_json(cards).encode())
     else:

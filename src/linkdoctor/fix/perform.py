@@ -307,7 +307,7 @@ def _nothing_to_do(run: _Run, action: Action, seen: Seen) -> Outcome:
         action=action,
         result=result,
         reason=reason or "",
-        notes=("It was already so; nothing was changed.",),
+        notes=("Nothing had to be changed.",),
         container=seen.id,
     )
 
@@ -415,12 +415,12 @@ def _prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> _Prepa
         raise _No(f"{seen.name} cannot be recreated: {why}")
     if is_aside(seen.name):
         raise _No(
-            f"{seen.name} was put aside when its replacement was made; use --resume or --undo"
+            f"{seen.name} was put aside when its replacement was created; use --resume or --undo"
         )
     aside = _free_name(control, seen.name)
     image = control.image_raw(raw["Image"])
     if image is None:
-        raise _No(f"{seen.name} cannot be recreated: the image that it was made of is gone")
+        raise _No(f"{seen.name} cannot be recreated: its image is gone")
     by_name = control.image_raw(raw["Config"]["Image"])
     given = raw["HostConfig"].get("VolumesFrom") or ()
     lenders = {each.partition(":")[0] for each in given}

@@ -134,7 +134,7 @@ def plan(
         if finding.severity is Severity.INFO and not remarks:
             continue
         reason = (
-            "its step was not carried out, or in vain"
+            "its step was not carried out, or had no effect"
             if finding.fingerprint in tried_in_vain
             else ""
         )
@@ -295,7 +295,7 @@ class _Draft:
             self.pending[key] = _with(self._tasks(key), task, self._links_of(key))
         except Contradiction as error:
             raise _Refused(
-                f"it contradicts what is planned for {key[1]} already: {error}"
+                f"it conflicts with what is already planned for {key[1]}: {error}"
             ) from None
 
     def _links_of(self, key: _Key) -> tuple[StoredLink, ...]:
@@ -371,7 +371,7 @@ class _Draft:
             case Start():
                 why = f"{what}, and could not be started without it"
             case _:
-                why = f"{what}, and would be left in the former one"
+                why = f"{what}, and would be left in the old one"
         try:
             key = self._add(host, action, None, why=why)
         except _Refused as refused:
@@ -399,7 +399,7 @@ class _Draft:
 
     def _let_go_on(self, host: str, container: Container) -> None:
         if self._topology.details(container).status is Status.PAUSED:
-            why = f"{container.name} is paused, and cannot be restarted or replaced so"
+            why = f"{container.name} is paused, and must be unpaused to be restarted or replaced"
             self._add(host, Unpause(container=container.name), None, why=why)
 
     def _need_what_runs(self, host: str, container: Container) -> None:

@@ -243,7 +243,7 @@ class _Fleet:
 
     @cached_property
     def without_address(self) -> list[str]:
-        """Return the hosts whose own addresses could not be had."""
+        """Return the hosts whose own addresses could not be read."""
         return [
             host
             for host, each in self._hosts.items()
@@ -398,7 +398,7 @@ class Topology:
         return self._hosts[host].networks.get(name)
 
     def networks(self, host: str) -> tuple[Network, ...]:
-        """Return the networks of a host; raises MissingEvidence if they could not be had."""
+        """Return the networks of a host; raises MissingEvidence if they could not be read."""
         return self._had(Need.NETWORKS, host, self._hosts[host].snapshot.networks)
 
     def talks_only_over_links(self, host: str) -> bool:
@@ -442,10 +442,10 @@ class Topology:
         return self._had(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
-        """Return what inspect tells of a container.
+        """Return what inspect reports about a container.
 
         Raises:
-            MissingEvidence: as every method of this section, if it could not be had.
+            MissingEvidence: as every method of this section, if it could not be read.
         """
         details = container.details
         if self._reads is None and isinstance(details, Known):
@@ -892,7 +892,7 @@ class Topology:
     def hosts_meant(self, name: str) -> tuple[str, ...]:
         """Return the hosts that may be meant by a name or an address: for no other is it its own.
 
-        One whose addresses could not be had may have any.
+        One whose addresses could not be read may have any.
         """
         found = set(self._fleet.by_own_name.get(name.lower(), ()))
         if is_address(name):

@@ -43,7 +43,7 @@ def listens_apart(
     It sits in another namespace than the container, whatever its network mode says.
 
     Raises:
-        MissingEvidence: the listening sockets of a sharer could not be had.
+        MissingEvidence: the listening sockets of a sharer could not be read.
     """
     for each in sharers_of(host, container, topology):
         if door_of(port, topology.listeners(each)) is PortState.OPEN:

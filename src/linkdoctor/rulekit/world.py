@@ -475,7 +475,7 @@ class World:
         return self
 
     def change(self, name: str, **changes: object) -> World:
-        """Change what inspect tells of a container."""
+        """Change what inspect reports about a container."""
         container = self._containers[name]
         details = msgspec.structs.replace(self._details(name), **changes)
         self._containers[name] = msgspec.structs.replace(
