@@ -43,6 +43,7 @@ from linkdoctor.collect.engine import (
 )
 from linkdoctor.collect.names import names_of
 from linkdoctor.collect.unknown_reasons import internal_error
+from linkdoctor.decode_errors import explain_decode_error
 from linkdoctor.diagnosis import OWN_NAMES, Override, Selection, Unreachable, diagnose
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import baseline_of
@@ -503,13 +504,15 @@ def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) 
         return msgspec.json.decode(content, type=type_)
     except _NOT_DECODED as error:
         # It may quote what stands in the file, which may be endless.
-        words = str(error)[:_LONGEST_WORDS]
+        words = explain_decode_error(error)[:_LONGEST_WORDS]
         raise SnapshotError(f"{name}: a damaged {what}: {words}") from None
 
 
 def _schema_of(content: bytes, name: str) -> str:
     try:
         return msgspec.json.decode(content, type=_Schema).schema
+    except msgspec.ValidationError as error:
+        raise SnapshotError(f"{name}: not a snapshot: {explain_decode_error(error)}") from None
     except _NOT_DECODED as error:
         raise SnapshotError(f"{name}: not a snapshot: not valid JSON ({error})") from None
 
@@ -647,7 +650,6 @@ def _notes(
         yield "the second is older than the first"
     for which, kept in (("first", before), ("second", after)):
         if isinstance(kept, Report) and kept.summary.suppressed:
-            yield (
-                f"the {which} has suppressed findings, {kept.summary.suppressed}, which cannot be "
-                "compared"
-            )
+            many = kept.summary.suppressed
+            findings = "finding" if many == 1 else "findings"
+            yield f"the {which} has {many} suppressed {findings}, which cannot be compared"

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from linkdoctor.decode_errors import explain_decode_error
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
 from linkdoctor.render.as_json import harmless_json
@@ -66,4 +67,4 @@ def _decoded(content: bytes, path: Path) -> Baseline:
     try:
         return msgspec.convert(plain, Baseline)
     except msgspec.ValidationError as error:
-        raise BaselineError(f"{path}: a damaged baseline: {error}") from None
+        raise BaselineError(f"{path}: a damaged baseline: {explain_decode_error(error)}") from None

@@ -336,7 +336,7 @@ def written(*entries: object, schema: object = "linkdoctor.baseline/1") -> bytes
         (written(schema="linkdoctor.baseline/x"), "it lacks the schema"),
         (written(schema="linkdoctor.baseline/" + "9" * 10_000), "it lacks the schema"),
         (written(schema="linkdoctor.baseline/2"), "by a newer linkdoctor (linkdoctor.baseline/2)"),
-        (b'{"schema": "linkdoctor.baseline/1"}', "a damaged baseline: Object missing required"),
+        (b'{"schema": "linkdoctor.baseline/1"}', "a damaged baseline: needs the key"),
         (written(entry(fingerprint="0" * 15)), "a damaged baseline"),
         (written(entry(fingerprint=["\x1b[2J"])), "a damaged baseline"),
         (written(entry(code=None)), "a damaged baseline"),

@@ -187,8 +187,8 @@ FOR_A_PERSON_ONLY = {
     ("LD109", "reconnect web to network "): "it has to leave the network first",
     ("LD109", "connect web to network "): "its links have to be given with the connection",
     ("LD301", "reconnect app to network "): "it has to leave the network first",
-    ("LD207", "make the network "): "it takes a new network",
-    ("LD605", "make the network "): "it takes a new network",
+    ("LD207", "create the network "): "it takes a new network",
+    ("LD605", "create the network "): "it takes a new network",
     ("LD304", "recreate web (without "): "only a person knows which of the two is meant",
 }
 """Fixes with commands that linkdoctor does not carry out, and why."""

@@ -59,7 +59,7 @@ def test_a_saved_host_is_diagnosed_as_the_live_one(tmp_path: Path, snapshot: Sna
         (b"", "not valid JSON"),
         (b"not json", "not valid JSON"),
         (b"{}", "not a snapshot"),
-        (b"[1, 2]", "not valid JSON"),
+        (b"[1, 2]", "not a snapshot: must be an object, not a list"),
         (b'{"schema": "linkdoctor.snapshot/2"}', "made by a newer linkdoctor"),
         (b'{"schema": "linkdoctor.snapshot/x"}', "made by a newer linkdoctor"),
         (b'{"schema": "linkdoctor.report/1"}', "not a snapshot"),

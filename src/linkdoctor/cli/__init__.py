@@ -19,7 +19,7 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli.errors import CliError, examples
+from linkdoctor.cli.errors import CliError, examples, what_is_wrong
 from linkdoctor.cli.output import complain, emit
 
 __all__ = ["all_commands", "app", "main"]
@@ -43,6 +43,14 @@ _INTERRUPTED = 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def _without_types(command: Any) -> Any:
+    """Leave the types of Python, such as ``<list[str]>``, out of a command's help."""
+    for each in command.params:
+        if each.param_type_name == "argument":
+            each.display_type_rich = lambda ctx: None
+    return command
+
+
 class _Group(typer.core.TyperGroup):
     """All commands, each imported when it is called, with one answer to Ctrl-C."""
 
@@ -57,7 +65,7 @@ class _Group(typer.core.TyperGroup):
         if cmd_name in _COMMANDS and cmd_name not in self.commands:
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
             import_module(f"linkdoctor.cli.{_COMMANDS[cmd_name]}").register(alone)
-            self.commands[cmd_name] = get_command(alone)
+            self.commands[cmd_name] = _without_types(get_command(alone))
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -70,6 +78,9 @@ class _Group(typer.core.TyperGroup):
         """Run a command; an interrupt ends the process at once, whatever still waits."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = what_is_wrong(error)
+            raise
         except KeyboardInterrupt as interrupt:
             complain("interrupted")
             for note in getattr(interrupt, "__notes__", ()):

@@ -41,6 +41,7 @@ __all__ = [
     "TimeoutOption",
     "VerboseOption",
     "build_selection",
+    "check_not_negative",
     "check_timeout",
     "codes_meant",
     "complete_code",
@@ -89,6 +90,13 @@ def check_timeout(seconds: float | None) -> float | None:
     if seconds is not None and not is_timeout(seconds):
         raise typer.BadParameter(f"must be above 0 and at most {LONGEST_TIMEOUT:g} seconds")
     return seconds
+
+
+def check_not_negative(number: float | None) -> float | None:
+    """Refuse what is below zero, or no number."""
+    if number is not None and not number >= 0:
+        raise typer.BadParameter("must be 0 or more")
+    return number
 
 
 HostOption = Annotated[

@@ -24,6 +24,7 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     build_selection,
+    check_not_negative,
     complete_code,
     complete_container,
     configuration,
@@ -153,7 +154,13 @@ def fix(
         ),
     ] = None,
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait for another run to end.")
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long to wait for another run to end. Default: 0.",
+            show_default=False,
+            callback=check_not_negative,
+        ),
     ] = 0.0,
     host: HostOption = None,
     context: ContextOption = None,

@@ -18,6 +18,7 @@ from linkdoctor.cli.common import (
     RulesOption,
     SnapshotOption,
     TimeoutOption,
+    check_not_negative,
     configuration,
     examine_targets,
     examples,
@@ -59,9 +60,9 @@ def graph(
     depth: Annotated[
         int | None,
         typer.Option(
-            min=0,
             metavar="N",
             help="With --focus: how many arrows to follow. Default: 1.",
+            callback=check_not_negative,
         ),
     ] = None,
     format_: Annotated[

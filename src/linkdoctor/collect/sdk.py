@@ -222,7 +222,15 @@ def _read(response: _Body, limit: int, end: float) -> bytes:
 def _guarded(action: Callable[[], T]) -> T:
     try:
         return action()
-    except docker.errors.TLSParameterError as error:
-        raise Unusable(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise Unusable(f"no engine can be asked that way: {str(error).splitlines()[0]}") from None
+    except docker.errors.TLSParameterError:
+        raise Unusable(
+            "TLS cannot be set up: a certificate or key cannot be read; check DOCKER_CERT_PATH or "
+            "the docker context"
+        ) from None
+    except (docker.errors.DockerException, ValueError):
+        # Never their words: they are those of libraries.
+        raise Unusable(
+            "this is not the address of an engine; use unix:///path or tcp://host:port"
+        ) from None
+    except OSError as error:
+        raise Unusable(f"no engine can be asked that way: {error.strerror or error}") from None
