@@ -218,9 +218,8 @@ def configuration() -> str:
 
         A file in TOML: `--config FILE`, else `$LINKDOCTOR_CONFIG`, else
         `$XDG_CONFIG_HOME/linkdoctor/config.toml` (`~/.config/linkdoctor/config.toml`), else
-        `/etc/linkdoctor/config.toml`. The first that is there is read, and no other; never one from
-        the working directory. What is given on the command line wins. A key that is not known is an
-        error, and exits with 2.
+        `/etc/linkdoctor/config.toml`. Only the first that exists is read; never one from the working
+        directory. Options on the command line win. An unknown key is an error, and exits with 2.
 
         ```toml
         ignore = ["LD605"]

@@ -89,7 +89,7 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
             ("--apply", "--yes", "--snapshot", "{file}"),
             "--apply needs a live engine, not a snapshot",
         ),
-        (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
+        (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal belongs to one engine"),
         (("--select", "LD9"), "no rule is called"),
         # --interactive is --apply with its questions: it needs no --apply beside it.
         (("--interactive",), "--interactive asks before each step and there is no terminal"),

@@ -239,7 +239,7 @@ def test_severities_of_the_configuration(run: Run, seen: Path, tmp_path: Path) -
     [
         ("stale-evn = 'info'", "no rule is called 'stale-evn'; did you mean stale-env (LD201)?"),
         ("LD2 = 'info'", "no rule is called 'LD2'"),
-        ("LD002 = 'info'", "LD002 is no finding"),
+        ("LD002 = 'info'", "LD002 is not a finding"),
         ("LD201 = 'info'\nstale-env = 'error'", "LD201 is given twice"),
         ("LD201 = 'loud'", "severity: must be one of error, warning, info, not 'loud'"),
     ],

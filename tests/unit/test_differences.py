@@ -246,12 +246,12 @@ new error LD101 source-not-running: job → db as db
   job reaches db as db, but db is not running.
 
 changed error LD201 stale-env: web → app as helloapp
-  before: web was started when app had 172.17.0.2, now an unused address; app has
-    172.17.0.6 today, but the variables of helloapp in the running process still
-    say 172.17.0.2.
-  now:    web was started when app had 172.17.0.2, now an unused address; app has
-    172.17.0.7 today, but the variables of helloapp in the running process still
-    say 172.17.0.2.
+  before: web was started when app had 172.17.0.2, now an unused address; app
+    has 172.17.0.6 today, but the variables of helloapp in the running process
+    still say 172.17.0.2.
+  now:    web was started when app had 172.17.0.2, now an unused address; app
+    has 172.17.0.7 today, but the variables of helloapp in the running process
+    still say 172.17.0.2.
   proof: HELLOAPP_PORT: tcp://172.17.0.2:5000 ≠ tcp://172.17.0.7:5000
   proof: HELLOAPP_PORT_5000_TCP: tcp://172.17.0.2:5000 ≠ tcp://172.17.0.7:5000
   proof: HELLOAPP_PORT_5000_TCP_ADDR: 172.17.0.2 ≠ 172.17.0.7

@@ -101,7 +101,7 @@ def test_any_version_is_refused_in_words(tmp_path: Path, version: str) -> None:
 def test_an_endless_value_is_not_quoted_to_its_end(tmp_path: Path, snapshot: Snapshot) -> None:
     whole = json.loads(msgspec.json.encode(snapshot))
     whole["containers"][0]["details"]["value"]["status"] = "x" * 5000
-    with pytest.raises(SnapshotError, match="Invalid enum value 'xxx") as refused:
+    with pytest.raises(SnapshotError, match="has an unknown value 'xxx") as refused:
         read_snapshot(written(tmp_path, json.dumps(whole).encode()))
     assert len(str(refused.value)) < 500
 
