@@ -263,8 +263,8 @@ def test_a_baseline_lets_only_what_is_new_through(run: Run, seen: Path, tmp_path
     assert code == 1  # the exit code is that of the report, as ever
     assert "1 error" in out
     assert err == (
-        f"linkdoctor: wrote {there}: 1 finding; `linkdoctor check --baseline '{there}'` tells what "
-        "is new\n"
+        f"linkdoctor: wrote {there}: 1 finding; `linkdoctor check --baseline '{there}'` reports "
+        "what is new\n"
     )
     assert stat.S_IMODE(there.stat().st_mode) == 0o600
     assert run("check", "-q", "--snapshot", seen, "--baseline", there) == (0, "", "")
