@@ -218,8 +218,9 @@ def configuration() -> str:
 
         A file in TOML: `--config FILE`, else `$LINKDOCTOR_CONFIG`, else
         `$XDG_CONFIG_HOME/linkdoctor/config.toml` (`~/.config/linkdoctor/config.toml`), else
-        `/etc/linkdoctor/config.toml`. Only the first that exists is read; never one from the working
-        directory. Options on the command line win. An unknown key is an error, and exits with 2.
+        `/etc/linkdoctor/config.toml`. Only the first that exists is read; never one from the
+        working directory. Options on the command line win. An unknown key is an error, and exits
+        with 2.
 
         ```toml
         ignore = ["LD605"]
