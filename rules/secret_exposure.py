@@ -1,4 +1,4 @@
-"""A legacy link hands secrets of the source to its target.
+"""A legacy link passes secrets of the source to its target.
 
 ## What it means
 
@@ -171,7 +171,7 @@ RULE = Rule(
     name="secret-exposure",
     severity=Severity.WARNING,
     since="0.1",
-    summary="a legacy link hands secrets of the source to its target",
+    summary="a legacy link passes secrets of the source to its target",
     needs=frozenset(
         {Need.DETAILS, Need.PROCESS_ENV, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}
     ),

@@ -33,10 +33,10 @@ def diff(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Return what changed between two snapshots or reports: findings, addresses, containers.
+    """Show what changed between two snapshots or reports: findings, addresses, containers.
 
-    Either may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
-    Only two snapshots tell which containers were restarted or recreated and which addresses moved.
+    Each may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
+    Only two snapshots show which containers were restarted or recreated and which addresses moved.
     """
     settings = configuration(config)
     loaded = rules_of(rules, settings)

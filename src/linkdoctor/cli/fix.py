@@ -179,10 +179,10 @@ def fix(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Plan what fixes broken links; with --apply, do it and prove it.
+    """Plan how to fix broken links; with --apply, do it and prove it.
 
-    Without --apply nothing is changed. A container that is replaced is kept until the new one has
-    proved itself, and is put back if it does not.
+    Without --apply nothing is changed. A replaced container is kept until the new one has proved
+    itself, and is put back if it does not.
     """
     settings = configuration(config)
     files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)

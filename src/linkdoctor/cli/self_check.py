@@ -36,7 +36,7 @@ def self_check(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Return which engine answers, which evidence can be had from here, and how to get the rest.
+    """Show which engine answers, which evidence is available from here, and how to get the rest.
 
     It reads what `check` would read, and changes nothing.
     """

@@ -83,10 +83,10 @@ def snapshot(
     probe_external: ProbeExternalOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write what is seen of one engine to a file, which `check --snapshot` diagnoses.
+    """Save what is seen of one engine to a file, for `check --snapshot`.
 
-    It holds names, addresses and ports; values of environment variables only where they are
-    those of a link. Only you may read the file.
+    It contains names, addresses and ports, and only those values of environment variables that
+    belong to a link. Only you may read the file.
     """
     if show is not None:
         if output_ is not None or redact_names or saved is not None:
