@@ -4,7 +4,8 @@
 
 The container was created to share the network, the processes or the IPC of another one (`--network
 container:vpn`, Compose's `network_mode: service:vpn`). That owner was restarted, removed or
-replaced. A running sharer is left in the old namespace; a stopped one cannot be started.
+replaced. If this container runs, it is left in the old namespace; if it is stopped, it cannot be
+started.
 
 ## Why it matters
 
@@ -14,10 +15,10 @@ nothing reaches it under the name or the ports of the owner. The engine reports 
 ## How it is proved
 
 The kernel's number of the container's namespace (`/proc/<pid>/ns/net`, `ipc`) differs from that of
-the container whose namespace it shares. From another machine: the owner was started later than the
-sharer, which always starts after its owner. Or the owner, whose id the engine keeps, does not exist
-or does not run. Or `State.Error` says that a namespace could not be joined. Or the sharer was
-killed at the moment when the owner of its processes ended, and nobody had stopped it.
+the container whose namespace it shares. Seen from another machine: the owner was started later than
+this container, which always starts after its owner. Or the owner, whose id the engine keeps, does
+not exist or does not run. Or `State.Error` says that a namespace could not be joined. Or this
+container was killed at the moment when the owner of its processes ended, and nobody had stopped it.
 
 ## What it is not
 
