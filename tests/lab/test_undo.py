@@ -196,7 +196,7 @@ def test_an_empty_journal_is_no_success(lab: Lab, tmp_path: Path) -> None:
     for how in ("--undo", "--resume"):
         done = command_line(lab, tmp_path, "fix", how, str(empty))
         assert (done.returncode, done.stdout) == (2, "")
-        assert "is empty: no step was begun" in done.stderr
+        assert "is empty: no step was started" in done.stderr
         done = command_line(lab, tmp_path, "fix", how, str(tmp_path / "missing"))
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"linkdoctor: there is no journal {tmp_path / 'missing'}\n"
