@@ -47,8 +47,12 @@ def _without_types(command: Any) -> Any:
     """Leave the types of Python, such as ``<list[str]>``, out of a command's help."""
     for each in command.params:
         if each.param_type_name == "argument":
-            each.display_type_rich = lambda ctx: None
+            each.display_type_rich = _no_type
     return command
+
+
+def _no_type(ctx: Any) -> None:
+    """Name no type: a name such as CONTAINER says enough."""
 
 
 class _Group(typer.core.TyperGroup):
