@@ -316,7 +316,7 @@ def _why_not(
     if code not in needs:
         return f"there is no rule {code}"
     if Need.PROBES in needs[code] and not snapshot.probed:
-        return "nothing was probed: only --probe asks for it"
+        return "nothing was probed: this needs --probe"
     return ""
 
 
@@ -324,11 +324,11 @@ def _state(before: Diagnosis | Report, after: Diagnosis | Report) -> Evidence[St
     if isinstance(before, Report) or isinstance(after, Report):
         return Unknown(
             gap=Gap.UNSUPPORTED,
-            detail="a report holds neither addresses nor starts; compare two snapshots",
+            detail="a report has neither addresses nor start times; compare two snapshots",
         )
     (old,), (new,) = before.examination.snapshots, after.examination.snapshots
     if old.renamed != new.renamed:
-        raise SnapshotError("one of the two snapshots has pseudonyms, the other has not")
+        raise SnapshotError("only one of the two snapshots has pseudonyms")
     if old.host != new.host:
         return Unknown(gap=Gap.UNSUPPORTED, detail="the two snapshots are of different hosts")
     return Known(state_between(before.topology, after.topology), "two snapshots")

@@ -28,8 +28,8 @@ DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 """The engine that is asked where none is named."""
 _NO_NETWORK_OF_ITS_OWN = ("host", "none")
 _ANOTHER_WAY = Fix(
-    title="let both have networks of their own, or dial the address of the host and a published "
-    "port: a container in host, none or container mode can join no network",
+    title="give both networks of their own, or dial the address of the host and a published "
+    "port: a container in host, none or container mode cannot join a network",
     safety=Safety.MANUAL,
 )
 
