@@ -279,7 +279,7 @@ def test_an_output_that_knows_ascii_only(stale: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.isascii()
     assert b"web -> app as helloapp" in done.stdout
-    assert b"172.17.0.2 != 172.17.0.4" in done.stdout
+    assert b"observed 172.17.0.2, expected 172.17.0.4" in done.stdout
 
 
 class Terminal(io.StringIO):

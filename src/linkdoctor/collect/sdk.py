@@ -19,6 +19,7 @@ import docker.tls
 import requests
 import urllib3
 from docker.utils import kwargs_from_env, parse_host
+from urllib3.util.ssl_ import create_urllib3_context
 
 from linkdoctor.collect.contexts import Context
 from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
@@ -78,7 +79,7 @@ def _verify_as_docker_does(pool: Any) -> None:
     Python 3.13 refuses it by default, the docker command does not (engine lab, TLS): certificates
     made by Docker's own instructions often lack them. Chain, name and dates are verified as ever.
     """
-    context = urllib3.util.ssl_.create_urllib3_context()
+    context = create_urllib3_context()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     pool.conn_kw["ssl_context"] = context
 
