@@ -255,7 +255,8 @@ changed error LD201 stale-env: web → app as helloapp
   now:    web was started when app had 172.17.0.2, now an unused address; app
     has 172.17.0.7 today, but the variables of helloapp in the running process
     still say 172.17.0.2.
-  proof: HELLOAPP_PORT: observed tcp://172.17.0.2:5000, expected tcp://172.17.0.7:5000
+  proof: HELLOAPP_PORT: observed tcp://172.17.0.2:5000, expected
+    tcp://172.17.0.7:5000
   proof: HELLOAPP_PORT_5000_TCP: observed tcp://172.17.0.2:5000, expected
     tcp://172.17.0.7:5000
   proof: HELLOAPP_PORT_5000_TCP_ADDR: observed 172.17.0.2, expected 172.17.0.7
