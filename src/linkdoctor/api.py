@@ -64,7 +64,6 @@ from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.privacy.inventory import Inventory
-from linkdoctor.privacy.redaction import redacted
 from linkdoctor.registry import LoadedRule, PackError, load_rules
 
 __all__ = [
@@ -239,6 +238,9 @@ def redact_names(snapshot: Snapshot, key: bytes) -> Snapshot:
     secret = hashlib.blake2b(key, digest_size=32).digest()
     rules = {word for each in load_rules() for word in (each.rule.code, each.rule.name)}
     knowledge = Knowledge(images=known_images())
+    # Most runs need no pseudonyms.
+    from linkdoctor.privacy.redaction import redacted
+
     return redacted(
         snapshot, secret, knowledge, frozenset({*rules, *OWN_NAMES, *OWN_NAMES.values()})
     )
