@@ -219,9 +219,9 @@ def configuration() -> str:
 
         A file in TOML: `--config FILE`, else `$LINKDOCTOR_CONFIG`, else
         `$XDG_CONFIG_HOME/linkdoctor/config.toml` (`~/.config/linkdoctor/config.toml`), else
-        `/etc/linkdoctor/config.toml`. The first that is there is read, and no other; never one from
-        the working directory. What is given on the command line wins. A key that is not known is an
-        error, and exits with 2.
+        `/etc/linkdoctor/config.toml`. Only the first that exists is read; never one from the
+        working directory. Options on the command line win. An unknown key is an error, and exits
+        with 2.
 
         ```toml
         ignore = ["LD605"]
@@ -289,8 +289,14 @@ def struct_tables(kind: type[msgspec.Struct], title: str) -> Iterator[str]:
 UNPRINTED_FIELDS = {(Fix, field) for field in UNPRINTED}
 
 
+def bare(kind: kinds.Type) -> kinds.Type:
+    """A type without its description."""
+    return bare(kind.type) if isinstance(kind, kinds.Metadata) else kind
+
+
 def structs_in(kind: kinds.Type) -> Iterator[type[msgspec.Struct]]:
     """The structs that a field may hold."""
+    kind = bare(kind)
     if isinstance(kind, kinds.StructType):
         yield plain(kind)
     for part in parts_of(kind):
@@ -334,6 +340,7 @@ WORDS = {
 
 def in_words(kind: kinds.Type) -> str:
     """A type, for people who do not write Python."""
+    kind = bare(kind)
     if isinstance(kind, kinds.UnionType):
         rest = [each for each in kind.types if not isinstance(each, kinds.NoneType)]
         null = " or null" if len(rest) < len(kind.types) else ""
@@ -346,11 +353,15 @@ def in_words(kind: kinds.Type) -> str:
         return f"list of {in_words(kind.item_type)}"
     if isinstance(kind, kinds.TupleType):
         return f"list of {', '.join(map(in_words, kind.item_types))}"
+    if isinstance(kind, kinds.DictType):
+        return f"table: {in_words(kind.value_type)}"
     return WORDS.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
 
 
 def meaning(struct: type[msgspec.Struct], field: kinds.Field) -> str:
-    """What the docstring of a field says; where it has none, the option of `check` of that name."""
+    """What is said of a field: its description, else its docstring, else the help of `check`."""
+    if isinstance(field.type, kinds.Metadata) and field.type.extra_json_schema:
+        return str(field.type.extra_json_schema.get("description", ""))
     said = next((text for each in struct.__mro__ if (text := said_in(each).get(field.name))), "")
     if said or struct is not Config:
         return " ".join(said.replace("``", "`").split())

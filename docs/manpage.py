@@ -21,7 +21,7 @@ from linkdoctor.cli import all_commands, app
 from linkdoctor.config import CONFIG_VARIABLE
 
 PAGE = Path(__file__).resolve().parent / "man" / "linkdoctor.1"
-SUMMARY = "find broken Docker links, prove each fault, and say what fixes it"
+SUMMARY = "find broken Docker links, prove each fault, and tell you how to fix it"
 ENVIRONMENT = (
     (CONFIG_VARIABLE, "The configuration file, if --config does not name one."),
     ("DOCKER_HOST, DOCKER_CONTEXT", "The engine to ask if none is named, as for docker(1)."),
@@ -41,7 +41,7 @@ LABELS = (
         "container as the target are suppressed.",
     ),
     ("linkdoctor.expects", "Names that the container must be able to reach."),
-    ("linkdoctor.publish", "Ports that are meant to be reached from outside the host."),
+    ("linkdoctor.publish", "Ports that must be reachable from outside the host."),
 )
 EXIT_STATUS = (
     ("0", "Nothing was found at or above the level of --fail-on."),

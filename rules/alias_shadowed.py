@@ -1,34 +1,34 @@
-"""Another line of the hosts file takes the alias for itself.
+"""Another line of the hosts file defines the alias of a link.
 
 ## What it means
 
-The first line of the target's hosts file with the alias, which wins, is not the one that the engine
-wrote for the link. Usually `--add-host` asked for it: the engine writes extra hosts before links.
-For a link on a user-defined network the engine writes no line at all: the embedded DNS has the
-alias, and the hosts file is asked first.
+The first line with the alias in the target's hosts file wins, and it is not the one that the engine
+wrote for the link. Usually it comes from `--add-host`: the engine writes extra hosts before links.
+For a link on a user-defined network the engine writes no line at all: the embedded DNS knows the
+alias, but the hosts file is asked first.
 
 ## Why it matters
 
-The link is there and right, and connections by name go elsewhere all the same.
+The link exists and is correct, but connections by name go elsewhere.
 
 ## How it is proved
 
-The first line of the target's hosts file that has the alias among its names, in whatever case, is
-compared with the engine's own line for the link, if it has one, and with the source's address.
+The first line of the target's hosts file that has the alias among its names, in any letter case, is
+compared with the engine's own line for the link, if there is one, and with the source's address.
 
 ## What it is not
 
-A line that holds the source's own address does no harm today: that is a warning, since it will not
-follow when the source moves; but the line of another link to the same source will, and an address
-that `--ip` gave the source stays. A line that leads to the host, where a port of the source is
-published, is meant. An IPv6 line takes nothing from a source that has only IPv4: programs go on to
-the other family. If the line of a legacy link is missing, and no extra host has the alias, it is
-LD303; if the engine's own line is wrong it is LD302.
+A line with the source's own address does no harm today. It is a warning, because it will not follow
+when the source moves; the line of another link to the same source will follow, and an address that
+`--ip` gave the source stays, so those are not reported. A line that leads to the host, where a port
+of the source is published, is intended. An IPv6 line does not hide a source that has only IPv4:
+programs try the other family. If the line of a legacy link is missing, and no extra host has the
+alias, it is LD303; if the engine's own line is wrong, it is LD302.
 
 ## How to fix it
 
-Create the target again without the extra host, or without the link, whichever is not meant. A line
-that somebody wrote into the file is gone after a restart of the target.
+Create the target again without the extra host or without the link, whichever is not intended. A
+line that somebody wrote into the file disappears when the target restarts.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if same and _has_for_good(source, first.address, topology):
         return
     behind = "the engine's line" if own else "DNS"
-    origin = "--add-host asked for it" if asked else f"it stands before {behind}"
+    origin = "--add-host asked for it" if asked else f"it comes before {behind}"
     which = "an earlier" if own else "a"
     effect = (
         f"it is {source.name}'s address today, but will not follow when {source.name} moves"
@@ -161,7 +161,7 @@ def _fixes(link: Link, first: HostsLine, topology: Topology, *, same: bool) -> I
         if not same:
             links = present_links(topology.details(target))
             others = tuple(each for each in links if each.alias != link.alias)
-            why = f"without the link, if {first.address} is meant"
+            why = f"without the link, if {first.address} is intended"
             without = recreate(topology, link.host, target, links=others, why=why)
             yield for_a_person(without, _WHICH)
     elif any(
@@ -198,7 +198,7 @@ RULE = Rule(
     name="alias-shadowed",
     severity=Severity.ERROR,
     since="0.1",
-    summary="an earlier line of the hosts file takes the alias for itself",
+    summary="another line of the hosts file defines the alias",
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.HOSTS_FILE, Need.NETWORKS, Need.HOST_ADDRESSES}
     ),

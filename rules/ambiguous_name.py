@@ -2,34 +2,34 @@
 
 ## What it means
 
-On a user-defined network, several containers that do not belong together have the name that the
-target dials. Two Compose projects that share a network and have a service of one name do it, and
-so does anyone who gives a network alias that another container has already.
+On a user-defined network, several unrelated containers have the name that the target dials. This
+happens when two Compose projects share a network and have a service of the same name, or when
+somebody gives a network alias that another container already has.
 
 ## Why it matters
 
 The embedded DNS answers with the addresses of all of them, shuffled: every second connection goes
-to a stranger, with passwords and all. Each single look seems right.
+to a stranger, passwords included. Each single look-up seems right.
 
 ## How it is proved
 
 The names, network aliases and running containers of the target's networks, as inspect prints them,
-and the answer of the target's own resolver, where it could be asked. What the target dials comes
-from its links, its settings and scripts, its label or the configuration, as in LD301. For a link,
-the name that counts is the source's: the alias is private to the target, and no other container can
+and the answer of the target's own resolver, if it could be asked. What the target dials comes from
+its links, its settings and scripts, its label or the configuration, as in LD301. For a link, the
+name that counts is the source's: the alias is private to the target, and no other container can
 take it.
 
 ## What it is not
 
-Containers of one Compose service are its replicas, as are those of one project, or made by hand,
-with the same image and names alike (`search1` and `search2`, `app-blue` and `app-green`): that is
-how load is spread. A name of the hosts file comes before DNS. A target that has the name itself
-looks for its peers. On networks that span hosts nothing is said.
+Containers of one Compose service are its replicas. So are containers of one project, or made by
+hand, that have the same image and similar names (`search1` and `search2`, `app-blue` and
+`app-green`): that is load balancing. A name in the hosts file comes before DNS. A target that has
+the name itself looks for its peers. Networks that span hosts are not judged.
 
 ## How to fix it
 
-Give the container that is meant a name that no other one on the network has, and dial that; or take
-the name from the other.
+Give the intended container a name that no other one on the network has, and dial that name; or take
+the name away from the other container.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _hit(
     by = "" if dialled.link is None else f", its link to {asked},"
     return Hit(
         message=f"In {target.name}, {dialled.name}{by} leads to {' and to '.join(told)}: "
-        f"connections go now to one, now to the other ({dialled.where}).",
+        f"each connection goes to a random one ({dialled.where}).",
         evidence=(
             Proof(
                 what=f"containers called {asked} on network {network}",
@@ -115,13 +115,13 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"give the container that {target.name} means a name that no other one on "
-                f"network {network} has, and let {target.name} dial that",
+                title=f"give the container that {target.name} needs a name that no other one on "
+                f"network {network} has, and make {target.name} dial that name",
                 safety=Safety.MANUAL,
             ),
             Fix(
-                title=f"take the name {asked} from the other on network {network}, or take that "
-                "one off the network",
+                title=f"take the name {asked} away from the other container on network "
+                f"{network}, or disconnect that container from it",
                 safety=Safety.MANUAL,
             ),
         ),

@@ -1,4 +1,4 @@
-"""After a restart of the host the target starts again, and its source does not.
+"""After a restart of the host the target starts again, but its source does not.
 
 ## What it means
 
@@ -13,13 +13,13 @@ makes it try again.
 
 ## How it is proved
 
-From the two restart policies, while both containers run: it can be foreseen.
+The two restart policies, while both containers run: this is a prediction.
 
 ## What it is not
 
-Something else may start the source at boot: a systemd unit, a cron line, Compose. linkdoctor
-cannot see that; if it is so, ignore this warning for the target. A link on a user-defined network
-does not keep its target from starting.
+Something else may start the source at boot: a systemd unit, a cron line, Compose. linkdoctor cannot
+see that; in that case, suppress this warning for the target. A link on a user-defined network does
+not keep its target from starting.
 
 ## How to fix it
 
@@ -96,7 +96,7 @@ RULE = Rule(
     name="boot-order",
     severity=Severity.WARNING,
     since="0.1",
-    summary="after a restart of the host the target starts again, and its source does not",
+    summary="after a restart of the host the target starts again, but its source does not",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

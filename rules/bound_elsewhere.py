@@ -2,30 +2,31 @@
 
 ## What it means
 
-The source is on several networks, or has further addresses, and its process listens on one address
-or one interface alone: not on the one by which the target comes.
+The source is on several networks, or has further addresses, and its process listens on only one
+address or interface. It is not the one on which the target connects.
 
 ## Why it matters
 
-Every connection through the link is refused, although the service runs and others reach it.
+Every connection through the link is refused, although the service runs and other containers reach
+it.
 
 ## How it is proved
 
-The kernel's list of listening sockets of the source's network namespace has some for the port, each
-bound to an address that the source does not have on the network of the link, or to an interface
-without such an address. As in LD502, a port that the target is known to dial counts; where none is
-known, not one exposed port may be reachable.
+The kernel's list of listening sockets of the source's network namespace has some for the port, but
+each is bound to an address that the source does not have on the network of the link, or to an
+interface without such an address. As in LD502, a port that the target is known to dial counts. If
+none is known, it is reported only when no exposed port is reachable.
 
 ## What it is not
 
-A listener on `0.0.0.0` or `::`, or one more on the link's own address, is reachable. The loopback
-address is LD503; a listener on every address of the other family is LD513. Containers that share
-the source's network namespace reach every address of it.
+A listener on `0.0.0.0` or `::`, or an additional one on the link's own address, is reachable. The
+loopback address is LD503; a listener on every address of the other family is LD513. Containers that
+share the source's network namespace reach every address of it.
 
 ## How to fix it
 
-Let the service bind to `0.0.0.0`: that is a setting of the program, often called *bind*, *listen*
-or *host*. Or let source and target meet on the network where it does listen.
+Make the service bind to `0.0.0.0`: that is a setting of the program, often called *bind*, *listen*
+or *host*. Or connect source and target to the network on which it does listen.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         bound = bound_places(source, fault.ports, topology)
         at = ", ".join(sorted(dialled_addresses(link, source, topology)))
         yield fault.hit(
-            f"{source.name} serves port {fault.listed} only where {target} does not come by: "
-            f"{', '.join(bound)}; {target} dials it as {link.alias} at {at}.",
+            f"{source.name} serves port {fault.listed} only at {', '.join(bound)}; "
+            f"{target} dials it as {link.alias} at {at}.",
             topology,
             bound=bound,
             wanted="0.0.0.0",
-            advice=f"let the service in {source.name} bind to 0.0.0.0 instead of one address or "
+            advice=f"make the service in {source.name} bind to 0.0.0.0 instead of one address or "
             "interface",
         )
 

@@ -1,4 +1,4 @@
-"""A container reaches for one that lives on another host.
+"""A container depends on one that runs on another host.
 
 ## What it means
 
@@ -7,7 +7,7 @@ a container of another examined engine.
 
 ## Why it matters
 
-Links never cross engines. The name does not resolve, however right the link looks.
+Links never cross engines. The name does not resolve, even though the link looks correct.
 
 ## How it is proved
 
@@ -17,10 +17,10 @@ container of another engine examined in the same run has it. Examine several eng
 
 ## What it is not
 
-A container of the same name on both hosts is not evidence that the other one was meant; the own
-host's counts. A link on a network that spans hosts, such as an attachable overlay network, reaches
-other engines: whether it resolves is LD306's to say. A link on the default bridge whose source was
-removed is LD103, which shows the container on the other host too.
+If both hosts have a container of that name, the one on the target's own host counts. A link on a
+network that spans hosts, such as an attachable overlay network, reaches other engines: whether it
+resolves is checked by LD306. A link on the default bridge whose source was removed is LD103, which
+shows the container on the other host too.
 
 ## How to fix it
 
@@ -152,7 +152,7 @@ RULE = Rule(
     name="cross-host-link",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container reaches for one that lives on another host",
+    summary="a container depends on one that runs on another host",
     needs=frozenset(
         {
             Need.DETAILS,

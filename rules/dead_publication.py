@@ -1,4 +1,4 @@
-"""A port of the host leads to a container's port that nothing listens on.
+"""A host port leads to a container port that nothing listens on.
 
 ## What it means
 
@@ -7,27 +7,27 @@ a listening socket on the published port that can be reached from outside the co
 
 ## Why it matters
 
-The host accepts the connection, or seems to, and then it is refused or closed at once. Whoever
-uses the host's port is led to nobody.
+The host accepts the connection, or seems to, and then it is refused or closed at once. Clients of
+the host port reach nothing.
 
 ## How it is proved
 
-The binding is in inspect, and was asked for by its port. The kernel's list of listening sockets of
-the container's network namespace has none for that TCP port, or only one on the loopback address,
-which the host does not reach either.
+The binding is in inspect, and a specific port was requested. The kernel's list of listening sockets
+of the container's network namespace has none for that TCP port, or only one on the loopback
+address, which the host cannot reach either.
 
 ## What it is not
 
-A container that started less than ten seconds ago, or whose health check says *starting*, may
-still be on its way up. What `--publish-all` publishes is whatever the image exposes: nobody asked
-for that very port. Another container that shares the network namespace may be the one that
-listens. UDP ports, paused containers and one-off jobs of Compose are not judged. Where a link to
-the container already reports the port as a fault (LD502, LD503), it is not reported again.
+A container that started less than ten seconds ago, or whose health check says *starting*, may still
+be starting up. `--publish-all` publishes whatever the image exposes: nobody requested that specific
+port. Another container that shares the network namespace may be the one that listens. UDP ports,
+paused containers and one-off jobs of Compose are not judged. If a link to the container already
+reports the port as a fault (LD502, LD503), it is not reported again.
 
 ## How to fix it
 
-Look into the container's log and at the ports that it does listen on: the program failed to start
-its service, uses another port, or binds to the loopback address.
+Check the container's log and the ports that it does listen on: the program failed to start its
+service, uses another port, or binds to the loopback address.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _hit(
     why = _why(container, dead)
     if sharer is not None:
         why = (
-            f"{sharer.name}, which shares its network and listens, sits in another network "
-            f"namespace than {container.name} has now"
+            f"{sharer.name}, which shares its network and listens, is in a different network "
+            f"namespace from the one that {container.name} has now"
         )
     return Hit(
         message=f"{_led(place, dead)}, but {why}{others}.",
@@ -207,7 +207,7 @@ def _why(container: Container, dead: Sequence[_Dead]) -> str:
 
 def _rejoin(container: Container, sharer: Container) -> Fix:
     return doing(
-        f"restart {sharer.name}, so that it joins the network that {container.name} has now",
+        f"restart {sharer.name}, so that it joins the current network of {container.name}",
         Safety.RESTART,
         Restart(container=sharer.name),
     )
@@ -217,7 +217,7 @@ def _fixes(container: Container, dead: Sequence[_Dead]) -> Iterator[Fix]:
     doors = {each.door for each in dead}
     if PortState.LOOPBACK in doors:
         yield Fix(
-            title=f"let the service in {container.name} bind to 0.0.0.0 instead of a loopback "
+            title=f"make the service in {container.name} bind to 0.0.0.0 instead of a loopback "
             "address",
             safety=Safety.MANUAL,
         )
@@ -238,7 +238,7 @@ RULE = Rule(
     name="dead-publication",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a port of the host leads to a container's port that nothing listens on",
+    summary="a host port leads to a container port that nothing listens on",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachContainer(check),
     cases=(

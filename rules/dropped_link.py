@@ -1,37 +1,39 @@
-"""A link that was asked for, and that the engine does not have.
+"""A link was requested, but the engine does not have it.
 
 ## What it means
 
-The target was made with a link, but the running engine has none under that alias: inspect does not
-print it.
+The target was created with a link, but the running engine has none under that alias: inspect does
+not print it.
 
 ## Why it matters
 
-The engine writes no hosts line and sets no variable for it at the target's next start, and keeps
-those of the running target right no more: the alias is unknown or leads astray, without an error.
+The engine writes no hosts line and sets no variable for it at the target's next start, and no
+longer updates those of the running target: the alias is unknown or leads to the wrong place,
+without an error.
 
 ## How it is proved
 
-The engine's own `hostconfig.json` of the running target asks for the link. Where that cannot be
-read: a variable `<ALIAS>_NAME=/target/alias` in its process, or a hosts line as the engine writes
-it (address, alias, short id, name). It happens when the engine starts after a source was renamed or
-removed: at the first typed name that it does not find it gives up on all the rest of the target's
-links (engine lab). `docker rm --link` does it too, until the engine's next start.
+The engine's own `hostconfig.json` of the running target requests the link. If that cannot be read:
+a variable `<ALIAS>_NAME=/target/alias` in its process, or a hosts line as the engine writes it
+(address, alias, short id, name). It happens when the engine starts after a source was renamed or
+removed: at the first typed name that it does not find, it drops this link and all later ones of the
+target (engine lab). `docker rm --link` also causes it, until the engine's next start.
 
-On a user-defined network the link hangs on the target's endpoint: who disconnects the target and
-connects it again without `--link`, or to another network, has dropped it; the disk still has it.
+On a user-defined network the link belongs to the target's endpoint: if the target is disconnected
+and connected again without `--link`, or to another network, the link is dropped; the disk still has
+it.
 
 ## What it is not
 
-Variables that the image or the user set are not a link's; nor are those that name another target
-(LD111) or extra hosts. A link that is printed and does nothing is LD112, one that was dropped for
-another with the same alias LD305. A name that something else gives the target by now, an alias of
-the source itself or a hosts line, is not missed; nor are the aliases that Compose adds to one that
-is still there.
+Variables that the image or the user set do not come from a link; nor do those that name another
+target (LD111), or extra hosts. A link that is printed and does nothing is LD112; one that was
+dropped for another with the same alias is LD305. A name that the target now gets from elsewhere,
+such as an alias of the source itself or a hosts line, is not missing; nor are the extra aliases
+that Compose adds to a link that still exists.
 
 ## How to fix it
 
-Create the target again, with the link asked for, once its source exists under the name.
+Once the source exists under that name, create the target again with the link.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ def _on_a_network(place: HostContainer, network: str, topology: Topology) -> Ite
         there = topology.endpoint(target, network) is not None
         observed = f"none on {network}" if there else f"not on {network}"
         yield Hit(
-            message=f"{target.name} was made with a link to {name} as {link.alias} on network "
+            message=f"{target.name} was created with a link to {name} as {link.alias} on network "
             f"{network}, but the engine has no such link now{leads}.",
             evidence=(
                 Proof(
@@ -188,14 +190,14 @@ def _asked_for(
     target, alias, typed = place.container, dropped.link.alias, dropped.link.source
     failed = dropped.fate is LinkOutcome.FAILED
     why = ""
-    also = f" and gave up {', '.join(lost)} with it" if lost else ""
+    also = f", and also dropped {', '.join(lost)}" if lost else ""
     if failed and dropped.source is None:
         why = f": it found nothing called {typed} when it started{also}"
     elif failed and _has_lost_its_owner(place, dropped, topology):
         why = f": {typed} has the network of a container that is gone{also}"
     return Hit(
-        message=f"{target.name} was made with a link to {typed} as {alias}, but the engine has no "
-        f"such link{why}.",
+        message=f"{target.name} was created with a link to {typed} as {alias}, but the engine has "
+        f"no such link{why}.",
         evidence=(
             Proof(
                 what=f"link {alias} of {target.name} in inspect",
@@ -220,8 +222,8 @@ def _fixes(
         return
     if dropped.fate is LinkOutcome.FAILED and dropped.source is not None:
         yield Fix(
-            title=f"give {dropped.source.name} a network of its own, since a container with the "
-            f"host's cannot be linked to; then create {target.name} again",
+            title=f"give {dropped.source.name} its own network, because a container with the "
+            f"host's network cannot be linked to; then create {target.name} again",
             safety=Safety.MANUAL,
         )
         return
@@ -229,7 +231,7 @@ def _fixes(
     if absent:
         names = ", ".join(absent)
         yield Fix(
-            title=f"let containers called {names} exist again: rename those that were renamed, "
+            title=f"bring back the containers called {names}: rename those that were renamed, "
             "create those that are gone",
             safety=Safety.MANUAL,
         )
@@ -320,7 +322,7 @@ RULE = Rule(
     name="dropped-link",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link that was asked for, and that the engine does not have",
+    summary="a link was requested, but the engine does not have it",
     needs=frozenset(
         {Need.DETAILS, Need.STORED_LINKS, Need.PROCESS_ENV, Need.HOSTS_FILE, Need.NETWORKS}
     ),

@@ -1,9 +1,9 @@
-"""One alias was asked for twice, with two sources: one of them was dropped.
+"""One alias was requested for two sources: the engine dropped one of them.
 
 ## What it means
 
-The target was made with two links of one alias to two different containers, as in
-`--link app:db --link other:db`.
+The target was created with two links under one alias to two different containers, as in `--link
+app:db --link other:db`.
 
 ## Why it matters
 
@@ -12,13 +12,13 @@ target never reaches the other container under that name.
 
 ## How it is proved
 
-The engine's own `hostconfig.json` of the target holds the alias twice, and the names typed lead to
+The engine's own `hostconfig.json` of the target has the alias twice, and the typed names lead to
 two different containers today.
 
 ## What it is not
 
-One source may have many aliases, and the same link may be typed twice, or once by name and once
-by id. On a user-defined network the links are the network's.
+One source may have many aliases, and the same link may be typed twice, or once by name and once by
+id. Links on a user-defined network belong to the network's endpoint.
 
 ## How to fix it
 
@@ -102,7 +102,7 @@ def _hit(
     other = _free(lost, taken)
     links = (*details.stored_links, StoredLink(lost, other))
     return Hit(
-        message=f"{target.name} was made with two links called {alias}, to {kept.name} and to "
+        message=f"{target.name} was created with two links called {alias}, to {kept.name} and to "
         f"{lost}; the engine kept {kept.name} and dropped {lost} silently.",
         evidence=(
             Proof(
@@ -145,7 +145,7 @@ RULE = Rule(
     name="duplicate-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="one alias was asked for with two sources, and one was dropped",
+    summary="one alias was requested for two sources, and one was dropped",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachContainer(check),
     cases=(

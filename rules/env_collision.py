@@ -1,28 +1,28 @@
-"""Variables of a link take names that mean something else.
+"""Variables of a link have names that mean something else.
 
 ## What it means
 
-Docker makes the prefix of a link's variables of its alias: upper case, and `-` becomes `_`. Two
-aliases such as `a-2` and `a_2` then have one prefix. Or the alias is named like a setting of the
-program: with a link `redis`, `REDIS_PORT` is `tcp://172.17.0.2:6379`, where the program wants a
+Docker derives the prefix of a link's variables from its alias: upper case, and `-` becomes `_`. Two
+aliases such as `a-2` and `a_2` then have the same prefix. Or the alias looks like a setting of the
+program: with a link `redis`, `REDIS_PORT` is `tcp://172.17.0.2:6379`, but the program expects a
 number.
 
 ## Why it matters
 
-Of two links with one prefix, the variables of one win, and nobody knows of which. A program that
-takes `tcp://172.17.0.2:6379` for a port number fails at its start, or dials nowhere.
+Of two links with the same prefix, the variables of one win, and which one is not defined. A program
+that expects a port number in `tcp://172.17.0.2:6379` fails to start or cannot connect.
 
 ## How it is proved
 
-Two aliases of one target have one prefix, and their sources would set one variable differently. Or
-the running process has `<ALIAS>_PORT` from the link, in the link's form, and the target's command
-or entry-point script reads that very variable with a number for its default
+Two aliases of one target have the same prefix, and their sources would set the same variable
+differently. Or the running process has `<ALIAS>_PORT` from the link, in the link's form, and the
+target's command or entry-point script reads this variable with a number as its default
 (`${REDIS_PORT:-6379}`), or its image is known to use it as a setting.
 
 ## What it is not
 
 Two aliases of one source set equal variables. A script that cuts or replaces the variable, or knows
-the form `tcp:`, copes with it. A variable that the target sets itself wins over the link's (LD204).
+the form `tcp:`, can handle it. A variable that the target sets itself wins over the link's (LD204).
 From engine 29 on links set no variables.
 
 ## How to fix it
@@ -121,7 +121,7 @@ def _with_a_setting(link: Link, topology: Topology) -> Iterator[Hit]:
     new = _free_alias(link, topology)
     yield Hit(
         message=f"The link {link.alias} sets {name} to {given.value} in {link.target.name}, which "
-        "takes that variable for a port number.",
+        "expects that variable to be a port number.",
         evidence=(
             Proof(
                 what=name,
@@ -190,7 +190,7 @@ RULE = Rule(
     name="env-collision",
     severity=Severity.WARNING,
     since="0.1",
-    summary="variables of a link take names that mean something else",
+    summary="variables of a link have names that mean something else",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     cases=(

@@ -2,12 +2,13 @@
 
 ## What it means
 
-When the target was started its source had no address: it was between two restarts. The engine
-wrote `tcp://:5432` and an empty `…_ADDR`.
+When the target was started, its source had no address, because it was between two restarts. The
+engine wrote `tcp://:5432` and an empty `…_ADDR`.
 
 ## Why it matters
 
-The program dials nothing, or its own host. The variables stay so for as long as the process runs.
+The program dials nothing, or its own host. The variables stay like this as long as the process
+runs.
 
 ## How it is proved
 
@@ -16,8 +17,8 @@ empty address.
 
 ## What it is not
 
-Variables that the image or the user set are theirs. A source that is in its restart loop still is
-LD106 as well.
+Variables that the image or the user set do not come from the link. A source that is still in its
+restart loop is also LD106.
 
 ## How to fix it
 

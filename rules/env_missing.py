@@ -1,4 +1,4 @@
-"""The target reads link variables, and its link sets none.
+"""The target reads link variables, but its link sets none.
 
 ## What it means
 
@@ -19,14 +19,14 @@ process has none with the alias's prefix.
 
 ## What it is not
 
-Programs that use the name of the alias miss nothing. Variables that a script only tests for are
+Programs that use the alias as a name need no variables. Variables that a script only tests for are
 optional. On older engines a link on the default bridge to a source that exposes no port is LD501.
 
 ## How to fix it
 
 Create the target again with the variables set by hand, to names instead of addresses. On engine 29
-the variables can be had back for a while: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in
-the engine's own environment; engine 30 takes that away too.
+you can get the variables back for now: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in the
+engine's own environment; engine 30 removes that too.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ RULE = Rule(
     name="env-missing",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target reads link variables, and its link sets none",
+    summary="the target reads link variables, but its link sets none",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT}),
     check=EachLink(check),
     cases=(

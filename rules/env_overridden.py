@@ -2,28 +2,28 @@
 
 ## What it means
 
-`Config.Env` of the target, from the image or from `-e`, has a variable with the very name of one
+`Config.Env` of the target, from the image or from `-e`, has a variable with the same name as one
 that the link sets, and another value. The target's own value wins.
 
 ## Why it matters
 
-Whoever reads the variable gets the target's value and not the source's address, at every start.
+Programs that read the variable get the target's value and not the source's address, at every start.
 That is often intended.
 
 ## How it is proved
 
 The names in `Config.Env` are compared with the variables that the engine would set for the link
-today. The values that are compared are those of addresses, ports and protocols only.
+today. Only the values of addresses, ports and protocols are compared.
 
 ## What it is not
 
 A value that equals the link's changes nothing. `<ALIAS>_NAME` and `<ALIAS>_ENV_…` are not judged:
-they lead nobody anywhere. From engine 29 on links set no variables, and a link on a user-defined
+nothing connects by them. From engine 29 on links set no variables, and a link on a user-defined
 network never did.
 
 ## How to fix it
 
-Drop one of the two, if it is not intended: the variable, or the link.
+If it is not intended, remove one of the two: the variable or the link.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
     if not replaced:
         return
     yield Hit(
-        message=f"{link.target.name} sets {', '.join(replaced)} itself, so what the link "
-        f"{link.alias} would say of {source.name} does not reach its program.",
+        message=f"{link.target.name} sets {', '.join(replaced)} itself, so its program does not "
+        f"get what the link {link.alias} would set for {source.name}.",
         evidence=tuple(
             Proof(
                 what=name,

@@ -1,32 +1,31 @@
-"""Something relies on a port of the host that the engine chose by itself.
+"""Something relies on a host port that the engine chose by itself.
 
 ## What it means
 
-The container's port is published with `--publish-all`, with `--publish` without a port of the
-host, or with a range of them. The engine then chooses the port at each start, and something
-outside counts on it.
+The container's port is published with `--publish-all`, or with `--publish` without a host port or
+with a range of them. The engine then chooses the port at each start, but something outside relies
+on it.
 
 ## Why it matters
 
-It works today. At the next start of the container, or of the engine, the port moves, and whoever
-dials the old number finds nobody, or another container.
+It works today. At the next start of the container, or of the engine, the port changes, and clients
+of the old number reach nothing, or another container.
 
 ## How it is proved
 
-Inspect shows that no single port of the host was asked for. That something counts on it is said as
-in LD505: by the label `linkdoctor.publish`, by `publishes` in the configuration, or by the settings
-of another container that name the host's address or name with the port of today.
+Inspect shows that no single host port was requested. What relies on it is known as in LD505: from
+the label `linkdoctor.publish`, from `publishes` in the configuration, or from the settings of
+another container that name the host's address or name with today's port.
 
 ## What it is not
 
-A port that was asked for by its number stays. A port that nobody outside counts on may move. A
+A port that was requested by its number stays. A port that nothing outside relies on may change. A
 program that looks the port up at each use, with `docker port`, needs no fixed one.
 
 ## How to fix it
 
-Create the container again with a fixed port of the host. One below 32768 is out of the engine's
-own range; where the number of today is kept, another container may be given it first after a
-reboot.
+Create the container again with a fixed host port. A port below 32768 is outside the engine's own
+range. If you keep today's number, the engine may give it to another container first after a reboot.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def _binding(port: ReliedPort, topology: Topology) -> Proof:
     today = port.publications[0]
     return Proof(
         what=f"host binding of {port.container.name} {today.port} on {port.host}",
-        observed=f"port {today.host_port}, of the engine's choice",
+        observed=f"port {today.host_port}, chosen by the engine",
         expected="a fixed port",
         where=topology.read_from(port.container.details),
     )
@@ -105,8 +104,8 @@ def _fixes(port: ReliedPort, topology: Topology) -> tuple[Fix, ...]:
             why=f"with port {today} of {port.host} fixed, so that existing clients still reach it",
         ),
         Fix(
-            title="better, where what dials it can be changed: publish it at a fixed port below "
-            "32768, which the engine gives to nobody by itself",
+            title="better, if its clients can be changed: publish it at a fixed port below "
+            "32768, which the engine never assigns by itself",
             safety=Safety.MANUAL,
         ),
     )
@@ -128,7 +127,7 @@ RULE = Rule(
     name="ephemeral-port",
     severity=Severity.INFO,
     since="0.1",
-    summary="something relies on a port of the host that the engine chose by itself",
+    summary="something relies on a host port that the engine chose by itself",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES}),
     check=EachContainer(check, up=True),
     cases=(

@@ -2,15 +2,15 @@
 
 ## What it means
 
-The engine keeps its rules in chains of its own (`DOCKER` and others) and has traffic led there
-from the chain `FORWARD`. Something took the chains or the jumps away: `iptables -F`, a restart
-of another firewall, a script that restores saved rules.
+The engine keeps its rules in chains of its own (`DOCKER` and others), to which the chain `FORWARD`
+jumps. Something removed the chains or the jumps: `iptables -F`, a restart of another firewall, a
+script that restores saved rules.
 
 ## Why it matters
 
-The engine does not notice, and brings its rules back only when it starts. Until then published
-ports, the way out of containers and, with `--icc=false`, links are blocked, or networks that
-should be kept apart are not, as the other firewall's policy has it.
+The engine does not notice, and restores its rules only when it starts. Until then the other
+firewall's policy decides: published ports, the way out of containers and, with `--icc=false`, links
+are blocked, or networks that should be kept apart are not.
 
 ## How it is proved
 
@@ -20,16 +20,16 @@ nftables it is the table `docker-bridges` that is missing, or has lost the way t
 
 ## What it is not
 
-An engine that was told not to manage the firewall (`--iptables=false`, on its command line or in
-its settings file) has no chains. Where its settings cannot be read (with socket activation its
-process is not known) and there are no chains at all, nothing is said either way. Chains that are
-there and reached, but miss a rule of a link, are LD603. A table of nftables whose form is not
-understood is not judged.
+An engine that is configured not to manage the firewall (`--iptables=false`, on its command line or
+in its settings file) has no chains. If its settings cannot be read (with socket activation its
+process is not known) and there are no chains at all, nothing is reported. Chains that exist and are
+reached, but lack a rule of a link, are LD603. An nftables table whose form is not understood is not
+judged.
 
 ## How to fix it
 
-Restart the engine; it makes its chains anew. Containers with a restart policy come back, others
-are stopped by it, unless live-restore is on. Let whatever flushed the firewall leave the
+Restart the engine; it creates its chains again. Containers with a restart policy come back; others
+stay stopped, unless live-restore is on. Configure whatever flushed the firewall to leave the
 engine's chains alone, or restart the engine after it.
 """
 
@@ -75,21 +75,21 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
         f"which the network of {some} depends.",
         evidence=(
             Proof(
-                what=f"way from {_ENTRANCES[nft]} to {_CHAINS[nft]}",
+                what=f"jump from {_ENTRANCES[nft]} to {_CHAINS[nft]}",
                 observed=f"chains of the engine: {', '.join(firewall.chains) or 'none'}; "
                 "no jump leads there"
                 if not nft
-                else "no way leads there"
+                else "no rule leads there"
                 if firewall.chains
                 else "there are no such chains",
-                expected="a way there from all that is forwarded",
+                expected="a jump there for all forwarded traffic",
                 where=topology.firewall_read_from(host),
             ),
         ),
         fixes=(
             Fix(
-                title="restart the engine on its host (systemctl restart docker): it makes its "
-                "rules anew; unless live-restore is on, containers without a restart policy have "
+                title="restart the engine on its host (systemctl restart docker): it creates its "
+                "rules again; unless live-restore is on, containers without a restart policy have "
                 "to be started again",
                 safety=Safety.MANUAL,
             ),

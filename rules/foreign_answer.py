@@ -1,28 +1,28 @@
-"""Something foreign answers in the place of a link's source.
+"""A foreign DNS server answers in place of a link's source.
 
 ## What it means
 
-The source of a link on a user-defined network is not there. The embedded DNS forwards the alias to
+The source of a link on a user-defined network is missing. The embedded DNS forwards the alias to
 the servers of the host, and one of them knows it: a wildcard record, a search domain, a provider
 that answers every name.
 
 ## Why it matters
 
-The alias resolves, so nothing looks wrong: the target talks to a stranger, sends it passwords
-perhaps, and reports odd answers instead of a missing name.
+The alias resolves, so nothing looks wrong: the target talks to a stranger, perhaps sends it
+passwords, and reports odd answers instead of a missing name.
 
 ## How it is proved
 
-The target's own resolver, asked from its network namespace, answers the alias with addresses of
-which none is in a subnet of the target's networks.
+The target's own resolver, asked from its network namespace, answers the alias with addresses, and
+none of them is in a subnet of the target's networks.
 
 ## What it is not
 
-A source that runs on the link's network is answered by the embedded DNS itself. An address on any
-of the target's networks, as on an overlay network with other hosts, is no stranger's; nor is one
-that the source has elsewhere. A hosts line or another container with the alias comes before DNS.
-Where the source exists and has stopped (LD101), is on another network (LD402) or on another engine
-(LD401), that is the cause; where nothing answers, it is LD306.
+If the source runs on the link's network, the embedded DNS answers itself. An address on any of the
+target's networks is no stranger's (on an overlay network it may be on another host); nor is one
+that the source has elsewhere. A hosts line or another container with the alias comes before DNS. If
+the source exists and has stopped (LD101), is on another network (LD402) or on another engine
+(LD401), that is the cause; if nothing answers, it is LD306.
 
 ## How to fix it
 
@@ -178,7 +178,7 @@ RULE = Rule(
     name="foreign-answer",
     severity=Severity.ERROR,
     since="0.1",
-    summary="something foreign answers in the place of a link's source",
+    summary="a foreign DNS server answers in place of a link's source",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.NETWORK),
     explains=frozenset({"LD310", "LD510"}),

@@ -7,25 +7,25 @@ that is a container's on another examined engine.
 
 ## Why it matters
 
-The addresses of containers are known on their own host only. From here nothing answers there, or
-something that has nothing to do with it.
+Container addresses are known only on their own host. From here nothing answers at that address, or
+something unrelated does.
 
 ## How it is proved
 
 Several engines are examined in one run, and a container of another one has the address on a bridge
-network. Here nobody has it: no container, no address of the host, no network in whose subnet it
-lies, and no route of the host that leads there.
+network. Nothing on this host has it: no container has the address, nor the host itself, no
+network's subnet contains it, and no route of the host leads there.
 
 ## What it is not
 
 Every engine uses the same subnets by default. An address in a subnet of this engine's own networks
-is looked for here, whoever has it elsewhere: that is LD208, which says so too. Overlay, macvlan and
-ipvlan networks reach across hosts, and so do routes that somebody laid to the other host's
-containers. What the engine wrote for a link is LD302.
+is looked for here, even if a container elsewhere has it: that is LD208, which says so too. Overlay,
+macvlan and ipvlan networks reach across hosts, and so do routes that somebody added to the other
+host's containers. What the engine wrote for a link is LD302.
 
 ## How to fix it
 
-Publish the port on the other host and let the setting hold that host's address, put both containers
+Publish the port on the other host and use that host's address in the setting, put both containers
 on one overlay network, or run an ambassador on this host.
 """
 
@@ -140,7 +140,7 @@ def _hit(
     first = places[0]
     return Hit(
         message=f"{target.name} has {address} in its settings ({first.where}), the address of "
-        f"{source.name} on {foreign.host}: it is reached from that host only.",
+        f"{source.name} on {foreign.host}: it can be reached only from that host.",
         evidence=(
             *(
                 Proof(

@@ -1,4 +1,4 @@
-"""A link leads to a container that was removed; another one has its name now.
+"""A link leads to a removed container; another container has its name now.
 
 ## What it means
 
@@ -7,24 +7,24 @@ Docker still prints the link, but the engine holds the *removed* container, not 
 
 ## Why it matters
 
-The target keeps the old address in its variables and its hosts file. It may work by luck, while
-the new source happens to have the old address. At its next restart the engine refuses to start
-the target: *Cannot link to a non running container*. `docker exec` and health checks in it fail
-already.
+The target keeps the old address in its variables and its hosts file. It may work by luck, as long
+as the new source happens to have the old address. At its next restart the engine refuses to start
+the target: *Cannot link to a non running container*. `docker exec` and health checks in it already
+fail.
 
 ## How it is proved
 
 Inspect of the target prints the link, but the engine's own look-up of target/alias (the `Names` of
 its list, or `GET /containers/<target>/<alias>/json`) finds no container, while a container with the
 source's name exists. A source that was renamed before it was removed is printed by its last name
-(Compose v1 puts the container's short id before it, as in `4f2b01c3d5e6_app`); then the name in the
-engine's `hostconfig.json`, or the one behind that id, counts.
+(Compose v1 puts the container's short id before it, as in `4f2b01c3d5e6_app`); in that case the
+name in the engine's `hostconfig.json` counts, or the one after that id.
 
 ## What it is not
 
 A source that was renamed is still linked: the engine follows it. A source that moved to another
-address is still linked too (LD201). A link whose source's name nothing has any more is LD103. A
-target that was stopped for good (no restart policy) is not waited for by anyone.
+address is still linked too (LD201). If nothing has the source's name any more, it is LD103. A
+target that was stopped for good (no restart policy) is not reported.
 
 ## How to fix it
 

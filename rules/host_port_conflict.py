@@ -1,34 +1,34 @@
-"""The engine could not start a container because a port of the host is taken.
+"""The engine could not start a container because a host port is taken.
 
 ## What it means
 
 `docker run`, `docker start` or a boot failed: another container, or a program of the host, holds
-the port that the container is to be published at. It was left behind, not running.
+the host port that the container publishes. The container was left behind, not running.
 
 ## Why it matters
 
-The service is down, and the reason is shown nowhere but in inspect. No restart policy tries again.
-A target that is linked to it reaches nobody.
+The service is down, and only inspect shows the reason. No restart policy tries again. A target that
+is linked to it reaches nothing.
 
 ## How it is proved
 
 The container is created, exited or dead, and `State.Error` is one of the engine's messages about a
-taken port. The words differ by version; linkdoctor knows those of engines 20.10 to 28. Who holds
-the port is read from the bindings of the other containers, then from the listening sockets of the
-host, whose program is known only if it runs in a container on the host's network.
+taken port. The wording differs by version; linkdoctor knows that of engines 20.10 to 28. The holder
+of the port is read from the bindings of the other containers, then from the listening sockets of
+the host, whose program is known only if it runs in a container on the host's network.
 
 ## What it is not
 
-A container that stopped for another reason. An attempt that was perhaps repeated with success
-under another name is a warning: it never ran, nothing is linked to it, and a container of the same
-image that publishes the same port of its own was made later and runs. That is a guess, and said to
-be one; a sibling that was there before, or that Compose made, is a replica and no such sign. A
-range of ports that are all taken is not reported.
+A container that stopped for another reason. A failed attempt that was perhaps repeated with success
+under another name is only a warning: it never ran, nothing is linked to it, and a container of the
+same image that publishes the same port of its own was created later and runs. That is a guess, and
+the message says so; a sibling that existed before, or that Compose created, is a replica and no
+such sign. A range of ports that are all taken is not reported.
 
 ## How to fix it
 
-If the port is free by now, start the container. Otherwise create it again at another port of the
-host, or let go whoever holds this one.
+If the port is free now, start the container. Otherwise create it again at another host port, or
+stop what holds this one.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def check(place: HostContainer, topology: Topology) -> Iterator[Hit]:
     fixes = tuple(_fixes(place, conflict, protocol, holder, links, topology))
     for link in links:
         yield Hit(
-            message=f"The engine could not start {container.name}, which {link.target.name} is to "
+            message=f"The engine could not start {container.name}, which {link.target.name} should "
             f"reach as {link.alias}: {taken}.",
             evidence=evidence,
             fixes=fixes,
@@ -130,7 +130,7 @@ def _told(place: HostContainer, conflict: PortConflict, holder: _Holder) -> str:
     port = f"port {conflict.port} of {place.host}"
     if holder.name:
         return f"{port} is taken by {holder.name}"
-    return f"{port} was taken; {'it is free now' if holder.seen else 'by whom was not seen'}"
+    return f"{port} was taken; {'it is free now' if holder.seen else 'the holder was not seen'}"
 
 
 def _holder(
@@ -235,7 +235,7 @@ def _evidence(
         yield Proof(
             what=f"holder of {conflict.port}/{protocol} on {place.host}",
             observed=holder.name,
-            expected="nobody",
+            expected="none",
             where=holder.where,
         )
 
@@ -257,14 +257,15 @@ def _fixes(
         return
     if not holder.name:
         yield Fix(
-            title=f"see who holds port {conflict.port}; start {container.name} once it is free",
+            title=f"find out what holds port {conflict.port}; start {container.name} once it is "
+            "free",
             safety=Safety.MANUAL,
         )
         return
     yield _elsewhere(place, conflict, protocol, topology)
     if holder.container is not None:
         yield Fix(
-            title=f"let {container.name} have port {conflict.port}: stop "
+            title=f"free port {conflict.port} for {container.name}: stop "
             f"{holder.container.name}, then start {container.name}",
             safety=Safety.MANUAL,
             commands=(
@@ -274,7 +275,7 @@ def _fixes(
         )
     else:
         yield Fix(
-            title=f"or end the program of {place.host} that listens on port {conflict.port}, then "
+            title=f"or stop the program on {place.host} that listens on port {conflict.port}, then "
             f"start {container.name}",
             safety=Safety.MANUAL,
         )
@@ -356,7 +357,7 @@ RULE = Rule(
     name="host-port-conflict",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container could not start because a port of the host is taken",
+    summary="a container could not start because a host port is taken",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS, Need.HOST_LISTENERS}),
     check=EachContainer(check),
     explains=frozenset(

@@ -1,14 +1,14 @@
-"""The target dials its source at the port that the *host* has for it.
+"""The target dials its source at the *host* port instead of the container port.
 
 ## What it means
 
 The source's port is published under another number, as in `--publish 5433:5432`, and the target's
-settings name the alias with the number of the host: `db:5433`. The alias leads to the container
-itself, where only its own number is served.
+settings use the alias with the host's number: `db:5433`. The alias leads to the container itself,
+which serves only its own number.
 
 ## Why it matters
 
-Every connection through the link is refused, while the same port at the host's address works.
+Every connection through the link is refused, although the same port works at the host's address.
 
 ## How it is proved
 
@@ -19,12 +19,12 @@ its listening sockets has it.
 ## What it is not
 
 A port that is published under its own number. A source that does listen on that number, or exposes
-it. Where the sockets cannot be seen, the exposed ports decide. A source that started less than ten
+it. If the sockets cannot be read, the exposed ports decide. A source that started less than ten
 seconds ago, or whose health check says *starting*, is not judged yet: the rule is skipped.
 
 ## How to fix it
 
-Let the target dial the container's port; the number of the host is for those outside it.
+Make the target dial the container's port; the host's number is for clients outside.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _hit(
     inside = bound.port.number
     return Hit(
         message=f"{link.target.name} dials {link.alias}:{port} ({where}), but {port} is the port "
-        f"of {link.host} that leads to {source.name}; under the alias it is {inside}.",
+        f"of {link.host} that leads to {source.name}; at the alias it is {inside}.",
         evidence=(
             Proof(
                 what=f"host binding of {source.name} {bound.port}",
@@ -101,7 +101,7 @@ def _hit(
         ),
         fixes=(
             Fix(
-                title=f"let {link.target.name} dial {link.alias}:{inside} instead of "
+                title=f"make {link.target.name} dial {link.alias}:{inside} instead of "
                 f"{link.alias}:{port} ({where})",
                 safety=Safety.MANUAL,
             ),
@@ -115,7 +115,7 @@ RULE = Rule(
     name="host-port-dialled",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target dials its source at the port that the host has for it",
+    summary="the target dials its source at the host port instead of the container port",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD502", "LD510"}),

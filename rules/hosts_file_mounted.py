@@ -7,8 +7,8 @@ file, which the target never sees.
 
 ## Why it matters
 
-On the default bridge the hosts file is the only place where an alias means anything. Only the
-variables of the link are left, and engine 29 sets none.
+On the default bridge the hosts file is the only place that defines an alias. Only the variables of
+the link are left, and engine 29 sets none.
 
 ## How it is proved
 
@@ -16,8 +16,8 @@ Inspect of the target shows a mount at `/etc/hosts`, and the file has no line fo
 
 ## What it is not
 
-A mounted file that names the alias itself is someone's intention. A link on a user-defined network
-needs no hosts line.
+A mounted file that contains the alias itself is intended. A link on a user-defined network needs no
+hosts line.
 
 ## How to fix it
 

@@ -7,19 +7,19 @@ address that the source has now.
 
 ## Why it matters
 
-Every connection by name goes to the wrong place: to nobody, or to another container.
+Every connection by name goes to the wrong place: to nothing, or to another container.
 
 ## How it is proved
 
-The line that the alias leads in the hosts file of the running target is compared with the
-source's address on the default bridge. It happens without anyone editing the file: when the
-source is disconnected from the bridge and connected again, engines 20.10 and 26.1 leave the old
-address; after a rename of the target the engine no longer corrects it.
+The line that begins with the alias in the hosts file of the running target is compared with the
+source's address on the default bridge. It happens without anyone editing the file: when the source
+is disconnected from the bridge and connected again, engines 20.10 and 26.1 leave the old address;
+after a rename of the target the engine no longer corrects it.
 
 ## What it is not
 
-A line that `--add-host` asked for is intended. A source without an address now is not running
-(LD101). IPv4 and IPv6 lines are each compared with the address of their own family.
+A line from `--add-host` is intended. A source without an address is not running (LD101). IPv4 and
+IPv6 lines are each compared with the address of their own family.
 
 ## How to fix it
 

@@ -2,31 +2,31 @@
 
 ## What it means
 
-The engine wrote a line for the link into the target's `/etc/hosts` when it started the target.
-It is gone; if another line has the alias among its names, that one decides.
+The engine wrote a line for the link into the target's `/etc/hosts` when it started the target. It
+is gone; if another line has the alias among its names, that line is used.
 
 ## Why it matters
 
-On the default bridge the hosts file is the only place where an alias means anything: there is no
-DNS for containers. The name does not resolve at all, and the engine never adds a missing line
-while the target runs, not even when the source restarts.
+On the default bridge the hosts file is the only place that defines an alias: there is no DNS for
+containers. The name does not resolve at all, and the engine never adds a missing line while the
+target runs, not even when the source restarts.
 
 ## How it is proved
 
 The link is live, the target runs on the default bridge, and no line of its hosts file begins with
-the alias. Nor does another line that has it among its names, in whatever case, hold the source's
-address. What resolvers skip is no line: a comment, or one whose address is written loosely.
+the alias. No other line that has it among its names, in any letter case, holds the source's address
+either. Lines that resolvers skip do not count: a comment, or a malformed address.
 
 ## What it is not
 
-A target that mounts a hosts file of its own never gets link entries (LD309). A line that
-`--add-host` asked for gives the alias a meaning: if that is not the source, it is LD304. The line
-of another link to the same source serves as well.
+A target that mounts a hosts file of its own never gets link entries (LD309). A line from
+`--add-host` defines the alias: if its address is not the source's, it is LD304. The line of another
+link to the same source serves as well.
 
 ## How to fix it
 
-Restart the target, provided that each of its links leads to a running container; and see to it
-that nothing in the container rewrites the file.
+Restart the target, provided that each of its links leads to a running container; and make sure that
+nothing in the container rewrites the file.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _effect(link: Link, other: HostsLine | None, topology: Topology) -> str:
         return ", so the name does not resolve"
     holder = topology.holder_of(link.host, other.address)
     whose = f", the address of {holder.name}" if holder is not None else ""
-    return f" of the engine's, so by the line of {other.names[0]} it means {other.address}{whose}"
+    return f" from the engine, and the line of {other.names[0]} gives it {other.address}{whose}"
 
 
 RULE = Rule(

@@ -3,10 +3,10 @@
 ## What it means
 
 The network keeps its containers apart (`icc=false`: `--icc=false` of the engine, or the network
-option `enable_icc`). On the default bridge the engine opens the firewall for each exposed port of
-a link's source when the target starts. For this link there is no such rule: someone flushed the
-chain, or the engine was restarted with live-restore (20.10 loses the rules then). On a
-user-defined network the engine never adds a rule: links there give a name and no way through.
+option `enable_icc`). On the default bridge the engine opens the firewall for each exposed port of a
+link's source when the target starts. For this link there is no such rule: someone flushed the
+chain, or the engine was restarted with live-restore (20.10 loses the rules then). On a user-defined
+network the engine never adds a rule: links there define a name but do not open the firewall.
 
 ## Why it matters
 
@@ -14,22 +14,22 @@ The alias resolves to the right address, and every connection times out.
 
 ## How it is proved
 
-The rule that drops traffic within the bridge stands in the firewall, and no rule of the engine's
-own chain lets the target's address through to an exposed port of the source's. Nor does any other
-rule that is passed on the way accept it.
+The firewall has the rule that drops traffic within the bridge, and no rule of the engine's own
+chain lets the target's address through to an exposed port of the source. No other rule on the way
+accepts it either.
 
 ## What it is not
 
-A source that exposes no port is LD501. Chains that are missing altogether are LD604. A rule of
-the administrator's that accepts the traffic, or whose conditions are not understood, makes up for
-a missing one. Where both containers are on another network too, and the alias is a name of the
-source there, it may mean that address. Where the engine keeps its rules with nftables, only its own
-table counts: what another table accepts does not make up for a drop there.
+A source that exposes no port is LD501. Chains that are missing altogether are LD604. An
+administrator's rule that accepts the traffic, or whose conditions are not understood, counts as a
+replacement. If both containers are also on another network, and the alias is a name of the source
+there, it may mean that address. If the engine keeps its rules in nftables, only its own table
+counts: what another table accepts does not undo a drop there.
 
 ## How to fix it
 
-Restart the target: its start adds the rules. On a user-defined network, move the target to another
-network with the source that does not keep them apart.
+Restart the target: its start adds the rules. On a user-defined network, move the target with the
+source to another network that does not keep its containers apart.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         evidence=(
             Proof(
                 what="firewall rules of the link",
-                observed=f"none accepts {here.address} to {there.address}, {listed}; what stays "
+                observed=f"none accepts {here.address} to {there.address}, {listed}; traffic "
                 f"within {network.bridge} is dropped",
                 expected="a pair of ACCEPT rules for each exposed port",
                 where=topology.firewall_read_from(link.host),
@@ -127,7 +127,7 @@ def _fixes(link: Link, source: Container, network: Network, topology: Topology) 
     return (
         Fix(
             title=f"move {link.target.name} to a network with {source.name} that does not keep "
-            f"them apart: links on {network.name} open nothing",
+            f"them apart: links on {network.name} do not open the firewall",
             safety=Safety.MANUAL,
             commands=(
                 commands.shell("docker", "network", "create", new),

@@ -1,32 +1,32 @@
-"""A firewall rule of a link lets a target through to an address that is not the source's.
+"""A firewall rule of a link lets a target reach an address that is no longer the source's.
 
 ## What it means
 
-Where containers may talk only over links (`--icc=false`), the engine adds a pair of rules to its
-firewall when the target starts: from the target's address to the source's, and back. When the
-source comes back with another address, the pair stays at the old one. It also stays when the
-source of a link stops before its target does, even if both are removed.
+If containers may communicate only over links (`--icc=false`), the engine adds a pair of rules to
+its firewall when the target starts: from the target's address to the source's, and back. When the
+source comes back with another address, the pair keeps the old one. It also stays when the source of
+a link stops before its target does, even if both are removed.
 
 ## Why it matters
 
-The link is blocked, although the hosts file is right. And the target may now reach whoever has
-the old address, which nobody allowed.
+The link is blocked, although the hosts file is correct. And the target may now reach any container
+that has the old address, which nobody allowed.
 
 ## How it is proved
 
-A pair of ACCEPT rules for two single addresses of the bridge stands in the engine's own chain
-(`DOCKER`, or with nftables that of the bridge in the table `docker-bridges`), and no link of today
-leads from the one address to the other. Who has the addresses now is looked up. If containers have
-both, that is an error. If one of them is nobody's, the rule lets through whoever gets it next: a
-warning.
+The engine's own chain (`DOCKER`, or with nftables that of the bridge in the table `docker-bridges`)
+has a pair of ACCEPT rules for two single addresses of the bridge, and no current link leads from
+one address to the other. The current holders of the addresses are looked up. If containers have
+both, it is an error. If one of them is unused, the rule lets through the container that gets it
+next: a warning.
 
 ## What it is not
 
-The administrator's own rules stand in `DOCKER-USER` or `FORWARD`, not in that chain. Rules for
-published ports let in from outside the bridge. Two links between the same two containers share
-a pair. An address that is nobody's is not reported while a stopped container could come back to
-it (the source or the target of a link with that port), or while the target has a link whose
-source was removed, which LD102 and LD103 tell. The engine clears such rules when it starts.
+The administrator's own rules are in `DOCKER-USER` or `FORWARD`, not in that chain. Rules for
+published ports let traffic in from outside the bridge. Two links between the same two containers
+share a pair. An unused address is not reported while a stopped container could get it back (the
+source or the target of a link with that port), or while the target has a link whose source was
+removed, which LD102 and LD103 report. The engine clears such rules when it starts.
 
 ## How to fix it
 
@@ -61,7 +61,7 @@ from linkdoctor.rulekit.firewall import NFT_CHAIN, NFT_TABLE, Way, ways_on
 from linkdoctor.rulekit.fixes import restart_target
 from linkdoctor.rulekit.world import World
 
-_NOBODY = "nobody"
+_NOBODY = "no container"
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:
@@ -99,8 +99,10 @@ def _hits(
     leaks = target is not None and holder is not None
     if not blocked and not leaks and any(_may_return(each, wrong, topology) for each in links):
         return
-    who = target.name if target else f"whoever gets {wrong.target}"
-    whom = f"{holder.name} ({wrong.source})" if holder else f"whoever gets {wrong.source}"
+    who = target.name if target else f"any container that gets {wrong.target}"
+    whom = (
+        f"{holder.name} ({wrong.source})" if holder else f"any container that gets {wrong.source}"
+    )
     listed = ", ".join(map(str, wrong.ports))
     yield Hit(
         message=f"The firewall lets {who} through to {listed} of {whom}, "
@@ -242,7 +244,7 @@ RULE = Rule(
     name="icc-stale-rule",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a firewall rule of a link leads to an address that is not the source's",
+    summary="a firewall rule of a link leads to an address that is no longer the source's",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.NETWORKS, Need.FIREWALL}),
     check=EachHost(check),
     explains=frozenset({"LD603", "LD510"}),

@@ -1,34 +1,35 @@
-"""The target reads variables of a legacy link that its engine no longer sets, or soon will not.
+"""The target reads variables of a legacy link that its engine no longer sets, or soon will not set.
 
 ## What it means
 
-Engine 29 sets no link variables any more. Engine 28.4 and later ones of that series still set
-them, and call them deprecated. The target's command line, its entry-point script or its image
-reads such variables.
+Engine 29 sets no link variables any more. Engine 28.4 and later 28 releases still set them, and
+call them deprecated. The target's command line, its entry-point script or its image reads such
+variables.
 
 ## Why it matters
 
-On engine 29 the program finds no address; on 28 it will not after the upgrade. Some images then
-silently do something else: redmine falls back to SQLite, cassandra seeds itself as a new cluster.
+On engine 29 the program finds no address; on 28 it will not find one after the upgrade. Some images
+then silently do something else: redmine falls back to SQLite, cassandra seeds itself as a new
+cluster.
 
 ## How it is proved
 
 The version of the engine, and a link variable that the target reads without a default, as for
-LD203. On engine 29 it is an error where the process lacks the variable, or where it has it only
-from before the upgrade. Where the engine was told to keep the variables, it is a warning: engine
-30 takes that away too. Engine 28.5 is in the lab; of 29 there are a real engine's recorded answers,
-with the escape variable modelled after its documentation.
+LD203. On engine 29 it is an error if the process lacks the variable, or has it only from before the
+upgrade. If the engine is configured to keep the variables, it is a warning: engine 30 removes that
+too. Engine 28.5 is in the lab; for 29 there are a real engine's recorded answers, with the escape
+variable modelled after its documentation.
 
 ## What it is not
 
-Images and programs that use the name of the alias lose nothing. Variables that the user sets stay.
+Images and programs that use the alias as a name lose nothing. Variables that the user sets stay.
 Links on user-defined networks have never set variables: that is LD203.
 
 ## How to fix it
 
 Create the target again with the variables set by hand, to names instead of addresses. On engine 29
-the variables can be had back for a while: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in
-the engine's own environment.
+you can get the variables back for now: set `DOCKER_KEEP_DEPRECATED_LEGACY_LINKS_ENV_VARS=1` in the
+engine's own environment.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         yield _hit(
             link,
             wanted,
-            f"{reads}, which engine {engine} sets only because of {ESCAPE}; engine 30 takes that "
-            "away.",
+            f"{reads}, which engine {engine} sets only because of {ESCAPE}; engine 30 removes "
+            "that.",
             observed="set by the engine, as configured",
             fixes=(by_hand,),
             severity=Severity.WARNING,
@@ -124,7 +125,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             link,
             wanted,
             f"{reads} and has it from before the upgrade to engine {engine}, which sets no link "
-            "variables any more: it is gone when the container is started again.",
+            "variables any more: it will be gone when the container is started again.",
             observed="set by an earlier engine",
             fixes=(by_hand, keep_variables(link.target.name)),
         )
@@ -185,8 +186,8 @@ RULE = Rule(
     name="legacy-env-removed",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target reads variables of a legacy link that its engine sets no more, or soon "
-    "will not",
+    summary="the target reads variables of a legacy link that its engine no longer sets, or soon "
+    "will not set",
     needs=frozenset(
         {Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV, Need.ENTRY_SCRIPT, Need.ENGINE_ENV}
     ),

@@ -1,31 +1,31 @@
-"""The target has links on the default bridge, which Docker takes away step by step.
+"""The target has links on the default bridge, which Docker is removing step by step.
 
 ## What it means
 
 Links on the default bridge (*legacy links*) are deprecated since engine 28.4. Engine 29 no longer
-sets their variables, 29.6 warns when one is made, and engine 30 is to take more away. Links on
+sets their variables, 29.6 warns when one is created, and engine 30 will remove more. Links on
 user-defined networks stay.
 
 ## Why it matters
 
 Nothing is broken today. The next upgrade of the engine, or the one after it, will break something,
-and it is easier to move before.
+and it is easier to migrate before that.
 
 ## How it is proved
 
-The version of the engine, and the links that inspect of the running target prints. Below 28.4
-nobody has deprecated anything, and the rule is silent; from 29.6 on it is a warning.
+The version of the engine, and the links that inspect of the running target prints. Before 28.4
+nothing is deprecated, and the rule reports nothing; from 29.6 on it is a warning.
 
 ## What it is not
 
-A link on a user-defined network is not deprecated. What is broken already is said by other rules:
-LD601 where the target reads variables that the engine sets no more.
+A link on a user-defined network is not deprecated. What is already broken is reported by other
+rules, such as LD601 if the target reads variables that the engine no longer sets.
 
 ## How to fix it
 
-Make a network, connect the sources to it, and create the target again there, with the same links:
-on a user-defined network a link is a name that the engine's DNS answers to this target alone. To
-connect the target alone does not move it: the line in its hosts file stays, and wins.
+Create a network, connect the sources to it, and create the target again there, with the same links:
+on a user-defined network a link is a name that the engine's DNS answers to this target alone. Only
+connecting the target does not move it: the line in its hosts file stays, and wins.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ RULE = Rule(
     name="legacy-link",
     severity=Severity.INFO,
     since="0.1",
-    summary="the target has links on the default bridge, which Docker takes away step by step",
+    summary="the target has links on the default bridge, which Docker is removing step by step",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}),
     check=EachContainer(check),
     cases=(

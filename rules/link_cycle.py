@@ -1,32 +1,33 @@
-"""Links that lead in a circle, once the engine looks them up again.
+"""The typed names of links form a cycle at the engine's next start.
 
 ## What it means
 
 While the engine runs, a link is a pointer to one container. On its disk it is the text that was
-typed, and the engine's next start looks it up by the names of that day. After a rename or a
-recreation these names can lead from a container back to itself, over others or at once.
+typed, and the engine looks this up again at its next start, by the names that exist then. After a
+rename or a recreation these names can lead from a container back to itself, directly or through
+others.
 
 ## Why it matters
 
-A container that is linked to itself, or to one that is linked back to it, can hang the engine for
-good when it starts. Today nothing shows: the pointers of the running engine lead to
+A container that is linked to itself, or to one that is linked back to it, can hang the engine
+forever when it starts. Nothing is visible today, because the pointers of the running engine lead to
 other containers.
 
 ## How it is proved
 
 The links in the engine's own `hostconfig.json` of each container are looked up as the engine does
-it: by id, by name, by the beginning of an id, and no further than to the first that is not found.
+it: by id, by name, by the beginning of an id, and it stops at the first that is not found.
 
 ## What it is not
 
-Two targets of one source, or a chain of links, are no circle. A renamed source whose name nothing
+Two targets of one source, or a chain of links, are not a cycle. A renamed source whose name nothing
 took is LD110. Links of containers on user-defined networks are names, looked up at each query.
 
 ## How to fix it
 
-Create one container of the circle again, with the links that it has now, or without the one that
-closes the circle, *before* the engine restarts. Containers that need each other belong on a
-user-defined network.
+*Before* the engine restarts, create one container of the cycle again, with its current links, or
+without the one that closes the cycle. Containers that need each other belong on a user-defined
+network.
 """
 
 from __future__ import annotations
@@ -91,16 +92,16 @@ def _hit(
     chain = " → ".join((*(each.target.name for each in turned), step.target.name))
     drop = Fix(
         title=f"before the engine restarts: create {step.target.name} again without the link "
-        f"{step.alias}, and let containers that need each other meet on a user-defined network",
+        f"{step.alias}, and put containers that need each other on a user-defined network",
         safety=Safety.MANUAL,
     )
     fixes: tuple[Fix, ...] = (drop,)
     if opening is not None:
-        why = "with the links that it has now, before the engine restarts"
+        why = "with its current links, before the engine restarts"
         fixes = (recreate_source(topology, host, step.target, why=why), drop)
     return Hit(
-        message=f"By the names that were typed, the links lead in a circle ({chain}); the "
-        "engine's next start can hang for good.",
+        message=f"With the names that were typed, the links form a cycle ({chain}); the "
+        "engine's next start can hang forever.",
         evidence=tuple(
             Proof(
                 what=f"link {each.alias} of {each.target.name} on the engine's disk",
@@ -161,7 +162,7 @@ RULE = Rule(
     name="link-cycle",
     severity=Severity.ERROR,
     since="0.1",
-    summary="links that lead in a circle at the engine's next start",
+    summary="links form a cycle at the engine's next start",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachHost(check),
     explains=frozenset({"LD109", "LD110"}),

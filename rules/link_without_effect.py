@@ -1,4 +1,4 @@
-"""A link that the engine accepted and that does nothing.
+"""A link was accepted by the engine but has no effect.
 
 ## What it means
 
@@ -8,8 +8,8 @@ the engine accepts and ignores.
 
 ## Why it matters
 
-Docker prints the link as if it were there. The hosts line may even still stand, leading to an
-address that the target has no way to.
+Docker prints the link as if it were there. The hosts line may even still exist, with an address
+that the target cannot reach.
 
 ## How it is proved
 
@@ -19,7 +19,7 @@ only at that endpoint.
 ## What it is not
 
 A link on a user-defined network is printed at that network's endpoint and works. A target that
-joined a further network keeps its link as long as it is on the bridge too. A target that was
+joined a further network keeps its link as long as it is also on the bridge. A target that was
 created without a network is LD404.
 
 ## How to fix it
@@ -124,7 +124,7 @@ RULE = Rule(
     name="link-without-effect",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link that the engine accepted and that does nothing",
+    summary="a link was accepted by the engine but has no effect",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD302", "LD303", "LD304", "LD510"}),

@@ -2,7 +2,7 @@
 
 ## What it means
 
-What answers at the endpoint is Podman. It speaks Docker's API, but of links it knows nothing.
+The engine at this endpoint is Podman. It speaks Docker's API, but does not support links.
 
 ## Why it matters
 
@@ -13,19 +13,19 @@ that rely on link variables or aliases do not work as they do under Docker.
 ## How it is proved
 
 The engine's own answer to `docker version` names Podman among its components. That Podman refuses
-links on its default network and drops those of other networks was seen on Podman 4.3 (Debian 12,
-as root); its recorded answers are among the tests.
+links on its default network and drops those of other networks was observed on Podman 4.3 (Debian
+12, as root); its recorded answers are among the tests.
 
 ## What it is not
 
-Docker, of whatever version. What linkdoctor finds on Podman besides is proved as on Docker: names
-that a container expects, listeners, addresses.
+Docker of any version. Other findings on Podman are proved as on Docker: names that a container
+expects, listeners, addresses.
 
 ## How to fix it
 
-Let the containers share a network of their own, where each one's name and aliases resolve (Podman
-needs aardvark-dns or, with CNI, the dnsname plugin for that), or put them into one pod, where they
-reach each other on localhost.
+Put the containers on a network of their own, where their names and aliases resolve (Podman needs
+aardvark-dns or, with CNI, the dnsname plugin for that), or put them into one pod, where they reach
+each other on localhost.
 """
 
 from __future__ import annotations

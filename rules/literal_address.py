@@ -2,34 +2,33 @@
 
 ## What it means
 
-An environment variable, the command or an extra host names an address out of a container network
+An environment variable, the command or an extra host contains an address from a container network
 of this engine. Often somebody copied the variables of a link, `DB_PORT_5432_TCP_ADDR=172.17.0.5`,
 into `-e`.
 
 ## Why it matters
 
-The engine hands out addresses anew at each start. After the next one the address may be nobody's,
-or another container's, which then gets the connections, passwords and all.
+The engine assigns addresses at each start. After the next one the address may be unused, or belong
+to another container, which then gets the connections, passwords included.
 
 ## How it is proved
 
-An address in `Config.Env`, the command or the extra hosts, which lies in the subnet of a bridge
-network of this engine. It is an error where no container has it now, or where the setting speaks of
-a container by its name (`DB_…`, an extra host `db`) and another one has it. Otherwise the right
-container has it today, and it is a warning.
+An address in `Config.Env`, the command or the extra hosts that is in the subnet of a bridge network
+of this engine. It is an error if no container has it now, or if the setting names a container
+(`DB_…`, an extra host `db`) and another one has it. Otherwise the right container has it today, and
+it is a warning.
 
 ## What it is not
 
-An address that `--ip` gave for good; the gateway's and other addresses of the host; the container's
-own; addresses on macvlan, ipvlan and overlay networks, which may belong to something outside this
-engine. Somebody who puts machines of his own on the bridge of a Docker network must set their
-addresses aside (`--aux-address`). What a link put into the running process is LD201, an extra host
-for the alias of a link LD304, and an address of no network of this engine LD403.
+A fixed address from `--ip`; the gateway's and other addresses of the host; the container's own;
+addresses on macvlan, ipvlan and overlay networks, which may belong to something outside this
+engine. Anyone who puts their own machines on the bridge of a Docker network must reserve their
+addresses (`--aux-address`). A stale address that a link put into the running process is LD201, an
+extra host for the alias of a link is LD304, and an address outside this engine's networks is LD403.
 
 ## How to fix it
 
-Let the setting hold the name: the alias of a link, or the container's name on a user-defined
-network.
+Use the name in the setting: the alias of a link, or the container's name on a user-defined network.
 """
 
 from __future__ import annotations
@@ -164,13 +163,10 @@ def _hit(place: HostContainer, found: _Found, topology: Topology) -> Hit:
 
 def _whose(found: _Found) -> str:
     if found.holder is None:
-        return "it is nobody's now"
+        return "no container has it now"
     if found.is_wrong and found.meant is not None:
         return f"it is {found.holder.name}'s now, not {found.meant.name}'s"
-    return (
-        f"it is {found.holder.name}'s today, and may be another's when {found.holder.name} is "
-        "started anew"
-    )
+    return f"{found.holder.name} has it today, but may get a different one at its next start"
 
 
 def _elsewhere(host: str, found: _Found, topology: Topology) -> str:
@@ -186,7 +182,7 @@ def _fix(place: HostContainer, found: _Found, topology: Topology) -> Fix:
     name, peer = place.container.name, found.meant or found.holder
     where = ", ".join(literal.where for literal in found.places[:_MOST_SHOWN])
     if peer is None:
-        how = "the name of the container that is meant, linked or on a common network,"
+        how = "the name of the intended container, linked or on a common network,"
     elif found.network.name == DEFAULT_BRIDGE:
         alias = next(
             (

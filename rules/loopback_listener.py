@@ -6,13 +6,13 @@ The process in the source listens on `127.0.0.1` (or `::1`) of its own network n
 
 ## Why it matters
 
-Nothing outside that container can reach it, be the port exposed, published or linked.
+Nothing outside that container can reach it, even if the port is exposed, published or linked.
 
 ## How it is proved
 
 Each listening socket of the source for the port is bound to a loopback address; the process that
-holds it is named where it was seen. As in LD502, a port that the target is known to dial counts;
-where none is known, not one exposed port may be reachable.
+holds it is named if it could be identified. As in LD502, a port that the target is known to dial
+counts. If none is known, it is reported only when no exposed port is reachable.
 
 ## What it is not
 
@@ -22,7 +22,7 @@ dial, while others are open, is info only.
 
 ## How to fix it
 
-Let the service bind to `0.0.0.0` (or the container's own address): that is a setting of the
+Make the service bind to `0.0.0.0` (or the container's own address): that is a setting of the
 program, often called *bind*, *listen* or *host*.
 """
 
@@ -64,7 +64,7 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
                 if listener.protocol == "tcp" and listener.port in fault.ports
             ),
             wanted="0.0.0.0",
-            advice=f"let the service in {source.name} bind to 0.0.0.0 instead of a loopback "
+            advice=f"make the service in {source.name} bind to 0.0.0.0 instead of a loopback "
             "address",
         )
 

@@ -7,27 +7,26 @@ outside that host.
 
 ## Why it matters
 
-Only programs on the host itself reach it. A connection to the host's own address is refused, also
-one from a container of that very host.
+Only programs on the host itself reach it. A connection to the host's own address is refused, even
+from a container on the same host.
 
 ## How it is proved
 
 Every host binding of the port is on a loopback address. That something needs it from outside is
-said as in LD505: by the label `linkdoctor.publish`, by `publishes` in the configuration, or by the
-settings of another container that name the host's address or name with the port, where nothing
-else of the host listens.
+known as in LD505: from the label `linkdoctor.publish`, from `publishes` in the configuration, or
+from the settings of another container that name the host's address or name with the port, provided
+that nothing else on the host listens there.
 
 ## What it is not
 
-A binding on the loopback address that nobody outside needs is intended: a proxy on the host may
-stand before it. A port that is bound to another address too is reachable. A container on the
-host's own network may dial the loopback address.
+A binding on the loopback address that nobody outside needs is intended: a proxy on the host may be
+in front of it. A port that is bound to another address too is reachable. A container on the host's
+own network may dial the loopback address.
 
 ## How to fix it
 
-If it is intended, take the label away, or let a proxy on the host listen at its own address.
-Otherwise create the container again with the port published on every address, or on that of one
-network.
+If it is intended, remove the label, or let a proxy on the host listen on its own address. Otherwise
+create the container again with the port published on every address, or on that of one network.
 """
 
 from __future__ import annotations
@@ -125,12 +124,12 @@ def _fixes(port: ReliedPort, topology: Topology) -> tuple[Fix, ...]:
             host,
             port.container,
             published=opened,
-            why=f"with port {number} published on every address of {host}; anyone who reaches "
-            f"{host} reaches it then",
+            why=f"with port {number} published on every address of {host}; anyone who can reach "
+            f"{host} can then reach it",
         ),
         Fix(
-            title=f"or leave it, if only {host} itself is to reach it, and let a proxy there "
-            "listen for those outside",
+            title=f"or leave it, if only {host} itself needs it, and let a proxy there listen for "
+            "clients outside",
             safety=Safety.MANUAL,
         ),
     )

@@ -1,9 +1,9 @@
-"""A container expects a name that nothing gives it.
+"""A container expects a name that nothing provides.
 
 ## What it means
 
 The container dials a name, but no link, network alias, container name or hosts line provides that
-name to it. Most often the link is there under another alias: linked as `app`, expected `helloapp`.
+name to it. Most often the link exists under another alias: linked as `app`, expected `helloapp`.
 
 ## Why it matters
 
@@ -15,31 +15,31 @@ something else (redmine to SQLite, cassandra to a new cluster).
 What the container expects comes from, the strongest first: the label `linkdoctor.expects` on the
 container or its image; the configuration; link variables that its command line or entry-point
 script reads; hosts that its environment or arguments name (URLs, `host:port`, `*_HOST`); hosts that
-its entry-point script dials or waits for, whatever the circumstances; the table of known images.
-Label, configuration and command line speak for themselves. The others need support: a link under
-another alias whose source exposes the port or has a similar name, a container of that very name out
-of reach (for a script, one that exposes the port), the container's own resolver, asked from inside
-its network namespace, saying that there is no such name, or, with `--logs`, the container's log
-since its last start saying that the name did not resolve. If the resolver's answer is all there is,
-or a service of the same Compose project, it is a warning: a setting may belong to a feature that is
-not in use, or to another service that shares the file of settings.
+its entry-point script dials or waits for unconditionally; the table of known images. Label,
+configuration and command line are sufficient on their own. The others need support: a link under
+another alias whose source exposes the port or has a similar name, a container of exactly that name
+out of reach (for a script, one that exposes the port), the container's own resolver, asked from
+inside its network namespace, saying that there is no such name, or, with `--logs`, the container's
+log since its last start saying that the name did not resolve. If the resolver's answer is all there
+is, or a service of the same Compose project, it is a warning: a setting may belong to a feature
+that is not in use, or to another service that shares the file of settings.
 
 ## What it is not
 
 Names that DNS, extra hosts, the container's own hostname, network aliases or the hosts file
-provide, in whatever case; names with a dot, which are the world's; `localhost`; values that are no
-host; a default of the image that a setting replaces; a link whose alias the settings use. But the
-alias of a link on a user-defined network is found only as it is spelled. A name that is a container
-of another examined engine is LD401. Before it is said that a container is to be created, it is
-looked for by its name, its Compose service, its aliases on any network, its hostname, and the name
-that a failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), those of the target's own Compose
-project first. Several that may be meant are named, and none is chosen.
+provide, in any letter case; names with a dot, which public DNS may know; `localhost`; values that
+are not a host; a default of the image that a setting replaces; a link whose alias the settings use.
+But the alias of a link on a user-defined network is found only in its exact spelling. A name that
+is a container of another examined engine is LD401. Before linkdoctor advises creating a container,
+it searches for it by name, Compose service, aliases on any network, hostname, and the name that a
+failed attempt of Compose v1 changed (`4f2b01c3d5e6_db`), first in the target's own Compose project.
+If several are possible, all are named and none is chosen.
 
 ## How to fix it
 
-On a user-defined network, give the source the missing name as a network alias: the target need not
-be touched. On the default bridge, create the target again with the alias that it expects. A source
-with the network of the host has no name: let the name mean the host (`--add-host …:host-gateway`).
+On a user-defined network, give the source the missing name as a network alias; the target does not
+change. On the default bridge, create the target again with the alias that it expects. A source with
+the network of the host has no name: make the name mean the host (`--add-host …:host-gateway`).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ RULE = Rule(
     name="missing-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container expects a name that nothing gives it",
+    summary="a container expects a name that nothing provides",
     needs=frozenset(
         {
             Need.DETAILS,

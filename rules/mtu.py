@@ -2,13 +2,13 @@
 
 ## What it means
 
-Containers believe that packets of, say, 1500 bytes get through, while the interface of the
-host's default route takes only 1400: usual in clouds, on VPNs and where hosts are tunnelled.
+Containers assume that packets of, say, 1500 bytes get through, but the interface of the host's
+default route takes only 1400. This is common in clouds, on VPNs and on tunnelled hosts.
 
 ## Why it matters
 
-Small requests work and large answers hang, wherever a firewall on the way swallows the messages
-that would tell the sender. It looks like a slow or broken service outside.
+Small requests work and large answers hang if a firewall on the way drops the messages that would
+tell the sender. It looks like a slow or broken service outside.
 
 ## How it is proved
 
@@ -17,7 +17,7 @@ of the default route. It is reported for networks on which containers run.
 
 ## What it is not
 
-Traffic between containers on the same bridge, as over links, is not concerned. A network that is
+Traffic between containers on the same bridge, as over links, is not affected. A network that is
 internal never uses the uplink. A host without a default route has no uplink.
 
 ## How to fix it

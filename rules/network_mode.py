@@ -1,15 +1,15 @@
-"""A container has links, and a network mode in which links do nothing.
+"""A container has links, but a network mode in which links do nothing.
 
 ## What it means
 
-The target was created with `--network none`, `host` or `container:…`. The engine prints its links
-all the same.
+The target was created with `--network none`, `host` or `container:…`. The engine still prints its
+links.
 
 ## Why it matters
 
-Nothing stands behind such a link: no variable, no hosts line, no name. With `none` there is not
-even a way to the source. Engines refuse links together with `host` and `container:…` today and
-leave nothing behind; where they are seen, another program or an old engine made them.
+Such a link has no effect: no variable, no hosts line, no name. With `none` there is not even a
+route to the source. Current engines refuse links together with `host` and `container:…` and leave
+nothing behind; if you see them, another program or an old engine created them.
 
 ## How it is proved
 
@@ -20,7 +20,7 @@ container, and it has no endpoint on the default bridge.
 
 A target that was created with `none` and has been connected to the default bridge since: its links
 work from its next start on (LD303 until then). A target in the default mode that left the bridge is
-LD112. A task of a swarm service has no links, whatever its network mode says. A *source* in
+LD112. A task of a swarm service has no links, regardless of its network mode. A *source* in
 container mode is reached through the container whose network it shares.
 
 ## How to fix it
@@ -127,7 +127,7 @@ RULE = Rule(
     name="network-mode",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a container has links, and a network mode in which links do nothing",
+    summary="a container has links, but a network mode in which links do nothing",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER}),
     check=EachContainer(check, up=True),
     explains=frozenset({"LD201", "LD301", "LD302", "LD303", "LD304", "LD510"}),

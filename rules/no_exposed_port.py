@@ -7,22 +7,23 @@ Neither the source's image (`EXPOSE`) nor its command line (`--expose`, `--publi
 ## Why it matters
 
 The link then sets no address variables at all, only `<ALIAS>_NAME` and `<ALIAS>_ENV_*`: a program
-that reads variables finds none. Where the engine runs with `--icc=false`, no firewall rule is
-added either, and nothing of the source can be reached.
+that reads variables finds none. If the engine runs with `--icc=false`, no firewall rule is added
+either, and no port of the source can be reached.
 
 ## How it is proved
 
-Inspect of the source shows no exposed port, and the link is one on the default bridge.
+Inspect of the source shows no exposed port, and the link is on the default bridge.
 
 ## What it is not
 
-A link on a user-defined network needs no exposed port. From engine 29 on there are no variables
-to miss; with inter-container communication on, nothing is lost then.
+A link on a user-defined network needs no exposed port. From engine 29 on, links set no variables
+anyway; with inter-container communication on, nothing is lost then.
 
 ## How to fix it
 
-Create the source again with `--expose`, and then the target, whose link would be a ghost
-otherwise. Programs that use the name and know the port work as it is, unless `--icc=false`.
+Create the source again with `--expose`, and then the target, otherwise its link leads to the
+removed container. Programs that use the name and know the port already work, unless the engine runs
+with `--icc=false`.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def _listens(ports: Sequence[int], apart: Sequence[int]) -> str:
     if apart:
         return (
             f" It listens on {', '.join(map(str, apart))} of its loopback address only, where "
-            "nobody else reaches it."
+            "nothing else can reach it."
         )
     return ""
 

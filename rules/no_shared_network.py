@@ -7,30 +7,30 @@ or has been disconnected. The target still has the link.
 
 ## Why it matters
 
-On a user-defined network the embedded DNS looks the source up on that network alone: the alias does
-not resolve, or something foreign answers in its place. On the default bridge the hosts line stays
-at the address that the source had, which leads to nobody or to whoever got it next; `docker exec`
-and health checks in the target are refused, and so is its next start (engine lab).
+On a user-defined network the embedded DNS looks the source up on that network only: the alias does
+not resolve, or a foreign server answers instead. On the default bridge the hosts line keeps the
+address that the source had, which leads nowhere or to another container; `docker exec` and health
+checks in the target are refused, and so is its next start (engine lab).
 
 ## How it is proved
 
-The container that the link leads to has no endpoint on the link's network, and neither has the
+The container that the link leads to has no endpoint on the link's network, and neither does the
 container whose network namespace it shares. The target is on that network.
 
 ## What it is not
 
-A source that another way reaches is not reported: an extra host, another container with the alias
-on the network, a hosts line with an address that the source has elsewhere. On a network that spans
-hosts the target's own resolver decides. A target that left the network itself is LD112 or LD404; a
-start that was refused for this reason is LD104; a source that does not exist is LD306 or LD103.
-That both are on some *other* network does not help: the alias belongs to the link's own.
+A source that can be reached another way is not reported: an extra host, another container with the
+alias on the network, a hosts line with an address that the source has elsewhere. On a network that
+spans hosts the target's own resolver decides. A target that left the network itself is LD112 or
+LD404; a start that was refused for this reason is LD104; a source that does not exist is LD306 or
+LD103. Another common network does not help: the alias exists only on the link's own network.
 
 ## How to fix it
 
 Connect the source to the network of the link, which interrupts nothing. On a user-defined network
 the alias resolves at the next query. On the default bridge, engines before 28 leave the hosts line
 at the old address if the source gets another one: that is LD302 then. A source with the network of
-the host is never connected to another one: let the alias mean the host (`--add-host
+the host cannot be connected to another one: make the alias mean the host (`--add-host
 …:host-gateway`).
 """
 

@@ -1,4 +1,4 @@
-"""Nothing listens on the port that a link is about.
+"""Nothing listens on the port that a link uses.
 
 ## What it means
 
@@ -12,22 +12,23 @@ Every connection through the link is refused.
 ## How it is proved
 
 The kernel's list of listening sockets of the source's network namespace has none for the port. A
-port that the target is known to dial (from its environment or arguments, at the alias) counts;
-where none is known, all exposed TCP ports must be without a listener.
+port that the target is known to dial (from its environment or arguments, at the alias) counts. If
+none is known, it is reported only when all exposed TCP ports lack a listener.
 
 ## What it is not
 
-Where another container shares the source's network (`--network container:app`) and listens, the
-namespace is not empty: if the source was restarted since, the sharer sits in a namespace that
-nobody reaches, and that is said instead. Without the sharer's sockets nothing is said. A source
-that started less than ten seconds ago, or whose health check says *starting*, may still be on its
-way up. UDP ports are not judged. Some exposed ports without a listener are normal for images that
-expose all they could offer: that is info only. A listener on the loopback address is LD503.
+If another container shares the source's network (`--network container:app`) and listens, the
+namespace is not empty. But if the source was restarted since, that container is in a namespace that
+nothing reaches, and this is reported instead. Without that container's sockets nothing is reported.
+A source that started less than ten seconds ago, or whose health check says *starting*, may still be
+starting up. UDP ports are not judged. Some exposed ports without a listener are normal for images
+that expose everything they could offer: that is info only. A listener on the loopback address is
+LD503.
 
 ## How to fix it
 
-Look into the source's log and at the ports that it does listen on: the program failed to start its
-service, or uses another port than the image exposes.
+Check the source's log and the ports that it does listen on: the program failed to start its
+service, or uses a different port from the one that the image exposes.
 """
 
 from __future__ import annotations
@@ -94,8 +95,8 @@ def _left_behind(
     listed = ", ".join(map(str, ports))
     return Hit(
         message=f"{sharer.name} shares the network of {source.name} and listens on {listed}, but "
-        f"in another network namespace than {source.name} has now: {link.target.name}, which "
-        f"reaches {source.name} as {link.alias}, finds nobody there.",
+        f"in a different network namespace from the one that {source.name} has now: "
+        f"{link.target.name}, which reaches {source.name} as {link.alias}, finds nothing there.",
         evidence=(
             Proof(
                 what=f"listening sockets of {source.name}",
@@ -112,7 +113,7 @@ def _left_behind(
         ),
         fixes=(
             doing(
-                f"restart {sharer.name}, so that it joins the network that {source.name} has now",
+                f"restart {sharer.name}, so that it joins the current network of {source.name}",
                 Safety.RESTART,
                 Restart(container=sharer.name),
             ),
@@ -172,7 +173,7 @@ RULE = Rule(
     name="not-listening",
     severity=Severity.ERROR,
     since="0.1",
-    summary="nothing listens on the port that a link is about",
+    summary="nothing listens on the port that a link uses",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.LISTENERS}),
     check=EachLink(check, up=True),
     explains=frozenset({"LD510"}),

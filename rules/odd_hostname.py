@@ -2,31 +2,31 @@
 
 ## What it means
 
-Docker takes any text for an alias. Names of hosts are made of letters, digits and hyphens, with
-dots between labels of at most 63 characters; and two names are taken already in every container:
+Docker accepts any text as an alias. Host names consist of letters, digits and hyphens, with dots
+between labels of at most 63 characters; and two names are already taken in every container:
 `localhost` and its own hostname.
 
 ## Why it matters
 
-`localhost` leads to the container itself, whatever the link says. An alias that is the target's own
-hostname makes the target take the source for itself, or itself for the source. A space cuts the
-line in the hosts file into two other names. Many programs refuse `_` or a hyphen at the wrong end,
-and on a user-defined network `My-App` is not found under `my-app`.
+`localhost` always leads to the container itself. If the alias is the target's own hostname, the
+target confuses itself with the source. A space splits the line in the hosts file into two other
+names. Many programs refuse `_` or a hyphen at the wrong end, and on a user-defined network `My-App`
+is not found under `my-app`.
 
 ## How it is proved
 
 The alias, letter by letter, and the hostname of the target, as inspect prints them. It is an error
-where the name cannot lead to the source: `localhost`, the target's own hostname, white space, `#`
-in a hosts file, a label too long for the DNS of a user-defined network. Anything else is info.
+if the name cannot lead to the source: `localhost`, the target's own hostname, white space, `#` in a
+hosts file, a label too long for the DNS of a user-defined network. Anything else is info.
 
 ## What it is not
 
-Dots are part of names. `project_service_1` is what Compose itself called its containers: such an
-alias of a target that Compose made is nobody's choice.
+Dots are part of names. `project_service_1` is how Compose itself named its containers: nobody chose
+such an alias of a target that Compose created.
 
 ## How to fix it
 
-Create the target again with another alias, and let its program use that.
+Create the target again with another alias, and make its program use that alias.
 """
 
 from __future__ import annotations
@@ -93,15 +93,15 @@ def _cannot_lead(link: Link, topology: Topology) -> str:
         return "always means the container itself, never the source"
     if link.alias.lower() == topology.details(link.target).hostname.lower():
         return (
-            f"is the hostname of {link.target.name} itself, which takes {link.source_name} for "
+            f"is the hostname of {link.target.name} itself, which mistakes {link.source_name} for "
             "itself"
             if legacy
-            else f"is the hostname of {link.target.name} itself, and means that one"
+            else f"is the hostname of {link.target.name} itself, and leads there"
         )
     if any(map(str.isspace, link.alias)):
-        return "holds white space, so no program can look it up"
+        return "contains white space, so no program can look it up"
     if legacy and "#" in link.alias:
-        return "holds a #, behind which a hosts file has only comments"
+        return "contains a #, which starts a comment in a hosts file"
     if not legacy and _is_too_long(link.alias):
         return "is too long for the DNS, so no program can look it up"
     return ""
@@ -112,18 +112,18 @@ def _is_odd(link: Link) -> str:
     alias = link.alias
     labels = alias.split(".")
     if _is_too_long(alias):
-        return "is longer than names of hosts may be"
+        return "is longer than host names may be"
     if any(not label or label.startswith("-") or label.endswith("-") for label in labels):
-        return "has a hyphen or a dot where names of hosts have none, which some programs refuse"
+        return "has a hyphen or a dot where host names may not have one, which some programs refuse"
     if _NOT_IN_A_LABEL.search(alias.lower().replace(".", "").replace("_", "")):
-        return "has characters that names of hosts do not have, which many programs refuse"
+        return "has characters that host names may not have, which many programs refuse"
     if "_" in alias:
         composed = compose_service(link.target) is not None and _MADE_BY_COMPOSE.fullmatch(alias)
         return "" if composed else "has an underscore, which some programs refuse in a host"
     if alias != alias.lower():
         if link.kind is LinkKind.NETWORK:
             return "has upper case: programs that ask for it in lower case do not find it"
-        return "has upper case, which programs are free to change"
+        return "has upper case, which programs may change"
     return ""
 
 

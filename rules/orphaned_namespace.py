@@ -1,33 +1,34 @@
-"""A container shares the namespace of another one that has another by now, or is gone.
+"""A container shares a namespace that its owner no longer has.
 
 ## What it means
 
-The container was made to share the network, the processes or the IPC of another one
-(`--network container:vpn`, Compose's `network_mode: service:vpn`). That one was restarted, removed
-or replaced. What runs is left in the former namespace; what does not run cannot be started.
+The container was created to share the network, the processes or the IPC of another one (`--network
+container:vpn`, Compose's `network_mode: service:vpn`). That owner was restarted, removed or
+replaced. If this container runs, it is left in the old namespace; if it is stopped, it cannot be
+started.
 
 ## Why it matters
 
-In a former network namespace there is nothing but a loopback device: the container reaches nobody,
-and nobody reaches it under the name or the ports of the other one. The engine calls both *running*.
+An old network namespace has nothing but a loopback device: the container reaches nothing, and
+nothing reaches it under the name or the ports of the owner. The engine reports both as *running*.
 
 ## How it is proved
 
-The kernel's number of the container's namespace (`/proc/<pid>/ns/net`, `ipc`) is not that of the
-container whose namespace it shares. From afar that one was started later than this one: who joins a
-namespace starts after its owner. Or the owner, whose id the engine keeps, does not exist or does
-not run. Or `State.Error` says that a namespace could not be joined. Or it was killed at the moment
-when the owner of its processes ended, and nobody had stopped it.
+The kernel's number of the container's namespace (`/proc/<pid>/ns/net`, `ipc`) differs from that of
+the container whose namespace it shares. Seen from another machine: the owner was started later than
+this container, which always starts after its owner. Or the owner, whose id the engine keeps, does
+not exist or does not run. Or `State.Error` says that a namespace could not be joined. Or this
+container was killed at the moment when the owner of its processes ended, and nobody had stopped it.
 
 ## What it is not
 
-Two containers with the same namespace are healthy however often they were restarted. Two that are
-both stopped miss nothing. An owner on the network of the host keeps it over its restarts.
+Two containers with the same namespace are healthy however often they were restarted. If both are
+stopped, nothing is reported. An owner on the network of the host keeps it across restarts.
 
 ## How to fix it
 
-Restart the container, after the other one: it joins the namespace of today. If the other one was
-removed or created again, this one has to be created again too, since it keeps the former's id.
+Restart the container after its owner: it joins the current namespace. If the owner was removed or
+created again, create this container again too, since it keeps the old owner's id.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ RULE = Rule(
     name="orphaned-namespace",
     severity=Severity.ERROR,
     since="0.2",
-    summary="a container shares a namespace that its owner has no more",
+    summary="a container shares a namespace that its owner no longer has",
     needs=frozenset({Need.DETAILS, Need.NAMESPACES, Need.EVENTS, Need.LISTENERS, Need.LINK_ANSWER}),
     check=EachContainer(check),
     explains=frozenset({"LD502", "LD503", "LD507", "LD510"}),

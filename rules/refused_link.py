@@ -7,28 +7,28 @@ its `State.Error` holds the engine's reason.
 
 ## Why it matters
 
-The service is down, and the reason is shown nowhere but in inspect.
+The service is down, and only inspect shows the reason.
 
 ## How it is proved
 
 The container is created, exited or dead, and `State.Error` is one of the engine's messages about
-links. The words differ by version; linkdoctor knows those of engines 20.10 to 29. With nftables
+links. The wording differs by version; linkdoctor knows that of engines 20.10 to 29. With nftables
 an engine also refuses to set a rule of a link that removed containers with the same addresses have
 left behind.
 
 ## What it is not
 
-A container that stopped for another reason. An attempt that was perhaps repeated with success
-under another name is a warning: it never ran, and a container with the same image and a link to the
-same source under the same alias was made later and runs. That is a guess, and said to be one; a
-sibling that was there before, or that Compose made, is a replica and no such sign. The predecessor
-that a recreation keeps under its name with `-before` is info only.
+A container that stopped for another reason. A failed attempt that was perhaps repeated with success
+under another name is only a warning: it never ran, and a container with the same image and a link
+to the same source under the same alias was created later and runs. That is a guess, and the message
+says so; a sibling that existed before, or that Compose created, is a replica and no such sign. The
+predecessor that a recreation keeps under its name with `-before` is info only.
 
 ## How to fix it
 
-It depends on the cause as it is today: start the source and then the target; connect the source
-to the default bridge; or, where the link leads to a removed container, create the target again. A
-rule that was left behind goes with a restart of the engine.
+It depends on the current cause: start the source and then the target; connect the source to the
+default bridge; or, where the link leads to a removed container, create the target again. A restart
+of the engine removes a rule that was left behind.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _fixes(
         )
     elif refusal.refusal is Refusal.RULE_EXISTS:
         yield Fix(
-            title="restart the engine on its host (systemctl restart docker), which alone clears "
+            title="restart the engine on its host (systemctl restart docker): only this clears "
             f"that rule, then start {target.name}; unless live-restore is on, containers without "
             "a restart policy have to be started again",
             safety=Safety.MANUAL,

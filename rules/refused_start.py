@@ -1,31 +1,31 @@
-"""The engine could not start a container that has links, or that others are linked to.
+"""The engine could not start a container that has links or is linked to.
 
 ## What it means
 
 `docker run`, `docker start` or a boot failed for a reason that has nothing to do with a link: the
-program is missing, a mount failed, the engine's firewall was not as it thought. The container was
-left behind, not running.
+program is missing, a mount failed, the firewall was not in the state that the engine expected. The
+container was left behind, not running.
 
 ## Why it matters
 
-The service is down, and the reason is shown nowhere but in inspect. No restart policy tries again.
+The service is down, and only inspect shows the reason. No restart policy tries again.
 
 ## How it is proved
 
-The container is created or exited, and its `State.Error` is not empty: the engine clears that at
-the next start that succeeds. Only the kind of the error is told here, because its words may quote
-arguments and paths; `docker inspect` shows them.
+The container is created or exited, and its `State.Error` is not empty: the engine clears it at the
+next successful start. Only the kind of the error is shown here, because its text may quote
+arguments and paths; `docker inspect` shows it.
 
 ## What it is not
 
 A start that was refused because of a link is LD104, because of a taken port LD508, because of
 another container's namespace LD113. A source whose targets run is reported with them (LD101). A
-container without links that nobody is linked to is not looked at.
+container without links that nothing is linked to is not checked.
 
 ## How to fix it
 
-Remove the cause and start the container. If the engine's firewall has a rule of it already, which
-is an error of the engine with nftables, only a restart of the engine clears it.
+Remove the cause and start the container. If the engine's firewall already has a rule of it, which
+is a bug of the engine with nftables, only a restart of the engine clears it.
 """
 
 from __future__ import annotations

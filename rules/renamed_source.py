@@ -1,31 +1,31 @@
-"""The source was renamed: the link works on until the engine starts again.
+"""The source was renamed: the link works only until the engine's next start.
 
 ## What it means
 
-The running engine follows its pointer to the source, whatever the source is called. On its disk
-stands the name that was typed, and that name nobody has today, or another container has it.
+The running engine follows its pointer to the source, regardless of its name. The disk has the name
+that was typed, and today no container has that name, or another one has it.
 
 ## Why it matters
 
-At its next start the engine does not find the typed name: the link is gone silently, and
-with it every later link of the target. If another container took the name, the link leads there.
+At its next start the engine does not find the typed name: the link is silently lost, and so is
+every later link of the target. If another container took the name, the link leads there.
 
 ## How it is proved
 
 The link in the engine's own `hostconfig.json` is looked up among today's names, and does not lead
-to the container to which the engine's pointer leads. Where the disk cannot be read, the target's
-hosts line gives the source another name than it has.
+to the container that the engine's pointer leads to. If the disk cannot be read: the target's hosts
+line has a different name for the source from its current one.
 
 ## What it is not
 
 A link that was typed with the source's id is found under any name. A hosts line's second name is
 the source's hostname, not its name. A source that was recreated is LD102. A link on a user-defined
-network is looked up at each query. A target that has stopped for good is not waited for by anyone.
+network is looked up at each query. A target that was stopped for good is not reported.
 
 ## How to fix it
 
-Give the source its old name back, if it is free, or create the target again, with a link to the
-name of today.
+Give the source its old name back, if it is free, or create the target again, with a link to its
+current name.
 """
 
 from __future__ import annotations
@@ -87,13 +87,11 @@ def _by_the_disk(
         {each.link.alias for each in stored[index + 1 :] if each.fate is LinkOutcome.LOST}
     )
     also = (
-        f", and with it {', '.join(lost)}"
-        if lost and stored[index].fate is LinkOutcome.FAILED
-        else ""
+        f", and also {', '.join(lost)}" if lost and stored[index].fate is LinkOutcome.FAILED else ""
     )
-    whose = f"another container ({other.id[:12]})" if other is not None else "nobody"
+    whose = f"another container ({other.id[:12]})" if other is not None else "no container"
     future = (
-        f"the engine's next start lets {link.alias} lead to the {typed} of today instead"
+        f"the engine's next start links {link.alias} to the current {typed} instead"
         if other is not None and stored[index].fate is not LinkOutcome.FAILED
         else f"the engine's next start loses {link.alias}{also}"
     )

@@ -2,13 +2,13 @@
 
 ## What it means
 
-The target has another name today than when its process was started.
+The target's name has changed since its process was started.
 
 ## Why it matters
 
-With the rename the engine forgets which hosts files to rewrite. When the source moves to another
-address, the target's hosts line stays at the old one, until the engine itself restarts. Restarting
-the target corrects the line once; the next move is missed again (engine lab).
+After the rename the engine no longer knows which hosts file to update. When the source moves to
+another address, the target's hosts line stays at the old one, until the engine itself restarts.
+Restarting the target corrects the line once; the next move is missed again (engine lab).
 
 ## How it is proved
 
@@ -16,8 +16,8 @@ The variable `<ALIAS>_NAME` in the environment of the target's process holds the
 
 ## What it is not
 
-After a restart of the target the variable is right again and the fault can no longer be seen,
-though it is still there. From engine 29 on there is no such variable.
+After a restart of the target the variable is correct again and the fault can no longer be detected,
+although it still exists. From engine 29 on there is no such variable.
 
 ## How to fix it
 

@@ -1,38 +1,38 @@
-"""A container does not ask where the name that it dials is known.
+"""A container does not ask the server that knows the name it dials.
 
 ## What it means
 
-On a user-defined network the engine answers names at `127.0.0.11`, and writes that address into
-the container's `/etc/resolv.conf`. Here the file names another server: a file is mounted over it,
-or a program or a person has written it anew. Or the container's `nsswitch.conf` tells its C library
-never to ask DNS, or never to ask the hosts file, where the name stands.
+On a user-defined network the engine answers names at `127.0.0.11`, and writes that address into the
+container's `/etc/resolv.conf`. Here the file names another server: a file is mounted over it, or a
+program or a person has rewritten it. Or the container's `nsswitch.conf` tells its C library never
+to ask DNS, or never to ask the hosts file, which has the name.
 
 ## Why it matters
 
 The name does not resolve, or somebody else's server resolves it to something else, although the
-link and the networks are right.
+link and the networks are correct.
 
 ## How it is proved
 
-The first server of the target's `resolv.conf`, read as resolvers do (a keyword stands at the
-beginning of its line; for glibc a Windows line end spoils the address), is not `127.0.0.11`, and
-its own resolver, where it could be asked, does not answer with the address of the container that
-has the name. `nsswitch.conf` counts only where the container's processes have loaded glibc, and has
-neither `files` for a name of the hosts file, nor `dns` for one of the embedded DNS; what follows an
-action such as `[NOTFOUND=return]` is never asked. What the target dials is as in LD311.
+The first server of the target's `resolv.conf`, read as resolvers do (a keyword must be at the
+beginning of its line; for glibc a Windows line end makes the address invalid), is not `127.0.0.11`,
+and its own resolver, if it could be asked, does not answer with the address of the container that
+has the name. `nsswitch.conf` counts only if the container's processes have loaded glibc and it
+lacks `files` for a name of the hosts file, or `dns` for one of the embedded DNS; services after an
+action such as `[NOTFOUND=return]` are never asked. What the target dials is known as in LD311.
 
 ## What it is not
 
-A name of the hosts file needs no DNS. A server that asks the embedded DNS in its turn, as a cache
-in the container does, gives the right answer; whether it does is not known until it can be asked.
-On the default bridge there is no embedded DNS. musl and programs without a C library take no notice
-of `nsswitch.conf`; a service in it that linkdoctor does not know may have the name.
+A name in the hosts file needs no DNS. A server that forwards to the embedded DNS, such as a cache
+in the container, gives the right answer; whether it does is unknown until it can be asked. On the
+default bridge there is no embedded DNS. musl and programs without a C library ignore
+`nsswitch.conf`; a service in it that linkdoctor does not know may have the name.
 
 ## How to fix it
 
-Let the container use the engine's own file: drop the mount, or what writes it, and give further
-servers by `--dns`: the embedded DNS asks them for what it does not know. In `nsswitch.conf` the
-usual line is `hosts: files dns`.
+Make the container use the engine's own file: remove the mount, or whatever writes the file, and set
+further servers with `--dns`: the embedded DNS asks them for what it does not know. In
+`nsswitch.conf` the usual line is `hosts: files dns`.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def _elsewhere(target: Container, dialled: DnsName, topology: Topology) -> Hit:
         ),
         fixes=(
             Fix(
-                title=f"let {target.name} use the engine's own resolv.conf: drop what is mounted "
-                "over it or writes it, then restart it; give further servers by --dns",
+                title=f"make {target.name} use the engine's own resolv.conf: remove what is "
+                "mounted over it or rewrites it, then restart it; set further servers with --dns",
                 safety=Safety.MANUAL,
             ),
         ),
@@ -159,7 +159,7 @@ def _switch(target: Container, topology: Topology) -> Proof:
     asked = topology.name_lookup(target)
     found = [name for name, does in (("files", asked.hosts_file), ("dns", asked.dns)) if does]
     return Proof(
-        what=f"what nsswitch.conf of {target.name} lets glibc ask for a host",
+        what=f"what glibc in {target.name} asks for a host, by nsswitch.conf",
         observed=", ".join(found) or "neither files nor dns",
         expected="files, then dns",
         where=topology.read_from(target.name_lookup),
@@ -168,7 +168,7 @@ def _switch(target: Container, topology: Topology) -> Proof:
 
 def _usual_switch(target: Container) -> Fix:
     return Fix(
-        title=f"let nsswitch.conf of {target.name} have the line hosts: files dns",
+        title=f"put the line hosts: files dns into nsswitch.conf of {target.name}",
         safety=Safety.MANUAL,
     )
 
@@ -226,7 +226,7 @@ RULE = Rule(
     name="resolver-bypassed",
     severity=Severity.ERROR,
     since="0.2",
-    summary="a container does not ask where the name that it dials is known",
+    summary="a container does not ask the server that knows the name it dials",
     needs=frozenset(
         {
             Need.DETAILS,

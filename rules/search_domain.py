@@ -2,13 +2,13 @@
 
 ## What it means
 
-The target's resolver is told to try names without dots with its search domains first (`ndots`),
-and in one of those domains a name like the alias exists.
+The target's resolver is configured to try names without dots with its search domains first
+(`ndots`), and one of those domains has a name like the alias.
 
 ## Why it matters
 
-Programs in the target that dial the alias reach whatever has that name in the other domain, not the
-source. It starts on the day on which somebody gives a machine of that domain such a name.
+Programs in the target that dial the alias reach the machine that has that name in the other domain,
+not the source. It starts on the day when somebody gives a machine of that domain such a name.
 
 ## How it is proved
 
@@ -18,15 +18,15 @@ addresses that the source does not have.
 
 ## What it is not
 
-On user-defined networks Docker sets `ndots:0`, unless container or engine are told otherwise:
-the alias itself is tried first then, and answered by the embedded DNS. A link on the default bridge
-has a hosts line, which comes before DNS, and so has an alias with an extra host. If the source is
-not on the network at all, what answers in its place is LD307.
+On user-defined networks Docker sets `ndots:0`, unless the container or the engine is configured
+otherwise: then the alias itself is tried first, and the embedded DNS answers. A link on the default
+bridge has a hosts line, which comes before DNS, and so has an alias with an extra host. If the
+source is not on the network at all, a foreign answer in its place is LD307.
 
 ## How to fix it
 
 Create the target again without search domains (`--dns-search .`), or with `--dns-opt ndots:0`; or
-let its programs dial the alias with a dot at the end, which no search domain is added to.
+make its programs dial the alias with a dot at the end: then no search domain is added.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _hit(link: Link, name: str, answer: tuple[str, ...], topology: Topology) -> 
                 why="without search domains",
             ),
             Fix(
-                title=f"let programs in {link.target.name} dial {link.alias}. with a dot at its "
+                title=f"make programs in {link.target.name} dial {link.alias}. with a dot at its "
                 "end",
                 safety=Safety.MANUAL,
             ),

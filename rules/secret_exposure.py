@@ -1,31 +1,31 @@
-"""A legacy link hands secrets of the source to its target.
+"""A legacy link passes secrets of the source to its target.
 
 ## What it means
 
-A link on the default bridge copies the source's whole environment, but for `HOME` and `PATH`, into
-the target's as `<ALIAS>_ENV_…`. Among those names are such as hold secrets.
+A link on the default bridge copies the source's whole environment, except `HOME` and `PATH`, into
+the target's as `<ALIAS>_ENV_…`. Some of those variables hold secrets.
 
 ## Why it matters
 
-Whoever can read the target's environment (its program, each child of it, a page of debug output, a
-crash report) has the source's password, whether the target needs it or not.
+Anything that can read the target's environment (its program, each child process, a page of debug
+output, a crash report) has the source's password, whether the target needs it or not.
 
 ## How it is proved
 
 A variable `<ALIAS>_ENV_…` in the environment of the target's *process*, which the target does not
-set itself, has a name that ends as names of secrets do: `PASSWORD`, `SECRET`, `TOKEN`, `API_KEY`
+set itself, has a name that ends like the name of a secret: `PASSWORD`, `SECRET`, `TOKEN`, `API_KEY`
 and the like, word by word. **No value is read, kept or shown.**
 
 ## What it is not
 
 `…_PASSWORD_FILE` holds a path, `ALLOW_EMPTY_PASSWORD` a switch, `MONKEY` and `TOKENIZER_PATH` are
-other words. A variable of that form that the target sets itself is its own affair. Links on
-user-defined networks, and those of engine 29, hand over no variables.
+other words. A variable of that form that the target sets itself does not come from the link. Links
+on user-defined networks, and those of engine 29, pass on no variables.
 
 ## How to fix it
 
-Move the target and its link to a user-defined network, hand it only what it needs, and change the
-secrets: they may have been read.
+Move the target and its link to a user-defined network, give it only the variables that it needs,
+and change the secrets: they may have been read.
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         return
     names.sort()
     yield Hit(
-        message=f"The link {link.alias} hands {len(names)} of {link.source_name}'s variables whose "
-        f"names are those of secrets to {link.target.name}: {', '.join(names)}.",
+        message=f"The link {link.alias} passes {len(names)} of {link.source_name}'s variables that "
+        f"are named like secrets to {link.target.name}: {', '.join(names)}.",
         evidence=(
             Proof(
                 what=f"variables of {link.alias} in the process of {link.target.name}",
                 observed=", ".join(names),
-                expected="none that names a secret",
+                expected="none named like a secret",
                 where=topology.read_from(link.target.process_environment),
             ),
         ),
@@ -171,7 +171,7 @@ RULE = Rule(
     name="secret-exposure",
     severity=Severity.WARNING,
     since="0.1",
-    summary="a legacy link hands secrets of the source to its target",
+    summary="a legacy link passes secrets of the source to its target",
     needs=frozenset(
         {Need.DETAILS, Need.PROCESS_ENV, Need.LINK_ANSWER, Need.ENTRY_SCRIPT, Need.NETWORKS}
     ),

@@ -1,4 +1,4 @@
-"""A link leads to a container that was removed, and nothing has its name now.
+"""A link leads to a removed container, and nothing has its name now.
 
 ## What it means
 
@@ -19,7 +19,7 @@ of that name, it is shown: the source may have been moved there, and links do no
 ## What it is not
 
 If a container with the source's name exists, it is a ghost link (LD102). A target that was stopped
-for good (no restart policy) is not waited for by anyone.
+for good (no restart policy) is not reported.
 
 ## How to fix it
 
@@ -136,7 +136,7 @@ RULE = Rule(
     name="source-gone",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the source of a link was removed and nothing has its name",
+    summary="the source of a link was removed, and nothing has its name",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.STORED_LINKS}),
     check=EachLink(check, kind=LinkKind.LEGACY),
     explains=frozenset({"LD101", "LD201", "LD202", "LD302", "LD303", "LD401", "LD510"}),

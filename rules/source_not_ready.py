@@ -1,36 +1,37 @@
-"""The source of a link restarts over and over, or its health check fails.
+"""The source of a link keeps restarting, or its health check fails.
 
 ## What it means
 
-The source is in a restart loop, even if it happens to run at this moment, or the image's own
-health check calls it unhealthy.
+The source is in a restart loop, even if it happens to run at this moment, or its health check
+reports it as unhealthy.
 
 ## Why it matters
 
-The link is right, but what is behind it does not serve, or does so only now and then. A target
-that starts while its source is between two restarts gets variables with an empty address.
+The link is correct, but the service behind it does not answer, or only now and then. A target that
+starts while its source is between two restarts gets variables with an empty address.
 
 ## How it is proved
 
 The engine's events show that the source died three times or more within the last ten minutes,
-without anyone having stopped it: an error. Or its state is *restarting* at this moment. Or its
-health is *unhealthy*: then the exit code of the last check is shown, how many checks failed in a
-row, and what the check's output says of peers that it cannot reach (the rest of the output may hold
-anything and is never read out). Where the engine counts three restarts and more, and its events do
-not reach back far enough to tell when they were, the source is not judged. With `--probe` it is an
-error where the link was tried and did not work.
+although nobody stopped it: an error. Or its state is *restarting* at this moment. Or its health is
+*unhealthy*: then the exit code of the last check is shown, how many checks failed in a row, and
+what the check's output says about peers that it cannot reach (the rest of the output may contain
+anything and is never shown). If the engine counts three or more restarts, but its events do not
+reach back far enough to tell when they were, the source is not judged. With `--probe` it is an
+error if the link was tried and did not work.
 
 ## What it is not
 
 A health check that still says *starting* is within its start period: the rule is skipped, since it
 is too early to judge. A source that was stopped, killed or restarted by hand, however often, or
-died once or twice, is in no loop; nor is one that died some times at first and has now run for a
-minute, and twice as long as it did before. A job without a restart policy that ends with 0 and is
-started again may do so. A source that is down for good is LD101.
+died once or twice, is not in a loop; nor is one that died a few times at first and has now run for
+a minute, and twice as long as it did before. A job without a restart policy that ends with 0 and is
+started again is intended. A source that is down for good is LD101.
 
 ## How to fix it
 
-Look at the source's last words and at all that its health check prints; the fault is inside it.
+Look at the source's last log lines and at the full output of its health check; the fault is inside
+it.
 """
 
 from __future__ import annotations

@@ -6,27 +6,26 @@ The target runs, but the container that it is linked to has stopped, died, or wa
 
 ## Why it matters
 
-Nothing answers under the alias. On the default bridge it is worse than it looks: the engine
-refuses `docker exec` and health checks in the target with *Cannot link to a non running
-container*, and refuses to start the target again should it stop.
+Nothing answers under the alias. On the default bridge it is worse than it looks: the engine refuses
+`docker exec` and health checks in the target with *Cannot link to a non running container*, and
+refuses to start the target again if it stops.
 
 ## How it is proved
 
-The engine's pointer (or, on a user-defined network, the name) leads to a container whose state
-is exited, dead or created, while the target runs. The exit code, the out-of-memory flag and the
-engine's own error are shown, since they tell why it stopped.
+The engine's pointer (or, on a user-defined network, the name) leads to a container whose state is
+exited, dead or created, while the target runs. The exit code, the out-of-memory flag and the
+engine's own error are shown, because they tell why it stopped.
 
 ## What it is not
 
-A target that has stopped itself misses nothing and is not reported. A one-shot job that Compose
-expects to end (`service_completed_successfully`) is not missed on a user-defined network.
-A source in a restart loop is another fault (LD106).
+If the target has stopped too, nothing is reported. Nor is a one-shot job that Compose expects to
+end (`service_completed_successfully`), on a user-defined network. A source in a restart loop is
+another fault (LD106).
 
 ## How to fix it
 
-Start the source. Nothing else is interrupted; the engine corrects the target's hosts file at
-once. If the source came back with another address, the target's variables are stale then
-(LD201).
+Start the source. Nothing else is interrupted; the engine corrects the target's hosts file at once.
+If the source came back with another address, the target's variables are then stale (LD201).
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ The state of the container that the link leads to is *paused*, while the target 
 
 ## What it is not
 
-To the engine a paused source is running: `docker exec` in the target works, and the target can be
+For the engine a paused source is running: `docker exec` in the target works, and the target can be
 restarted (engine lab).
 
 ## How to fix it
 
-Unpause the source. Nothing is interrupted; what was sent meanwhile is still there.
+Unpause the source. Nothing is interrupted; data sent in the meantime is still there.
 """
 
 from __future__ import annotations

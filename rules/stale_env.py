@@ -8,29 +8,29 @@ the old address.
 
 ## Why it matters
 
-A program that reads the variables dials an address that is nobody's, or, worse, another
-container's. `docker exec … env` hides it: it computes the variables afresh.
+A program that reads the variables dials an address that is unused or, worse, another container's.
+`docker exec … env` hides it, because it computes the variables again.
 
 ## How it is proved
 
-A link variable in the environment of the target's *process* (`/proc/<pid>/environ`, or `ps`
-through `docker top`) holds an address that is none of the source's addresses now. The environments
-of the first process's descendants are read as well: the first may have written over its own, or
-handed on variables that were saved before its start. There an address counts only if it is one of
-the link's network.
+A link variable in the environment of the target's *process* (`/proc/<pid>/environ`, or `ps` through
+`docker top`) holds an address that is none of the source's addresses now. The environments of the
+first process's descendants are read as well: the first may have overwritten its own, or passed on
+variables that were saved before its start. There an address counts only if it belongs to the link's
+network.
 
 ## What it is not
 
-Variables that the image or the user set (`Config.Env`) are not the link's. Of two aliases that
-share a prefix, the one whose source exposes the port explains the address; if both do, the one that
-`<PREFIX>_NAME` tells. What `docker exec` started is not looked at. From engine 29 on there are no
-link variables.
+Variables that the image or the user set (`Config.Env`) do not come from the link. If two aliases
+share a prefix, the one whose source exposes the port explains the address; if both do,
+`<PREFIX>_NAME` decides. Processes that `docker exec` started are not checked. From engine 29 on
+there are no link variables.
 
 ## How to fix it
 
-Restart the target, provided that each of its links leads to a running container; if one does
-not, the target must be created again, since a restart would kill it. Better: let the program use
-the name of the alias, which the engine keeps right.
+Restart the target, provided that each of its links leads to a running container; if one does not,
+create the target again, because a restart would kill it. Better: make the program use the alias as
+a name, which the engine keeps up to date.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
         fixes=(
             restart_target(topology, link.host, link.target),
             Fix(
-                title=f"for good: let the program in {link.target.name} use the name "
-                f"{link.alias} instead of the variables; the engine keeps the name right",
+                title=f"permanently: make the program in {link.target.name} use the name "
+                f"{link.alias} instead of the variables; the engine keeps the name up to date",
                 safety=Safety.MANUAL,
             ),
         ),

@@ -1,15 +1,15 @@
-"""The target's process knows other ports of the source than it exposes now.
+"""The target's process has outdated ports for its source.
 
 ## What it means
 
-The link leads to another container object than when the target was started, one that exposes other
-ports. That happens under an engine with `live-restore`: the source is created again, and the
-engine, at its restart, looks the link up by name while the target runs on.
+Since the target was started, the link has moved to another container object that exposes other
+ports. That happens on an engine with `live-restore`: the source is created again, and the engine,
+at its restart, looks the link up by name while the target keeps running.
 
 ## Why it matters
 
 A program that reads the variables dials a port on which nothing may listen any more, or does not
-learn of one that it needs.
+know one that it needs.
 
 ## How it is proved
 
@@ -18,9 +18,9 @@ the source does not expose now, or lacks it for a port that the source exposes.
 
 ## What it is not
 
-Variables that the image or the user set (`Config.Env`) are not the link's. Two aliases that share a
-prefix share their ports. A process without any such variable (engine 29 and later, or a program
-that dropped them) is LD203's matter. If the address is stale too, it is LD201 or LD302.
+Variables that the image or the user set (`Config.Env`) do not come from the link. Two aliases that
+share a prefix share their ports. A process without any such variable (engine 29 and later, or a
+program that dropped them) is LD203. If the address is stale too, it is LD201 or LD302.
 
 ## How to fix it
 
@@ -136,8 +136,8 @@ def _hit(
         for port in new
     ]
     return Hit(
-        message=f"The process of {link.target.name} was told other ports of {link.alias} than "
-        f"there are: {' and '.join(said)}.",
+        message=f"The process of {link.target.name} has outdated ports for {link.alias}: "
+        f"{' and '.join(said)}.",
         evidence=tuple(proofs[:_MOST_SHOWN]),
         fixes=(restart_target(topology, link.host, link.target),),
     )
@@ -165,7 +165,7 @@ RULE = Rule(
     name="stale-env-port",
     severity=Severity.ERROR,
     since="0.1",
-    summary="the target's process holds ports that the source does not expose, or lacks some",
+    summary="the target's process has outdated ports for its source",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.PROCESS_ENV}),
     check=EachLink(check, kind=LinkKind.LEGACY, up=True),
     shows_events=True,

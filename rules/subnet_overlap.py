@@ -7,26 +7,26 @@ LAN, a VPN, a virtual machine's bridge) has a route to the subnet of a network, 
 
 ## Why it matters
 
-An address means one thing only: packets go to the one interface or to the other. Containers
-cannot be reached from the host and by published ports, or the other network cannot be reached
-from the host and its containers. Often it works until the VPN comes up. Containers on one bridge
-still reach each other, so links do work.
+Packets for an address go to one of the two interfaces only. Containers cannot be reached from the
+host and by published ports, or the other network cannot be reached from the host and its
+containers. Often it works until the VPN comes up. Containers on one bridge still reach each other,
+so links work.
 
 ## How it is proved
 
 The subnets of the bridge networks are compared with each other and with the routes of the host's
-main table, which are read from the kernel. Reported are routes over another interface than the
-network's own bridge to the whole subnet, or to a part of it: the more specific route wins there.
-Two networks with common addresses are rare, since the engine refuses the second one, unless an
-address driver of another maker gives them. So the lab makes the stray route on a real host, and
-two networks with one subnet are a case of the model only.
+main table, which are read from the kernel. It reports routes to the whole subnet, or to a part of
+it, over an interface that is not the network's own bridge: the more specific route wins there. Two
+networks with common addresses are rare, because the engine refuses the second one, unless a
+third-party address driver assigns them. Therefore the lab creates the stray route on a real host,
+and two networks with one subnet are only a case of the model.
 
 ## What it is not
 
-A route to more than the subnet, as a VPN's `10.0.0.0/8` or the default route, yields to the
-network's own, more specific one; companies do give parts of their own range to containers.
-Overlay networks live apart from the host's routes. Macvlan and ipvlan networks share the subnet
-of the uplink by intent.
+A wider route, such as a VPN's `10.0.0.0/8` or the default route, yields to the network's own, more
+specific one; companies do give parts of their own range to containers. Overlay networks are
+separate from the host's routes. Macvlan and ipvlan networks share the subnet of the uplink on
+purpose.
 
 ## How to fix it
 

@@ -2,30 +2,31 @@
 
 ## What it means
 
-The source exposes some ports, but not the one that the target dials, where it does listen.
+The source exposes some ports, but not the one that the target dials and on which it does listen.
 
 ## Why it matters
 
-The link sets no variables for that port. Where the engine runs with `--icc=false` only exposed
-ports are opened to a linked target: every connection to this one is dropped.
+The link sets no variables for that port. If the engine runs with `--icc=false`, only exposed ports
+are opened to a linked target: every connection to this one is dropped.
 
 ## How it is proved
 
 The target's environment or arguments name the alias with the port; the kernel's list of listening
 sockets of the source has one for it, outside the loopback address; inspect of the source shows
-other exposed ports, and the link is one on the default bridge.
+other exposed ports, and the link is on the default bridge.
 
 ## What it is not
 
-A port that no target is known to dial may be anything, an admin's door for one: it is no news. A
-source that exposes nothing at all is LD501; a port without a listener LD502, one on the loopback
-address LD503. On a user-defined network exposing means nothing. From engine 29 on there are no
-variables to miss; with inter-container communication on, nothing is lost then.
+A port that no target is known to dial may have any purpose, for example administration, and is not
+reported. A source that exposes nothing at all is LD501; a port without a listener is LD502, one on
+the loopback address LD503. On a user-defined network exposing has no effect. From engine 29 on,
+links set no variables anyway; with inter-container communication on, nothing is lost then.
 
 ## How to fix it
 
-Create the source again with `--expose`, and then the target, whose link would be a ghost
-otherwise. With inter-container communication on, a program that knows the port works as it is.
+Create the source again with `--expose`, and then the target, otherwise its link leads to the
+removed container. With inter-container communication on, a program that knows the port already
+works.
 """
 
 from __future__ import annotations

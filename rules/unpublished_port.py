@@ -1,32 +1,32 @@
-"""A port that is meant to be reached from outside its host is not published.
+"""A port that must be reachable from outside its host is not published.
 
 ## What it means
 
-Something outside the engine's own networks is meant to reach a port of the container, or does dial
-it at the host's address, but no port of the host leads there.
+Something outside the engine's own networks needs a port of the container, or already dials it at
+the host's address, but no host port leads there.
 
 ## Why it matters
 
-A connection to the host's address is refused. The container looks healthy, and a link to it works:
-links need no published port. `EXPOSE` alone publishes nothing.
+A connection to the host's address is refused. The container looks healthy, and a link to it works,
+because links need no published port. `EXPOSE` alone publishes nothing.
 
 ## How it is proved
 
-That a port is meant for outside is said by the label `linkdoctor.publish` on the container or its
-image (`5000` or `80,443`), or by `publishes` in the configuration: a warning if no binding exists.
-That something dials it is proved by the settings of a container that name an examined host's
-address or name with a port: an error if that host has no binding for the port, nothing of its own
-listening there, and a running container that exposes it.
+That a port must be reachable from outside is known from the label `linkdoctor.publish` on the
+container or its image (`5000` or `80,443`), or from `publishes` in the configuration: a warning if
+no binding exists. That something dials it is proved by the settings of a container that name an
+examined host's address or name with a port. It is an error if that host has no binding for the
+port, nothing else on the host listens there, and a running container exposes it.
 
 ## What it is not
 
-An exposed port that nobody outside needs. A port that a process of the host serves itself. A
+An exposed port that nothing outside needs. A port that a process of the host itself serves. A
 binding on the host's loopback address only is LD506.
 
 ## How to fix it
 
 Create the container again with `--publish`. Containers that are linked to it must be created again
-after it, since their links become ghosts.
+after it, because their links would lead to the removed container.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _meant_for_outside(place: HostContainer, topology: Topology) -> Iterator[Hit
         if number in published:
             continue
         yield Hit(
-            message=f"Port {number} of {container.name} is meant to be reached from outside "
+            message=f"Port {number} of {container.name} must be reachable from outside "
             f"{place.host}, but no port of the host leads to it.",
             evidence=(
                 Proof(
@@ -153,7 +153,7 @@ RULE = Rule(
     name="unpublished-port",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a port that is meant to be reached from outside its host is not published",
+    summary="a port that must be reachable from outside its host is not published",
     needs=frozenset({Need.DETAILS, Need.LINK_ANSWER, Need.HOST_ADDRESSES, Need.HOST_LISTENERS}),
     check=EachContainer(check, up=True),
     cases=(

@@ -3,40 +3,40 @@
 ## What it means
 
 With `--probe`, linkdoctor resolved the alias as the target would and connected to each port that
-the link promises. One step failed, and it is named: the name does not resolve; the kernel says that
-the address cannot be reached; the connection is refused; or nothing answers within two seconds. A
-connection that stands only after more than a second is *slow*: packets get lost.
+the link promises. One step failed, and the message names it: the name does not resolve; the kernel
+says that the address cannot be reached; the connection is refused; or nothing answers within two
+seconds. A connection that takes more than a second to open is *slow*: packets get lost.
 
 ## Why it matters
 
-Whatever the configuration says, the link does not work now.
+The link does not work now, regardless of the configuration.
 
 ## How it is proved
 
-The alias is looked up in the target's hosts file, then with its own resolver, search domains and
-all; of several addresses the first one is tried. Then a TCP connection is opened from within the
-target's network namespace and closed at once; nothing is sent. *No route* is said only where the
-namespace's routes do not know the address: the same error of the kernel also stands for a neighbour
-that does not answer and for a firewall's REJECT, and which of them it is the namespace's neighbours
-tell. That a firewall refuses is said only where the source is seen to listen on that very address
-or on all of its family. A rule of the host's firewall that may be the reason is shown. Ports that
-the target is known to dial count; where none is known, not one exposed port may answer.
+The alias is looked up in the target's hosts file, then with its own resolver, including search
+domains; of several addresses the first one is tried. Then a TCP connection is opened from within
+the target's network namespace and closed at once; nothing is sent. *No route* is reported only if
+the namespace has no route to the address: the kernel gives the same error for a neighbour that does
+not answer and for a firewall's REJECT; the namespace's neighbour table tells which of them it is. A
+firewall is blamed only if the source is known to listen on exactly that address or on all addresses
+of its family. A rule of the host's firewall that may be the reason is shown. Ports that the target
+is known to dial count. If none is known, it is reported only when no exposed port answers.
 
 ## What it is not
 
-Where another rule knows the reason, that rule reports it, and this one is among its consequences:
-LD101, LD106, LD302, LD502, LD503 and others. Without `--probe` nothing is said. A source that has
-only just started may refuse for a while: then it is too early to judge, and the rule is skipped. So
-it is where no port is known to be dialled and some of many exposed ones were not probed. UDP is not
-probed. Addresses outside the networks of the containers examined are dialled with
-`--probe-external` only; the target's own loopback never.
+If another rule knows the reason, that rule reports it, and this one is among its consequences:
+LD101, LD106, LD302, LD502, LD503 and others. Without `--probe` nothing is reported. A source that
+has only just started may refuse for a while: it is too early to judge, and the rule is skipped. The
+rule is also skipped if no port is known to be dialled and some of many exposed ones were not
+probed. UDP is not probed. Addresses outside the networks of the containers examined are dialled
+with `--probe-external` only; the target's own loopback never.
 
 ## How to fix it
 
-It depends on the step that failed. Not reachable: look at the routes of the target, at who has the
-address, and for a REJECT. Refused though the
-source listens, or no answer: look for firewall rules by hand, on the host (`DOCKER-USER`) and in
-the source's own namespace.
+It depends on the step that failed. Not reachable: check the routes of the target, which container
+has the address, and whether a firewall has a REJECT. Refused although the source listens, or no
+answer: look for firewall rules by hand, on the host (`DOCKER-USER`) and in the source's own
+namespace.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
     target = link.target
     if rules:
         return Fix(
-            title=f"let a rule before {words_of_rule(rules[0])} accept this way, or remove that "
-            "rule where it is configured, as root on its host",
+            title=f"add a rule before {words_of_rule(rules[0])} that accepts this traffic, or "
+            "remove that rule where it is configured, as root on its host",
             safety=Safety.MANUAL,
             commands=(commands.shell("iptables", "-S", rules[0].chain),),
         )
@@ -180,7 +180,7 @@ def _fix(link: Link, source: Container | None, probe: Probe, rules: Sequence[Fir
             )
         case ProbeOutcome.NO_ROUTE:
             return Fix(
-                title=f"look at the routes and neighbours of {target.name}, as root on its host",
+                title=f"check the routes and neighbours of {target.name}, as root on its host",
                 safety=Safety.MANUAL,
                 commands=(
                     _within(target, "ip", "route", "get", probe.address),

@@ -1,10 +1,10 @@
-"""A link on a user-defined network whose name nothing answers.
+"""A link on a user-defined network has a name that does not resolve.
 
 ## What it means
 
-The link was accepted, as Docker accepts any link on a user-defined network, but its source does
-not exist; or it shares the network namespace of a container on that network, under whose name
-alone both are known there.
+Docker accepts any link on a user-defined network. Here the source does not exist; or it shares the
+network namespace of a container on that network, and both are known there only by that container's
+name.
 
 ## Why it matters
 
@@ -14,21 +14,21 @@ host's own DNS servers: the alias does not resolve.
 ## How it is proved
 
 No container of the engine has the source's name (or id, or alias) on the network of the link, and
-nothing else gives the target an answer for the alias. The container's own resolver, where it could
-be asked, has no answer either; on networks that span hosts it must have said so. That another
-container has the alias on the link's own network does not help: the embedded DNS looks up the
-link's source there, and nothing else.
+nothing else gives the target an answer for the alias. The container's own resolver, if it could be
+asked, has no answer either; on networks that span hosts it must have been asked. If another
+container has the alias on the link's own network, that does not help: the embedded DNS looks up
+only the link's source there.
 
 ## What it is not
 
 A source that is on the network but has stopped is LD101. One that exists and is on other networks
-is LD402, one on another examined engine LD401. If something foreign answers in its place, it is
+is LD402, one on another examined engine LD401. If a foreign server answers in its place, it is
 LD307.
 
 ## How to fix it
 
-Create the source on that network. The link starts to work at the next query; the target need not be
-restarted. A source that was renamed is found again under its old name. Where the source shares
+Create the source on that network. The link starts to work at the next query; the target does not
+need a restart. A source that was renamed is found again under its old name. If the source shares
 another container's network, link the target to that container.
 """
 
@@ -118,7 +118,7 @@ def _nobody(link: Link, candidates: Sequence[Candidate], *, wide: bool) -> str:
         how = candidates[0].known_as
         has = "had" if how is KnownAs.FORMER_NAME else "has"
         found += f" ({others} {has} it as {how.value})"
-    return f"{found} and the network's DNS knows none elsewhere" if wide else found
+    return f"{found} and the network's DNS knows of none elsewhere" if wide else found
 
 
 def _candidates(link: Link, topology: Topology) -> tuple[Candidate, ...]:
@@ -204,7 +204,7 @@ RULE = Rule(
     name="unresolvable-alias",
     severity=Severity.ERROR,
     since="0.1",
-    summary="a link on a user-defined network whose source is not there",
+    summary="the source of a link on a user-defined network does not exist there",
     needs=frozenset({Need.DETAILS, Need.DNS_ANSWER, Need.HOSTS_FILE, Need.NETWORKS}),
     check=EachLink(check, kind=LinkKind.NETWORK, up=True),
     explains=frozenset({"LD307", "LD510"}),

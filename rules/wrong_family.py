@@ -2,31 +2,32 @@
 
 ## What it means
 
-The process in the source listens on every address of one family, and the address that the target
-has for the source is of the other. A program that is told to listen on `::` takes IPv4 connections
-too, unless it, its language or the sysctl `net.ipv6.bindv6only` says otherwise.
+The process in the source listens on every address of one family, but the address that the target
+has for the source is of the other. A program that listens on `::` accepts IPv4 connections too,
+unless the program, its language or the sysctl `net.ipv6.bindv6only` disables that.
 
 ## Why it matters
 
-Every connection through the link is refused, although a look at the source shows a listener on
-every address.
+Every connection through the link is refused, although the source appears to listen on every
+address.
 
 ## How it is proved
 
-The kernel's list of listening sockets of the source's network namespace says of each whether it
-takes IPv6 alone (`IPV6_V6ONLY`; `ss` prints `[::]` instead of `*` for it). None for the port takes
-the family of an address that the source has on the network of the link. As in LD502, a port that
-the target is known to dial counts; where none is known, not one exposed port may be reachable.
+The kernel's list of listening sockets of the source's network namespace says for each whether it
+accepts only IPv6 (`IPV6_V6ONLY`; `ss` prints `[::]` instead of `*` for it). None for the port
+accepts the family of an address that the source has on the network of the link. As in LD502, a port
+that the target is known to dial counts. If none is known, it is reported only when no exposed port
+is reachable.
 
 ## What it is not
 
-A socket for both families, or a second one for the other family, is reachable. Where the source has
-addresses of both families, programs try one after the other: one that is served is enough. A single
+A socket for both families, or a second one for the other family, is reachable. If the source has
+addresses of both families, programs try one after the other: one that works is enough. A single
 address that is not the link's is LD514, the loopback address LD503.
 
 ## How to fix it
 
-Let the service bind to both families, or to `0.0.0.0` where the network has no IPv6.
+Make the service bind to both families, or to `0.0.0.0` if the network has no IPv6.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def check(link: Link, topology: Topology) -> Iterator[Hit]:
             topology,
             bound=bound_places(source, fault.ports, topology),
             wanted=_wildcard(at),
-            advice=f"let the service in {source.name} bind to {_wildcard(at)}, or to both families",
+            advice=f"make the service in {source.name} bind to {_wildcard(at)}, or to both "
+            "families",
         )
 
 

@@ -64,7 +64,6 @@ from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.model.topology import Topology
 from linkdoctor.privacy.inventory import Inventory
-from linkdoctor.privacy.redaction import redacted
 from linkdoctor.registry import LoadedRule, PackError, load_rules
 
 __all__ = [
@@ -239,6 +238,9 @@ def redact_names(snapshot: Snapshot, key: bytes) -> Snapshot:
     secret = hashlib.blake2b(key, digest_size=32).digest()
     rules = {word for each in load_rules() for word in (each.rule.code, each.rule.name)}
     knowledge = Knowledge(images=known_images())
+    # Most runs need no pseudonyms.
+    from linkdoctor.privacy.redaction import redacted
+
     return redacted(
         snapshot, secret, knowledge, frozenset({*rules, *OWN_NAMES, *OWN_NAMES.values()})
     )
@@ -316,7 +318,7 @@ def _why_not(
     if code not in needs:
         return f"there is no rule {code}"
     if Need.PROBES in needs[code] and not snapshot.probed:
-        return "nothing was probed: only --probe asks for it"
+        return "nothing was probed: this needs --probe"
     return ""
 
 
@@ -324,11 +326,11 @@ def _state(before: Diagnosis | Report, after: Diagnosis | Report) -> Evidence[St
     if isinstance(before, Report) or isinstance(after, Report):
         return Unknown(
             gap=Gap.UNSUPPORTED,
-            detail="a report holds neither addresses nor starts; compare two snapshots",
+            detail="a report has neither addresses nor start times; compare two snapshots",
         )
     (old,), (new,) = before.examination.snapshots, after.examination.snapshots
     if old.renamed != new.renamed:
-        raise SnapshotError("one of the two snapshots has pseudonyms, the other has not")
+        raise SnapshotError("only one of the two snapshots has pseudonyms")
     if old.host != new.host:
         return Unknown(gap=Gap.UNSUPPORTED, detail="the two snapshots are of different hosts")
     return Known(state_between(before.topology, after.topology), "two snapshots")

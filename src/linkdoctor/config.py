@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from linkdoctor.decode_errors import JSON_KINDS, problem_and_key
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
@@ -105,7 +106,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_u
     ] = ()
     severity: Annotated[
         dict[str, Severity],
-        msgspec.Meta(description="Severities that differ here, by code or name."),
+        msgspec.Meta(description="Severities to change, by code or name."),
     ] = {}
     accept_missing: Annotated[
         tuple[str, ...],
@@ -211,7 +212,7 @@ def _read(path: Path) -> Loaded:
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_in_words(str(error))}") from None
+        raise ConfigError(f"{path}: {_in_words(error)}") from None
     for declaration in config.container:
         _refuse_odd_ports(path, declaration)
     config = msgspec.structs.replace(
@@ -258,13 +259,10 @@ def _keys(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(field.encode_name for field in msgspec.structs.fields(struct))
 
 
-_WORDS = {
-    "array": "a list",
+_KINDS = {
+    **JSON_KINDS,
     "object": "a table",
     "str": "text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
     "null": "nothing",
     "datetime": "a date with a time",
     "date": "a date such as 2026-12-31",
@@ -272,27 +270,16 @@ _WORDS = {
 }
 
 
-def _in_words(error: str) -> str:
-    """Turn msgspec's message into one for people who write TOML."""
-    what, _, where = error.partition(" - at ")
-    key = re.sub(r"\[(?:\.\.\.|\d+)\]", "", where.strip("`").removeprefix("$").lstrip("."))
-    if match := re.fullmatch(r"Expected `(.+?)`(?:, got `(.+)`)?", what):
-        expected = " or ".join(
-            dict.fromkeys(
-                _WORDS.get(kind, kind) for kind in match[1].split(" | ") if kind != "null"
-            )
-        )
-        got = f", not {_WORDS.get(match[2], match[2])}" if match[2] else ""
-        what = f"must be {expected}{got}"
-    elif match := re.fullmatch(r"Invalid enum value (.+)", what):
+def _in_words(error: msgspec.ValidationError) -> str:
+    """Say what is wrong, to people who write TOML."""
+    what, key = problem_and_key(error, _KINDS)
+    if match := re.fullmatch(r"has an unknown value (.+)", what):
         what = f"must be one of {', '.join(Severity)}, not {match[1]}"
-    elif match := re.fullmatch(r"Object missing required field `(.+)`", what):
-        what = f"needs the key {match[1]!r}"
     elif what.startswith("Expected `str` matching"):
         what = "must not be empty"
     elif what.startswith("Invalid RFC3339"):
-        what = f"must be {_WORDS['date']}"
-    elif key == "timeout":
+        what = f"must be {_KINDS['date']}"
+    elif key == "timeout" and not what.startswith("must be"):
         what = f"must be above 0 and at most {LONGEST_TIMEOUT:g} seconds"
     return f"{key or 'the file'}: {what}"
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from linkdoctor import __version__
+from linkdoctor.decode_errors import explain_decode_error
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.baseline import BASELINE_SCHEMA, Baseline
 from linkdoctor.model.knowledge import ImageExpectation
@@ -163,13 +164,15 @@ def _decoded(content: bytes, name: str, type_: type[T], wanted: str, what: str) 
         return msgspec.json.decode(content, type=type_)
     except _NOT_DECODED as error:
         # It may quote what stands in the file, which may be endless.
-        words = str(error)[:_LONGEST_WORDS]
+        words = explain_decode_error(error)[:_LONGEST_WORDS]
         raise SnapshotError(f"{name}: a damaged {what}: {words}") from None
 
 
 def _schema_of(content: bytes, name: str) -> str:
     try:
         return msgspec.json.decode(content, type=_Schema).schema
+    except msgspec.ValidationError as error:
+        raise SnapshotError(f"{name}: not a snapshot: {explain_decode_error(error)}") from None
     except _NOT_DECODED as error:
         raise SnapshotError(f"{name}: not a snapshot: not valid JSON ({error})") from None
 
@@ -245,13 +248,13 @@ def _decoded_baseline(content: bytes, path: Path) -> Baseline:
         raise BaselineError(f"{path}: not a baseline: it lacks the schema {BASELINE_SCHEMA!r}")
     if int(version[1]) > int(_NEWEST_BASELINE):
         raise BaselineError(
-            f"{path}: written by a newer linkdoctor ({schema}); upgrade linkdoctor, or write it "
-            "anew with --write-baseline"
+            f"{path}: written by a newer linkdoctor ({schema}); upgrade linkdoctor, or rewrite it "
+            "with --write-baseline"
         )
     try:
         return msgspec.convert(plain, Baseline)
     except msgspec.ValidationError as error:
-        raise BaselineError(f"{path}: a damaged baseline: {error}") from None
+        raise BaselineError(f"{path}: a damaged baseline: {explain_decode_error(error)}") from None
 
 
 # --- what comes with linkdoctor -------------------------------------------------------------------

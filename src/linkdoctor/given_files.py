@@ -93,4 +93,4 @@ def _wait(descriptor: int, seconds: float) -> None:
     watched = select.poll()
     watched.register(descriptor, select.POLLIN | select.POLLHUP)
     if seconds <= 0 or not watched.poll(seconds * 1000):
-        raise TimeoutError(errno.ETIMEDOUT, "nobody writes into this pipe")
+        raise TimeoutError(errno.ETIMEDOUT, "nothing writes to this pipe")

@@ -71,9 +71,9 @@ def _rule_of(module: ModuleType) -> LoadedRule:
     origin = module.__file__ or module.__name__
     rule = getattr(module, "RULE", None)
     if not isinstance(rule, Rule):
-        raise PackError(f"{origin}: a rule's module must hold RULE, a linkdoctor.rulekit.Rule")
+        raise PackError(f"{origin}: a rule's module must define RULE, a linkdoctor.rulekit.Rule")
     if rule.code in OWN_NAMES.values():
-        raise PackError(f"{origin}: code {rule.code} is linkdoctor's own")
+        raise PackError(f"{origin}: code {rule.code} is reserved for linkdoctor")
     if not _CODE.fullmatch(rule.code):
         raise PackError(f"{origin}: {rule.code!r} is not a code; a code looks like LD123")
     try:

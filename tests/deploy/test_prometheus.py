@@ -156,8 +156,8 @@ def test_an_engine_that_does_not_answer_is_no_healthy_engine(tmp_path: Path) -> 
     series = run_again(input_series(metrics.lost()))
     down = (
         "beta: the engine could not be asked",
-        "linkdoctor ran on alpha:9100, and the engine did not answer. Whether its links are well "
-        "is not known.",
+        "linkdoctor ran on alpha:9100, and the engine did not answer. It is not "
+        "known whether its links are healthy.",
     )
     down_now = {"LinkdoctorEngineDown": [alert({"host": "beta", "severity": "critical"}, *down)]}
     hold(tmp_path, series, "6m", down_now)
@@ -166,8 +166,8 @@ def test_an_engine_that_does_not_answer_is_no_healthy_engine(tmp_path: Path) -> 
 
 def test_missing_evidence_is_told(tmp_path: Path) -> None:
     words = (
-        "alpha:9100: linkdoctor could not see all it needed",
-        "`linkdoctor check -v` on alpha:9100 tells what was missing and why; the usual reason is "
+        "alpha:9100: linkdoctor could not see everything it needed",
+        "`linkdoctor check -v` on alpha:9100 shows what was missing and why; the usual reason is "
         "that it does not run with the privileges of docs/privileges.md.",
     )
     fires = {"LinkdoctorIncomplete": [alert({"severity": "warning"}, *words)]}

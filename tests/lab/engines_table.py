@@ -29,10 +29,9 @@ HEAD = """\
 # Which behaviour holds on which engine
 
 Each row is a test of the engine lab, which runs on real engines of the series 20.10, 26.1 and
-28.5; `make lab` and `make engines` run them. Where a cell does not say *yes*, the test is expected
-to fail on that engine, and a test run in which it does not fail is itself a failure. An engine of
-the 29 series was recorded in five situations: the last column holds what the recording shows, and
-a dash where it shows nothing.
+28.5; `make lab` and `make engines` run them. If a cell does not say *yes*, the test is expected to
+fail on that engine; if it passes, the test run fails. Engine 29 was recorded in five situations:
+the last column has what the recording shows, or a dash.
 
 This page is written by `python -m tests.lab.engines_table`; CI compares it with the tests.
 """
@@ -64,8 +63,8 @@ def facts(file: Path) -> Iterator[Fact]:
 
 
 def _sentence(node: ast.FunctionDef) -> str:
-    said = ast.get_docstring(node)
-    words = said or node.name.removeprefix("test_").replace("_", " ")
+    said = (ast.get_docstring(node) or "").partition("\n\n")[0]  # a table has room for no more
+    words = " ".join(said.split()) or node.name.removeprefix("test_").replace("_", " ")
     return words[0].upper() + words[1:].rstrip(".")
 
 

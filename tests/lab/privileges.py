@@ -105,7 +105,7 @@ def evidence_of(snapshot: Snapshot) -> Iterator[tuple[str, Evidence[Any]]]:
     yield "entry-point script of a linked container", report.script_reads
     yield "environment of a process without links", other.process_environment
     yield "hosts file of a container without links", other.hosts_file
-    yield "links as the engine's disk keeps them", report.stored_links
+    yield "links on the engine's disk", report.stored_links
     yield "environment of the engine", snapshot.keeps_link_variables
     yield "listening sockets of containers", report.listeners
     yield "answers of a container's own resolver", _first_answer(_named(snapshot, "portal"))

@@ -32,6 +32,8 @@ USUAL = tuple(
 )
 ENSUREPIP = Path("/usr/share/python-wheels")
 """Where Debian keeps what `ensurepip` installs."""
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Debian's pip does not even start without them."""
 
 
 def load(api: APIClient) -> str:
@@ -69,6 +71,7 @@ def _files() -> Iterator[Path]:
     stdlib = Path(sysconfig.get_path("stdlib"))
     own = [each for each in stdlib.rglob("*") if not LEFT_OUT.search(str(each))]
     own += ENSUREPIP.glob("*") if ENSUREPIP.is_dir() else ()
+    own += [AUTHORITIES] if AUTHORITIES.is_file() else []
     yield from own
     iptables = shutil.which("iptables-nft-save", path=SEARCH_PATH)
     programs = [_python()]

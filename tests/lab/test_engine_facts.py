@@ -114,6 +114,7 @@ def test_a_link_by_id_without_alias_takes_the_id_for_its_alias(lab: Lab) -> None
 
 
 def test_inspect_shows_every_link_of_a_target_in_whatever_order(lab: Lab) -> None:
+    """Inspect shows every link of a target, in any order."""
     aliases = [f"alias{number}" for number in range(8)]
     lab.run("app", listen=5000)
     lab.run("web", link=[f"app:{alias}" for alias in aliases])
@@ -197,7 +198,7 @@ def test_inspect_does_not_show_the_links_variables(linked: Lab) -> None:
 
 
 def test_exec_computes_afresh_what_the_process_keeps_old(linked: Lab) -> None:
-    """`exec` computes afresh what the process keeps old."""
+    """`exec` computes variables again, but the process keeps its old ones."""
     assert linked.move("app") == ("172.17.0.2", "172.17.0.4")
     name = "HELLOAPP_PORT_5000_TCP_ADDR"
     assert linked.exec("web", f"echo ${name}") == (0, "172.17.0.4\n")

@@ -126,6 +126,7 @@ def test_a_ghost_link_works_by_luck_until_the_target_restarts(linked: Lab) -> No
 
 
 def test_a_ghost_link_is_fixed_by_making_the_target_anew(linked: Lab) -> None:
+    """A ghost link is fixed by recreating the target."""
     linked.recreate("app")
     linked.recreate("web")
     assert linked.names("app") == ["/app", "/web/helloapp"]
@@ -294,6 +295,7 @@ def actions(lab: Lab, name: str) -> list[str]:
 
 
 def test_only_who_is_stopped_by_hand_is_signalled_before_it_dies(linked: Lab) -> None:
+    """Only a container that is stopped by hand is signalled before it dies."""
     linked.run("crash", command=["sh", "-c", "sleep 1; exit 3"], restart="on-failure:2")
     linked.wait_for(lambda: linked.inspect("crash")["State"]["Status"] == "exited", 20)
     assert actions(linked, "crash") == ["start", "die"] * 3
@@ -306,6 +308,7 @@ def test_only_who_is_stopped_by_hand_is_signalled_before_it_dies(linked: Lab) ->
 
 
 def test_a_restarted_owner_leaves_who_shares_its_network_in_the_former_one(linked: Lab) -> None:
+    """A restarted owner leaves containers that share its network in the old one."""
     owner = linked.inspect("app")["Id"]
     linked.run("side", network_mode=f"container:{owner}", command=["sleep", "100000"])
 

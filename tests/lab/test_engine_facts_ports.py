@@ -71,7 +71,7 @@ def test_a_port_from_a_range_moves_at_every_restart_too(lab: Lab) -> None:
 
 
 def test_a_host_port_that_a_program_of_the_host_has_is_refused_in_other_words(lab: Lab) -> None:
-    """A host port that a program of the host has is refused too (in other words since 28)."""
+    """A host port that a program of the host has is refused too (with another message since 28)."""
     lab.run("onhost", network_mode="host", listen=19000, expose=[])
     refused = lab.run("other", listen=5000, publish={5000: 19000}, refused=True)
     words = (
@@ -86,7 +86,7 @@ def test_a_host_port_that_a_program_of_the_host_has_is_refused_in_other_words(la
 
 
 def test_a_taken_host_port_leaves_a_created_container_that_says_so(lab: Lab) -> None:
-    """A taken host port leaves a created container that says so (in other words since 28).
+    """A taken host port leaves a created container that says so (with another message since 28).
 
     Which of the two families is named is left to chance: the engine asks for both.
     """

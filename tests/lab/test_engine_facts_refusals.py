@@ -45,6 +45,7 @@ def test_a_refused_target_starts_when_its_source_does(lab: Lab) -> None:
 
 
 def test_a_refused_target_becomes_a_ghost_when_its_source_is_made_anew(lab: Lab) -> None:
+    """A refused target has a ghost link when its source is recreated."""
     lab.run("app", listen=5000)
     lab.stop("app")
     lab.run("web", link="app:helloapp", refused=True)
@@ -63,7 +64,7 @@ def not_on_the_bridge(lab: Lab, name: str) -> str:
 
 
 def test_a_source_on_another_network_is_refused_and_listed_all_the_same(lab: Lab) -> None:
-    """A source on another network is refused (in other words since 28) and listed all the same."""
+    """A source on another network is refused (with another message since 28) but still listed."""
     lab.network("net1")
     lab.run("ua", network="net1")
     reason = not_on_the_bridge(lab, "ua")

@@ -61,7 +61,7 @@ def test_an_old_address_that_nobody_took_is_called_nobodys(linked: Lab) -> None:
     linked.remove("app-squatter1")
     found = only_fault(diagnose(linked))
     assert found.code == "LD201"
-    assert "now nobody's address" in found.message
+    assert "now an unused address" in found.message
 
 
 def test_exec_shows_fresh_variables_where_the_process_has_stale_ones(linked: Lab) -> None:
@@ -168,7 +168,7 @@ def test_a_line_edited_by_hand_is_wrong_and_a_restart_fixes_it(linked: Lab) -> N
     found = only_fault(diagnose(linked))
     assert (found.code, found.target, found.alias) == ("LD302", "web", "helloapp")
     assert found.consequences == ()
-    assert "nobody's address" in found.message
+    assert "an unused address" in found.message
     apply(linked, advised(found, Safety.RESTART))
     report = diagnose(linked)
     assert (report.findings, report.skipped) == ((), ())

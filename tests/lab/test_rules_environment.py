@@ -184,7 +184,7 @@ def test_copied_variables_are_a_warning_and_an_error_when_the_source_moves(lab: 
     lab.remove("db-squatter1")
     finding = only_fault(diagnose(lab))
     assert (finding.code, finding.severity) == ("LD208", Severity.ERROR)
-    assert "it is nobody's now" in finding.message
+    assert "no container has it now" in finding.message
 
 
 @pytest.mark.parametrize("where", ["setting", "command", "extra host"])

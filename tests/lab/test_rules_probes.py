@@ -126,7 +126,7 @@ def test_a_neighbour_that_does_not_answer_is_no_missing_route(pair: Lab) -> None
     (met,) = probes(pair, "web")
     found = only_fault(probed(pair))
     assert met.cause is ProbeCause.NO_NEIGHBOUR
-    assert f"nobody on its network answers for {pair.address('app')}" in found.message
+    assert f"nothing on its network answers for {pair.address('app')}" in found.message
     assert "it is app's" in found.message
     assert "no route" not in found.message
 

@@ -215,7 +215,7 @@ def test_a_link_on_an_overlay_network_to_nobody_is_a_fault(swarm: tuple[Lab, Lab
     with nameserver(first, "web", {"other": "10.9.9.9"}):
         found = only_fault(diagnose(first))
     assert (found.code, found.target) == ("LD306", "web")
-    assert "the network's DNS knows none elsewhere" in found.message
+    assert "the network's DNS knows of none elsewhere" in found.message
 
 
 def test_the_task_of_a_service_has_no_links_whatever_its_mode_says(

@@ -144,7 +144,7 @@ def test_the_old_name_is_not_offered_where_another_took_it(linked: Lab) -> None:
     linked.run("app", listen=5000)
     found = only_fault(diagnose(linked))
     assert (found.code, found.source) == ("LD110", "app2")
-    assert "the app of today instead" in found.message
+    assert "links helloapp to the current app instead" in found.message
     assert [fix.safety for fix in found.fixes] == [Safety.RECREATE, Safety.RECREATE]
 
 
@@ -227,7 +227,7 @@ def test_a_source_renamed_before_an_engine_restart_drops_all_links_of_its_target
     lab.rename("app", "app2")
     found = only_fault(diagnose(lab))
     assert found.code == "LD110"
-    assert "and with it second" in found.message
+    assert "and also second" in found.message
     lab.restart_engine()
     lab.wait_for(lambda: all(lab.pid(name) for name in ("app2", "other", "web")))
     lab.wait_listening("app2", 5000)

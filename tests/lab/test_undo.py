@@ -65,7 +65,7 @@ def test_a_restart_says_beforehand_and_afterwards_that_it_cannot_be_taken_back(
     said = applied(lab, tmp_path)
     assert "cannot be taken back: a restart leaves nothing" in said
     assert "--undo" not in said
-    assert "nothing of it can be taken back" in said
+    assert "none of it can be taken back" in said
     code, out, _ = undo(lab, tmp_path, "--yes")
     assert (code, out) == (
         1,
@@ -114,7 +114,7 @@ def test_what_could_not_be_started_again_is_not_said_to_be_taken_back(
         assert step["undo"] == []
     said = applied(lab, tmp_path, "--keep-old")
     assert said.count("cannot be taken back: as it was it could not be started again") == 2
-    assert "nothing of it can be taken back" in said
+    assert "none of it can be taken back" in said
     assert "To take it back" not in said
     assert "docker cp app-linkdoctor-old:PATH ." in said
     code, out, _ = undo(lab, tmp_path, "--yes")
@@ -140,7 +140,7 @@ def test_a_source_says_that_its_target_keeps_it_from_being_taken_back(
     assert source["reversible"].startswith("cannot be taken back: web, which is replaced after it")
     assert target["reversible"].startswith("cannot be taken back: as it was")
     said = applied(lab, tmp_path, "--keep-old")
-    assert "nothing of it can be taken back" in said
+    assert "none of it can be taken back" in said
     assert undo(lab, tmp_path, "--yes")[0] == 1
     assert lab.fetch("web", "http://api:9000/") == (0, "app\n")
 
@@ -196,7 +196,7 @@ def test_an_empty_journal_is_no_success(lab: Lab, tmp_path: Path) -> None:
     for how in ("--undo", "--resume"):
         done = command_line(lab, tmp_path, "fix", how, str(empty))
         assert (done.returncode, done.stdout) == (2, "")
-        assert "is empty: no step was begun" in done.stderr
+        assert "is empty: no step was started" in done.stderr
         done = command_line(lab, tmp_path, "fix", how, str(tmp_path / "missing"))
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"linkdoctor: there is no journal {tmp_path / 'missing'}\n"

@@ -56,6 +56,31 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"linkdoctor {__version__}\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "--timeout", "soon"), "'--timeout': 'soon' is not a number"),
+        (("check", "--fail-on", "x"), "'--fail-on': 'x' is not one of 'error', 'warning', 'info'"),
+        (("check", "--timeout", "\x1b[31m"), "'--timeout': '\\x1b[31m' is not a number"),
+        (("fix", "--wait", "nan"), "'--wait': must be 0 or more"),
+        (("graph", "--focus", "web", "--depth", "far"), "'--depth': 'far' is not a whole number"),
+        (("graph", "--focus", "web", "--depth", "-1"), "'--depth': must be 0 or more"),
+    ],
+)
+def test_bad_value_of_an_option_is_named_in_plain_words(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert left(*arguments) == 2
+    assert capsys.readouterr().err.endswith(f"Error: Invalid value for {words}\n")
+
+
+@pytest.mark.parametrize("command", list(module.all_commands()))
+def test_help_shows_no_type_of_python(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert left(command, "--help") == 0
+    out = capsys.readouterr().out
+    assert [each for each in ("<str>", "<list", "<path>", "x>=") if each in out] == []
+
+
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
 def test_help(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert left(*arguments) == 0
@@ -254,7 +279,7 @@ def test_an_output_that_knows_ascii_only(stale: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.isascii()
     assert b"web -> app as helloapp" in done.stdout
-    assert b"172.17.0.2 != 172.17.0.4" in done.stdout
+    assert b"observed 172.17.0.2, expected 172.17.0.4" in done.stdout
 
 
 class Terminal(io.StringIO):

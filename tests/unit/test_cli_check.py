@@ -143,8 +143,8 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--probe",), "--probe needs an engine"),
-        (("--probe-external",), "--probe-external widens --probe"),
+        (("--probe",), "--probe needs a live engine"),
+        (("--probe-external",), "--probe-external needs --probe"),
     ],
 )
 def test_probes_of_a_saved_file_are_wrong_usage(
@@ -458,7 +458,7 @@ def test_an_unknown_kind_is_wrong_usage(run: Run, blind: Path, tmp_path: Path) -
 def test_what_is_saved_does_not_settle(run: Run, healthy: Path) -> None:
     result = run("check", "--snapshot", healthy, "--settle", "5")
     assert (result.code, result.out) == (2, "")
-    assert "--settle needs an engine" in result.err
+    assert "--settle needs a live engine" in result.err
     assert run("check", "--watch", "5", "--settle", "5").code == 2
     assert run("check", "--settle", "0").code == 2
 

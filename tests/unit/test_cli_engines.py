@@ -111,7 +111,7 @@ def hostile(caller: socket.socket, over: threading.Event) -> None:
         (garbage, "no Docker engine answers"),
         (close, "no engine at"),
         (hang, "did not answer in time"),
-        (trickle, "did not end its answer to GET /version in time"),
+        (trickle, "did not finish its answer to GET /version in time"),
         (not_docker, "is not that of a Docker engine"),
         (not_found, "is not a Docker engine"),
         (hostile, "is not that of a Docker engine"),

@@ -89,7 +89,7 @@ def test_the_plan_as_json(run: Run, tmp_path: Path) -> None:
             ("--apply", "--yes", "--snapshot", "{file}"),
             "--apply needs a live engine, not a snapshot",
         ),
-        (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal is about one engine"),
+        (("--undo", "/nowhere/journal", "--snapshot", "{file}"), "a journal belongs to one engine"),
         (("--select", "LD9"), "no rule is called"),
         # --interactive is --apply with its questions: it needs no --apply beside it.
         (("--interactive",), "--interactive asks before each step and there is no terminal"),
@@ -268,7 +268,7 @@ def test_a_question_explains_itself(
     assert ask.about(planned.steps[0]) is Answer.YES
     said = capsys.readouterr().err
     assert "[y]es, [n]o, [q]uit, [?]" in said
-    assert said.count("leave it out, and the steps that need it") == 2
+    assert said.count("skip it, and the steps that need it") == 2
 
 
 def test_the_choice_of_steps_explains_itself(
@@ -336,7 +336,10 @@ def test_a_plan_says_of_each_step_whether_it_can_be_taken_back(run: Run, tmp_pat
     words = " ".join(out.split())
     assert "undo:" in words
     assert "can be taken back while the old container is kept" in words
-    assert "it is, if it wrote files that the new one has not; --keep-old keeps it anyway" in words
+    assert (
+        "it is, if it wrote files that the new one does not have; --keep-old keeps it anyway"
+        in words
+    )
 
 
 # What was written outside volumes

@@ -239,7 +239,7 @@ def test_severities_of_the_configuration(run: Run, seen: Path, tmp_path: Path) -
     [
         ("stale-evn = 'info'", "no rule is called 'stale-evn'; did you mean stale-env (LD201)?"),
         ("LD2 = 'info'", "no rule is called 'LD2'"),
-        ("LD002 = 'info'", "LD002 is no finding"),
+        ("LD002 = 'info'", "LD002 is not a finding"),
         ("LD201 = 'info'\nstale-env = 'error'", "LD201 is given twice"),
         ("LD201 = 'loud'", "severity: must be one of error, warning, info, not 'loud'"),
     ],
@@ -263,8 +263,8 @@ def test_a_baseline_lets_only_what_is_new_through(run: Run, seen: Path, tmp_path
     assert code == 1  # the exit code is that of the report, as ever
     assert "1 error" in out
     assert err == (
-        f"linkdoctor: wrote {there}: 1 finding; `linkdoctor check --baseline '{there}'` tells what "
-        "is new\n"
+        f"linkdoctor: wrote {there}: 1 finding; `linkdoctor check --baseline '{there}'` reports "
+        "what is new\n"
     )
     assert stat.S_IMODE(there.stat().st_mode) == 0o600
     assert run("check", "-q", "--snapshot", seen, "--baseline", there) == (0, "", "")
@@ -309,9 +309,7 @@ def test_a_baseline_outlives_an_engine_that_is_down(run: Run, tmp_path: Path) ->
     there.write_text("what was known")
     code, _, err = run("check", "-H", f"unix://{tmp_path}/none", "--write-baseline", there)
     assert code == 3
-    assert (
-        err == f"linkdoctor: warning: {there} is left as it is: not every engine could be asked\n"
-    )
+    assert err == f"linkdoctor: warning: {there} was not changed: not every engine could be asked\n"
     assert there.read_text() == "what was known"
 
 
@@ -338,7 +336,7 @@ def written(*entries: object, schema: object = "linkdoctor.baseline/1") -> bytes
         (written(schema="linkdoctor.baseline/x"), "it lacks the schema"),
         (written(schema="linkdoctor.baseline/" + "9" * 10_000), "it lacks the schema"),
         (written(schema="linkdoctor.baseline/2"), "by a newer linkdoctor (linkdoctor.baseline/2)"),
-        (b'{"schema": "linkdoctor.baseline/1"}', "a damaged baseline: Object missing required"),
+        (b'{"schema": "linkdoctor.baseline/1"}', "a damaged baseline: needs the key"),
         (written(entry(fingerprint="0" * 15)), "a damaged baseline"),
         (written(entry(fingerprint=["\x1b[2J"])), "a damaged baseline"),
         (written(entry(code=None)), "a damaged baseline"),

@@ -203,7 +203,7 @@ def test_nothing_is_printed_for_a_source_that_cannot_start_for_a_reason_of_its_o
         recreate(topology, "host1", container),
     ):
         assert fix.safety is Safety.MANUAL
-        assert fix.title.startswith("see why the engine could not start db")
+        assert fix.title.startswith("find out why the engine could not start db")
         assert not fix.actions
 
 

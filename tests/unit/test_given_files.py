@@ -72,7 +72,7 @@ def test_a_pipe_into_which_nobody_writes_is_refused(
     assert (code, out) == (2, "")
     assert told.count("\n") == 1
     assert str(pipe) in told
-    assert "nobody writes into this pipe" in told
+    assert "nothing writes to this pipe" in told
 
 
 def test_a_snapshot_comes_through_standard_input() -> None:
@@ -144,7 +144,7 @@ def test_a_writer_that_says_nothing_and_stays_is_not_waited_for_for_ever(
 def test_a_wait_for_a_pipe_ends(pipe: Path) -> None:
     writer = os.open(pipe, os.O_RDWR)
     try:
-        with pytest.raises(TimeoutError, match="nobody writes into this pipe"):
+        with pytest.raises(TimeoutError, match="nothing writes to this pipe"):
             given_files._wait(writer, 0.01)
     finally:
         os.close(writer)

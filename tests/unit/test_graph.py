@@ -661,7 +661,7 @@ def test_a_focus_is_asked_for_by_name(run: Run, saved_shop: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--depth", "2"), "linkdoctor: --depth is for --focus\n"),
+        (("--depth", "2"), "linkdoctor: --depth needs --focus\n"),
         (("--focus", "wib"), "no container is called 'wib' on alpha; did you mean 'web'?\n"),
         (("--focus", "web", "--depth", "-1"), "--depth"),
         (("--format", "png"), "png"),

@@ -246,9 +246,9 @@ def test_each_time_the_pseudonyms_are_others_unless_a_key_is_kept(
     [
         ((), "-o FILE"),
         (("--show", "x", "-o", "y"), "--show only lists"),
-        (("-o", "y", "--redact-key", "k"), "--redact-key is for --redact-names"),
-        (("-o", "y", "--snapshot", "x"), "--snapshot is for --redact-names"),
-        (("-o", "y", "--format", "json"), "--format is for --show"),
+        (("-o", "y", "--redact-key", "k"), "--redact-key needs --redact-names"),
+        (("-o", "y", "--snapshot", "x"), "--snapshot needs --redact-names"),
+        (("-o", "y", "--format", "json"), "--format needs --show"),
         (("-o", "y", "--redact-names", "--snapshot", "x", "-H", "unix:///x"), "of one engine"),
     ],
 )

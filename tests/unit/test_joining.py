@@ -13,6 +13,7 @@ import pytest
 
 from linkdoctor import api, given_files
 from linkdoctor.api import Examination, demo_snapshots, diagnose, join, load_rules
+from linkdoctor.cli import settling
 from linkdoctor.cli.formats import in_order
 from linkdoctor.fix.use_cases import Scope, diagnosed, make_plan, steps_with_more_permission
 from linkdoctor.model.knowledge import Declaration, Knowledge
@@ -213,7 +214,7 @@ def test_a_file_beside_an_engine_is_not_read_again_when_it_is_looked_again(
 ) -> None:
     looks: list[int] = []
     monkeypatch.setattr("linkdoctor.cli.settling._may_change", lambda _: len(looks) < 2)
-    monkeypatch.setattr("linkdoctor.cli.settling.time.sleep", lambda _: looks.append(1))
+    monkeypatch.setitem(settling.settled.__kwdefaults__ or {}, "pause", lambda _: looks.append(1))
     with replayed(situations()["ghost"], tmp_path / "s"):
         run("check", "--settle", 60, "--snapshot", saved, "-H", f"unix://{tmp_path}/s")
     assert len(looks) == 2

@@ -239,7 +239,7 @@ def test_no_shared_network_of_a_source_without_its_owner_is_for_a_person() -> No
 
 def test_no_shared_network_of_a_sharer_of_the_hosts_lets_the_name_mean_the_host() -> None:
     fixes = fixes_of(of_the_host(), "LD402")
-    assert any("let helloapp mean the host in web" in each.title for each in fixes)
+    assert any("make helloapp mean the host in web" in each.title for each in fixes)
 
 
 def test_from_the_host_a_sharer_of_the_hosts_is_at_localhost() -> None:

@@ -209,7 +209,7 @@ def test_a_start_that_the_engine_would_refuse_again_is_not_called_safe() -> None
     fault = found("LD101", World.tutorial().refuse("app", _NO_PROGRAM))
     assert {each.safety for each in fault.fixes} == {Safety.MANUAL}
     assert not any("docker start" in each for each in commands(fault))
-    assert "see why the engine could not start app" in fault.fixes[0].title
+    assert "find out why the engine could not start app" in fault.fixes[0].title
 
 
 def test_a_start_that_a_link_kept_from_being_is_advised() -> None:

@@ -69,12 +69,12 @@ def test_a_file_called_dns_does_not_take_the_place_of_dnspython(tmp_path: Path) 
     ("text", "message"),
     [
         (GOOD.replace("{code}", "LD101"), "code LD101 is used twice"),
-        (GOOD.replace("{code}", "LD001"), "linkdoctor's own"),
+        (GOOD.replace("{code}", "LD001"), "reserved for linkdoctor"),
         (GOOD.replace("{code}", "no code"), "is not a code"),
         (GOOD.replace("{code}", "XY001").replace("## Why it matters", ""), "the page needs"),
         ("def (", "SyntaxError"),
         ("raise RuntimeError('broken')", "RuntimeError: broken"),
-        ("x = 1", "must hold RULE"),
+        ("x = 1", "must define RULE"),
     ],
 )
 def test_a_pack_that_cannot_be_used_is_fatal_and_named(

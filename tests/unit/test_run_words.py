@@ -164,8 +164,8 @@ BEYOND: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a seccomp profile of its own": ({}, {"SecurityOpt": ['seccomp={"a":1}']}),
     "requests for devices": ({}, {"DeviceRequests": [{"Driver": "x", "Count": 1}]}),
     "the hidden paths of /proc and /sys": ({}, {"MaskedPaths": ["/proc/kcore"]}),
-    "that a variable of the image is taken away": ({"Env": ["GONE"]}, {}),
-    "that its network is switched off": ({"NetworkDisabled": True}, {}),
+    "a removed variable of the image": ({"Env": ["GONE"]}, {}),
+    "a disabled network": ({"NetworkDisabled": True}, {}),
 }
 
 
@@ -175,7 +175,7 @@ def test_what_cannot_be_said_is_not_half_said(what: str) -> None:
     setup = setup_of(inspected(config, host), {}, image_name="image")
     assert setup.beyond == (what,)
     assert not can_be_pasted(withheld(setup))
-    with pytest.raises(ValueError, match="no option of docker run says"):
+    with pytest.raises(ValueError, match="docker run has no option for"):
         words_of(setup, "web")
 
 

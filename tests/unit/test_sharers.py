@@ -138,7 +138,7 @@ def test_a_restart_of_the_owner_restarts_those_that_run() -> None:
     assert (side.after, inner.after) == ((1,), (2,))
     assert side.safety is Safety.RESTART
     assert side.reason == (
-        "side shares the network namespace of web, and would be left in the former one."
+        "side shares the network namespace of web, and would be left in the old one."
     )
 
 
@@ -362,7 +362,7 @@ def test_what_was_not_seen_is_said_and_hides_no_fix() -> None:
     web = topology.container_named("host1", "web")
     assert web is not None
     for fix in (restart_target(topology, "host1", web), recreate(topology, "host1", web)):
-        assert "whether others share its namespaces was not seen" in fix.title
+        assert "whether others share its namespaces is not known" in fix.title
         assert fix.commands
 
 

@@ -281,7 +281,7 @@ def test_a_stopped_container_of_another_host_does_not_run_there() -> None:
 
 def test_an_address_may_be_that_of_a_container_that_was_not_inspected() -> None:
     world = World.tutorial().hosts("web", "helloapp", address="172.17.0.9")
-    assert "172.17.0.9, nobody's address" in only("LD302", world).message
+    assert "172.17.0.9, an unused address" in only("LD302", world).message
     hidden = world.run("secret").unknown("secret", "details", DENIED)
     assert "no container that could be inspected" in only("LD302", hidden).message
 
@@ -311,9 +311,9 @@ REJECT = FirewallRule(chain="FORWARD", verdict="REJECT", reject_with="icmp-host-
     ("cause", "words"),
     [
         (ProbeCause.NO_ROUTE, "it has no route to 172.17.0.2"),
-        (ProbeCause.NO_NEIGHBOUR, "nobody on its network answers for 172.17.0.2"),
+        (ProbeCause.NO_NEIGHBOUR, "nothing on its network answers for 172.17.0.2"),
         (ProbeCause.REJECTED, "it has a route to 172.17.0.2 and its neighbour answers"),
-        (ProbeCause.NOT_SHOWN, "a route is missing, nobody has the address, or a firewall"),
+        (ProbeCause.NOT_SHOWN, "a route is missing, nothing has the address, or a firewall"),
     ],
 )
 def test_no_route_is_said_only_where_there_is_none(cause: ProbeCause, words: str) -> None:
@@ -348,8 +348,8 @@ def test_a_rule_of_the_firewall_that_may_refuse_is_named() -> None:
     [
         ("0.0.0.0", "172.17.0.2", "a firewall refuses it", True),
         ("172.17.0.2", "172.17.0.2", "a firewall refuses it", True),
-        ("::", "172.17.0.2", "which may not take this address, or a firewall refuses it", False),
-        ("172.18.0.2", "172.17.0.2", "which may not take this address, or a", False),
+        ("::", "172.17.0.2", "which may not accept this address, or a firewall refuses it", False),
+        ("172.18.0.2", "172.17.0.2", "which may not accept this address, or a", False),
         ("127.0.0.1", "172.17.0.2", "is refused.", False),
         ("0.0.0.0", "172.17.0.99", "that is not an address of app", False),
     ],

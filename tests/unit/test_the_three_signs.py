@@ -55,7 +55,7 @@ def reading(world: World, name: str, **read: tuple[Variable | HostsLine, ...]) -
 def test_old_variables_are_told_with_the_address_of_today() -> None:
     finding = the_one("LD201", World.tutorial().move("app"))
     assert finding.message == (
-        "web was started when app had 172.17.0.2, now nobody's address; app has 172.17.0.4 today, "
+        "web was started when app had 172.17.0.2, now an unused address; app has 172.17.0.4 today, "
         "but the variables of helloapp in the running process still say 172.17.0.2."
     )
     where = "/proc/1003/environ"
@@ -68,8 +68,8 @@ def test_old_variables_are_told_with_the_address_of_today() -> None:
     assert (restart.safety, restart.commands) == (Safety.RESTART, ("docker restart web",))
     assert by_name.safety is Safety.MANUAL
     assert by_name.title == (
-        "for good: let the program in web use the name helloapp instead of the variables; the "
-        "engine keeps the name right"
+        "permanently: make the program in web use the name helloapp instead of the variables; the "
+        "engine keeps the name up to date"
     )
 
 
@@ -135,7 +135,7 @@ def test_a_line_for_nobody_is_told_with_the_line_that_is_right() -> None:
     world = World.tutorial().hosts("web", "helloapp", address="172.17.0.9")
     finding = the_one("LD302", world)
     assert finding.message == (
-        "In web, helloapp means 172.17.0.9, nobody's address, but app has 172.17.0.2."
+        "In web, helloapp means 172.17.0.9, an unused address, but app has 172.17.0.2."
     )
     assert proofs(finding) == [
         (
@@ -240,7 +240,7 @@ _UNREAD = Unknown(gap=Gap.TIMED_OUT, detail="no time was left")
 def test_an_address_is_nobodys_only_where_all_were_inspected(code: str) -> None:
     world = World.tutorial().move("app")
     world = world.hosts("web", "helloapp", address="172.17.0.2") if code == "LD302" else world
-    assert "nobody's address" in the_one(code, world).message
+    assert "an unused address" in the_one(code, world).message
     world.run("stranger").unknown("stranger", "details", _UNREAD)
     assert "the address of no container that could be inspected" in the_one(code, world).message
 
@@ -253,7 +253,7 @@ def test_what_was_not_inspected_on_another_host_says_nothing_of_an_address(code:
     both = [world.snapshot(), msgspec.structs.replace(other, host="host2")]
     tool = Tool(name="linkdoctor", version="0")
     report = diagnose(Topology(both), [RULES[code]], tool=tool, taken_at="2026-01-01T12:00:00Z")
-    assert ["nobody's address" in each.message for each in report.findings] == [True]
+    assert ["an unused address" in each.message for each in report.findings] == [True]
 
 
 def test_what_a_second_process_says_of_the_gateway_is_no_former_address() -> None:

@@ -13,7 +13,7 @@ import urllib3.exceptions
 
 from linkdoctor.collect import sdk
 from linkdoctor.collect.engine import Deadline, EngineError, Url, connect
-from linkdoctor.collect.sdk import PooledTransport
+from linkdoctor.collect.sdk import PooledTransport, Tls
 from linkdoctor.collect.transport import HostNotFound, NoAnswer, TlsFailed
 from linkdoctor.collect.unix_http import UnixTransport
 
@@ -81,3 +81,11 @@ def test_engine_says_what_is_wrong_without_words_of_a_library() -> None:
     port = free_port()
     with pytest.raises(EngineError, match=r"^no engine at .*: connection refused; is Docker"):
         connect(Url(f"tcp://127.0.0.1:{port}"), Deadline(2.0), {})
+
+
+def test_certificates_without_every_extension_are_accepted_as_docker_accepts_them() -> None:
+    pooled = PooledTransport(f"tcp://127.0.0.1:{free_port()}", Tls(verify=True))
+    context: ssl.SSLContext = pooled._pool.conn_kw["ssl_context"]
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    pooled.close()

@@ -51,7 +51,7 @@ def test_what_follows_from_another_fault_now() -> None:
     [
         (("--watch", "0"), "must be above 0"),
         (("--watch", "5", "--format", "json"), "--watch shows text"),
-        (("--watch", "5", "--snapshot", "there.json.gz"), "--watch needs an engine"),
+        (("--watch", "5", "--snapshot", "there.json.gz"), "--watch needs a live engine"),
     ],
 )
 def test_what_cannot_be_watched(

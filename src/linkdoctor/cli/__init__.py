@@ -19,7 +19,7 @@ import typer.core
 from typer.main import get_command
 
 from linkdoctor import __version__
-from linkdoctor.cli.errors import CliError, examples
+from linkdoctor.cli.errors import CliError, examples, what_is_wrong
 from linkdoctor.cli.output import complain, emit
 
 __all__ = ["all_commands", "app", "main"]
@@ -43,6 +43,18 @@ _INTERRUPTED = 130
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def _without_types(command: Any) -> Any:
+    """Leave the types of Python, such as ``<list[str]>``, out of a command's help."""
+    for each in command.params:
+        if each.param_type_name == "argument":
+            each.display_type_rich = _no_type
+    return command
+
+
+def _no_type(ctx: Any) -> None:
+    """Name no type: a name such as CONTAINER says enough."""
+
+
 class _Group(typer.core.TyperGroup):
     """All commands, each imported when it is called, with one answer to Ctrl-C."""
 
@@ -57,7 +69,7 @@ class _Group(typer.core.TyperGroup):
         if cmd_name in _COMMANDS and cmd_name not in self.commands:
             alone = typer.Typer(add_completion=False, rich_markup_mode=None)
             import_module(f"linkdoctor.cli.{_COMMANDS[cmd_name]}").register(alone)
-            self.commands[cmd_name] = get_command(alone)
+            self.commands[cmd_name] = _without_types(get_command(alone))
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -70,6 +82,9 @@ class _Group(typer.core.TyperGroup):
         """Run a command; an interrupt ends the process at once, whatever still waits."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = what_is_wrong(error)
+            raise
         except KeyboardInterrupt as interrupt:
             complain("interrupted")
             for note in getattr(interrupt, "__notes__", ()):
@@ -81,7 +96,7 @@ class _Group(typer.core.TyperGroup):
 app = typer.Typer(
     name="linkdoctor",
     cls=_Group,
-    help="Find broken Docker links, prove each fault, and say how to fix it.",
+    help="Find broken Docker links, prove each fault, and tell you how to fix it.",
     epilog=examples(
         "linkdoctor check                 examine this machine's engine",
         "linkdoctor check web             only what concerns the container web",
@@ -92,8 +107,8 @@ app = typer.Typer(
         "linkdoctor demo                  a recorded example; needs no engine",
         more=(
             "Exit codes: 0 nothing found at the level of --fail-on (default: error); 1 something "
-            "found; 2 wrong usage, configuration or an internal error; 3 incomplete: an engine or "
-            "evidence could not be had."
+            "found; 2 wrong usage, configuration or an internal error; 3 incomplete: an engine did "
+            "not answer or evidence is missing."
         ),
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -71,7 +71,7 @@ class Asking:
         else:
             from linkdoctor.render.layout import counted
 
-            word = done.result.value if done.result is not None else "not begun"
+            word = done.result.value if done.result is not None else "not started"
             left = self._last - step.number
             more = f"; {counted(left, 'step')} left" if left else ""
             text = f"step {step.number} of {self._last}: {word}{more}"
@@ -90,12 +90,12 @@ class Asking:
 
 _ANSWERS = (
     "  y  carry out this step",
-    "  n  leave it out, and the steps that need it",
-    "  q  leave out this step and all that follow; what is done stays done",
+    "  n  skip it, and the steps that need it",
+    "  q  skip this step and all that follow; what is done stays done",
     "  ?  this help",
 )
 _PICKING = (
-    "  1-3,5  these steps, by their numbers; one that needs a step left out is left out, too",
+    "  1-3,5  these steps, by number; a step that needs a skipped one is skipped, too",
     "  all    every step",
     "  none   no step: nothing is changed",
     "  ?      this help",

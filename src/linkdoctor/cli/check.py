@@ -108,8 +108,8 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="Evidence that may be missing: what it keeps from being judged is a note, and "
-            "never exits with 3. A cause (root, time, cut, gone, unsupported), what is missing "
+            help="Evidence that may be missing: a check that lacks it is only a note, and does not "
+            "exit with 3. A cause (root, time, cut, gone, unsupported), what is missing "
             "(sockets, firewall, stored-links, host …), or all. Repeatable.",
             autocompletion=complete_kind,
         ),
@@ -118,8 +118,8 @@ def check(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="While anything is too early to judge, because it only just started, look again, "
-            "for so long at most.",
+            help="Check again while something is too early to judge because it has only just "
+            "started, but no longer than this.",
             callback=check_timeout,
         ),
     ] = None,
@@ -129,16 +129,16 @@ def check(
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="For --format nagios: how many errors and warnings together are not yet a "
-            "WARNING. Default: 0.",
+            help="For --format nagios: how many errors and warnings together are allowed before "
+            "the state is WARNING. Default: 0.",
         ),
     ] = None,
     critical: Annotated[
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="For --format nagios: how many errors are not yet CRITICAL. Default: 0. A range "
-            "is 10, 10:, ~:10, 10:20 or @10:20.",
+            help="For --format nagios: how many errors are allowed before the state is CRITICAL. "
+            "Default: 0. A range is 10, 10:, ~:10, 10:20 or @10:20.",
         ),
     ] = None,
     timeout: TimeoutOption = None,
@@ -260,11 +260,11 @@ def _refuse_to_watch(
 
 def _refuse_to_wait_in_vain(engines: Engines, watch: float | None, settle: float | None) -> None:
     if watch is not None and settle is not None:
-        raise CliError("--watch looks again anyway: leave --settle out")
+        raise CliError("--watch and --settle cannot be used together")
     if watch is not None and engines.snapshots:
-        raise CliError("--watch needs an engine: what is saved in a file does not change")
+        raise CliError("--watch needs a live engine, not a snapshot")
     if settle is not None and engines.snapshots and not (engines.hosts or engines.contexts):
-        raise CliError("--settle needs an engine: what is saved in a file does not change")
+        raise CliError("--settle needs a live engine, not a snapshot")
 
 
 def _baseline(path: Path | None) -> Baseline | None:
@@ -289,16 +289,16 @@ def _write_baseline(
         everything = msgspec.structs.replace(selection, baseline=None)
         report = diagnose(diagnosis, rules, selection=everything).report
     if not all(host.engine for host in report.hosts):
-        output.complain(f"warning: {path} is left as it is: not every engine could be asked")
+        output.complain(f"warning: {path} was not changed: not every engine could be asked")
         return
     written = baseline_of(report)
     output.write_atomically(path, baseline_bytes(written))
     count = counted(len(written.entries), "finding")
-    again = f"`linkdoctor check --baseline {shlex.quote(str(path))}` tells what is new"
+    again = f"`linkdoctor check --baseline {shlex.quote(str(path))}` reports what is new"
     output.complain(f"wrote {path}: {count}; {again}")
     if report.summary.skipped:
         output.complain(
-            "warning: not everything could be seen: what is found there later will be new"
+            "warning: not everything could be seen; faults found there later will count as new"
         )
 
 
@@ -340,7 +340,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor check --settle 60                   wait for what just started",
             "linkdoctor check --accept-missing root         as a user who is not root",
             "linkdoctor check --ignore LD501,LD201@web/db --fail-on warning",
-            "linkdoctor check --write-baseline known.json   all of it is known from then",
+            "linkdoctor check --write-baseline known.json   accept all of it as known",
             "linkdoctor check -q --baseline known.json      only what is new, for cron",
             "linkdoctor check --format json -o report.json",
             "linkdoctor check --watch 30",

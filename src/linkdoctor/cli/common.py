@@ -42,6 +42,7 @@ __all__ = [
     "TimeoutOption",
     "VerboseOption",
     "build_selection",
+    "check_not_negative",
     "check_timeout",
     "codes_meant",
     "configuration",
@@ -76,6 +77,13 @@ def check_timeout(seconds: float | None) -> float | None:
     return seconds
 
 
+def check_not_negative(number: float | None) -> float | None:
+    """Refuse what is below zero, or no number."""
+    if number is not None and not number >= 0:
+        raise typer.BadParameter("must be 0 or more")
+    return number
+
+
 HostOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,7 +103,7 @@ SnapshotOption = Annotated[
     typer.Option(
         "--snapshot",
         metavar="FILE",
-        help="A file of `linkdoctor snapshot`, in place of an engine. Repeatable.",
+        help="A file written by `linkdoctor snapshot`, instead of an engine. Repeatable.",
     ),
 ]
 TimeoutOption = Annotated[
@@ -140,8 +148,8 @@ ProbeExternalOption = Annotated[
     bool,
     typer.Option(
         "--probe-external",
-        help="With --probe: connect also where an alias leads outside the networks of the "
-        "containers examined.",
+        help="With --probe: also connect to aliases that lead outside the networks of the "
+        "examined containers.",
     ),
 ]
 FailOnOption = Annotated[
@@ -292,8 +300,8 @@ def _severities(config: Config, rules: Sequence[LoadedRule]) -> tuple[Override, 
             )
         if code == UNREACHABLE_CODE:
             raise CliError(
-                f"configuration, [severity]: {code} is no finding: what could not be asked is "
-                "always incomplete"
+                f"configuration, [severity]: {code} is not a finding: an engine that cannot be "
+                "asked always makes the report incomplete"
             )
         if found.setdefault(code, severity) is not severity:
             raise CliError(f"configuration, [severity]: {code} is given twice")
@@ -333,9 +341,9 @@ def resolve_engines(
         if values and not all(value.strip() for value in values):
             raise CliError(f"{option} is empty")
     if probe_external and not probe:
-        raise CliError("--probe-external widens --probe: give both")
+        raise CliError("--probe-external needs --probe")
     if probe and snapshots and not (hosts or contexts):
-        raise CliError("--probe needs an engine: what is saved in a file cannot be probed any more")
+        raise CliError("--probe needs a live engine, not a snapshot")
     named = bool(hosts or contexts or snapshots)
     return Engines(
         hosts=tuple(hosts or ()) if named else config.hosts,

@@ -19,7 +19,7 @@ from linkdoctor.render.formats import CheckFormat
 
 __all__ = ["demo", "register"]
 
-_NOTE = "This is a recording: two hosts that came with linkdoctor. No engine was asked."
+_NOTE = "This is a recording of two hosts, included with linkdoctor. No engine was asked."
 
 
 def demo(format_: FormatOption = Format.TEXT, verbose: VerboseOption = False) -> None:

@@ -34,10 +34,10 @@ def diff(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Return what changed between two snapshots or reports: findings, addresses, containers.
+    """Show what changed between two snapshots or reports: findings, addresses, containers.
 
-    Either may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
-    Only two snapshots tell which containers were restarted or recreated and which addresses moved.
+    Each may be a file of `linkdoctor snapshot` or of `check --format json`, compressed or not.
+    Only two snapshots show which containers were restarted or recreated and which addresses moved.
     """
     settings = configuration(config)
     loaded = rules_of(rules, settings)
@@ -73,8 +73,8 @@ def register(app: typer.Typer) -> None:
             "linkdoctor diff monday.json.gz today.json.gz",
             "linkdoctor diff before.json after.json --format json | jq '.findings.new'",
             more=(
-                "Exit codes: 0 no finding at or above --fail-on is new or has risen to it; 1 one "
-                "is; 2 wrong usage, configuration or a file that cannot be used."
+                "Exit codes: 0 no finding at or above --fail-on is new or has become as severe; 1 "
+                "at least one; 2 wrong usage, configuration or a file that cannot be used."
             ),
         ),
     )(diff)

@@ -24,6 +24,7 @@ from linkdoctor.cli.common import (
     SnapshotOption,
     TimeoutOption,
     build_selection,
+    check_not_negative,
     configuration,
     engines_named,
     examine_targets,
@@ -109,23 +110,23 @@ def fix(
         bool,
         typer.Option(
             "--carry-files",
-            help="Copy what a container that is replaced wrote outside volumes into the new one, "
-            "and compare. Without it the old container is kept, stopped, if it wrote anything.",
+            help="Copy the files that a replaced container wrote outside volumes into the new one, "
+            "and compare them. Without this, the old container is kept, stopped, if it wrote any.",
         ),
     ] = False,
     drop_files: Annotated[
         bool,
         typer.Option(
             "--drop-files",
-            help="Discard what a replaced container wrote outside volumes.",
+            help="Discard the files that a replaced container wrote outside volumes.",
         ),
     ] = False,
     pin_ports: Annotated[
         bool,
         typer.Option(
             "--pin-ports/--no-pin-ports",
-            help="Containers that are replaced keep the ports of the host that the engine chose "
-            "for them (-P, ranges), if they are free.",
+            help="Replaced containers keep the host ports that the engine chose for them (-P, "
+            "ranges), if they are free.",
         ),
     ] = True,
     journal: Annotated[
@@ -139,20 +140,26 @@ def fix(
         Path | None,
         typer.Option(
             metavar="[JOURNAL]",
-            help="Take back what a journal says was done, as far as it can be; asks first. By "
-            "default the newest journal of the engine.",
+            help="Take back the changes that a journal records, as far as possible; asks first. "
+            "Default: the newest journal of the engine.",
         ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="JOURNAL",
-            help="Bring a run that was cut off to a safe end; `auto` finds its journal where "
-            "journals are by default.",
+            help="Finish an interrupted run safely; `auto` finds its journal in the default "
+            "directory.",
         ),
     ] = None,
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait for another run to end.")
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long to wait for another run to end. Default: 0.",
+            show_default=False,
+            callback=check_not_negative,
+        ),
     ] = 0.0,
     host: HostOption = None,
     context: ContextOption = None,
@@ -171,11 +178,11 @@ def fix(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Plan what fixes broken links; with --apply, do it and prove it.
+    """Plan how to fix broken links; with --apply, do it and prove it.
 
-    Without --apply nothing is changed. A container that is replaced is kept until the new one has
-    proved itself, and is put back if it does not. Restarts that do not depend on one another run
-    side by side, up to four at once, unless each step is asked about.
+    Without --apply nothing is changed. A replaced container is kept until the new one has proved
+    itself, and is put back if it does not. Restarts that do not depend on one another run side by
+    side, up to four at once, unless each step is asked about.
     """
     settings = configuration(config)
     files = _files(carry=carry_files, drop=drop_files, keep_old=keep_old)
@@ -431,7 +438,7 @@ def _mark(done: Done) -> Mark:
         reversible = f"cannot be taken back: {done.irreversible}"
     return Mark(
         reversible=reversible,
-        word=done.result.value if done.result is not None else "not begun",
+        word=done.result.value if done.result is not None else "not started",
         reason=done.reason,
         notes=done.notes,
         good=done.result is Result.FIXED,
@@ -450,6 +457,6 @@ def register(app: typer.Typer) -> None:
             "linkdoctor fix -i --allow restart             pick the steps from the plan",
             "linkdoctor fix --apply --allow restart --yes",
             "linkdoctor fix --undo                         take back what the last run did",
-            more="Exit codes: as of check, for what is left; 1 also where a replacement failed.",
+            more="Exit codes: as for check, for what is left; 1 also if a replacement failed.",
         ),
     )(fix)

@@ -16,6 +16,7 @@ from linkdoctor.cli.common import (
     RulesOption,
     SnapshotOption,
     TimeoutOption,
+    check_not_negative,
     configuration,
     examine_or_fail,
     examples,
@@ -46,9 +47,9 @@ def graph(
     depth: Annotated[
         int | None,
         typer.Option(
-            min=0,
             metavar="N",
-            help="With --focus: how many arrows away is near. Default: 1.",
+            help="With --focus: how many arrows to follow. Default: 1.",
+            callback=check_not_negative,
         ),
     ] = None,
     format_: Annotated[GraphFormat, format_option("picture", GraphFormat)] = GraphFormat.TEXT,
@@ -65,7 +66,7 @@ def graph(
     settings = configuration(config)
     loaded = rules_of(rules, settings)
     if depth is not None and not focus:
-        raise CliError("--depth is for --focus")
+        raise CliError("--depth needs --focus")
     engines = resolve_engines(host, context, snapshot, timeout, settings)
     file = place_to_write(output_)
 
@@ -97,7 +98,7 @@ def register(app: typer.Typer) -> None:
             "linkdoctor graph --format mermaid             for Markdown",
             more=(
                 "Exit codes: 0 drawn, whatever was found; 2 wrong usage or configuration; 3 an "
-                "engine could not be asked. A picture is no verdict: `linkdoctor check` gives it."
+                "engine could not be asked. For a verdict, use `linkdoctor check`."
             ),
         ),
     )(graph)

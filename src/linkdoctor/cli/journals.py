@@ -75,10 +75,10 @@ def undo_lines(commands: Sequence[str], journals: Sequence[str], medium: TextSty
     for path in journals:
         lines += ["", medium.say(f"journal: {path}", len(path) + 20)]
     if commands:
-        lines += ["", "to take back what can be taken back:"]
+        lines += ["", "to take back what is possible:"]
         lines += [f"    {medium.command(each)}" for each in commands]
     elif journals:
-        lines += ["nothing of it can be taken back"]
+        lines += ["none of it can be taken back"]
     return lines
 
 
@@ -92,7 +92,7 @@ def from_journal(
 
     where = engines_named(engines)
     if len(where) != 1:
-        raise CliError("a journal is about one engine: name it with -H or --context")
+        raise CliError("a journal belongs to one engine: name it with -H or --context")
     asking = _Asking(yes=yes)
     found: tuple[Path, ...] = ()
     try:

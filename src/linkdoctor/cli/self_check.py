@@ -39,7 +39,7 @@ def self_check(
     rules: RulesOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Return which engine answers, which evidence can be had from here, and how to get the rest.
+    """Show which engine answers, which evidence is available from here, and how to get the rest.
 
     It reads what `check` would read, and changes nothing.
     """
@@ -70,6 +70,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "linkdoctor self-check                    this machine's engine",
             "linkdoctor self-check -H tcp://10.0.0.5:2376",
-            more="Exit codes: 0 all evidence can be had; 3 some cannot, or an engine is silent.",
+            more="Exit codes: 0 all evidence is available; 3 some is not, or an engine does not "
+            "answer.",
         ),
     )(self_check)

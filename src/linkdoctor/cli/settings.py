@@ -42,9 +42,9 @@ __all__ = ["config_command", "register"]
 def config_command(
     format_: FormatOption = Format.TEXT, rules: RulesOption = None, config: ConfigOption = None
 ) -> None:
-    """Show the configuration that holds here, and where each part of it comes from.
+    """Show the configuration in effect, and where each setting comes from.
 
-    The text is a configuration file itself. Options of a command come before all of it.
+    The text is itself a configuration file. Options on the command line win.
     """
     from linkdoctor.model.suppression import remarks
     from linkdoctor.render.settings import SettingList, render_settings

@@ -53,7 +53,7 @@ def show(
     (name,) = resolve_containers([container], joined)
     cards = cards_of(joined.topology, name)
     if not cards.cards:
-        raise CliError(f"{name} is gone; `linkdoctor check {name}` tells who is linked to it")
+        raise CliError(f"{name} is gone; `linkdoctor check {name}` shows what is linked to it")
     emit_result(cards, format_, partial(render_cards, cards))
     raise exit_of_a_view(joined.examination)
 

@@ -48,7 +48,7 @@ def snapshot(
         typer.Option(
             "--show",
             metavar="FILE",
-            help="List everything that a file of `linkdoctor snapshot` holds, and take none.",
+            help="List everything that a snapshot file contains; takes no snapshot.",
         ),
     ] = None,
     host: HostOption = None,
@@ -58,14 +58,14 @@ def snapshot(
         typer.Option(
             "--snapshot",
             metavar="FILE",
-            help="With --redact-names: a file to take the names from, in place of an engine.",
+            help="With --redact-names: a snapshot to redact, instead of an engine.",
         ),
     ] = None,
     redact_names: Annotated[
         bool,
         typer.Option(
             "--redact-names",
-            help="Replace names and addresses by pseudonyms that keep the findings.",
+            help="Replace names and addresses with pseudonyms; the findings stay the same.",
         ),
     ] = False,
     redact_key: Annotated[
@@ -73,8 +73,9 @@ def snapshot(
         typer.Option(
             "--redact-key",
             metavar="FILE",
-            help="With --redact-names: a file with a secret, made if it is not there. Snapshots "
-            "that share it fit together; without it each has pseudonyms of its own.",
+            help="With --redact-names: a file with a secret, created if it does not exist. "
+            "Snapshots with the same secret have the same pseudonyms; without it, each has its "
+            "own.",
         ),
     ] = None,
     format_: FormatOption = Format.TEXT,
@@ -84,10 +85,10 @@ def snapshot(
     probe_external: ProbeExternalOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write what is seen of one engine to a file, which `check --snapshot` diagnoses.
+    """Save what is seen of one engine to a file, for `check --snapshot`.
 
-    It holds names, addresses and ports; values of environment variables only where they are
-    those of a link. Only you may read the file.
+    It contains names, addresses and ports, and only those values of environment variables that
+    belong to a link. Only you may read the file.
     """
     if show is not None:
         if output_ is not None or redact_names or saved is not None:
@@ -95,12 +96,12 @@ def snapshot(
         _show(show, format_)
         return
     if format_ is not Format.TEXT:
-        raise CliError("--format is for --show: a snapshot has its own format")
+        raise CliError("--format needs --show: a snapshot has its own format")
     if output_ is None:
-        raise CliError("name the file to write with -o FILE, or one to look into with --show FILE")
+        raise CliError("name the file to write with -o FILE, or one to list with --show FILE")
     if not redact_names and (redact_key is not None or saved is not None):
         option = "--redact-key" if redact_key is not None else "--snapshot"
-        raise CliError(f"{option} is for --redact-names")
+        raise CliError(f"{option} needs --redact-names")
     engines = resolve_engines(
         host,
         context,

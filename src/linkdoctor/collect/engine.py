@@ -78,7 +78,7 @@ class EndpointError(EngineError):
 
 
 class TooLarge(EngineError):
-    """The answer is larger than what is read of it."""
+    """The answer is larger than the limit."""
 
 
 class Refused(EngineError):

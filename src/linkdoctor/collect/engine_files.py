@@ -44,7 +44,7 @@ def read_archived(client: EngineClient, container_id: str, path: str, limit: int
             f"/containers/{segment(container_id)}/archive", limit=limit + (1 << 16), path=path
         )
     except TooLarge:
-        raise TooLarge(f"{path} is larger than what is read of it") from None
+        raise TooLarge(f"{path} is larger than the limit") from None
     return first_file(archive, path)[:limit]
 
 

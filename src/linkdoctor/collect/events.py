@@ -31,7 +31,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_NO_CLOCK = Unknown(gap=Gap.UNSUPPORTED, detail="the engine does not tell the time")
+_NO_CLOCK = Unknown(gap=Gap.UNSUPPORTED, detail="the engine does not report its time")
 _OF_PODMAN = Unknown(gap=Gap.UNSUPPORTED, detail="Podman's events are not read")
 
 

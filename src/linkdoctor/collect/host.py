@@ -30,7 +30,7 @@ __all__ = ["Host", "look_at_host"]
 T = TypeVar("T")
 
 _NOT_THE_ENGINE = Unknown(
-    gap=Gap.UNSUPPORTED, detail="it is not the engine itself that answers on the socket"
+    gap=Gap.UNSUPPORTED, detail="something other than the engine answers on the socket"
 )
 _WANTS_NONE = Unknown(
     gap=Gap.UNSUPPORTED,
@@ -165,7 +165,7 @@ def _settings(pid: int, words: Sequence[str]) -> dict[str, object]:
         elif word.startswith("--config-file="):
             path, named = word.partition("=")[2], True
     if "--rootless" in words and not named:
-        raise ValueError("a rootless engine has its settings at a place of its own")
+        raise ValueError("a rootless engine keeps its settings elsewhere")
     descriptor = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         text = procfs.read_inside(procfs.Proc(pid, descriptor), path, _LARGEST_FILE)

@@ -35,7 +35,7 @@ class Damaged(Exception):
 
 
 class Oversized(Damaged):
-    """A file of the engine is larger than what is read of it."""
+    """A file of the engine is larger than the limit."""
 
 
 class _HostConfig(msgspec.Struct):

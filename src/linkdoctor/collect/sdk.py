@@ -8,9 +8,10 @@ three times as much.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import docker
 import docker.errors
@@ -18,6 +19,7 @@ import docker.tls
 import requests
 import urllib3
 from docker.utils import kwargs_from_env, parse_host
+from urllib3.util.ssl_ import create_urllib3_context
 
 from linkdoctor.collect.contexts import Context
 from linkdoctor.collect.pool_deadline import RequestDeadline, end_in_time
@@ -71,6 +73,17 @@ def check_url(url: str | None, tls: Tls | None) -> None:
     _guarded(lambda: parse_host(url, False, tls is not None))
 
 
+def _verify_as_docker_does(pool: Any) -> None:
+    """Accept a certificate that has not all the extensions that RFC 5280 asks for.
+
+    Python 3.13 refuses it by default, the docker command does not (engine lab, TLS): certificates
+    made by Docker's own instructions often lack them. Chain, name and dates are verified as ever.
+    """
+    context = create_urllib3_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    pool.conn_kw["ssl_context"] = context
+
+
 class PooledTransport:
     """The pool of connections to one engine; several threads may use it."""
 
@@ -90,6 +103,8 @@ class PooledTransport:
         except BaseException:
             self._client.close()
             raise
+        if tls is not None:
+            _verify_as_docker_does(self._pool)
         self._until = RequestDeadline()
         end_in_time(self._pool, self._until)
 
@@ -268,7 +283,15 @@ def _causes_of(error: BaseException) -> list[BaseException]:
 def _guarded(action: Callable[[], T]) -> T:
     try:
         return action()
-    except docker.errors.TLSParameterError as error:
-        raise Unusable(f"TLS cannot be set up: {str(error).splitlines()[0]}") from None
-    except (docker.errors.DockerException, OSError, ValueError) as error:
-        raise Unusable(f"no engine can be asked that way: {str(error).splitlines()[0]}") from None
+    except docker.errors.TLSParameterError:
+        raise Unusable(
+            "TLS cannot be set up: a certificate or key cannot be read; check DOCKER_CERT_PATH or "
+            "the docker context"
+        ) from None
+    except (docker.errors.DockerException, ValueError):
+        # Never their words: they are those of libraries.
+        raise Unusable(
+            "this is not the address of an engine; use unix:///path or tcp://host:port"
+        ) from None
+    except OSError as error:
+        raise Unusable(f"no engine can be asked that way: {error.strerror or error}") from None

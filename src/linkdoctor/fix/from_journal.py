@@ -166,7 +166,7 @@ def _steps_in(path: Path) -> tuple[JournalStep, ...]:
     except JournalError as error:
         raise NoJournalError(str(error)) from None
     if not found:
-        raise NoJournalError(f"{path} is empty: no step was begun, and there is nothing to do")
+        raise NoJournalError(f"{path} is empty: no step was started, and there is nothing to do")
     return found
 
 

@@ -22,7 +22,7 @@ def come_to_an_end(control: Control, journal: Journal, number: int, patience: Pa
     try:
         ended = resume_recreation(control, journal, step, patience)
     except JournalError as error:
-        return f"{name}: it was interrupted, and how it ended could not be noted: {error}"
+        return f"{name}: it was interrupted, and how it ended could not be recorded: {error}"
     except (EngineError, Lost) as error:
         return f"{name}: it was interrupted, and is not finished yet ({error}): {later}"
     except BaseException as again:

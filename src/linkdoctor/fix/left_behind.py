@@ -60,7 +60,7 @@ def holds_more(control: Control, container: str, other: str) -> str:
     deadline = time.monotonic() + _READING
     written, _ = written_outside_volumes(control, container, deadline)
     if not isinstance(written, Known):
-        return f"it could not be read what it wrote outside volumes ({written.detail})"
+        return f"what it wrote outside volumes could not be read ({written.detail})"
     if not other and not written.value.paths:
         return ""
     return f"it holds what was written outside volumes: {in_words(written.value)}"
@@ -75,8 +75,8 @@ def _why_not_carried(control: Control, step: JournalStep, copies: Copies) -> str
         if is_unchanged(control, step.before.id, copies.copied):
             return ""
     except EngineError as error:
-        return f"it could not be read whether it wrote on after its files were copied ({error})"
-    return "it wrote on after its files were copied, until the new one served"
+        return f"whether it kept writing after its files were copied is not known ({error})"
+    return "it kept writing after its files were copied, until the new one served"
 
 
 def not_carried_in_words(copied: Copied) -> str:

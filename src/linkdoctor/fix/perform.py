@@ -239,6 +239,6 @@ def _nothing_to_do(run: StepRun, action: Action, seen: Seen) -> Outcome:
         action=action,
         result=result,
         reason=reason or "",
-        notes=("It was already so; nothing was changed.",),
+        notes=("Nothing had to be changed.",),
         container=seen.id,
     )

@@ -54,7 +54,7 @@ def plan(
         if finding.severity is Severity.INFO and not remarks:
             continue
         if finding.fingerprint in tried_in_vain:
-            reason = "its step was not carried out, or in vain"
+            reason = "its step was not carried out, or had no effect"
         else:
             reason = _take(draft, finding, number)
         if reason:

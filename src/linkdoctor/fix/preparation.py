@@ -64,12 +64,12 @@ def prepare(control: Control, action: Recreate, raw: Raw, seen: Seen) -> Prepare
         raise Refused(f"{seen.name} cannot be recreated: {why}")
     if is_aside(seen.name):
         raise Refused(
-            f"{seen.name} was put aside when its replacement was made; use --resume or --undo"
+            f"{seen.name} was put aside when its replacement was created; use --resume or --undo"
         )
     aside = _free_name(control, seen.name)
     image = control.image_raw(raw["Image"])
     if image is None:
-        raise Refused(f"{seen.name} cannot be recreated: the image that it was made of is gone")
+        raise Refused(f"{seen.name} cannot be recreated: its image is gone")
     by_name = control.image_raw(raw["Config"]["Image"])
     given = raw["HostConfig"].get("VolumesFrom") or ()
     lenders = {each.partition(":")[0] for each in given}

@@ -64,7 +64,7 @@ def prove(
 
 def _still_good(seen: Seen, first: Seen, *, was_unhealthy: bool) -> None:
     if seen.status == "restarting" or seen.restart_count > first.restart_count:
-        raise NotGood(f"it ended (exit code {seen.exit_code}) and is started again and again")
+        raise NotGood(f"it ended (exit code {seen.exit_code}) and keeps restarting")
     if not seen.running:
         raise NotGood(f"it ended at once, with exit code {seen.exit_code}")
     if seen.started_at != first.started_at:

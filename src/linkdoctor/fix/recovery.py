@@ -221,8 +221,8 @@ def _take_name(control: Control, before: Before, old: Seen, do: Recorder) -> tup
         )
     if old.link_aliases and before.running:
         return (
-            f"{before.name} was renamed and named back: until the engine restarts, its hosts file "
-            "does not follow when a source gets another address",
+            f"{before.name} was renamed and renamed back: until the engine restarts, its hosts "
+            "file is not updated when a source gets another address",
         )
     return ()
 
@@ -270,7 +270,7 @@ def _retire_new(control: Control, step: JournalStep, new: Seen, do: Recorder) ->
     now = control.look(new.id)
     return (
         f"{now.name}, which had replaced it, is kept, stopped: {why}",
-        f"To drop it: docker rm {now.name} (without -v, since its volumes are used)",
+        f"To remove it: docker rm {now.name} (without -v, since its volumes are used)",
     )
 
 
@@ -383,7 +383,7 @@ def _on_kept(
     lasting = step.before.running and step.before.stranded
     return (
         f"{old.name} is kept, stopped: {why}",
-        f"To drop it: docker rm {old.name} (without -v, since the new container has its volumes)",
+        f"To remove it: docker rm {old.name} (without -v, since the new container has its volumes)",
         f"To copy from it: docker cp {old.name}:PATH ." if lasting else f"To take it back: {undo}",
     )
 
@@ -451,7 +451,7 @@ def _left_unproved(
         raise Lost(f"the new container did not prove itself: {why}")
     kept = keep_quiet(control, step, Recorder(journal, step.number, strict=False))
     journal.end(step.number, "not-fixed", kept=kept.id)
-    notes = (*ended.notes, f"The new container runs, and did not prove itself: {why}")
+    notes = (*ended.notes, f"The new container runs, but did not prove itself: {why}")
     if old := control.find(kept.id) if kept.id else None:
         notes = (*notes, f"{old.name} is kept")
     return Ended(which=Which.NEW, notes=notes, proved=False)

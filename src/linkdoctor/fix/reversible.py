@@ -24,7 +24,7 @@ __all__ = [
 _RESTARTED = "a restart leaves nothing to take back"
 _REPLACED = {
     Files.KEEP: "can be taken back while the old container is kept (it is, if it wrote files that "
-    "the new one has not; --keep-old keeps it anyway)",
+    "the new one does not have; --keep-old keeps it anyway)",
     Files.CARRY: "can be taken back while the old container is kept (it is, if not all of its "
     "files could be carried over; --keep-old keeps it anyway)",
     Files.DROP: "cannot be taken back: --drop-files removes the old container",

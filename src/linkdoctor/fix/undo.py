@@ -100,7 +100,7 @@ def _why_not(
         return why
     names = [each for each in dependents(step) if each not in _taken_back_after(step, steps)]
     if names:
-        return f"{_listed(names)} would break, because of what depends on it: deal with that first"
+        return f"{_listed(names)} would break, because of what depends on it; deal with that first"
     return ""
 
 
@@ -319,7 +319,7 @@ def _take_back_recreation(run: _Run, step: JournalStep) -> Outcome:
         raise _CannotUndo("the old container is gone: it was removed since")
     holder = run.control.find(step.before.name)
     if holder is not None and holder.id not in (step.new_id, step.before.id):
-        raise _CannotUndo(f"{step.before.name} is another container by now, made since")
+        raise _CannotUndo(f"{step.before.name} is now a different container, created since")
     run.journal.undoing(step.number)
     try:
         with Guardian(

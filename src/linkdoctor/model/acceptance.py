@@ -39,7 +39,7 @@ def _because(summary: str, gap: Gap) -> AcceptedKind:
 
 
 _BY_NEED: Mapping[str, AcceptedKind] = {
-    "details": _of("what inspect tells of a container", Need.DETAILS),
+    "details": _of("what inspect reports about a container", Need.DETAILS),
     "links": _of("where the engine says that a link leads", Need.LINK_ANSWER),
     "environment": _of("environments of running processes", Need.PROCESS_ENV),
     "hosts-file": _of("hosts files of containers", Need.HOSTS_FILE),
@@ -61,10 +61,10 @@ _BY_NEED: Mapping[str, AcceptedKind] = {
         Need.INTERFACES,
         Need.ENGINE_ENV,
     ),
-    "stored-links": _of("links as the engine's disk keeps them", Need.STORED_LINKS),
+    "stored-links": _of("links on the engine's disk", Need.STORED_LINKS),
     "firewall": _of("firewall rules", Need.FIREWALL),
     "events": _of("what the engine remembers: starts, deaths", Need.EVENTS),
-    "namespaces": _of("which namespaces containers' processes live in", Need.NAMESPACES),
+    "namespaces": _of("namespaces of containers' processes", Need.NAMESPACES),
     "probes": _of("answers to probes", Need.PROBES),
 }
 
@@ -76,10 +76,10 @@ def _slug(text: str) -> str:
 _NAMED = frozenset(need for kind in _BY_NEED.values() for need in kind.needs)
 KINDS: Mapping[str, AcceptedKind] = {
     _EVERYTHING: AcceptedKind(
-        summary="whatever is missing, but for an engine that cannot be asked", everything=True
+        summary="everything that is missing, except an engine that cannot be asked", everything=True
     ),
     "root": _because("what only root on the engine's own machine may see", Gap.DENIED),
-    "time": _because("what there was no time for, or did not answer in time", Gap.TIMED_OUT),
+    "time": _because("what could not be read in time", Gap.TIMED_OUT),
     "cut": _because("what a limit cut off", Gap.CUT),
     "gone": _because("what vanished or kept changing while it was read", Gap.VANISHED),
     "unsupported": _because("what this engine or machine does not offer", Gap.UNSUPPORTED),
@@ -108,7 +108,7 @@ _ALSO_CALLED: Mapping[str, str] = {
 }
 """What reports call them, and what else comes to mind."""
 _NEVER = {
-    Gap.TOO_EARLY.value: "what is only too early never fails a run; --settle waits for it",
+    Gap.TOO_EARLY.value: "evidence that is only too early never fails a run; --settle waits for it",
     Gap.UNREACHABLE.value: "an engine that cannot be asked is never accepted",
 }
 

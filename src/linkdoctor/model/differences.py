@@ -161,10 +161,9 @@ def notes_on(
         yield "the second is older than the first"
     for which, kept in (("first", before), ("second", after)):
         if isinstance(kept, Report) and kept.summary.suppressed:
-            yield (
-                f"the {which} was told to ignore some rules, whose findings, "
-                f"{kept.summary.suppressed}, it left out"
-            )
+            many = kept.summary.suppressed
+            findings = "finding" if many == 1 else "findings"
+            yield f"the {which} has {many} suppressed {findings}, which cannot be compared"
 
 
 def state_between(before: Topology, after: Topology) -> State:

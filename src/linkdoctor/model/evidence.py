@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Gap(StrEnum):
-    """Why a piece of evidence could not be had."""
+    """Why a piece of evidence is missing."""
 
     NOT_COLLECTED = "not-collected"
     DENIED = "denied"
@@ -78,7 +78,7 @@ class Known(msgspec.Struct, Generic[T], frozen=True, gc=False, tag="known", omit
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
-    """A piece of evidence that could not be had, and why."""
+    """A piece of evidence that is missing, and why."""
 
     gap: Gap
     detail: str
@@ -86,15 +86,16 @@ class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
 
 ONLY_NEAR = Unknown(gap=Gap.UNSUPPORTED, detail="readable only as root on the engine's host")
 PROBES_ONLY_NEAR = Unknown(
-    gap=Gap.UNSUPPORTED, detail="from afar a probe would need exec, which check never does"
+    gap=Gap.UNSUPPORTED,
+    detail="from another machine a probe would need exec, which check never uses",
 )
 NOT_ASKED_AFAR = Unknown(
-    gap=Gap.NOT_COLLECTED, detail="from afar it is read only for containers with links"
+    gap=Gap.NOT_COLLECTED, detail="from another machine it is read only for containers with links"
 )
 NOT_LOOKED_UP_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED,
-    detail="from afar it is read only for containers with links or settings that a user-defined "
-    "network's DNS may answer",
+    detail="from another machine it is read only for containers with links or settings that a "
+    "user-defined network's DNS may answer",
 )
 ONLY_FOR_ROOT = frozenset({ONLY_NEAR, PROBES_ONLY_NEAR, NOT_ASKED_AFAR, NOT_LOOKED_UP_AFAR})
 """What root on the engine's own machine would have, besides all that is denied."""

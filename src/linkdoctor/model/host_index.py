@@ -157,7 +157,7 @@ class FleetIndex:
 
     @cached_property
     def without_address(self) -> list[str]:
-        """Return the hosts whose own addresses could not be had."""
+        """Return the hosts whose own addresses could not be read."""
         return [
             host
             for host, each in self._hosts.items()

@@ -38,7 +38,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     expects: tuple[str, ...] = ()
     """Names that the container must be able to reach."""
     publishes: tuple[int, ...] = ()
-    """TCP ports that are meant to be reached from outside the host."""
+    """TCP ports that must be reachable from outside the host."""
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True):

@@ -294,7 +294,7 @@ class Refusal(StrEnum):
     NOT_RUNNING = "the source was not running"
     NOT_ON_BRIDGE = "the source is not on the default bridge"
     MISSING = "the source did not exist"
-    HOST_NETWORK = "links do not go together with host networking"
+    HOST_NETWORK = "links cannot be used with host networking"
     RULE_EXISTS = "its firewall still has the rule of a former link between the same addresses"
 
 

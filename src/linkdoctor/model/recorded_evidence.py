@@ -151,7 +151,7 @@ class RecordedEvidence:
         return self._hosts[host].networks.get(name)
 
     def networks(self, host: str) -> tuple[Network, ...]:
-        """Return the networks of a host; raises MissingEvidence if they could not be had."""
+        """Return the networks of a host; raises MissingEvidence if they could not be read."""
         return self._require(Need.NETWORKS, host, self._hosts[host].snapshot.networks)
 
     def talks_only_over_links(self, host: str) -> bool:
@@ -195,10 +195,10 @@ class RecordedEvidence:
         return self._require(need, subject, evidence)
 
     def details(self, container: Container) -> Details:
-        """Return what inspect tells of a container.
+        """Return what inspect reports about a container.
 
         Raises:
-            MissingEvidence: as every method of this section, if it could not be had.
+            MissingEvidence: as every method of this section, if it could not be read.
         """
         details = container.details
         if self._reads is None and isinstance(details, Known):

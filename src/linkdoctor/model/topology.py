@@ -309,7 +309,7 @@ class Topology(RecordedEvidence):
     def hosts_meant(self, name: str) -> tuple[str, ...]:
         """Return the hosts that may be meant by a name or an address: for no other is it its own.
 
-        One whose addresses could not be had may have any.
+        One whose addresses could not be read may have any.
         """
         found = set(self._fleet.by_own_name.get(name.lower(), ()))
         if is_address(name):

@@ -122,8 +122,10 @@ def _changed(change: Change, medium: TextStyle, several: bool) -> Iterator[str]:
         old_proofs = {(each.what, each.observed, each.expected) for each in before.evidence}
         for proof in after.evidence:
             if (proof.what, proof.observed, proof.expected) not in old_proofs:
-                expected = f" ≠ {proof.expected}" if proof.expected else ""
-                text = f"proof: {proof.what}: {proof.observed or '(empty)'}{expected}"
+                seen = proof.observed or "(empty)"
+                if proof.expected:
+                    seen = f"observed {seen}, expected {proof.expected}"
+                text = f"proof: {proof.what}: {seen}"
                 yield from medium.paragraph(text, indent="  ", hanging="    ")
     if before.fixes != after.fixes:
         titles = [each.title for each in after.fixes] or ["none"]

@@ -45,7 +45,7 @@ class Printed:
 
 
 def _without_commands(fix: Fix, where: str) -> Fix:
-    title = f"{fix.title} (the commands stand {where})"
+    title = f"{fix.title} (see the commands {where})"
     return msgspec.structs.replace(fix, title=title, commands=())
 
 

@@ -12,17 +12,17 @@ _PAGES = {
         "A rule raised an error instead of giving a result. What it would have found is missing "
         "from the report; every other rule was applied as always.",
         "The finding names the rule, the kind of error and the line of the rule's own file. The "
-        "error's text is left out, since it may hold what the rule was looking at.",
+        "error's text is left out, because it may contain what the rule was looking at.",
         "Please report it with the output of `linkdoctor --version` and the finding. Until it is "
-        "fixed, leave the rule out with --ignore and its code; a pack of your own is fixed in "
-        "the file that the finding names.",
+        "fixed, leave the rule out with --ignore and its code. If the rule is your own, fix the "
+        "file that the finding names.",
     ),
     "engine-unreachable": (
         "An engine could not be asked",
-        "Nothing is known of the containers of this host: neither that their links are healthy "
-        "nor that they are broken. The exit code is 3, unless faults were found elsewhere.",
-        "The reason stands beside the host: no socket, no permission, a refused connection, TLS, "
-        "no answer in time, or an answer that is not that of a Docker engine.",
+        "Nothing is known about the containers of this host: their links may be healthy or "
+        "broken. The exit code is 3, unless faults were found elsewhere.",
+        "The report names the reason for the host: no socket, no permission, a refused "
+        "connection, TLS, no answer in time, or an answer that does not come from a Docker engine.",
         "Follow the reason: start Docker, run as root or as a member of the group that owns "
         "the socket, correct --host or DOCKER_HOST, or wait longer with --timeout.",
     ),

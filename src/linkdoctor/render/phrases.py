@@ -113,9 +113,10 @@ def details(finding: Finding) -> str:
     """Return message, proofs, consequences, fixes and token in plain, harmless lines."""
     lines = [sanitize(finding.message)]
     for proof in finding.evidence:
-        line = f"{sanitize(proof.what)}: {sanitize(proof.observed) or '(empty)'}"
+        seen = sanitize(proof.observed) or "(empty)"
         if proof.expected and proof.expected != proof.observed:
-            line += f" ≠ {sanitize(proof.expected)}"
+            seen = f"observed {seen}, expected {sanitize(proof.expected)}"
+        line = f"{sanitize(proof.what)}: {seen}"
         lines.append(f"{line} ({sanitize(proof.where)})" if proof.where else line)
     if finding.consequences:
         lines.append(f"also causes: {', '.join(map(named, finding.consequences))}")

@@ -60,7 +60,7 @@ def _engine(
         yield from _sight(each, readers, medium, width)
     if not engine.containers:
         yield from medium.paragraph(
-            "there is no container to try it on: what was seen says nothing of containers",
+            "there is no container to try it on, so nothing is known about containers",
             indent="  ",
             hanging="    ",
         )

@@ -367,9 +367,9 @@ def _proofs(proofs: Sequence[Proof], medium: TextStyle) -> Iterator[str]:
 
 def _proof(proof: Proof, medium: TextStyle) -> Iterator[str]:
     observed = medium.say(proof.observed, _LONGEST_VALUE) or "(empty)"
-    text = f"{medium.say(proof.what, _LONGEST_VALUE)}: {observed}"
     if proof.expected and proof.expected != proof.observed:
-        text += f" {medium.say('≠')} {medium.say(proof.expected, _LONGEST_VALUE)}"
+        observed = f"observed {observed}, expected {medium.say(proof.expected, _LONGEST_VALUE)}"
+    text = f"{medium.say(proof.what, _LONGEST_VALUE)}: {observed}"
     yield from wrapped(text, medium.width, "  ", "    ")
 
 

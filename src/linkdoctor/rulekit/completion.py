@@ -74,8 +74,8 @@ def completed(topology: Topology, host: str, fix: Fix, *, also: Container | None
 
 def _once_it_can_start(fix: Fix, failing: Refusal) -> Fix:
     return Fix(
-        title=f"see why the engine could not start {failing.container} ({failing.detail}), remove "
-        f"the cause, then {fix.title}",
+        title=f"find out why the engine could not start {failing.container} ({failing.detail}), "
+        f"remove the cause, then {fix.title}",
         safety=Safety.MANUAL,
         commands=(commands.inspect_format("{{.State.Error}}", failing.container),),
     )
@@ -113,11 +113,9 @@ def _clauses(
     yield from _afterwards(tasks, expansion.refusals)
     targets = [each.action.container for each in tasks if each.role is Role.TARGET]
     if targets:
-        yield (
-            f"after it do the same with {', '.join(targets)}, whose link would be a ghost otherwise"
-        )
+        yield (f"then do the same with {', '.join(targets)}, whose link would otherwise be a ghost")
     if expansion.unseen is not None:
-        yield f"whether others share its namespaces was not seen ({expansion.unseen})"
+        yield f"whether others share its namespaces is not known ({expansion.unseen})"
 
 
 def _first(fix: Fix, tasks: Iterable[Task]) -> str:

@@ -53,7 +53,7 @@ def join(topology: Topology, host: str, source: Container, network: str, *names:
             ConnectNetwork(network=network, container=owner.name, aliases=known),
         )
     if topology.endpoint(source, _NO_NETWORK) is not None:
-        why = "it has no network, and joins none as it is"
+        why = "it has no network, and cannot join one as it is"
         return recreate(topology, host, source, network=network, aliases=names, why=why)
     title = f"connect {source.name} to network {network}{under}"
     connect = ConnectNetwork(network=network, container=source.name, aliases=names)
@@ -74,8 +74,8 @@ def dial_the_host(
     old_engine = topology.engine_version(host) < _SINCE
     where = "the host's address" if old_engine else _GATEWAY
     title = (
-        f"let {name} mean the host in {target.name} ({name}:{where}): {source.name} has the host's "
-        "network, and no name of its own"
+        f"make {name} mean the host in {target.name} ({name}:{where}): {source.name} has the "
+        "host's network, and no name of its own"
     )
     off = Fix(
         title=f"create {source.name} again on a network of {target.name} instead of the host's, "
@@ -116,11 +116,13 @@ def from_the_host(topology: Topology, host: str, target: Container, source: Cont
         where = "localhost: both have the network of the host"
     elif published:
         ports = ", ".join(map(str, published))
-        where = f"localhost at its published port ({ports}), since names do not lead from the host"
+        where = (
+            f"localhost at its published port ({ports}): container names do not resolve on the host"
+        )
     else:
-        where = "localhost once a port is published: names of containers do not lead from the host"
+        where = "localhost once a port is published: container names do not resolve on the host"
     return Fix(
-        title=f"let {target.name}, which has the network of the host, dial {source.name} at "
+        title=f"make {target.name}, which has the network of the host, dial {source.name} at "
         f"{where}",
         safety=Safety.MANUAL,
     )

@@ -231,7 +231,7 @@ class _Draft:
         try:
             tasks = with_task(self._tasks(name), task, self._links_of(name))
         except Contradiction as error:
-            reason = f"it contradicts what is planned for {name} already: {error}"
+            reason = f"it conflicts with what is already planned for {name}: {error}"
             self._refuse(Obstacle.CONTRADICTION, name, reason)
         else:
             self.pending[self._host, name] = tasks
@@ -287,7 +287,7 @@ class _Draft:
     def _unpause(self, container: Container) -> None:
         if self._topology.details(container).status is Status.PAUSED:
             name = container.name
-            why = f"{name} is paused, and cannot be restarted or replaced so"
+            why = f"{name} is paused, and must be unpaused to be restarted or replaced"
             self._add(Unpause(container=name), Role.BEFORE, why=why)
 
     def _need_what_runs(self, container: Container) -> None:
@@ -404,7 +404,7 @@ class _Draft:
             case Start():
                 why = f"{what}, and could not be started without it"
             case _:
-                why = f"{what}, and would be left in the former one"
+                why = f"{what}, and would be left in the old one"
         before = len(self.refusals)
         key = self._add(action, Role.SHARER, why=why)
         self.refusals[before:] = [

@@ -108,8 +108,8 @@ def restart_target(topology: Topology, host: str, target: Container) -> Fix:
 def owner_is_gone(target: Container) -> Fix:
     """Advise what is left for one that shares the namespaces of a container that is gone."""
     return Fix(
-        title=f"run {target.name} again, in the namespaces of a container that is there: the one "
-        "whose namespaces it shares is gone, and a restart would leave it down",
+        title=f"run {target.name} again, in the namespaces of an existing container: the one "
+        "whose namespaces it shares is gone, and a restart would leave it stopped",
         safety=Safety.MANUAL,
     )
 
@@ -211,7 +211,7 @@ def _recreated(
         then = ()  # the Compose file says the rest
     elif isinstance(setup, Known) and setup.value.refused:
         reason = f" ({why})" if why else ""
-        title = f"make {target.name} again the way it was made{reason}: {setup.value.refused}"
+        title = f"create {target.name} again the way it was created{reason}: {setup.value.refused}"
         safety = Safety.MANUAL
     fix = Fix(title=title, safety=safety, actions=(action, *then))
     # A finding must not get lost because what its fix needs was not seen: the plan says so then.

@@ -37,7 +37,7 @@ def lost_links(
     added to another alias, as ``db-1`` and ``shop-db-1`` to ``db``.
 
     Raises:
-        MissingEvidence: the stored links could not be had.
+        MissingEvidence: the stored links could not be read.
     """
     live = {link.alias for link in topology.links_of(host, target)}
     stored = {link.alias: link for link in reversed(topology.stored_links(target))}

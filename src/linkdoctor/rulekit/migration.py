@@ -44,7 +44,7 @@ def to_network(topology: Topology, host: str, target: Container) -> Fix:
     )
     moved = recreate(topology, host, target, network=network)
     title = (
-        f"make the network {network}, connect {', '.join(sources)} to it, and there {moved.title}"
+        f"create the network {network}, connect {', '.join(sources)} to it, and there {moved.title}"
     )
     if not moved.commands:
         return Fix(title=title, safety=Safety.MANUAL)
@@ -69,27 +69,27 @@ def with_alias(topology: Topology, link: Link, alias: str) -> Fix:
     )
     fix = recreate(topology, link.host, link.target, links=links)
     return msgspec.structs.replace(
-        fix, title=f"let its program say {alias} instead of {link.alias}, and {fix.title}"
+        fix, title=f"make its program use {alias} instead of {link.alias}, and {fix.title}"
     )
 
 
 def _obstacle(topology: Topology, host: str, target: Container, links: list[Link]) -> str:
     """Return what has to be done first; '' if nothing."""
     if compose_service(target) is not None:
-        return "take network_mode: bridge out of the Compose file"
+        return "remove network_mode: bridge from the Compose file"
     others = sorted({link.target.name for link in topology.links_to(host, target)})
     if others:
         return f"move {', '.join(others)} first, which is linked to {target.name} in turn"
     if any(each.network != DEFAULT_BRIDGE for each in topology.details(target).endpoints):
-        return "note on which other networks it is"
+        return "note its other networks"
     for link in links:
         source = topology.source_of(link)
         if source is None or not topology.is_running(source):
-            return f"let {link.source_name} run"
+            return f"get {link.source_name} running"
         if topology.endpoint(source, DEFAULT_BRIDGE) is None:
-            return f"see what network {source.name} can join"
+            return f"find out which network {source.name} can join"
         if variables_wanted(link, topology):
-            return f"let its program use the name {link.alias} instead of variables"
+            return f"make its program use the name {link.alias} instead of variables"
     return ""
 
 

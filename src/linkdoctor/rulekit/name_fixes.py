@@ -112,7 +112,7 @@ def _with_a_link(
         why = ": Podman has no links" if topology.product(host) == "Podman" else ""
         return Fix(
             title=f"put {target.name} and {source.name} on a network of their own, where "
-            f"{source.name} has the further name {name}{why}",
+            f"{source.name} has the additional name {name}{why}",
             safety=Safety.MANUAL,
         )
     # A link in the place of the one under the wrong alias: nothing else is known to use
@@ -133,7 +133,7 @@ def _anew(
     kept = [each for each in endpoint.aliases if each not in (source.name, source.id[:12], name)]
     options = [word for each in (*kept, name) for word in ("--alias", each)]
     yield Fix(
-        title=f"reconnect {source.name} to network {network}, under the further name {name} "
+        title=f"reconnect {source.name} to network {network}, under the additional name {name} "
         f"(cuts the connections of {source.name} on that network for a moment)",
         safety=Safety.RESTART,
         commands=(
@@ -143,5 +143,5 @@ def _anew(
         left_to_person="it has to leave the network first, and loses what else it was given there",
     )
     if topology.network_mode(host, source) == Own(network):
-        why = f"with the further name {name} on network {network}"
+        why = f"with the additional name {name} on network {network}"
         yield recreate_source(topology, host, source, aliases=(name,), why=why)

@@ -42,7 +42,7 @@ def sentence_of(sharer: Container, orphan: Orphan, topology: Topology) -> str:
     runs = topology.is_running(sharer)
     whose = f"the {orphan.shared.value} namespace of"
     if orphan.owner is None:
-        left = "is left in what remains of it" if runs else "cannot be started any more"
+        left = "is left in the old namespace" if runs else "cannot be started any more"
         return (
             f"{sharer.name} shares {whose} container {orphan.reference[:12]}, which was removed, "
             f"and {left}"
@@ -54,14 +54,14 @@ def sentence_of(sharer: Container, orphan: Orphan, topology: Topology) -> str:
         case State.REFUSED:
             today = "; it runs now" if topology.is_running(orphan.owner) else ""
             return (
-                f"{sharer.name} was not started, since it shares {whose} {owner}, which did not "
+                f"{sharer.name} was not started, because it shares {whose} {owner}, which did not "
                 f"run then{today}"
             )
         case _ if not runs:
             return f"{sharer.name} was killed when {owner} ended, whose processes it shares"
         case _:
             return (
-                f"{sharer.name} is left in a former {orphan.shared.value} namespace of {owner}, "
+                f"{sharer.name} is left in an old {orphan.shared.value} namespace of {owner}, "
                 "which was restarted since"
             )
 
@@ -73,7 +73,7 @@ def ways_to_rejoin(place: HostContainer, orphan: Orphan, topology: Topology) -> 
         service = compose_service(sharer)
         yield Fix(
             title=f"create {sharer.name} again with the {orphan.shared.value} namespace of the "
-            "container that took the other one's place",
+            "container that replaced its owner",
             safety=Safety.MANUAL,
             commands=(through_compose(*service),) if service is not None else (),
         )

@@ -51,7 +51,7 @@ class State(StrEnum):
     GONE = "was removed"
     DOWN = "does not run"
     RESTARTED = "was restarted"
-    REFUSED = "did not run when it was to be joined"
+    REFUSED = "did not run when it should have been joined"
 
 
 class Orphan(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ def listens_apart(
     It sits in another namespace than the container, whatever its network mode says.
 
     Raises:
-        MissingEvidence: the listening sockets of a sharer could not be had.
+        MissingEvidence: the listening sockets of a sharer could not be read.
     """
     for each in network_sharers_of(topology, host, container):
         if door_of(port, topology.listeners(each)) is PortState.OPEN:

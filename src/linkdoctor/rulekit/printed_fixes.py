@@ -28,8 +28,8 @@ DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 """The engine that is asked where none is named."""
 _NO_NETWORK_OF_ITS_OWN = ("host", "none")
 _ANOTHER_WAY = Fix(
-    title="let both have networks of their own, or dial the address of the host and a published "
-    "port: a container in host, none or container mode can join no network",
+    title="give both networks of their own, or dial the address of the host and a published "
+    "port: a container in host, none or container mode cannot join a network",
     safety=Safety.MANUAL,
 )
 
@@ -82,8 +82,10 @@ def _roads(topology: Topology, host: str, target: str, fix: Fix, *, chosen: bool
 
 def _kept(typed: Iterable[str]) -> Iterator[str]:
     """Yield the containers that commands keep under another name, each once."""
-    for words in map(shlex.split, typed):
-        if words[:2] == ["docker", "rename"] and words[-1] == f"{words[-2]}{KEPT}":
+    for line in typed:
+        # Most lines are long, and to take one apart is dear.
+        words = shlex.split(line) if line.startswith("docker rename ") else ()
+        if words and words[-1] == f"{words[-2]}{KEPT}":
             yield words[-2]
 
 

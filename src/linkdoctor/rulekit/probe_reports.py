@@ -49,20 +49,20 @@ def _no_way(link: Link, probe: Probe, topology: Topology) -> str:
             return _no_neighbour(link, probe, topology)
         case ProbeCause.REJECTED:
             return (
-                f"it has a route to {probe.address} and its neighbour answers, but what comes back "
-                "is that the host cannot be reached, as a firewall's REJECT or a router says"
+                f"it has a route to {probe.address} and its neighbour answers, but a firewall's "
+                "REJECT or a router replies that the host cannot be reached"
             )
         case _:
             return (
                 f"the kernel says that {probe.address} cannot be reached: a route is missing, "
-                "nobody has the address, or a firewall rejects it"
+                "nothing has the address, or a firewall rejects it"
             )
 
 
 def _no_neighbour(link: Link, probe: Probe, topology: Topology) -> str:
     holder = topology.holder_of(link.host, probe.address)
     whose = "no container here has it" if holder is None else f"it is {holder.name}'s"
-    return f"nobody on its network answers for {probe.address} or the gateway to it ({whose})"
+    return f"nothing on its network answers for {probe.address} or the gateway to it ({whose})"
 
 
 def _silence(link: Link, probe: Probe, topology: Topology) -> str:
@@ -91,7 +91,7 @@ def _by_whom(link: Link, source: Container | None, probe: Probe, topology: Topol
     if listeners:
         on = ", ".join(sorted({each.address for each in listeners}))
         return (
-            f"; {link.source_name} listens on {on}, which may not take this address, or a "
+            f"; {link.source_name} listens on {on}, which may not accept this address, or a "
             "firewall refuses it"
         )
     return ""

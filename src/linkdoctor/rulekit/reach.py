@@ -106,7 +106,7 @@ def is_local(network: Network | None) -> bool:
 def nobodys_address(host: str, topology: Topology) -> str:
     """Return how an address is called that no container is seen to have."""
     if all(topology.is_inspected(each) for _, each in topology.containers(host)):
-        return "nobody's address"
+        return "an unused address"
     return "the address of no container that could be inspected"
 
 

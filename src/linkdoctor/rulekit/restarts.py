@@ -76,7 +76,7 @@ def died_of_itself(host: str, container: Container, topology: Topology) -> tuple
     """Return the deaths of a container that the engine remembers and that nobody requested.
 
     Raises:
-        MissingEvidence: its events could not be had.
+        MissingEvidence: its events could not be read.
     """
     details = topology.details(container)
     own = (each for each in topology.remembered(host) if each.container_id == container.id)

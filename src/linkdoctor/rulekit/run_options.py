@@ -229,7 +229,7 @@ def beyond_options(raw: _Raw, of_image: _Raw) -> Iterator[str]:
     if any(not _is_gpu(each) for each in host.get("DeviceRequests") or ()):
         yield "requests for devices"
     if config.get("NetworkDisabled"):
-        yield "that its network is switched off"
+        yield "a disabled network"
     if not host.get("Privileged") and not _nothing_hidden(host) and not _usually_hidden(host):
         yield "the hidden paths of /proc and /sys"
 

@@ -93,7 +93,7 @@ def _refused(raw: _Raw) -> str:
     of = owner(raw)
     if of is not None:
         named = f" {of.project}" if of.project else ""
-        return f"it belongs to {of.kind}{named}, and only that can recreate it"
+        return f"it belongs to {of.kind}{named}; recreate it with {of.kind}"
     if raw["HostConfig"].get("AutoRemove"):
         return "it is removed as soon as it stops (--rm), with its anonymous volumes"
     return ""
@@ -127,7 +127,7 @@ def _program(
             return (), (), ()
         if command:
             return (), (_private(Part.COMMAND, command),), ()
-        return (), (), ("that the image's command is left out",)
+        return (), (), ("an omitted command of the image",)
     said = tuple(_private(Part.COMMAND, command) for _ in command[:1])
     if not entry:  # `--entrypoint ""` is shown as null
         return (_private(Part.ENTRYPOINT, ("--entrypoint", "")),), said, ()
@@ -150,7 +150,7 @@ def _environment(config: _Raw, of_image: _Raw) -> Iterator[Private]:
 
 def _taken_away(config: _Raw) -> Iterator[str]:
     if any("=" not in each for each in config.get("Env") or ()):
-        yield "that a variable of the image is taken away"
+        yield "a removed variable of the image"
 
 
 def _labels(config: _Raw, of_image: _Raw) -> Iterator[Private]:
@@ -258,7 +258,7 @@ def _beyond_networks(raw: _Raw, mode: str) -> Iterator[str]:
     if any(place.get("GwPriority") for place in present.values()):
         yield "the priority of a gateway"
     if _has_own_network(mode) and _first(mode, present) not in present:
-        yield "that it left the network that it was made on"
+        yield "leaving the network that it was created on"
     if any(each.hardware_address for each in list(_attachments(raw, mode))[1:]):
         # Perhaps the engine chose it (28 and later): the two cannot be told apart.
         yield "a hardware address on a further network"

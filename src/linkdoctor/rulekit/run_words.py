@@ -31,7 +31,7 @@ def words_of(setup: Setup, name: str) -> tuple[str, ...]:
         ValueError: something was withheld, or there are no words for it.
     """
     if setup.beyond:
-        raise ValueError(f"no option of docker run says: {', '.join(setup.beyond)}")
+        raise ValueError(f"docker run has no option for: {', '.join(setup.beyond)}")
     private = {each.part: each.words for each in setup.private}
     if None in private.values() or any(each.driver_options is None for each in setup.attachments):
         raise ValueError("what may hold a secret was withheld")

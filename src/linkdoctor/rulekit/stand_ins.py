@@ -60,5 +60,5 @@ def guessed(stand_in: Container | None) -> str:
         return ""
     return (
         f"; perhaps {stand_in.name} was started in its place (a guess: it has the same image and "
-        "was made later)"
+        "was created later)"
     )

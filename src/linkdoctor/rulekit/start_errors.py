@@ -15,7 +15,7 @@ from linkdoctor.rulekit.orphans import is_join_refusal
 
 __all__ = ["FIREWALL_RULE", "kind_of_error", "unknown_start_error"]
 
-FIREWALL_RULE = "the engine's firewall has a rule of it already"
+FIREWALL_RULE = "the engine's firewall already has a rule of it"
 
 _KINDS = (
     (r"rule exists", FIREWALL_RULE),

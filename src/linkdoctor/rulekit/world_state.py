@@ -124,7 +124,7 @@ class WorldState:
         return self
 
     def change(self, name: str, **changes: object) -> Self:
-        """Change what inspect tells of a container."""
+        """Change what inspect reports about a container."""
         container = self._containers[name]
         details = msgspec.structs.replace(self._details(name), **changes)
         self._containers[name] = msgspec.structs.replace(
