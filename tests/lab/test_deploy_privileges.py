@@ -51,7 +51,7 @@ def test_what_is_not_seen_says_what_to_do(taken: tuple[Lab, list[Snapshot]]) -> 
         for kind, evidence in evidence_of(snapshot):
             if isinstance(evidence, Unknown):
                 assert "/proc" not in evidence.detail, (level.title, kind)
-                wanted = ("root", "engine's own machine", "from afar")
+                wanted = ("root", "engine's host")
                 assert any(each in evidence.detail for each in wanted), (kind, evidence.detail)
 
 

@@ -81,5 +81,5 @@ def test_a_label_speaks_for_its_container(lab: Lab, home: Path) -> None:
         (each["finding"]["code"], each["finding"]["target"], each["by"][0]["entry"])
         for each in json.loads(said.stdout)["suppressed"]
     ] == [("LD201", "web", "linkdoctor.ignore=stale-env")]
-    assert "label linkdoctor.ignore of web on host1: LD999: no rule is called so" in said.stderr
+    assert "label linkdoctor.ignore of web on host1: LD999: no rule has that name" in said.stderr
     assert check(lab, home, "-q", "--ignore", "LD201@blog/helloapp").returncode == 0

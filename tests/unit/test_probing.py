@@ -113,7 +113,10 @@ def test_from_afar_nothing_is_tried_and_the_reason_is_given() -> None:
     unknown = probes(seen, "web")
     assert isinstance(unknown, Unknown)
     assert unknown.gap is Gap.UNSUPPORTED
-    assert unknown.detail == "from another machine a probe would need exec, which check never uses"
+    assert (
+        unknown.detail
+        == "without root on the engine's host a probe would need exec, which check never uses"
+    )
     assert probes(seen, "app") == probes(World.tutorial().snapshot(), "app")
 
 

@@ -87,15 +87,16 @@ class Unknown(msgspec.Struct, frozen=True, gc=False, tag="unknown"):
 ONLY_NEAR = Unknown(gap=Gap.UNSUPPORTED, detail="readable only as root on the engine's host")
 PROBES_ONLY_NEAR = Unknown(
     gap=Gap.UNSUPPORTED,
-    detail="from another machine a probe would need exec, which check never uses",
+    detail="without root on the engine's host a probe would need exec, which check never uses",
 )
 NOT_ASKED_AFAR = Unknown(
-    gap=Gap.NOT_COLLECTED, detail="from another machine it is read only for containers with links"
+    gap=Gap.NOT_COLLECTED,
+    detail="without root on the engine's host it is read only for containers with links",
 )
 NOT_LOOKED_UP_AFAR = Unknown(
     gap=Gap.NOT_COLLECTED,
-    detail="from another machine it is read only for containers with links or settings that a "
-    "user-defined network's DNS may answer",
+    detail="without root on the engine's host it is read only for containers with links or "
+    "settings that a user-defined network's DNS may answer",
 )
 ONLY_FOR_ROOT = frozenset({ONLY_NEAR, PROBES_ONLY_NEAR, NOT_ASKED_AFAR, NOT_LOOKED_UP_AFAR})
 """What root on the engine's own machine would have, besides all that is denied."""
