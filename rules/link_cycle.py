@@ -50,14 +50,14 @@ from linkdoctor.rulekit import (
     Severity,
     Topology,
 )
-from linkdoctor.rulekit.cycles import CycleLink, circles, leads_to
+from linkdoctor.rulekit.cycles import CycleLink, cycles, leads_to
 from linkdoctor.rulekit.fixes import recreate_source
 from linkdoctor.rulekit.next_start import LinkOutcome, registrations
 from linkdoctor.rulekit.world import World
 
 
 def check(host: str, topology: Topology) -> Iterator[Hit]:
-    """Report each circle of stored links once, on the container whose recreation opens it."""
+    """Report each cycle of stored links once, on the container whose recreation opens it."""
     steps: dict[str, list[CycleLink]] = {}
     missing: MissingEvidence | None = None
     for _, container in topology.containers(host):
@@ -65,8 +65,8 @@ def check(host: str, topology: Topology) -> Iterator[Hit]:
             steps[container.id] = _steps(host, container, topology)
         except MissingEvidence as error:
             missing = error
-    for circle in circles(steps):
-        yield _hit(host, circle, steps, topology)
+    for cycle in cycles(steps):
+        yield _hit(host, cycle, steps, topology)
     if missing is not None:
         raise missing
 
@@ -81,14 +81,14 @@ def _steps(host: str, target: Container, topology: Topology) -> list[CycleLink]:
 
 def _hit(
     host: str,
-    circle: Sequence[CycleLink],
+    cycle: Sequence[CycleLink],
     steps: Mapping[str, Sequence[CycleLink]],
     topology: Topology,
 ) -> Hit:
-    opening = next((step for step in circle if _opens(host, step.target, steps, topology)), None)
-    step = opening or circle[0]
-    first = circle.index(step)
-    turned = (*circle[first:], *circle[:first])
+    opening = next((step for step in cycle if _opens(host, step.target, steps, topology)), None)
+    step = opening or cycle[0]
+    first = cycle.index(step)
+    turned = (*cycle[first:], *cycle[:first])
     chain = " → ".join((*(each.target.name for each in turned), step.target.name))
     drop = Fix(
         title=f"before the engine restarts: create {step.target.name} again without the link "
@@ -121,7 +121,7 @@ def _hit(
 def _opens(
     host: str, target: Container, steps: Mapping[str, Sequence[CycleLink]], topology: Topology
 ) -> bool:
-    """Whether a container, created again with the links of today, is in no circle."""
+    """Whether a container, created again with the links of today, is in no cycle."""
     links = topology.links_of(host, target)
     shown = [topology.source_or_namesake(link) for link in links if link.kind is LinkKind.LEGACY]
     sources = [source.id for source in shown if source is not None]
@@ -178,7 +178,7 @@ RULE = Rule(
             expect=(Expected(target="app", alias="front"),),
         ),
         Case(
-            title="a circle of three, beside a chain",
+            title="a cycle of three, beside a chain",
             given=lambda: (
                 _mutual()
                 .run("deep", link="app:app")
@@ -189,7 +189,7 @@ RULE = Rule(
             expect=(Expected(target="app", alias="front"),),
         ),
         Case(
-            title="the circle is closed by a link that the engine gives up before",
+            title="the cycle is closed by a link that the engine gives up before",
             given=lambda: (_mutual().retype("app", "nobody:x", "web:front").snapshot(),),
         ),
         Case(

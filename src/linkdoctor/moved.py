@@ -72,6 +72,7 @@ RENAMED: Mapping[str, str] = MappingProxyType(
         "Alike": "SimilarNames",
         "Door": "PortState",
         "Doors": "LinkPorts",
+        "circles": "cycles",
         "Fate": "LinkOutcome",
         "Likeness": "Similarity",
         "Place": "HostContainer",

@@ -67,7 +67,7 @@ def test_accepting_what_only_root_sees_leaves_nothing_open(
 
 
 def test_check_tells_the_same(taken: tuple[Lab, list[Snapshot]]) -> None:
-    """The table is made of snapshots; what a person reads are the sightings of `check -v`."""
+    """The table is made of snapshots; what a person reads are the summaries of `check -v`."""
     lab, _ = taken
     words = [*LINKDOCTOR, "check", "-v", "--host", lab.url]
     unprivileged, service = (

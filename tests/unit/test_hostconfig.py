@@ -26,7 +26,7 @@ from linkdoctor.model.evidence import Gap, MissingEvidence, Unknown
 from linkdoctor.model.links import StoredLink
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
-from linkdoctor.rulekit.cycles import CycleLink, circles, leads_to
+from linkdoctor.rulekit.cycles import CycleLink, cycles, leads_to
 from linkdoctor.rulekit.next_start import LinkOutcome, registrations
 from linkdoctor.rulekit.world import World
 
@@ -253,7 +253,7 @@ def test_without_the_disk_nothing_is_told() -> None:
         futures(two().unknown("web", "stored_links", denied), "web")
 
 
-# --- circles --------------------------------------------------------------------------------------
+# --- cycles --------------------------------------------------------------------------------------
 
 UNSEEN = Unknown(gap=Gap.NOT_COLLECTED, detail="of no matter here")
 
@@ -296,9 +296,9 @@ def steps(*links: tuple[str, str]) -> dict[str, list[CycleLink]]:
     ],
 )
 def test_each_knot_of_links_gives_one_shortest_circle(links: str, expected: list[str]) -> None:
-    found = circles(steps(*((link[0], link[1]) for link in links.split())))
+    found = cycles(steps(*((link[0], link[1]) for link in links.split())))
     chains = (
-        "".join((*(each.target.name for each in circle), circle[0].target.name)) for circle in found
+        "".join((*(each.target.name for each in cycle), cycle[0].target.name)) for cycle in found
     )
     assert sorted(chains) == expected
 
@@ -306,9 +306,9 @@ def test_each_knot_of_links_gives_one_shortest_circle(links: str, expected: list
 def test_a_long_circle_needs_no_deep_recursion() -> None:
     names = [f"c{number:05}" for number in range(20_000)]
     chain = list(pairwise(names))
-    assert list(circles(steps(*chain))) == []
-    (circle,) = circles(steps(*chain, (names[-1], names[0])))
-    assert len(circle) == len(names)
+    assert list(cycles(steps(*chain))) == []
+    (cycle,) = cycles(steps(*chain, (names[-1], names[0])))
+    assert len(cycle) == len(names)
 
 
 def test_what_links_lead_to_is_found() -> None:

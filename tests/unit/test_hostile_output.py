@@ -20,7 +20,7 @@ from linkdoctor.fix.use_cases import Scope, make_plan
 from linkdoctor.model.plan import Plan
 from linkdoctor.render.as_json import render_json
 from linkdoctor.render.card import CardList, card_of, render_cards
-from linkdoctor.render.evidence_lines import sightings
+from linkdoctor.render.evidence_lines import evidence_summaries
 from linkdoctor.render.layout import TextStyle
 from linkdoctor.render.plan import render_plan
 from linkdoctor.render.sanitize import is_harmless
@@ -80,7 +80,7 @@ def rendered(text: str, medium: TextStyle) -> Iterator[str]:
     colour = medium.colour
     for diagnosis, plan in examined(text):
         report, topology = diagnosis.report, diagnosis.topology
-        places = sightings(diagnosis.examination.snapshots)
+        places = evidence_summaries(diagnosis.examination.snapshots)
         yield render_text(report, width=60, colour=colour, verbose=True, seen=places, note=text)
         yield render_plan(
             [(step, None) for step in plan.steps], plan.advice, head=text, more={}, medium=medium

@@ -23,7 +23,7 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.snapshot import Snapshot, Tool
-from linkdoctor.render.evidence_lines import sightings
+from linkdoctor.render.evidence_lines import evidence_summaries
 from linkdoctor.render.layout import width_of
 from linkdoctor.render.text import render_text
 from linkdoctor.rulekit.world import World
@@ -334,7 +334,7 @@ def test_verbose_shows_the_background() -> None:
     shown = text(
         report(finding(), skipped=(DENIED,), suppressed=2),
         verbose=True,
-        seen=sightings([world.snapshot()]),
+        seen=evidence_summaries([world.snapshot()]),
     )
     assert "fingerprint: print-web; page: linkdoctor explain LD201" in shown
     assert "2 findings suppressed" in shown
@@ -344,7 +344,7 @@ def test_verbose_shows_the_background() -> None:
 
 def told(*snapshots: Snapshot, width: int = 500) -> list[str]:
     """What verbose tells of the places of evidence."""
-    shown = text(report(), width, verbose=True, seen=sightings(snapshots))
+    shown = text(report(), width, verbose=True, seen=evidence_summaries(snapshots))
     return [line.strip() for line in shown.splitlines() if line.startswith("  ")]
 
 
@@ -413,7 +413,7 @@ def test_what_was_asked_for_is_not_called_so() -> None:
 def test_several_hosts_are_told_apart() -> None:
     snapshots = (World("host1").run("app").snapshot(), World("host2").run("app").snapshot())
     shown = text(
-        report(hosts=(host(), host("host2"))), 500, verbose=True, seen=sightings(snapshots)
+        report(hosts=(host(), host("host2"))), 500, verbose=True, seen=evidence_summaries(snapshots)
     )
     assert "  app on host1: read from" in shown
     assert "  app on host2: read from" in shown
@@ -422,7 +422,7 @@ def test_several_hosts_are_told_apart() -> None:
 def test_hostile_places_do_nothing_to_a_terminal() -> None:
     world = World(HOSTILE).run("app", answers={HOSTILE: []})
     world.unknown("app", "listeners", Unknown(gap=Gap.DENIED, detail=HOSTILE))
-    shown = text(report(), 80, verbose=True, seen=sightings([world.snapshot()]))
+    shown = text(report(), 80, verbose=True, seen=evidence_summaries([world.snapshot()]))
     assert all(each.isprintable() or each == "\n" for each in shown)
 
 

@@ -107,7 +107,7 @@ def resume(
 
 
 def how_it_ended(journal: Path) -> tuple[str, ...]:
-    """Tell of each recreation in a journal how it ended and which container serves, in clauses.
+    """Return, for each recreation in a journal, how it ended and which container serves.
 
     Raises:
         NoJournalError: there is no such journal, or nothing stands in it.

@@ -80,7 +80,7 @@ class Reversal(msgspec.Struct, frozen=True, kw_only=True):
 def reversals(
     steps: Sequence[JournalStep], engine: str, dependents: Dependents
 ) -> tuple[Reversal, ...]:
-    """Tell of the steps that undoing would be about whether they can be taken back, the last first.
+    """Return whether each step can be taken back, the last first.
 
     Steps that changed nothing, and those that were taken back before, are left out.
     """

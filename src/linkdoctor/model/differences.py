@@ -178,7 +178,7 @@ def state_between(before: Topology, after: Topology) -> State:
 
 
 def looked_for(changes: Changes, why_not: Callable[[str], str]) -> Changes:
-    """Tell findings that nobody looked for afterwards from those that are fixed.
+    """Separate findings that were not looked for afterwards from those that are fixed.
 
     Args:
         changes: in which all that is gone was taken for looked for, unless evidence was missing.

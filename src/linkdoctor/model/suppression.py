@@ -290,7 +290,7 @@ class Suppressions:
     def notes(
         self, findings: Sequence[Finding], skips: Sequence[Skipped], examined: Examined
     ) -> tuple[str, ...]:
-        """Tell of statements that stand for no rule, are over, or suppress nothing.
+        """Return a note on each statement that names no rule, is over, or suppresses nothing.
 
         Args:
             findings: all of them, folded or not, suppressed or not.
@@ -347,7 +347,7 @@ class Suppressions:
 def remarks(
     statements: Iterable[Suppression], names: Mapping[str, str], today: date
 ) -> tuple[str, ...]:
-    """Tell of statements that stand for no rule or are over, without having examined anything."""
+    """Return a note on each statement that names no rule or is over; nothing was examined."""
     nothing = Examined(hosts=(), codes=frozenset(), whole=False)
     return Suppressions(statements, names, today=today).notes((), (), nothing)
 

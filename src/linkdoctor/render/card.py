@@ -114,9 +114,9 @@ def cards_of(topology: Topology, name: str) -> CardList:
 
 def card_of(topology: Topology, host: str, container: Container) -> Card:
     """Gather what is known of a container's links."""
-    details, no_details = _had(lambda: topology.details(container))
+    details, no_details = _value_or_reason(lambda: topology.details(container))
     links = topology.links_of(host, container)
-    lines, no_lines = _had(lambda: topology.hosts_file(container))
+    lines, no_lines = _value_or_reason(lambda: topology.hosts_file(container))
     names = {name for link in links for name in (link.alias, link.source_name)}
     return Card(
         host=host,
@@ -137,7 +137,7 @@ def card_of(topology: Topology, host: str, container: Container) -> Card:
     )
 
 
-def _had(read: Callable[[], T]) -> tuple[T | None, str]:
+def _value_or_reason(read: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return read(), ""
     except MissingEvidence as missing:
@@ -160,7 +160,7 @@ def _state(details: Details) -> str:
 def _link_card(topology: Topology, link: Link) -> LinkCard:
     source = topology.source_or_namesake(link)
     addresses, no_addresses = (
-        _had(lambda: topology.link_addresses(link, source)) if source else (None, "")
+        _value_or_reason(lambda: topology.link_addresses(link, source)) if source else (None, "")
     )
     variables, no_variables = _variables(topology, link, source)
     return LinkCard(
@@ -201,8 +201,10 @@ def _variables(
 ) -> tuple[tuple[VariableCard, ...], str]:
     if link.kind is LinkKind.NETWORK:
         return (), ""  # a link on a user-defined network sets none
-    process, no_process = _had(lambda: topology.variables_of(link))
-    today, no_today = _had(lambda: topology.variables_today(link, source)) if source else ((), "")
+    process, no_process = _value_or_reason(lambda: topology.variables_of(link))
+    today, no_today = (
+        _value_or_reason(lambda: topology.variables_today(link, source)) if source else ((), "")
+    )
     missing = no_process or no_today
     return tuple(_compared(process or (), today or (), missing == "")), missing
 
@@ -227,7 +229,7 @@ def _value(variable: Variable) -> str:
 def _ports(
     topology: Topology, container: Container, details: Details | None, no_details: str
 ) -> PortsCard:
-    listeners, no_listeners = _had(lambda: topology.listeners(container))
+    listeners, no_listeners = _value_or_reason(lambda: topology.listeners(container))
     return PortsCard(
         exposed=tuple(map(str, details.exposed)) if details else (),
         published=tuple(

@@ -12,7 +12,7 @@ from linkdoctor.model.evidence import Known, Unknown
 from linkdoctor.model.snapshot import Snapshot
 from linkdoctor.render.layout import TextStyle, listed, wrapped
 
-__all__ = ["EvidenceSummary", "seen_lines", "sightings"]
+__all__ = ["EvidenceSummary", "evidence_lines", "evidence_summaries"]
 
 _LONGEST_PLACE = 200
 _CONTAINERS_SHOWN = 12
@@ -33,8 +33,8 @@ class EvidenceSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What was not had, and why."""
 
 
-def sightings(snapshots: Iterable[Snapshot]) -> tuple[EvidenceSummary, ...]:
-    """Tell for each host and each of its containers which evidence was read from where."""
+def evidence_summaries(snapshots: Iterable[Snapshot]) -> tuple[EvidenceSummary, ...]:
+    """Return, for each host and container, which evidence was read and where."""
     return tuple(each for snapshot in snapshots for each in _of_one_engine(snapshot))
 
 
@@ -80,10 +80,10 @@ def _gaps(items: Iterable[EvidenceItem]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def seen_lines(
+def evidence_lines(
     seen: Sequence[EvidenceSummary], medium: TextStyle, *, several: bool
 ) -> Iterator[str]:
-    """Lay out sightings: places one by one, gaps by their reasons, options in one line."""
+    """Lay out evidence_summaries: places one by one, gaps by their reasons, options in one line."""
     for host in dict.fromkeys(each.host for each in seen):
         of_host = [each for each in seen if each.host == host]
         on = f" on {medium.name(host)}" if several else ""

@@ -132,7 +132,7 @@ def _area(box: Box) -> Area:
 
 
 def _turned_edges(items: Mapping[str, _Item], edges: Sequence[Edge]) -> set[int]:
-    """Return the edges that close a circle: turned round, all lead from left to right."""
+    """Return the edges that close a cycle: turned round, all lead from left to right."""
     out: dict[str, list[tuple[int, str]]] = {key: [] for key in items}
     entered = {edge.right for edge in edges}
     for number, edge in enumerate(edges):

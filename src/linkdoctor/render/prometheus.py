@@ -38,7 +38,7 @@ def render_prometheus(report: Report) -> str:
     from prometheus_client.registry import Collector
 
     class Once(Collector):
-        """Gives the metrics of this report: plain values, kept nowhere else."""
+        """Yields the metrics of this report: plain values, kept nowhere else."""
 
         def collect(self) -> Iterator[Metric]:
             return _metrics(report)

@@ -57,7 +57,7 @@ def _engine(
     sights = sorted(engine.sights, key=lambda each: not each.of_host)
     width = max(len(_label(each)) for each in sights)
     for each in sights:
-        yield from _sight(each, readers, medium, width)
+        yield from _coverage(each, readers, medium, width)
     if not engine.containers:
         yield from medium.paragraph(
             "there is no container to try it on, so nothing is known about containers",
@@ -70,7 +70,7 @@ def _label(sight: EvidenceCoverage) -> str:
     return f"{'host' if sight.of_host else 'container'}: {sight.what}"
 
 
-def _sight(
+def _coverage(
     sight: EvidenceCoverage, readers: Mapping[Need, Sequence[str]], medium: TextStyle, width: int
 ) -> Iterator[str]:
     yield f"  {_label(sight):<{width}}  {_state(sight, medium)}"

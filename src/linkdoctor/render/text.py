@@ -17,7 +17,7 @@ from linkdoctor.model.report import (
     Verdict,
 )
 from linkdoctor.model.suppression import token
-from linkdoctor.render.evidence_lines import EvidenceSummary, seen_lines, sightings
+from linkdoctor.render.evidence_lines import EvidenceSummary, evidence_lines, evidence_summaries
 from linkdoctor.render.layout import Style, TextStyle, counted, listed, text_of, width_of, wrapped
 from linkdoctor.render.merged_fixes import also_needed, merged_fixes
 from linkdoctor.render.once import ALL_IN_ORDER, Printed
@@ -45,7 +45,7 @@ def render(diagnosis: Diagnosis, request: RenderRequest) -> str:
         note=request.note,
         ascii_only=style.ascii_only,
         names=dict(request.names),
-        seen=sightings(diagnosis.examination.snapshots) if request.verbose else (),
+        seen=evidence_summaries(diagnosis.examination.snapshots) if request.verbose else (),
         in_order=request.in_order,
     )
 
@@ -486,4 +486,4 @@ def _background(
         f"{counted(report.summary.suppressed, 'finding')} suppressed",
         hanging="  ",
     )
-    yield from seen_lines(seen, medium, several=several)
+    yield from evidence_lines(seen, medium, several=several)

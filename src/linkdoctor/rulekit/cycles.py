@@ -9,11 +9,11 @@ import msgspec
 
 from linkdoctor.model.snapshot import Container
 
-__all__ = ["CycleLink", "circles", "leads_to"]
+__all__ = ["CycleLink", "cycles", "leads_to"]
 
 
 class CycleLink(msgspec.Struct, frozen=True, kw_only=True):
-    """One link of a circle, as the next start of the engine will see it."""
+    """One link of a cycle, as the next start of the engine will see it."""
 
     target: Container
     alias: str
@@ -21,8 +21,8 @@ class CycleLink(msgspec.Struct, frozen=True, kw_only=True):
     source: Container
 
 
-def circles(steps: Mapping[str, Sequence[CycleLink]]) -> Iterator[tuple[CycleLink, ...]]:
-    """Yield one shortest circle of each knot of links, from the first of its containers on."""
+def cycles(steps: Mapping[str, Sequence[CycleLink]]) -> Iterator[tuple[CycleLink, ...]]:
+    """Yield one shortest cycle of each knot of links, from the first of its containers on."""
     # By place, not by name: snapshots have them sorted, and pseudonyms keep the order.
     place = {container: number for number, container in enumerate(steps)}
     for knot in _knots(steps):
@@ -31,9 +31,9 @@ def circles(steps: Mapping[str, Sequence[CycleLink]]) -> Iterator[tuple[CycleLin
         if not starts:
             continue
         start = min(starts, key=lambda each: place[each.id])
-        circle = _way_back(start.id, members, steps)
-        if circle:
-            yield circle
+        cycle = _way_back(start.id, members, steps)
+        if cycle:
+            yield cycle
 
 
 def _way_back(
@@ -47,10 +47,10 @@ def _way_back(
         for step in steps[here]:
             there = step.source.id
             if there == start:
-                circle = [step]
-                while circle[-1].target.id != start:
-                    circle.append(came_by[circle[-1].target.id])
-                return tuple(reversed(circle))
+                cycle = [step]
+                while cycle[-1].target.id != start:
+                    cycle.append(came_by[cycle[-1].target.id])
+                return tuple(reversed(cycle))
             if there in members and there not in came_by:
                 came_by[there] = step
                 waiting.append(there)
