@@ -217,11 +217,11 @@ def test_a_rule_from_outside_can_show_what_happened_to_the_source(tmp_path: Path
 
 
 def test_rules_that_explain_each_other_are_refused_by_their_codes(tmp_path: Path) -> None:
-    rules = pack(pack(tmp_path, "XX901", ["LD201"]), "XX902", ["XX901"])
-    assert {"XX901", "XX902"} <= {each.code for each in with_pack(rules)}
-    pack(rules, "XX901", ["XX902"])
+    chain = pack(pack(tmp_path / "chain", "XX901", ["LD201"]), "XX902", ["XX901"])
+    assert {"XX901", "XX902"} <= {each.code for each in with_pack(chain)}
+    circle = pack(pack(tmp_path / "circle", "XX901", ["XX902"]), "XX902", ["XX901"])
     with pytest.raises(PackError) as caught:
-        load_rules([rules])
+        load_rules([circle])
     assert "XX901 explains XX902 explains XX901" in str(caught.value)
     assert all(name in str(caught.value) for name in ("xx901.py", "xx902.py"))
 
