@@ -27,6 +27,12 @@ def examples(*lines: str, more: str = "") -> str:
 _EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 """By the beginning of the kind of an error of pydantic, which typer converts values with."""
 
+_SAID_BY_CLICK = {
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float": "is not a number",
+}
+"""Older versions of typer convert values without pydantic."""
+
 
 def what_is_wrong(error: Any) -> str:
     """Say what is wrong with the value of an option, not in the words of a library.
@@ -36,7 +42,10 @@ def what_is_wrong(error: Any) -> str:
     """
     cause = error.__cause__
     if not hasattr(cause, "errors"):
-        return str(error.message)
+        words = str(error.message).removesuffix(".")
+        for said, plain in _SAID_BY_CLICK.items():
+            words = words.replace(said, plain)
+        return words
     found = cause.errors()[0]
     if found["type"] == "value_error":
         from linkdoctor.render.sanitize import sanitize

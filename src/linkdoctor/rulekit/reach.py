@@ -105,7 +105,11 @@ def is_local(network: Network | None) -> bool:
 
 def nobodys_address(host: str, topology: Topology) -> str:
     """Return how an address is called that no container is seen to have."""
-    if all(topology.is_inspected(each) for _, each in topology.containers(host)):
+
+    def all_inspected() -> bool:
+        return all(topology.is_inspected(each) for _, each in topology.containers(host))
+
+    if topology.once(nobodys_address, host, nobodys_address, all_inspected):
         return "an unused address"
     return "the address of no container that could be inspected"
 
