@@ -22,7 +22,7 @@ from linkdoctor.decode_errors import JSON_KINDS, problem_and_key
 from linkdoctor.given_files import read_bounded
 from linkdoctor.model.knowledge import Declaration
 from linkdoctor.model.report import Severity
-from linkdoctor.model.suppression import Origin, Suppression
+from linkdoctor.model.suppression import Suppression, SuppressionOrigin
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -81,7 +81,7 @@ class Ignore(
             "" if glob == "*" else glob for glob in (self.host, self.target, self.alias)
         )
         return Suppression(
-            origin=Origin.CONFIGURATION,
+            origin=SuppressionOrigin.CONFIGURATION,
             code=self.code.strip(),
             host=host,
             target=target,

@@ -39,8 +39,8 @@ from linkdoctor.model.report import (
 from linkdoctor.model.snapshot import Snapshot, Status, Tool, Unreachable
 from linkdoctor.model.suppression import (
     Examined,
-    Origin,
     Suppression,
+    SuppressionOrigin,
     Suppressions,
     label_suppressions,
 )
@@ -188,7 +188,9 @@ def _suppressions(
         for host, container in topology.containers()
         for each in label_suppressions(host, container)
     ]
-    plain = [Suppression(origin=Origin.IGNORE, code=code) for code in sorted(selection.ignore)]
+    plain = [
+        Suppression(origin=SuppressionOrigin.IGNORE, code=code) for code in sorted(selection.ignore)
+    ]
     return Suppressions(
         (*plain, *selection.suppressions, *labels),
         {**{rule.name.lower(): rule.code for rule in rules}, **OWN_NAMES},

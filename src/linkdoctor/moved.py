@@ -75,6 +75,7 @@ RENAMED: Mapping[str, str] = MappingProxyType(
         "circles": "cycles",
         "Fate": "LinkOutcome",
         "Likeness": "Similarity",
+        "Origin": "ExpectationOrigin",
         "Place": "HostContainer",
         "WITHIN": "CONTAINS",
         "likeness": "similarity",

@@ -24,9 +24,9 @@ from linkdoctor.render.as_json import render_json
 from linkdoctor.render.graph import (
     Arrow,
     ArrowKind,
-    Group,
     HostFrame,
     Mark,
+    NetworkGroup,
     Node,
     Picture,
     arrow_label,
@@ -569,8 +569,10 @@ def test_hostile_texts_in_dot() -> None:
         )
         for i, each in enumerate(HOSTILE)
     )
-    groups = tuple(Group(network=each, nodes=(), unlinked=nodes) for each in HOSTILE[:9])
-    host = HostFrame(name=HOSTILE[0], engine="Docker", groups=(Group(network="", nodes=nodes),))
+    groups = tuple(NetworkGroup(network=each, nodes=(), unlinked=nodes) for each in HOSTILE[:9])
+    host = HostFrame(
+        name=HOSTILE[0], engine="Docker", groups=(NetworkGroup(network="", nodes=nodes),)
+    )
     other = HostFrame(name=HOSTILE[6], engine="Docker", groups=groups)
     marks = tuple(
         Mark(

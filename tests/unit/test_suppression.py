@@ -24,8 +24,8 @@ from linkdoctor.model.report import (
 )
 from linkdoctor.model.snapshot import Tool
 from linkdoctor.model.suppression import (
-    Origin,
     Suppression,
+    SuppressionOrigin,
     Suppressions,
     code_meant,
     parse_token,
@@ -80,7 +80,7 @@ def report(
 
 
 def accepted(code: str, **parts: object) -> Suppression:
-    return Suppression(origin=Origin.CONFIGURATION, code=code, reason="known", **parts)  # type: ignore[arg-type]
+    return Suppression(origin=SuppressionOrigin.CONFIGURATION, code=code, reason="known", **parts)  # type: ignore[arg-type]
 
 
 def codes(found: Report) -> list[str]:
@@ -520,7 +520,7 @@ _WORDS = st.sampled_from(["LD102", "LD201", "LD302", "LD2", "*", "stale-env", "L
 _GLOBS = st.sampled_from(["", "web", "blog", "*", "w?b", "[wb]*"])
 _STATEMENTS = st.builds(
     Suppression,
-    origin=st.sampled_from([Origin.CONFIGURATION, Origin.IGNORE]),
+    origin=st.sampled_from([SuppressionOrigin.CONFIGURATION, SuppressionOrigin.IGNORE]),
     code=_WORDS,
     target=_GLOBS,
     alias=_GLOBS,

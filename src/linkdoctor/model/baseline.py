@@ -12,7 +12,7 @@ import msgspec
 
 from linkdoctor.model.report import Report
 from linkdoctor.model.snapshot import Tool
-from linkdoctor.model.suppression import Origin, Suppression
+from linkdoctor.model.suppression import Suppression, SuppressionOrigin
 
 __all__ = ["BASELINE_SCHEMA", "Baseline", "Entry", "baseline_of"]
 
@@ -40,7 +40,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         """Yield each entry as a statement that suppresses."""
         for each in self.entries:
             yield Suppression(
-                origin=Origin.BASELINE,
+                origin=SuppressionOrigin.BASELINE,
                 code=each.code,
                 host=each.host,
                 target=each.target,

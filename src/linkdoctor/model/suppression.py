@@ -21,8 +21,8 @@ from linkdoctor.model.snapshot import Container
 __all__ = [
     "LABEL",
     "Examined",
-    "Origin",
     "Suppression",
+    "SuppressionOrigin",
     "Suppressions",
     "code_meant",
     "label_suppressions",
@@ -48,7 +48,7 @@ _MOST_WORDS = 64
 _MOST_NOTES = 20
 
 
-class Origin(StrEnum):
+class SuppressionOrigin(StrEnum):
     """Who suppresses."""
 
     IGNORE = "ignore"
@@ -61,7 +61,7 @@ class Origin(StrEnum):
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
     """One statement that suppresses findings; an empty part stands for any."""
 
-    origin: Origin
+    origin: SuppressionOrigin
     code: str
     """A code, the beginning of one, a name, or a glob over codes or names."""
     host: str = ""
@@ -77,7 +77,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
     def is_preference(self) -> bool:
         """Whether it is about a rule and no finding in particular: it need not be met."""
         parts = (self.host, self.target, self.alias, self.fingerprint)
-        return self.origin is Origin.IGNORE and not any(parts)
+        return self.origin is SuppressionOrigin.IGNORE and not any(parts)
 
     def is_about(self, host: str, target: str | None = None, alias: str | None = None) -> bool:
         """Whether what is named is meant; without a part of it, whether it can be."""
@@ -88,7 +88,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _fits(self, name: str, pattern: str) -> bool:
-        exact = self.origin in (Origin.LABEL, Origin.BASELINE)
+        exact = self.origin in (SuppressionOrigin.LABEL, SuppressionOrigin.BASELINE)
         return not pattern or (name == pattern if exact else fnmatchcase(name, pattern))
 
     @property
@@ -106,7 +106,7 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True):
         """Return the statement as the report has it."""
         return Because(
             origin=self.origin.value,
-            entry=f"{LABEL}={self.code}" if self.origin is Origin.LABEL else self.said,
+            entry=f"{LABEL}={self.code}" if self.origin is SuppressionOrigin.LABEL else self.said,
             reason=self.reason,
             until=self.until.isoformat() if self.until else "",
         )
@@ -127,7 +127,7 @@ def token(finding: Finding, *, with_host: bool = False) -> str:
     if any(name and not _PLAIN.fullmatch(name) for name in names):
         return f"{finding.code}#{finding.fingerprint}"
     return Suppression(
-        origin=Origin.IGNORE,
+        origin=SuppressionOrigin.IGNORE,
         code=finding.code,
         host=finding.host if named_host else "",
         target=finding.target,
@@ -150,7 +150,7 @@ def parse_token(text: str) -> Suppression | None:
             "it can be LD201@TARGET, LD201@TARGET/ALIAS, LD201@HOST:TARGET or LD201#FINGERPRINT"
         )
     return Suppression(
-        origin=Origin.IGNORE,
+        origin=SuppressionOrigin.IGNORE,
         code=found["code"],
         host=found["host"] or "",
         target=found["target"] or "",
@@ -212,7 +212,7 @@ def label_suppressions(host: str, container: Container) -> Iterator[Suppression]
             for word in dict.fromkeys(words):
                 if word:
                     yield Suppression(
-                        origin=Origin.LABEL, code=word, host=host, target=container.name
+                        origin=SuppressionOrigin.LABEL, code=word, host=host, target=container.name
                     )
 
 
@@ -255,7 +255,7 @@ class Suppressions:
         self._names = names
         self._baseline = {each.fingerprint: each for each in baseline}
         for said in statements:
-            codes = _codes(said.code, names, exact=said.origin is Origin.LABEL)
+            codes = _codes(said.code, names, exact=said.origin is SuppressionOrigin.LABEL)
             if not codes:
                 self._unknown.append(said)
             elif today is not None and said.until is not None and said.until < today:
@@ -265,7 +265,9 @@ class Suppressions:
 
     def _add(self, ready: _Ready) -> None:
         said = ready.said
-        host, target = (said.host, said.target) if said.origin is Origin.LABEL else ("", "")
+        host, target = (
+            (said.host, said.target) if said.origin is SuppressionOrigin.LABEL else ("", "")
+        )
         for code in ready.codes:
             self._ready.setdefault((code, host, target), []).append(ready)
 
@@ -397,6 +399,6 @@ def _idle(said: Suppression) -> str:
 
 
 def _place(said: Suppression) -> str:
-    if said.origin is Origin.LABEL:
+    if said.origin is SuppressionOrigin.LABEL:
         return f"label {LABEL} of {said.target} on {said.host}: {said.code}"
-    return f"{'--ignore' if said.origin is Origin.IGNORE else '[[ignore]]'} {said.said}"
+    return f"{'--ignore' if said.origin is SuppressionOrigin.IGNORE else '[[ignore]]'} {said.said}"

@@ -22,9 +22,9 @@ __all__ = [
     "SIGNS",
     "Arrow",
     "ArrowKind",
-    "Group",
     "HostFrame",
     "Mark",
+    "NetworkGroup",
     "Node",
     "Picture",
     "arrow_label",
@@ -109,7 +109,7 @@ class Arrow(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[int, ...] = ()
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The containers of one host on one network; each is where its links are."""
 
     network: str
@@ -126,7 +126,7 @@ class HostFrame(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None
     findings: tuple[int, ...] = ()
     """What is about the host itself, or about what is not drawn."""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[NetworkGroup, ...] = ()
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,12 +174,12 @@ def focused(picture: Picture, names: Collection[str], depth: int) -> Picture:
     )
 
 
-def _kept_groups(groups: Iterable[Group], kept: Collection[str]) -> Iterator[Group]:
+def _kept_groups(groups: Iterable[NetworkGroup], kept: Collection[str]) -> Iterator[NetworkGroup]:
     for group in groups:
         nodes = tuple(each for each in (*group.nodes, *group.unlinked) if each.id in kept)
         if nodes:
             # One that was asked for is drawn, whether or not it has links.
-            yield Group(network=group.network, nodes=nodes)
+            yield NetworkGroup(network=group.network, nodes=nodes)
 
 
 def places_of(picture: Picture) -> dict[str, tuple[str, str, Node]]:

@@ -8,7 +8,7 @@ from linkdoctor.model.report import Severity
 from linkdoctor.render.graph import (
     COLOURS,
     Arrow,
-    Group,
+    NetworkGroup,
     Node,
     Picture,
     arrow_label,
@@ -59,7 +59,7 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield "}"
 
 
-def _group(group: Group, name: str) -> Iterator[str]:
+def _group(group: NetworkGroup, name: str) -> Iterator[str]:
     # What is outside the network stands outside its frame, at the host's edge.
     for node in group.nodes:
         yield from _published_ports(node)

@@ -12,7 +12,7 @@ from linkdoctor.model.report import Finding, Report, Severity
 from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import Link, Topology
 from linkdoctor.render.card import PublishedPort, link_status
-from linkdoctor.render.graph import Arrow, ArrowKind, Group, HostFrame, Mark, Node, Picture
+from linkdoctor.render.graph import Arrow, ArrowKind, HostFrame, Mark, NetworkGroup, Node, Picture
 from linkdoctor.render.phrases import subject
 from linkdoctor.rulekit.link_ports import dialled_ports
 from linkdoctor.rulekit.reach import effective_mode, networks_of
@@ -263,7 +263,7 @@ def _groups(
     ids: Mapping[_Spot, str],
     ends: Collection[_Spot],
     severities: Mapping[int, Severity],
-) -> Iterator[Group]:
+) -> Iterator[NetworkGroup]:
     for network in dict.fromkeys(draft.network for draft in drafts.values()):
         drawn: list[Node] = []
         unlinked: list[Node] = []
@@ -271,7 +271,7 @@ def _groups(
             if draft.network == network:
                 kept = spot in ends or draft.findings
                 (drawn if kept else unlinked).append(_node(draft, ids[spot], severities))
-        yield Group(network=network, nodes=tuple(drawn), unlinked=tuple(unlinked))
+        yield NetworkGroup(network=network, nodes=tuple(drawn), unlinked=tuple(unlinked))
 
 
 def _node(draft: _Draft, id_: str, severities: Mapping[int, Severity]) -> Node:

@@ -15,8 +15,8 @@ import msgspec
 from linkdoctor.model.report import Severity
 from linkdoctor.render.graph import (
     Arrow,
-    Group,
     HostFrame,
+    NetworkGroup,
     Node,
     Picture,
     places_of,
@@ -131,7 +131,7 @@ def layout_of(picture: Picture) -> GraphLayout:
 
 
 def _content(
-    group: Group,
+    group: NetworkGroup,
     host: str,
     by_target: Mapping[str, Sequence[Arrow]],
     places: Mapping[str, tuple[str, str, Node]],
@@ -159,7 +159,7 @@ def _frame(title: str, content: _Content, y: float, width: float) -> Frame:
     )
 
 
-def _unlinked(group: Group) -> tuple[str, ...]:
+def _unlinked(group: NetworkGroup) -> tuple[str, ...]:
     if not group.unlinked:
         return ()
     text = unlinked_label(group.unlinked, _UNLINKED_NAMED)
@@ -195,7 +195,7 @@ def _path_moved(path: EdgePath, dx: float, dy: float) -> EdgePath:
 
 
 def _blocks(
-    group: Group,
+    group: NetworkGroup,
     host: str,
     by_target: Mapping[str, Sequence[Arrow]],
     places: Mapping[str, tuple[str, str, Node]],

@@ -10,9 +10,9 @@ from linkdoctor.model.report import Severity
 from linkdoctor.render.graph import (
     Arrow,
     ArrowKind,
-    Group,
     HostFrame,
     Mark,
+    NetworkGroup,
     Node,
     Picture,
     arrow_label,
@@ -108,7 +108,7 @@ def _host(host: HostFrame, drawing: _Drawing) -> Iterator[str]:
         yield from _group(group, drawing)
 
 
-def _group(group: Group, drawing: _Drawing) -> Iterator[str]:
+def _group(group: NetworkGroup, drawing: _Drawing) -> Iterator[str]:
     medium = drawing.medium
     for line in wrapped(medium.name(group.network), medium.width, "  "):
         yield medium.paint(line, Style.FAINT)
@@ -118,7 +118,7 @@ def _group(group: Group, drawing: _Drawing) -> Iterator[str]:
         yield from _unlinked(group.unlinked, medium)
 
 
-def _with_a_line(group: Group, arrows: Collection[str]) -> Iterator[Node]:
+def _with_a_line(group: NetworkGroup, arrows: Collection[str]) -> Iterator[Node]:
     """Yield the nodes that are more than the end of an arrow."""
     for node in group.nodes:
         if node.id in arrows or node.published or node.findings:

@@ -16,7 +16,7 @@ from linkdoctor.model.knowledge import image_name
 from linkdoctor.model.report import Severity
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Link, LinkKind, Topology
-from linkdoctor.rulekit.expectations import Expectation, Origin, expectations_of
+from linkdoctor.rulekit.expectations import Expectation, ExpectationOrigin, expectations_of
 from linkdoctor.rulekit.fixes import compose_service
 from linkdoctor.rulekit.reach import is_local
 
@@ -107,15 +107,15 @@ def _networks_with_dns(host: str, container: Container, topology: Topology) -> t
 
 def _severity_of(expectation: Expectation) -> Severity | None:
     match expectation.origin:
-        case Origin.VARIABLE:
+        case ExpectationOrigin.VARIABLE:
             return None
-        case Origin.LABEL | Origin.CONFIGURATION:
+        case ExpectationOrigin.LABEL | ExpectationOrigin.CONFIGURATION:
             return Severity.ERROR
-        case Origin.SETTING:
+        case ExpectationOrigin.SETTING:
             return Severity.ERROR if expectation.ports else Severity.WARNING
-        case Origin.SCRIPT:
+        case ExpectationOrigin.SCRIPT:
             return Severity.ERROR if expectation.ports else None
-        case Origin.IMAGE:
+        case ExpectationOrigin.IMAGE:
             return Severity.WARNING
 
 

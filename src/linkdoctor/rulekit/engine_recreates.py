@@ -14,7 +14,13 @@ import msgspec
 from linkdoctor.model.actions import Recreate
 from linkdoctor.model.evidence import Evidence, Known
 from linkdoctor.model.links import Port, StoredLink
-from linkdoctor.model.network_mode import Host, Shared, mode_sharing, parse_network_mode
+from linkdoctor.model.network_mode import (
+    Host,
+    Shared,
+    mode_sharing,
+    parse_network_mode,
+    shared_reference,
+)
 from linkdoctor.model.redact import redact
 from linkdoctor.model.setup import Attachment, Setup
 from linkdoctor.model.snapshot import (
@@ -191,7 +197,7 @@ def _legacy(snapshot: Snapshot, setup: Setup, mode: str) -> tuple[StoredLink, ..
 def _endpoints(
     snapshot: Snapshot, name: str, identity: str, setup: Setup, mode: str
 ) -> Iterable[Endpoint]:
-    if mode.startswith("container:"):
+    if shared_reference(mode) is not None:
         return
     places = setup.attachments
     if not places:

@@ -26,7 +26,7 @@ from linkdoctor.rulekit.reach import is_answered, searched_names
 __all__ = [
     "LABEL",
     "Expectation",
-    "Origin",
+    "ExpectationOrigin",
     "Unmet",
     "expectations_of",
     "names_to_ask",
@@ -38,7 +38,7 @@ _LONGEST_NAME = 253
 _SECONDS = len("2026-01-01T10:00:00")
 
 
-class Origin(StrEnum):
+class ExpectationOrigin(StrEnum):
     """Where an expectation comes from, the strongest first."""
 
     LABEL = "label"
@@ -49,14 +49,19 @@ class Origin(StrEnum):
     IMAGE = "image"
 
 
-_ASKED = (Origin.SETTING, Origin.SCRIPT, Origin.LABEL, Origin.CONFIGURATION)
+_ASKED = (
+    ExpectationOrigin.SETTING,
+    ExpectationOrigin.SCRIPT,
+    ExpectationOrigin.LABEL,
+    ExpectationOrigin.CONFIGURATION,
+)
 
 
 class Expectation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A name, or one of several, that a container expects to reach."""
 
     names: tuple[str, ...]
-    origin: Origin
+    origin: ExpectationOrigin
     where: str
     ports: tuple[int, ...] = ()
     certain: bool = False
@@ -171,23 +176,29 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
         if label.name == LABEL:
             for name in _names(label.value):
                 yield Expectation(
-                    names=(name,), origin=Origin.LABEL, where=f"label {LABEL}", certain=True
+                    names=(name,),
+                    origin=ExpectationOrigin.LABEL,
+                    where=f"label {LABEL}",
+                    certain=True,
                 )
     for declaration in topology.declarations(container):
         for name in declaration.expects:
             yield Expectation(
-                names=(name,), origin=Origin.CONFIGURATION, where="configuration", certain=True
+                names=(name,),
+                origin=ExpectationOrigin.CONFIGURATION,
+                where="configuration",
+                certain=True,
             )
     set_by_user = {variable.name for variable in details.environment}
     yield from _of_reads(details.reads, set_by_user, certain=True)
-    yield from _of_references(details.references, Origin.SETTING)
-    yield from _of_references(topology.script_hosts_if_had(container), Origin.SCRIPT)
+    yield from _of_references(details.references, ExpectationOrigin.SETTING)
+    yield from _of_references(topology.script_hosts_if_had(container), ExpectationOrigin.SCRIPT)
     for row in topology.image_expectations(container):
         if not set_by_user.intersection(row.settings):
             how = "variables" if row.reads is Reading.VARIABLES else "host name"
             yield Expectation(
                 names=row.names,
-                origin=Origin.IMAGE,
+                origin=ExpectationOrigin.IMAGE,
                 where=f"{how} that image {image_name(container.image)} uses by default",
                 ports=row.ports,
             )
@@ -196,7 +207,9 @@ def expectations_of(host: str, container: Container, topology: Topology) -> Iter
         yield from _of_reads(topology.script_reads(container), set_by_user, certain=False)
 
 
-def _of_references(references: Iterable[HostReference], origin: Origin) -> Iterator[Expectation]:
+def _of_references(
+    references: Iterable[HostReference], origin: ExpectationOrigin
+) -> Iterator[Expectation]:
     for reference in references:
         if "." not in reference.host and ":" not in reference.host:
             port = reference.port or reference.default_port
@@ -221,7 +234,7 @@ def _of_reads(
         if not read.optional and read.variable not in set_by_user:
             yield Expectation(
                 names=(read.prefix.lower(),),
-                origin=Origin.VARIABLE,
+                origin=ExpectationOrigin.VARIABLE,
                 where=f"${read.variable} in {read.where}",
                 ports=(read.port,),
                 certain=certain,
@@ -229,7 +242,7 @@ def _of_reads(
 
 
 def _is_met(host: str, container: Container, expectation: Expectation, topology: Topology) -> bool:
-    if expectation.origin is Origin.VARIABLE:
+    if expectation.origin is ExpectationOrigin.VARIABLE:
         wanted = {environment_prefix(name) for name in expectation.names}
         return any(link.prefix in wanted for link in topology.links_of(host, container))
     names = expectation.names
@@ -248,22 +261,25 @@ def _supported(
     if answer:
         return None
     complaint = _complaint(container, expectation, topology)
-    if expectation.origin is Origin.IMAGE and complaint is None and link is None:
+    if expectation.origin is ExpectationOrigin.IMAGE and complaint is None and link is None:
         return None
-    if expectation.origin is not Origin.VARIABLE and name.lower() == container.name.lower():
+    if (
+        expectation.origin is not ExpectationOrigin.VARIABLE
+        and name.lower() == container.name.lower()
+    ):
         return None  # itself
     candidates = candidates_for(
-        host, container, name, topology, as_prefix=expectation.origin is Origin.VARIABLE
+        host, container, name, topology, as_prefix=expectation.origin is ExpectationOrigin.VARIABLE
     )
     nearby = _nearby(candidates, expectation, topology)
     elsewhere: tuple[tuple[str, Container], ...] = ()
-    if expectation.origin is Origin.SETTING:
+    if expectation.origin is ExpectationOrigin.SETTING:
         elsewhere = topology.elsewhere(host, name) or topology.elsewhere(host, name.lower())
     # A bare word in a variable may be no host at all: with a port it surely is one.
     asked = answer == () and (expectation.certain or bool(expectation.ports))
     if not (expectation.certain or link or nearby or elsewhere or asked or complaint):
         undecided = (
-            expectation.origin in (Origin.SETTING, Origin.SCRIPT)
+            expectation.origin in (ExpectationOrigin.SETTING, ExpectationOrigin.SCRIPT)
             and answer is None
             and bool(expectation.ports)
         )
@@ -282,7 +298,7 @@ def _supported(
 def _can_be_asked(expectation: Expectation) -> bool:
     """Whether the resolver's answer counts: what a script waits for has a port."""
     return expectation.origin in _ASKED and (
-        expectation.origin is not Origin.SCRIPT or bool(expectation.ports)
+        expectation.origin is not ExpectationOrigin.SCRIPT or bool(expectation.ports)
     )
 
 
@@ -290,10 +306,10 @@ def _nearby(
     candidates: Iterable[Candidate], expectation: Expectation, topology: Topology
 ) -> tuple[Container, ...]:
     """Find the containers of that name. A script comes with the image: its port must fit too."""
-    if expectation.origin is Origin.VARIABLE:
+    if expectation.origin is ExpectationOrigin.VARIABLE:
         return ()
     found = tuple(each.container for each in candidates if _supports(each))
-    if expectation.origin is not Origin.SCRIPT:
+    if expectation.origin is not ExpectationOrigin.SCRIPT:
         return found
     return tuple(each for each in found if _offers(each, expectation, topology))
 
@@ -316,7 +332,7 @@ def _complaint(
     container: Container, expectation: Expectation, topology: Topology
 ) -> Complaint | None:
     """Find in the log, since the last start, that the name did not resolve."""
-    if expectation.origin is Origin.VARIABLE:
+    if expectation.origin is ExpectationOrigin.VARIABLE:
         return None
     names = {name.lower() for name in expectation.names}
     begun = topology.details(container).started_at[:_SECONDS]
