@@ -150,6 +150,7 @@ def test_an_undo_finishes_what_was_killed(lab: Lab, tmp_path: Path) -> None:
     stale(lab, 2)
     run = begun(lab, tmp_path)
     lab.wait_for(lambda: asked(tmp_path) == 4, 30.0)
+    time.sleep(AMID)  # a request that is noted may not have been sent yet
     run.kill()
     run.communicate(timeout=ENDED_WITHIN)
     done = command_line(lab, tmp_path, "fix", "--undo", "--yes", "--wait", "15")
