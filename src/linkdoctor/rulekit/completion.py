@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from linkdoctor.model.actions import Recreate, Restart, Start, Unpause
+from linkdoctor.model.evidence import MissingEvidence
 from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Container
 from linkdoctor.model.topology import Topology
@@ -20,7 +21,7 @@ from linkdoctor.rulekit.expansion import Expansion, Obstacle, Refusal, expansion
 from linkdoctor.rulekit.recreating import commands_of
 from linkdoctor.rulekit.tasks import Key, Role, Task, rank, safety_of
 
-__all__ = ["completed", "recreation_title"]
+__all__ = ["completed", "completed_if_seen", "recreation_title"]
 
 _STILL_TYPED = (Obstacle.COMPOSE, Obstacle.LOST)
 """What linkdoctor leaves to a person who can type it all the same."""
@@ -70,6 +71,19 @@ def completed(topology: Topology, host: str, fix: Fix, *, also: Container | None
         actions=() if not_ours else tuple(carried_out),
         left_to_person=not_ours[0] if not_ours else fix.left_to_person,
     )
+
+
+def completed_if_seen(
+    topology: Topology, host: str, fix: Fix, *, also: Container | None = None
+) -> Fix:
+    """As :func:`completed`, but the fix as it is where it was not seen what its actions need.
+
+    A finding must not get lost over that: the plan says so then.
+    """
+    try:
+        return completed(topology, host, fix, also=also)
+    except MissingEvidence:
+        return fix
 
 
 def _once_it_can_start(fix: Fix, failing: Refusal) -> Fix:

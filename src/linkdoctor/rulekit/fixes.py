@@ -19,7 +19,7 @@ from linkdoctor.model.snapshot import Container, Publication
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.model.variables import Variable, is_address
 from linkdoctor.rulekit import commands
-from linkdoctor.rulekit.completion import completed, recreation_title
+from linkdoctor.rulekit.completion import completed, completed_if_seen, recreation_title
 from linkdoctor.rulekit.compose import compose_service, through_compose
 from linkdoctor.rulekit.reach import subnets_in
 from linkdoctor.rulekit.recreating import KEPT, commands_of, keeping
@@ -79,10 +79,7 @@ def start_source(source: Container, topology: Topology | None = None, host: str 
         return fix
     if topology.is_inspected(source) and has_lost_owner(topology, host, source):
         return owner_is_gone(source)
-    try:
-        return completed(topology, host, fix)
-    except MissingEvidence:
-        return fix
+    return completed_if_seen(topology, host, fix)
 
 
 def restart_target(topology: Topology, host: str, target: Container) -> Fix:
@@ -142,10 +139,7 @@ def with_sharers(topology: Topology, host: str, fix: Fix, *_owners: Container) -
 
     :func:`completed` does the same, and what comes first besides.
     """
-    try:
-        return completed(topology, host, fix)
-    except MissingEvidence:
-        return fix
+    return completed_if_seen(topology, host, fix)
 
 
 def recreate(
@@ -214,11 +208,7 @@ def _recreated(
         title = f"create {target.name} again the way it was created{reason}: {setup.value.refused}"
         safety = Safety.MANUAL
     fix = Fix(title=title, safety=safety, actions=(action, *then))
-    # A finding must not get lost because what its fix needs was not seen: the plan says so then.
-    try:
-        return completed(topology, host, fix, also=also)
-    except MissingEvidence:
-        return fix
+    return completed_if_seen(topology, host, fix, also=also)
 
 
 def recreate_on_bridge(

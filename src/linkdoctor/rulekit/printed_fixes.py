@@ -18,7 +18,7 @@ from linkdoctor.model.report import Fix, Safety
 from linkdoctor.model.snapshot import Details
 from linkdoctor.model.topology import DEFAULT_BRIDGE, Topology
 from linkdoctor.rulekit import commands
-from linkdoctor.rulekit.completion import completed
+from linkdoctor.rulekit.completion import completed_if_seen
 from linkdoctor.rulekit.expansion import expansion_of
 from linkdoctor.rulekit.recreating import KEPT, keeping
 
@@ -205,9 +205,8 @@ def _details(topology: Topology, host: str, name: str) -> Details | None:
 
 def _whole(topology: Topology, host: str, fix: Fix) -> Fix:
     """Return a fix that starts and restarts with what this needs, and what follows it."""
-    try:
-        whole = completed(topology, host, fix)
-    except MissingEvidence:
+    whole = completed_if_seen(topology, host, fix)
+    if whole is fix:
         return fix
     where = tuple(each for each in fix.commands[:1] if each.startswith("# on "))
     if where and whole.commands:
