@@ -1,6 +1,6 @@
 """The names under which rule packs imported modules of linkdoctor 0.1: they warn, for one version.
 
-A pack that is not ours goes on to load, and whoever runs it is told what to change in it.
+A pack that is not ours goes on to load, and anyone who runs it is told what to change in it.
 """
 
 from __future__ import annotations

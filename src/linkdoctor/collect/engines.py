@@ -154,7 +154,7 @@ def container_names(
     found: set[str] = set()
 
     def work(where: Url | ContextName) -> None:
-        with contextlib.suppress(Exception):  # whoever presses a key wants no explanation
+        with contextlib.suppress(Exception):  # a key was pressed: no explanation is wanted
             client = connect(where, deadline, environment)
             with contextlib.closing(client):
                 found.update(_names_of(client))

@@ -25,7 +25,7 @@ def settled_containers(
     read: Callable[[Sequence[ListAnswer]], list[Container]],
     deadline: Deadline,
 ) -> tuple[list[Container], bool]:
-    """Read all containers, anew if they changed meanwhile; return whether they held still.
+    """Read all containers, again if they changed meanwhile; return whether they held still.
 
     If they come, go, start again or change state while they are read, all is read again, at most
     twice; nothing is claimed of those that never held still.

@@ -69,7 +69,7 @@ def _apart(one: _Leaf, other: _Leaf) -> bool:
 def _leaf(topology: Topology, host: str, name: str) -> _Leaf | None:
     """Return what is to be known of a container that may restart beside others; None if it may not.
 
-    Whoever is linked to it, shares its namespaces or has its address would meet a peer that is
+    Anyone who is linked to it, shares its namespaces or has its address would meet a peer that is
     down beside others, or has another's address. A port that the engine chooses could be another's.
     """
     container = topology.container_named(host, name)

@@ -63,7 +63,7 @@ class RecordedEvidence:
         self._memo: dict[tuple[object, str, int], tuple[object, Any]] = {}
 
     def once(self, what: object, host: str, subject: object, find: Callable[[], T]) -> T:
-        """Find something out about a link or a container, and keep it for whoever asks next.
+        """Find something out about a link or a container, and keep it for the next who asks.
 
         Where it is recorded what evidence is asked for, nothing is kept.
 

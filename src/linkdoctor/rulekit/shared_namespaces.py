@@ -143,7 +143,7 @@ def network_sharers_of(
     be in any namespace, and is left out.
     """
     owner = namespace_of(host, container, topology)
-    if owner is None:  # whoever shares it, there is nobody to be reached in it
+    if owner is None:  # nobody can be reached in it, even if it is shared
         return ()
     sharers = _index_of(topology, host).sharers
     found = {owner.id: owner}
